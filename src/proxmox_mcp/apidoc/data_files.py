@@ -1,0 +1,13 @@
+"""Where the data of this project lies: beside the package in a wheel, at the top level in a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGED = Path(__file__).parent / "data"
+_CHECKOUT = Path(__file__).parents[3] / "apidoc"
+
+
+def data_directory() -> Path:
+    """The directory with the bundled snapshots, ``intents/`` and ``risks.toml``."""
+    return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
