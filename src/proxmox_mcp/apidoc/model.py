@@ -5,12 +5,11 @@ The terms are those of ``PVE::JSONSchema`` and ``PVE::RESTHandler`` (pve-common)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
