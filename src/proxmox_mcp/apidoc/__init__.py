@@ -1,0 +1,29 @@
+"""The schema of Proxmox VE's API: what ``apidoc.js`` says, as an index to find endpoints in and check calls against.
+
+A library of its own: it knows nothing of MCP, of connections to Proxmox or of settings.
+"""
+
+from __future__ import annotations
+
+from proxmox_mcp.apidoc.index import EndpointIndex, Origin
+from proxmox_mcp.apidoc.load import bundled_versions, load_index, nearest_bundled
+from proxmox_mcp.apidoc.model import Check, Endpoint, Method, Permissions, Problem, Schema
+from proxmox_mcp.apidoc.parse import parse_apidoc
+from proxmox_mcp.apidoc.routes import DeadEnd, Route
+
+__all__ = [
+    "Check",
+    "DeadEnd",
+    "Endpoint",
+    "EndpointIndex",
+    "Method",
+    "Origin",
+    "Permissions",
+    "Problem",
+    "Route",
+    "Schema",
+    "bundled_versions",
+    "load_index",
+    "nearest_bundled",
+    "parse_apidoc",
+]

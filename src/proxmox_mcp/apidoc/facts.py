@@ -1,0 +1,194 @@
+"""From the dialect of Proxmox's dump to canonical facts: plain JSON with one spelling for each thing.
+
+Booleans are true, or absent (``additionalProperties`` and ``allowtoken``: false, or absent); bounds are numbers,
+members of enumerations text; keys that say nothing of the API (``typetext``, ``links``, ...) are gone. Keys keep
+Proxmox's names, so that who knows the dump reads the facts. Their prose (``PROSE``) can be left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Facts = dict[str, Any]
+
+PROSE = frozenset({"description"})
+"""The keys whose values are Proxmox's own sentences."""
+
+OPEN_UNSAID = frozenset(
+    {
+        "/access/ticket",
+        "/cluster/firewall",
+        "/cluster/firewall/macros",
+        "/cluster/firewall/options",
+        "/cluster/notifications/matcher-field-values",
+    }
+)
+"""GETs that take any parameter although the dump closes them: their code has no ``properties`` at all, so that
+``PVE::JSONSchema`` checks nothing, and the dump drops empty ones, so that it can't be told from there."""
+
+_WORDS = re.compile(r"\S+(, ?\S+)*")
+_NUMERIC = frozenset({"integer", "number", "boolean"})
+
+
+def endpoint_facts(method: str, path: str, info: Mapping[str, Any]) -> Facts:
+    """The canonical facts of one method (``info`` of the dump) of one path template.
+
+    Raises TypeError, ValueError or AttributeError where ``info`` is not shaped as Proxmox's.
+    """
+    facts: Facts = {"method": method, "path": path, "name": _text(info.get("name") or "")}
+    if description := info.get("description"):
+        facts["description"] = _text(description)
+    if (proxy_to := info.get("proxyto")) is not None:
+        facts["proxyto"] = _text(proxy_to)
+    facts |= {key: True for key in ("protected", "download_allowed") if _boolean(info.get(key))}
+    if not _boolean(info.get("allowtoken", 1)):
+        facts["allowtoken"] = False
+    if permissions := info.get("permissions"):
+        facts["permissions"] = _permissions(permissions)
+    parameters = schema_facts(info.get("parameters") or {}) | {"type": "object"}
+    if method == "GET" and path in OPEN_UNSAID and not parameters.get("properties"):
+        parameters.pop("additionalProperties", None)
+    facts["parameters"] = parameters
+    facts["returns"] = schema_facts(info.get("returns") or {})
+    return facts
+
+
+def schema_facts(raw: Mapping[str, Any]) -> Facts:
+    """The canonical facts of one schema of the dump. Raises as ``endpoint_facts``."""
+    facts: Facts = {}
+    for key, value in raw.items():
+        keep = _KEEP.get(key)
+        if keep and value is not None and (kept := keep(value)) is not None:
+            facts[_RENAMED.get(key, key)] = kept
+    if "type" not in facts and facts.keys() & {"properties", "allOf", "oneOf"}:
+        facts["type"] = "object"
+    if facts.get("type") in _NUMERIC and isinstance(facts.get("default"), str):
+        facts["default"] = _number_or_text(facts["default"])
+    return facts
+
+
+def without_prose(facts: Facts) -> Facts:
+    """The same facts without Proxmox's sentences, also those that stand as a default."""
+    kept: Facts = {}
+    for key, value in facts.items():
+        if key in PROSE or (key == "default" and isinstance(value, str) and not _WORDS.fullmatch(value)):
+            continue
+        if key in _NAMED and isinstance(value, dict):
+            kept[key] = {name: without_prose(each) for name, each in value.items()}
+        elif isinstance(value, dict):
+            kept[key] = without_prose(value)
+        elif key in _LISTED:
+            kept[key] = [without_prose(each) for each in value]
+        else:
+            kept[key] = value
+    return kept
+
+
+def _permissions(raw: Mapping[str, Any]) -> Facts:
+    return {key: raw[key] for key in ("check", "description", "user") if raw.get(key)}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text was expected, not {value!r}")
+    return value
+
+
+def _boolean(value: object) -> bool:
+    """Perl's booleans: 0, 1, sometimes as text; JSON's own in newer dumps."""
+    return value not in (None, 0, "0", "", False)
+
+
+def _true(value: object) -> bool | None:
+    return _boolean(value) or None
+
+
+def _number(value: object) -> float | int:
+    number = float(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise TypeError(f"a number was expected, not {value!r}")
+    return int(number) if number == int(number) else number
+
+
+def _number_or_text(value: str) -> float | int | str:
+    try:
+        return _number(value)
+    except (ValueError, OverflowError):
+        return value
+
+
+def _scalar(value: object) -> object:
+    return value if isinstance(value, str | int | float) else None
+
+
+def _texts(value: list[object]) -> list[str]:
+    return [str(each) for each in value]
+
+
+def _named(value: Mapping[str, Mapping[str, Any]]) -> Facts:
+    return {name: schema_facts(each) for name, each in value.items()}
+
+
+def _listed(value: list[Mapping[str, Any]]) -> list[Facts]:
+    return [schema_facts(each) for each in value]
+
+
+def _others(value: object) -> Facts | bool | None:
+    if isinstance(value, dict):
+        return schema_facts(value)
+    return None if _boolean(value) else False
+
+
+def _format(value: object) -> Facts | str:
+    return _named(value) if isinstance(value, dict) else _text(value)
+
+
+_NAMED = frozenset({"properties", "format"})
+_LISTED = frozenset({"oneOf", "allOf"})
+
+_RENAMED = {"instance-type": "instance-types"}
+
+_KEEP: Mapping[str, Callable[[Any], Any]] = {
+    "type": _text,
+    "optional": _true,
+    "description": _text,
+    "default": _scalar,
+    "enum": _texts,
+    "minimum": _number,
+    "maximum": _number,
+    "minLength": _number,
+    "maxLength": _number,
+    "pattern": _text,
+    "format": _format,
+    "items": schema_facts,
+    "properties": _named,
+    "additionalProperties": _others,
+    "requires": _text,
+    "default_key": _true,
+    "alias": _text,
+    "keyAlias": _text,
+    "type-property": _text,
+    "type-property-schema": schema_facts,
+    "instance-type": lambda value: [_text(value)],
+    "instance-types": _texts,
+    "oneOf": _listed,
+    "allOf": _listed,
+    "renderer": _text,
+}
+
+
+def encode(facts: Facts) -> bytes:
+    """The facts of an endpoint as one line: method, path and name first, then the other keys in their order."""
+    first = {key: facts[key] for key in _HEAD}
+    others = {key: value for key, value in facts.items() if key not in first}
+    head = json.dumps(first, separators=(",", ":"))
+    tail = json.dumps(others, separators=(",", ":"), sort_keys=True)
+    return f"{head[:-1]},{tail[1:]}".encode()
+
+
+_HEAD = ("method", "path", "name")

@@ -1,0 +1,102 @@
+"""``apidoc.js`` as Proxmox publishes it, read into an index.
+
+The document is JavaScript: ``const apiSchema = [`` (7 and later) or ``var pveapi = [`` (6), a JSON array, and
+after it the code of the viewer. The array is taken as JSON; nothing is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NoReturn, cast, get_args
+
+from proxmox_mcp.apidoc.facts import encode, endpoint_facts
+from proxmox_mcp.apidoc.index import EndpointIndex, Origin
+from proxmox_mcp.apidoc.model import Endpoint, Method
+from proxmox_mcp.errors import ApidocFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+METHODS: tuple[Method, ...] = get_args(Method)
+
+_PROLOGUE = re.compile(r"\ufeff?(?:\s|//[^\n]*(?:\n|$)|/\*.*?\*/)*(?:(?:const|let|var)\s+\w+\s*=\s*)?(?=\[)", re.DOTALL)
+_MARKUP = re.compile(r"\ufeff?\s*<")
+_ADVICE = "An apidoc.js is at https://NODE:8006/pve-docs/api-viewer/apidoc.js on every Proxmox VE node."
+
+
+def parse_apidoc(document: bytes, *, version: str = "") -> EndpointIndex:
+    """The index of an ``apidoc.js``, by path and then method. The document doesn't say which ``version`` it is of.
+
+    Raises ApidocFormatError: a web page, another document, or only a part of one.
+    """
+    endpoints = tuple(sorted(_endpoints(_array(document)), key=_order))
+    if not endpoints:
+        raise ApidocFormatError("The document describes no endpoint.", _ADVICE)
+    for one, other in pairwise(endpoints):
+        if _order(one) == _order(other):
+            raise ApidocFormatError(f"The document describes {one.method} {one.path} twice.", _ADVICE)
+    digest = hashlib.sha256(document).hexdigest()
+    return EndpointIndex(endpoints, Origin(version=version, digest=digest, prose=True))
+
+
+def _order(endpoint: Endpoint) -> tuple[str, int]:
+    return endpoint.path, METHODS.index(endpoint.method)
+
+
+def _array(document: bytes) -> list[Any]:
+    """The JSON array in the document."""
+    try:
+        text = document.decode()
+    except UnicodeDecodeError as error:
+        raise ApidocFormatError("The document is no UTF-8 text, so it is no apidoc.js.", _ADVICE) from error
+    if not text.strip("\ufeff \t\r\n"):
+        raise ApidocFormatError("The document is empty.", _ADVICE)
+    if _MARKUP.match(text):
+        raise ApidocFormatError("The document is a web page, not an apidoc.js.", _ADVICE)
+    prologue = _PROLOGUE.match(text)
+    if prologue is None:
+        raise ApidocFormatError("The document does not start as an apidoc.js does (const apiSchema = [ ...).", _ADVICE)
+    try:
+        array, _ = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, prologue.end())
+    except (ValueError, RecursionError) as error:
+        raise ApidocFormatError(
+            f"The document holds no whole JSON array: {error}. It may have been cut on its way.", _ADVICE
+        ) from error
+    return cast("list[Any]", array)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _endpoints(array: list[Any]) -> Iterator[Endpoint]:
+    """The endpoints of the tree, without recursion: a document decides how deep it is."""
+    nodes = list(reversed(array))
+    while nodes:
+        node = nodes.pop()
+        try:
+            path = _path(node["path"])
+            nodes.extend(reversed(node.get("children") or ()))
+            methods = dict(node.get("info") or {})
+            for method in METHODS:
+                if method in methods:
+                    yield _endpoint(method, path, methods[method])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            shown = node.get("path") if isinstance(node, dict) else node
+            raise ApidocFormatError(
+                f"The document is not made as an apidoc.js is, at {str(shown)[:80]!r}: {error}", _ADVICE
+            ) from error
+
+
+def _path(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("a path starts with a slash")
+    return value
+
+
+def _endpoint(method: Method, path: str, info: dict[str, Any]) -> Endpoint:
+    facts = endpoint_facts(method, path, info)
+    return Endpoint(method, path, facts["name"], encode(facts))

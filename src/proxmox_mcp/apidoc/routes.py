@@ -1,0 +1,124 @@
+"""From a path to the template it is of, as ``PVE::RESTHandler::map_path_to_methods`` finds it.
+
+A path is percent-decoded whole and then split at slashes, empty parts dropped; case matters. A parameter takes any
+part without blanks. Two parameters take all the rest of the path, which ``apidoc.js`` does not say
+(``fragmentDelimiter`` in PVE::API2::Storage::Config and PVE::API2::Firewall::IPSet).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from proxmox_mcp.apidoc.model import Endpoint, Method
+
+_TAKES_THE_REST = ("/storage/{storage}/content/{volume}", "/firewall/ipset/{name}/{cidr}")
+_BLANK = re.compile(r"\s")
+_PARAMETER = re.compile(r"\{([^}]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path that the API has: its template, the methods there, and what stands for each parameter."""
+
+    template: str
+    methods: Mapping[Method, Endpoint]
+    params: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEnd:
+    """A path that the API hasn't: how far it goes, where it ends, and what could stand there.
+
+    ``reached`` is the template of the part that is known (``/`` at least), ``params`` what stands for its parameters,
+    ``segment`` the first part that is not, empty where the path stops short of an endpoint. ``choices`` are the
+    literal parts and ``parameter`` the parameter (or empty) that may come next; ``rest`` is what follows ``segment``.
+    """
+
+    reached: str
+    params: dict[str, str]
+    segment: str
+    rest: tuple[str, ...]
+    choices: tuple[str, ...]
+    parameter: str
+
+
+@dataclass(slots=True)
+class _Node:
+    template: str
+    methods: dict[Method, Endpoint] = field(default_factory=dict)
+    literals: dict[str, _Node] = field(default_factory=dict)
+    parameter: str = ""
+    child: _Node | None = None
+    takes_rest: bool = False
+
+    def grow(self, part: str) -> _Node:
+        """The node of a part of a template below this one."""
+        template = f"{self.template}/{part}"
+        named = _PARAMETER.fullmatch(part)
+        if named is None:
+            return self.literals.setdefault(part, _Node(template))
+        if self.child is None:
+            self.parameter = named[1]
+            self.child = _Node(template, takes_rest=template.endswith(_TAKES_THE_REST))
+        return self.child
+
+
+class Router:
+    """Finds the template of a path in a few microseconds."""
+
+    __slots__ = ("_root",)
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        self._root = _Node("")
+        for endpoint in endpoints:
+            node = self._root
+            for part in endpoint.path.split("/"):
+                if part:
+                    node = node.grow(part)
+            node.methods[endpoint.method] = endpoint
+
+    def find(self, path: str) -> Route | DeadEnd:
+        """The route of ``path``, as a caller writes it (percent-encoded or not), without a query string."""
+        if "%" in path:
+            path = unquote(path)
+        parts = [part for part in path.split("/") if part]
+        if _BLANK.search(path):
+            parts = [_without_newline(part) for part in parts]
+        node = self._root
+        params: dict[str, str] = {}
+        for position, part in enumerate(parts):
+            if (literal := node.literals.get(part)) is not None:
+                node = literal
+                continue
+            child = node.child
+            if child is not None and child.takes_rest:
+                part, parts = "/".join(parts[position:]), parts[:position]
+            if child is None or _BLANK.search(part):
+                return _dead_end(node, params, parts[position:] or [part])
+            params[node.parameter] = part
+            node = child
+            if child.takes_rest:
+                break
+        return Route(node.template, node.methods, params) if node.methods else _dead_end(node, params, [])
+
+
+def _without_newline(part: str) -> str:
+    """Perl's ``$`` lets one newline pass at the end of a part, and leaves it out of the value."""
+    return part.removesuffix("\n") or part
+
+
+def _dead_end(node: _Node, params: dict[str, str], left: list[str]) -> DeadEnd:
+    return DeadEnd(
+        reached=node.template or "/",
+        params=params,
+        segment=left[0] if left else "",
+        rest=tuple(left[1:]),
+        choices=tuple(node.literals),
+        parameter=node.parameter,
+    )

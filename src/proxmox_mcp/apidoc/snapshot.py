@@ -1,0 +1,69 @@
+"""An index as lines of JSON: a header, then one endpoint a line.
+
+Bundled snapshots hold facts only; the cache keeps the same form with Proxmox's descriptions in it. Order and keys are
+stable, so that a diff between the snapshots of two versions reads as the change of the API.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, replace
+from typing import cast
+
+from proxmox_mcp.apidoc.facts import encode, without_prose
+from proxmox_mcp.apidoc.index import EndpointIndex, Origin
+from proxmox_mcp.apidoc.model import Endpoint, Method
+from proxmox_mcp.errors import ApidocFormatError
+
+START = b'{"product":'
+"""How every snapshot starts."""
+
+_LINE = re.compile(rb'\{"method":"(GET|POST|PUT|DELETE)","path":"(/[^"\\]*)","name":"([^"\\]*)".*\}')
+_ADVICE = "Build it again: proxmox-mcp index --snapshot FILE"
+
+
+def write_snapshot(index: EndpointIndex, *, prose: bool = False) -> bytes:
+    """The index as lines; without Proxmox's descriptions unless ``prose``."""
+    keep = prose and index.origin.prose
+    header = asdict(replace(index.origin, prose=keep)) | {"endpoints": len(index.endpoints)}
+    lines = [endpoint.facts if keep else _facts_only(endpoint.facts) for endpoint in index.endpoints]
+    return b"\n".join([json.dumps(header, separators=(",", ":")).encode(), *lines, b""])
+
+
+def _facts_only(line: bytes) -> bytes:
+    return encode(without_prose(json.loads(line)))
+
+
+def read_snapshot(data: bytes, *, trusted: bool = False) -> EndpointIndex:
+    """The index of lines that ``write_snapshot`` made.
+
+    The endpoints' facts are only read when used, unless the lines aren't ``trusted``: then all are tried now.
+    Raises ApidocFormatError.
+    """
+    first, *lines = data.removesuffix(b"\n").split(b"\n")
+    origin, count = _header(first)
+    if len(lines) != count:
+        raise ApidocFormatError(f"The snapshot has {len(lines)} endpoints where it says {count}.", _ADVICE)
+    endpoints = tuple(_endpoint(number, line) for number, line in enumerate(lines, 2))
+    if not trusted:
+        for endpoint in endpoints:
+            _ = replace(endpoint).schema
+    return EndpointIndex(endpoints, origin)
+
+
+def _header(line: bytes) -> tuple[Origin, int]:
+    try:
+        header = json.loads(line)
+        count = int(header.pop("endpoints"))
+        origin = Origin(**header)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ApidocFormatError("The first line of the snapshot is not its header.", _ADVICE) from error
+    return origin, count
+
+
+def _endpoint(number: int, line: bytes) -> Endpoint:
+    if (head := _LINE.fullmatch(line)) is None:
+        raise ApidocFormatError(f"Line {number} of the snapshot is no endpoint.", _ADVICE)
+    method, path, name = (part.decode() for part in head.groups())
+    return Endpoint(cast("Method", method), path, name, line)
