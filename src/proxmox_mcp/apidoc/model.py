@@ -252,7 +252,7 @@ class Endpoint:
     @property
     def download(self) -> bool:
         """Whether it always answers with a file instead of JSON."""
-        return self.returns.type == "any"
+        return self.path.endswith("/download")
 
     @property
     def download_allowed(self) -> bool:
