@@ -73,6 +73,10 @@ class ApidocFormatError(ApidocError):
     code = "apidoc.format"
 
 
+class ApidocCacheError(ApidocError):
+    code = "apidoc.cache"
+
+
 class CallError(ProxmoxMcpError):
     code = "call"
 

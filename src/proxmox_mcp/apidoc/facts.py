@@ -191,4 +191,9 @@ def encode(facts: Facts) -> bytes:
     return f"{head[:-1]},{tail[1:]}".encode()
 
 
+def facts_only(line: bytes) -> bytes:
+    """The line of an endpoint without Proxmox's sentences."""
+    return encode(without_prose(json.loads(line)))
+
+
 _HEAD = ("method", "path", "name")

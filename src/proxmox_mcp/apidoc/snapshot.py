@@ -11,7 +11,7 @@ import re
 from dataclasses import asdict, replace
 from typing import cast
 
-from proxmox_mcp.apidoc.facts import encode, without_prose
+from proxmox_mcp.apidoc.facts import facts_only
 from proxmox_mcp.apidoc.index import EndpointIndex, Origin
 from proxmox_mcp.apidoc.model import Endpoint, Method
 from proxmox_mcp.errors import ApidocFormatError
@@ -27,12 +27,8 @@ def write_snapshot(index: EndpointIndex, *, prose: bool = False) -> bytes:
     """The index as lines; without Proxmox's descriptions unless ``prose``."""
     keep = prose and index.origin.prose
     header = asdict(replace(index.origin, prose=keep)) | {"endpoints": len(index.endpoints)}
-    lines = [endpoint.facts if keep else _facts_only(endpoint.facts) for endpoint in index.endpoints]
+    lines = [endpoint.facts if keep else facts_only(endpoint.facts) for endpoint in index.endpoints]
     return b"\n".join([json.dumps(header, separators=(",", ":")).encode(), *lines, b""])
-
-
-def _facts_only(line: bytes) -> bytes:
-    return encode(without_prose(json.loads(line)))
 
 
 def read_snapshot(data: bytes, *, trusted: bool = False) -> EndpointIndex:

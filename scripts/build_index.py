@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Fetch Proxmox's apidoc.js and build the index of the API from it.
+
+Exit codes: 0 the index is built, 1 it is not (the reason is on standard error), 2 wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from proxmox_mcp.apidoc.build import build, obtain, save_snapshot, write_at_once
+from proxmox_mcp.apidoc.data_files import data_directory
+from proxmox_mcp.apidoc.history import record
+from proxmox_mcp.apidoc.source import SITE_URL, Tls, node_url
+from proxmox_mcp.apidoc.store import IndexStore
+from proxmox_mcp.errors import ApidocError
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--node", metavar="HOST[:PORT]", help="a node's own document, true to its version")
+    source.add_argument("--site", action="store_true", help="the document of the current release, from Proxmox's site")
+    source.add_argument("--url", help="any address")
+    source.add_argument("--file", type=Path, help="a file")
+    source.add_argument("--history", action="store_true", help="only compare the bundled snapshots (history.json)")
+    parser.add_argument("--version", default="", help="the version it is of, as /version says; else it is guessed")
+    parser.add_argument("--snapshot", type=Path, metavar="FILE", help="write the facts, without descriptions")
+    parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="keep the index in this cache")
+    parser.add_argument("--ca-file", type=Path, help="the authority that signed the server's certificate (PEM)")
+    parser.add_argument("--fingerprint", default="", help="the SHA-256 fingerprint of the server's certificate")
+    parser.add_argument("--insecure", action="store_true", help="take any certificate")
+    return parser
+
+
+def _show(done: int, total: int | None) -> None:
+    of = f" of {total / 2**20:.1f}" if total else ""
+    print(f"\r{done / 2**20:.1f}{of} MiB", end="", file=sys.stderr, flush=True)
+
+
+def _build(options: argparse.Namespace) -> None:
+    source = options.file or options.url or (SITE_URL if options.site else node_url(options.node))
+    tls = Tls(verify=not options.insecure, ca_file=options.ca_file, fingerprint=options.fingerprint)
+    try:
+        document = obtain(source, tls=tls, progress=_show)
+    finally:
+        print(file=sys.stderr)
+    index, likeness = build(document, options.version)
+    if options.snapshot:
+        save_snapshot(index, options.snapshot)
+    if options.cache_dir:
+        IndexStore(options.cache_dir).save(index)
+    guessed = (
+        "" if options.version else f" (guessed: {likeness.same:.0%} of the endpoints are as in {likeness.version})"
+    )
+    print(f"version    {index.version}{guessed}")
+    print(f"digest     {index.origin.digest}")
+    print(f"endpoints  {len(index.endpoints)}")
+
+
+def main() -> int:
+    """Build what the arguments ask for."""
+    options = _arguments().parse_args()
+    try:
+        if options.history:
+            write_at_once(data_directory() / "history.json", record())
+        else:
+            _build(options)
+    except ApidocError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Building an index: the document from where it is, its version, and where the index goes.
+
+What ``scripts/build_index.py`` and ``proxmox-mcp index`` do.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.apidoc.facts import facts_only
+from proxmox_mcp.apidoc.index import EndpointIndex
+from proxmox_mcp.apidoc.load import bundled_versions, load_bundled, read_file
+from proxmox_mcp.apidoc.parse import parse_apidoc
+from proxmox_mcp.apidoc.snapshot import write_snapshot
+from proxmox_mcp.errors import ApidocFormatError, ApidocSourceError
+
+if TYPE_CHECKING:
+    from proxmox_mcp.apidoc.source import Progress, Tls
+
+_OTHER_PRODUCTS = {
+    "/admin/datastore": "Proxmox Backup Server",
+    "/quarantine": "Proxmox Mail Gateway",
+    "/pve/remotes": "Proxmox Datacenter Manager",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Which bundled version an index is most like, and the part (0 to 1) of their endpoints that is the same."""
+
+    version: str
+    same: float
+
+
+def obtain(source: str | Path, *, tls: Tls | None = None, progress: Progress | None = None) -> bytes:
+    """The document at a URL or in a file. Raises ApidocSourceError."""
+    from proxmox_mcp.apidoc.source import MAX_BYTES, fetch
+
+    if isinstance(source, str) and "://" in source:
+        return fetch(source, tls=tls, progress=progress)
+    path = Path(source)
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
+        raise ApidocSourceError(
+            f"{path} is larger than {MAX_BYTES // 2**20} MiB.", "An apidoc.js has about 4 MiB: check the path."
+        )
+    document = read_file(path)
+    if progress:
+        progress(len(document), len(document))
+    return document
+
+
+def build(document: bytes, version: str = "") -> tuple[EndpointIndex, Likeness]:
+    """The index of an ``apidoc.js``, and which bundled version it is most like.
+
+    The document doesn't say its version: without one given, the index takes that of the bundled snapshot it equals, or
+    else of the one it is most like. Raises ApidocFormatError, also for the document of another product.
+    """
+    index = parse_apidoc(document, version=version)
+    for path, product in _OTHER_PRODUCTS.items():
+        if index.get("GET", path):
+            raise ApidocFormatError(f"This is the apidoc.js of {product}.", "That of Proxmox VE is needed.")
+    likeness = recognise(index)
+    if not version:
+        index = EndpointIndex(index.endpoints, replace(index.origin, version=likeness.version))
+    return index, likeness
+
+
+def recognise(index: EndpointIndex) -> Likeness:
+    """The bundled version whose facts an index shares most of."""
+    facts = {facts_only(endpoint.facts) for endpoint in index.endpoints}
+
+    def same(version: str) -> float:
+        bundled = {endpoint.facts for endpoint in load_bundled(version).endpoints}
+        return len(facts & bundled) / len(facts | bundled)
+
+    return max((Likeness(version, same(version)) for version in bundled_versions()), key=lambda each: each.same)
+
+
+def save_snapshot(index: EndpointIndex, path: Path) -> None:
+    """Write the facts-only form to a file, at once or not at all. Raises ApidocSourceError."""
+    write_at_once(path, write_snapshot(index))
+
+
+def write_at_once(path: Path, data: bytes) -> None:
+    """Write a file so that it is there in full or as it was before. Raises ApidocSourceError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ApidocSourceError(f"{path} can't be written: {error.strerror or error}.", "Name another file.") from error

@@ -1,0 +1,117 @@
+"""The cache of indexes: ``diskcache`` that holds bytes of our own encoding, in a directory that only we can write.
+
+The pickle mode of ``diskcache`` is refused in both directions, and each entry carries its own checksum: what a
+damaged or foreign cache holds is never run and never believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.apidoc.snapshot import read_snapshot, write_snapshot
+from proxmox_mcp.errors import ApidocCacheError, ApidocFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from diskcache import Cache
+
+    from proxmox_mcp.apidoc.index import EndpointIndex, Origin
+
+_FORMAT = b"proxmox-mcp index 1"
+_NEWEST = "newest"
+_SIZE_LIMIT = 128 * 1024 * 1024
+_LOCK_TIMEOUT = 2.0
+
+
+class IndexStore:
+    """Indexes kept by product, version and digest of their source.
+
+    Both methods raise ApidocCacheError where the cache can't be used: unwritable, damaged, locked, or open to others.
+    The caller goes on without it, and says so.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.absolute()
+
+    def save(self, index: EndpointIndex) -> None:
+        """Keep an index, in the place of one of the same version and digest; at once or not at all."""
+        data = write_snapshot(index, prose=True)
+        key = _key(index.origin)
+        with self._opened() as cache:
+            cache.set(key, b"%b %b\n%b" % (_FORMAT, _checksum(data), data))
+            cache.set(_NEWEST, key.encode())
+
+    def load(self, version: str = "") -> EndpointIndex | None:
+        """The index of exactly this version that came last; without a version, the one saved last of all."""
+        with self._opened() as cache:
+            key = _of_version(cache, version) if version else bytes(cache.get(_NEWEST, b"")).decode()
+            entry = cache.get(key) if key else None
+        if entry is None:
+            return None
+        head, _, data = bytes(entry).partition(b"\n")
+        if not head.startswith(_FORMAT + b" "):
+            raise self._unusable("it was written by another version of this program")
+        if head.removeprefix(_FORMAT + b" ") != _checksum(data):
+            raise self._unusable("it is damaged")
+        try:
+            return read_snapshot(data, trusted=True)
+        except ApidocFormatError as error:
+            raise self._unusable("it is damaged") from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[Cache]:
+        from diskcache import Cache, Timeout
+
+        from proxmox_mcp.apidoc.bytes_disk import BytesDisk
+
+        try:
+            self._check_directory()
+            with Cache(str(self.directory), timeout=_LOCK_TIMEOUT, disk=BytesDisk, size_limit=_SIZE_LIMIT) as cache:
+                yield cache
+        except Timeout as error:
+            raise self._unusable("another process holds it") from error
+        except OSError as error:
+            raise self._unusable(error.strerror or str(error)) from error
+        except (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError) as error:
+            # What diskcache raises on a file that is no database, or on the database of something else.
+            raise self._unusable(f"it is damaged ({error})") from error
+
+    def _check_directory(self) -> None:
+        """Make the directory for us alone, or see that nobody else can write what we would read."""
+        if "$" in str(self.directory):
+            raise self._unusable("diskcache would expand the $ in its name")
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name != "posix":
+            return
+        for path in (self.directory, *self.directory.glob("cache.db*")):
+            found = path.stat()
+            if found.st_uid != os.geteuid():
+                raise self._unusable(f"{path} belongs to another user")
+            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise self._unusable(f"{path} can be written by others")
+
+    def _unusable(self, why: str) -> ApidocCacheError:
+        return ApidocCacheError(
+            f"The cache {self.directory} can't be used: {why}.",
+            "Remove it or name another directory; until then work goes on without it.",
+        )
+
+
+def _key(origin: Origin) -> str:
+    return f"{origin.product} {origin.version} {origin.digest}"
+
+
+def _of_version(cache: Cache, version: str) -> str:
+    """The key of the entry of a version that was made last."""
+    return next((key for key in reversed(cache) if key.split(" ")[1:2] == [version]), "")
+
+
+def _checksum(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
