@@ -1,0 +1,75 @@
+"""A question that is a path: what lies there and below it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxmox_mcp.apidoc.model import Endpoint
+
+_QUERY = re.compile(
+    r"(?:pvesh\s+)?(?:(?P<method>get|post|put|delete|set|create|ls|usage)\s+)?(?P<path>/\S*|[a-z]+/\S*)\s*", re.IGNORECASE
+)
+_METHODS = {"set": "PUT", "create": "POST", "ls": "", "usage": ""}
+_BASE = re.compile(r"^/?api2/(?:json|extjs|html)(?=/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class PathQuery:
+    """A path or the beginning of one, as segments, and the method that was named (or nothing)."""
+
+    segments: tuple[str, ...]
+    method: str = ""
+
+
+def path_query(query: str) -> PathQuery | None:
+    """The path that a question consists of: ``/nodes/pve1/qemu``, ``POST /nodes/{node}/qemu``, ``pvesh ls /pools``."""
+    match = _QUERY.fullmatch(query.strip())
+    if match is None:
+        return None
+    method = (match["method"] or "").lower()
+    path = _BASE.sub("", match["path"]).partition("?")[0]
+    return PathQuery(tuple(s for s in path.split("/") if s), _METHODS.get(method, method.upper()))
+
+
+def browse(endpoints: Sequence[Endpoint], query: PathQuery) -> list[Endpoint]:
+    """The endpoints of the path first, then those below it, the nearer first; a value fits any placeholder.
+
+    The last segment may be begun only (``/nodes/{node}/qemu/{vmid}/sta``), where nothing has it whole.
+    """
+    wanted = query.segments
+    found = [(e, s) for e in endpoints if _begins(s := _segments(e.path), wanted, whole=True)]
+    if not found:
+        found = [(e, s) for e in endpoints if _begins(s := _segments(e.path), wanted, whole=False)]
+    if query.method:
+        found = [(e, s) for e, s in found if e.method == query.method]
+    found.sort(key=lambda pair: (len(pair[1]), _guesses(pair[1], wanted)))
+    return [endpoint for endpoint, _ in found]
+
+
+def _segments(path: str) -> tuple[str, ...]:
+    return tuple(segment for segment in path.split("/") if segment)
+
+
+def _begins(segments: tuple[str, ...], wanted: tuple[str, ...], *, whole: bool) -> bool:
+    if len(segments) < len(wanted):
+        return False
+    pairs = list(zip(segments, wanted, strict=False))
+    if not whole and pairs:
+        segment, last = pairs.pop()
+        if not segment.startswith(last):
+            return False
+    return all(segment == name or _is_placeholder(segment) for segment, name in pairs)
+
+
+def _guesses(segments: tuple[str, ...], wanted: tuple[str, ...]) -> int:
+    """How many of the wanted names were taken for values of placeholders, though a fixed name may be meant."""
+    return sum(segment != name for segment, name in zip(segments, wanted, strict=False))
+
+
+def _is_placeholder(segment: str) -> bool:
+    return segment.startswith("{")

@@ -1,0 +1,111 @@
+"""What speaks for or against an endpoint besides its words: the verb of the question, the kind of guest, the scope."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.search.vocabulary import Unit, Vocabulary
+
+_KINDS = ("vm", "container")
+_SCOPES = ("node", "cluster")
+_REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CueWeights:
+    """How much a contradiction takes from a score, as a share of it."""
+
+    method: float = 0.25
+    kind: float = 0.3
+    scope: float = 0.1
+    directory: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """What a question hints at: methods, the likeliest first; kinds of guests; scopes. Empty where it says nothing."""
+
+    methods: tuple[str, ...] = ()
+    kinds: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+
+
+def cues_of(stems: Sequence[str], units: Sequence[Unit], vocabulary: Vocabulary) -> Cues:
+    """The hints of a question given as stems and units; the first verb counts."""
+    verbs = vocabulary.verbs(stems)
+    concepts = {name for unit in units for name in unit.concepts}
+    return Cues(
+        verbs[0] if verbs else (),
+        frozenset(kind for kind in _KINDS if "=" + kind in concepts),
+        frozenset(scope for scope in _SCOPES if "=" + scope in concepts),
+    )
+
+
+class Factors:
+    """What each endpoint's score is multiplied with for the cues of a question.
+
+    ``others`` documents after those of the endpoints are left as they are.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint], others: int, weights: CueWeights) -> None:
+        self._weights = weights
+        self._others = [1.0] * others
+        self._traits = [_traits(endpoint) for endpoint in endpoints]
+        directories = _directories(endpoints)
+        self._base = [1 - weights.directory if endpoint.path in directories and endpoint.method == "GET" else 1.0 for endpoint in endpoints]
+        self._made: dict[Cues, array[float]] = {}
+
+    def of(self, cues: Cues) -> Sequence[float]:
+        made = self._made.get(cues)
+        if made is None:
+            if len(self._made) >= _REMEMBERED:
+                self._made.clear()
+            made = self._made[cues] = array(
+                "f", [b * self._factor(t, cues) for b, t in zip(self._base, self._traits, strict=True)] + self._others
+            )
+        return made
+
+    def _factor(self, traits: tuple[str, str, str], cues: Cues) -> float:
+        method, kind, scope = traits
+        w = self._weights
+        factor = 1.0
+        if cues.methods and method != cues.methods[0]:
+            factor *= 1 - (w.method / 2 if method in cues.methods else w.method)
+        if len(cues.kinds) == 1 and kind and kind not in cues.kinds:
+            factor *= 1 - w.kind
+        if cues.kinds:
+            if not kind:
+                factor *= 1 - w.scope
+        elif cues.scopes and scope not in cues.scopes:
+            factor *= 1 - w.scope
+        return factor
+
+
+def _traits(endpoint: Endpoint) -> tuple[str, str, str]:
+    """The method, the kind of guest (or nothing), the scope: guest, node or cluster."""
+    if match := re.match(r"/nodes/\{node\}/(qemu|lxc)\b", endpoint.path):
+        return endpoint.method, "vm" if match[1] == "qemu" else "container", "guest"
+    return endpoint.method, "", "node" if endpoint.path.startswith("/nodes") else "cluster"
+
+
+def _directories(endpoints: Sequence[Endpoint]) -> set[str]:
+    """Paths whose GET only lists what lies below: all below has fixed names, and an entry is such a name."""
+    below: dict[str, list[str]] = {}
+    for path in {endpoint.path for endpoint in endpoints}:
+        parent, _, last = path.rpartition("/")
+        below.setdefault(parent, []).append(last)
+    found = set()
+    for endpoint in endpoints:
+        children = below.get(endpoint.path)
+        if endpoint.method == "GET" and children and not any(child.startswith("{") for child in children):
+            items = endpoint.returns.items
+            if endpoint.returns.type == "array" and len(items.properties or {} if items else {}) <= 1:
+                found.add(endpoint.path)
+    return found

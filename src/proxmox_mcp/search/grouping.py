@@ -1,0 +1,46 @@
+"""Twins as one: the same call for VMs and containers, the scopes of the firewall, the methods of one path."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.search.searcher import Hit
+
+_FIREWALL = re.compile(r"^(?:/cluster|/nodes/\{node\}(?:/(?:qemu|lxc)/\{vmid\})?|/cluster/sdn/vnets/\{vnet\})(?=/firewall\b)")
+_GUEST = re.compile(r"^/nodes/\{node\}/(?:qemu|lxc)(?=/|$)")
+_SAME_LEAF = {"move_volume": "move_disk"}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Hits that are told as one: the best, and its twins in the order of their scores."""
+
+    best: Hit
+    twins: tuple[Hit, ...] = ()
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return (self.best.endpoint, *(hit.endpoint for hit in self.twins))
+
+
+def group(hits: Iterable[Hit]) -> list[Group]:
+    """The hits as groups, best first; the order of the best of each is kept."""
+    groups: dict[str, list[Hit]] = {}
+    for hit in hits:
+        groups.setdefault(family(hit.endpoint.path), []).append(hit)
+    return [Group(members[0], tuple(members[1:])) for members in groups.values()]
+
+
+def family(path: str) -> str:
+    """What twins have in common: the path without the kind of guest and the scope of a firewall."""
+    path, scoped = _FIREWALL.subn("{scope}", path)
+    if scoped:
+        return path
+    head, _, leaf = _GUEST.sub("{guest}", path).rpartition("/")
+    return f"{head}/{_SAME_LEAF.get(leaf, leaf)}"

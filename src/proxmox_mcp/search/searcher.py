@@ -1,0 +1,145 @@
+"""Finding endpoints for a question: the steps from its words to ranked hits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.apidoc.data_files import data_directory
+from proxmox_mcp.search.absent import Absence, load_absences
+from proxmox_mcp.search.browse import browse, path_query
+from proxmox_mcp.search.cues import CueWeights, Factors, cues_of
+from proxmox_mcp.search.documents import Document, Phrase, documents
+from proxmox_mcp.search.intents import Intent, load_intents
+from proxmox_mcp.search.ranking import Ranker, Weights
+from proxmox_mcp.search.text import STOP_WORDS, without_number, words
+from proxmox_mcp.search.typos import Mender
+from proxmox_mcp.search.vocabulary import Reader, load_vocabulary, stem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from proxmox_mcp.apidoc.index import EndpointIndex
+    from proxmox_mcp.apidoc.model import Endpoint
+
+CONFIDENT = 0.45
+"""The score from which a first hit is to be trusted: chosen on questions of our own, see ``benchmarks/search.py``."""
+
+ABSENT = 0.55
+"""How near a question must be to a phrase of ``absent.txt``, and nearer than to any endpoint."""
+
+_NOTHING = Intent("")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An endpoint that was found, and how well it fits (0 to about 2; 1 for a path that was browsed).
+
+    ``does`` says in a line what it does, ``parameter`` is the one that was asked for (may be empty), and ``telling``
+    are the parameters that people ask for most.
+    """
+
+    endpoint: Endpoint
+    score: float
+    does: str = ""
+    parameter: str = ""
+    telling: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What was found: hits, best first; whether the first is to be trusted; what the API has no endpoint for.
+
+    ``mended`` are the words that were read as others, each with what it was read as.
+    """
+
+    hits: tuple[Hit, ...] = ()
+    confident: bool = False
+    absent: Absence | None = None
+    mended: tuple[tuple[str, str], ...] = ()
+
+
+class Searcher:
+    """Searches one index. Made once; searching changes nothing but small caches.
+
+    Raises ApidocFormatError where a file of ``directory`` (``apidoc/`` by default) can't be read as what it should be.
+    """
+
+    def __init__(
+        self,
+        index: EndpointIndex,
+        directory: Path | None = None,
+        weights: Weights | None = None,
+        cues: CueWeights | None = None,
+    ) -> None:
+        directory = directory or data_directory()
+        self._endpoints = index.endpoints
+        self._intents = load_intents(directory / "intents")
+        self._absences = load_absences(directory / "absent.txt")
+        self._vocabulary = load_vocabulary(directory / "words.txt")
+        reader = Reader(self._vocabulary)
+        of_endpoints = documents(self._endpoints, self._intents, reader)
+        of_absences = [_absence_document(absence, reader) for absence in self._absences]
+        self._ranker = Ranker([*of_endpoints, *of_absences], weights or Weights())
+        self._factors = Factors(self._endpoints, len(self._absences), cues or CueWeights())
+        self._mender = Mender(reader.known)
+
+    def search(self, query: str, limit: int = 5) -> list[Hit]:
+        """The endpoints that fit a question, best first; those of a path where it is one."""
+        return list(self.find(query, limit).hits)
+
+    def find(self, query: str, limit: int = 5, method: str = "") -> Results:
+        """As ``search``, with what is to be said about the result; only endpoints of ``method`` where it is given."""
+        path = path_query(query)
+        if path is not None and (found := browse(self._endpoints, path)):
+            chosen = [e for e in found if not method or e.method == method]
+            return Results(tuple(self._hit(e, 1.0) for e in chosen[:limit]), confident=True)
+        return self._ranked(query, limit, method)
+
+    def does(self, endpoint: Endpoint) -> str:
+        """What an endpoint does, in a line of our own words; empty where it is newer than our intents."""
+        return self._intents.get((endpoint.method, endpoint.path), _NOTHING).does
+
+    def _ranked(self, query: str, limit: int, method: str) -> Results:
+        stems, mended = self._read(query)
+        units = self._vocabulary.units(stems)
+        cues = cues_of(stems, units, self._vocabulary)
+        matches = self._ranker.rank(units, self._factors.of(cues))
+        count = len(self._endpoints)
+        absent = None
+        if matches and matches[0].document >= count and matches[0].nearness >= ABSENT:
+            absent = self._absences[matches[0].document - count]
+        hits = [
+            self._hit(self._endpoints[m.document], m.score, m.parameter)
+            for m in matches
+            if m.document < count and (not method or self._endpoints[m.document].method == method)
+        ][:limit]
+        confident = bool(hits) and absent is None and hits[0].score >= CONFIDENT
+        return Results(tuple(hits), confident, absent, mended)
+
+    def _read(self, query: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+        """The stems of a question, typos mended; unknown words with digits are names, and left out."""
+        stems: list[str] = []
+        mended: list[tuple[str, str]] = []
+        for word in words(query):
+            for known in self._known(word):
+                stems.append(stem_of(known))
+            if (read := self._mender.mend(word)) != (word,):
+                mended.append((word, " ".join(read)))
+        return stems, tuple(mended)
+
+    def _known(self, word: str) -> Sequence[str]:
+        if word in STOP_WORDS or self._mender.knows(word) or word.isalpha():
+            return self._mender.mend(word)
+        bare = without_number(word)
+        return (bare,) if self._mender.knows(bare) else ()
+
+    def _hit(self, endpoint: Endpoint, score: float, parameter: str = "") -> Hit:
+        intent = self._intents.get((endpoint.method, endpoint.path), _NOTHING)
+        return Hit(endpoint, score, intent.does, parameter, tuple(intent.parameters))
+
+
+def _absence_document(absence: Absence, reader: Reader) -> Document:
+    phrases = tuple(Phrase(reader.units(phrase)) for phrase in absence.phrases)
+    return Document({"intents": tuple(unit for phrase in phrases for unit in phrase.units)}, phrases)

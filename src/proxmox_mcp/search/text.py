@@ -1,0 +1,99 @@
+"""Words of a text: folded, cut, and reduced to stems, the same for what is searched and for what is asked."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+STOP_WORDS = frozenset(
+    """
+    a about actually after again all also am an and another any are as at be because been before being but by can cannot
+    cant could did do does doesnt doing done dont each either else etc ever every exactly for from get gets got had has
+    have having help here hey hi how i id ids if im in into is isnt it its itself ive just kind let like ll make may me
+    might mine more most much must my need needed needs no not now of off ok on once one only or other our ours out over
+    own please pls possible proxmox pve re really s same see shall she should so some somebody somehow someone something
+    still such sure t tell than thanks that the their them then there these they thing things this those through to too
+    up upon us use used uses using ve very via want wanted wants was way we well were what whats when where whether which
+    while who whom whose why will with within without wont would you your yours
+
+    aber als am an auf aus bei beim bin bitte da damit dann das dass dem den denn der des die dies diese diesem diesen
+    dieser dieses doch du durch ein eine einem einen einer eines er es etwas fuer gibt habe haben hat ich ihr im in ins
+    ist ja jede jeden jeder kann kein keine keinen koennen lassen man mein meine meinem meinen meiner mich mir mit muss
+    nach nicht noch nur ob oder ohne schon sein seine sich sie sind so soll ueber um und uns unser unsere viel viele vom
+    von vor wann warum was weil welche welchem welchen welcher welches wenn wer werden wie wieso wieviel will wird wo
+    wurde zu zum zur
+    """.split()
+)
+
+_FOLD = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e", "è": "e", "’": "'"})
+_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
+_CHUNK = re.compile(r"[a-z0-9]+(?:[-_.:/@!+][a-z0-9]+)*")
+_ADDRESS = re.compile(
+    r"\d+(?:\.\d+){1,3}(?:/\d+)?"  # IPv4, a network, a version number
+    r"|[0-9a-f]{2}(?::[0-9a-f]{2}){3,}|[0-9a-f]*(?::[0-9a-f]*){3,}(?:/\d+)?"  # MAC, IPv6, a PCI address
+    r"|upid:.*|.*@.*|\d+[a-z]{0,3}|0x[0-9a-f]+|[0-9a-f]{16,}"  # a task, user@realm, a number with its unit, a digest
+)
+_PARTS = re.compile(r"[-_.:/!+]")
+_TRAILING_NUMBER = re.compile(r"(?<=[a-z])\d+$")
+
+
+def fold(text: str) -> str:
+    """Lower case, umlauts and apostrophes written out."""
+    return _APOSTROPHE.sub("", text.lower().translate(_FOLD))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in order; numbers, addresses and names of users left out.
+
+    A compound gives its parts, and is also given whole and joined: ``cloud-init`` is cloud, init, cloudinit.
+    """
+    found: list[str] = []
+    for chunk in _CHUNK.findall(fold(text)):
+        if chunk.isalpha():
+            found.append(chunk)
+        elif not _ADDRESS.fullmatch(chunk):
+            _cut(chunk, found)
+    return found
+
+
+def _cut(chunk: str, found: list[str]) -> None:
+    parts = _PARTS.split(chunk)
+    found += [part for part in parts if not part.isdigit()]
+    if len(parts) == 2 and parts[0].isalpha() and parts[1].isalpha():
+        found.append(parts[0] + parts[1])
+
+
+def without_number(word: str) -> str:
+    """``scsi0`` is ``scsi``, ``vmbr12`` is ``vmbr``; a word without a number stays."""
+    return _TRAILING_NUMBER.sub("", word)
+
+
+@lru_cache(maxsize=16384)
+def stem(word: str) -> str:
+    """A light stem: English plurals, -ing, -ed, -ion; German -ung, -en; a last -e."""
+    if len(word) < 4 or not word.isalpha():
+        return word
+    word = _singular(word)
+    for ending, shortest in (("ungen", 9), ("ung", 7), ("ing", 6), ("ed", 5), ("en", 6), ("ion", 7)):
+        if word.endswith(ending) and len(word) >= shortest:
+            word = _undoubled(word[: -len(ending)])
+            break
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith("ied") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "ases", "xes", "shes", "ches")):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is", "as")):
+        return word[:-1]
+    return word
+
+
+def _undoubled(word: str) -> str:
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouls":
+        return word[:-1]
+    return word

@@ -1,0 +1,115 @@
+"""Words that nothing is known by: mended to a known word, or cut into two of them; else left alone.
+
+Words with digits and short ones are names more often than they are mistakes: they are never touched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.search.text import STOP_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SHORTEST = 4
+_SHORTEST_FOR_TWO = 7
+_SHORTEST_PART = 3
+_REMEMBERED = 4096
+_LINKS = ("", "s", "en", "n")
+
+
+class Mender:
+    """Mends single words; ``known`` says how often each known word occurs."""
+
+    def __init__(self, known: Mapping[str, int]) -> None:
+        self._known = known
+        self._by_start: dict[str, list[tuple[str, int]]] = {}
+        for word in known:
+            if word.isalpha() and len(word) >= _SHORTEST:
+                self._by_start.setdefault(word[0], []).append((word, _letters(word)))
+        self._done: dict[str, tuple[str, ...]] = {}
+
+    def knows(self, word: str) -> bool:
+        return word in self._known
+
+    def mend(self, word: str) -> tuple[str, ...]:
+        """The known words meant by a word: itself where it is known or can't be mended."""
+        if word in self._known or word in STOP_WORDS or len(word) < _SHORTEST or not word.isalpha():
+            return (word,)
+        done = self._done.get(word)
+        if done is None:
+            if len(self._done) >= _REMEMBERED:
+                self._done.clear()
+            done = self._done[word] = self._mended(word)
+        return done
+
+    def _mended(self, word: str) -> tuple[str, ...]:
+        if near := self._nearest(word, 1):
+            return (near,)
+        if parts := self._parts(word):
+            return parts
+        if len(word) >= _SHORTEST_FOR_TWO and (near := self._nearest(word, 2)):
+            return (near,)
+        return (word,)
+
+    def _nearest(self, word: str, limit: int) -> str:
+        """The commonest known word within ``limit`` edits; the first letter is right, or swapped with the second."""
+        best, best_rank = "", (limit + 1, 0)
+        letters = _letters(word)
+        for start in {word[0], word[1]}:
+            for candidate, of_candidate in self._by_start.get(start, ()):
+                if (letters ^ of_candidate).bit_count() <= 2 * limit and abs(len(candidate) - len(word)) <= limit:
+                    distance = edits(word, candidate, limit)
+                    rank = (distance, -self._known[candidate])
+                    if distance <= limit and rank < best_rank:
+                        best, best_rank = candidate, rank
+        return best
+
+    def _parts(self, word: str) -> tuple[str, ...]:
+        """Two known words that make up the word, as in German compounds; the longest first part wins."""
+        for cut in range(len(word) - _SHORTEST_PART, _SHORTEST_PART - 1, -1):
+            rest = word[cut:]
+            if rest not in self._known:
+                continue
+            for link in _LINKS:
+                first = word[: cut - len(link)] if word[:cut].endswith(link) else ""
+                if len(first) >= _SHORTEST_PART and first in self._known and len(first) + len(rest) >= 2 * _SHORTEST:
+                    return first, rest
+        return ()
+
+
+def _letters(word: str) -> int:
+    """The set of the letters of a word as bits: an edit changes two of them at most."""
+    letters = 0
+    for code in word.encode("ascii", "replace"):
+        letters |= 1 << (code & 31)
+    return letters
+
+
+def edits(one: str, other: str, limit: int) -> int:
+    """Insertions, deletions, changes and swaps of neighbours between two words; ``limit + 1`` for any more."""
+    if len(one) > len(other):
+        one, other = other, one
+    start = 0
+    while start < len(one) and one[start] == other[start]:
+        start += 1
+    end = 0
+    while end < len(one) - start and one[-1 - end] == other[-1 - end]:
+        end += 1
+    one, other = one[start : len(one) - end], other[start : len(other) - end]
+    if not one:
+        return min(len(other), limit + 1)
+    before: list[int] = []
+    last: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        before, last, row = last, row, [i]
+        for j, there in enumerate(other, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != there))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == there:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        if min(row) > limit and min(last) >= limit:
+            return limit + 1
+    return min(row[-1], limit + 1)

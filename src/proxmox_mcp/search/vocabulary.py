@@ -1,0 +1,122 @@
+"""What words mean: stems, the concepts that they name, and the methods that verbs ask for.
+
+The concepts stand in ``apidoc/words.txt``, whose head says how it is written.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import ApidocFormatError
+from proxmox_mcp.search.text import STOP_WORDS, stem, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+_LINE = re.compile(r"([a-z][a-z ]*?)\s*(?:\[([A-Z ]+)\])?:\s*(\S.*)")
+_METHODS = ("GET", "POST", "PUT", "DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One word, or several that name one concept, as it is compared: its stem, its concepts (each with a ``=``)."""
+
+    stem: str
+    concepts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Concepts by the stems that name them (``("two", "factor")``), and the methods of the concepts that are verbs."""
+
+    concepts: Mapping[tuple[str, ...], tuple[str, ...]]
+    methods: Mapping[str, tuple[str, ...]]
+    words: frozenset[str] = frozenset()
+    longer: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+
+    def units(self, stems: Sequence[str], plain: Iterable[str] = STOP_WORDS) -> list[Unit]:
+        """The units of a text given as stems; words of ``plain`` only count as a part of a longer name."""
+        found: list[Unit] = []
+        for position, first in enumerate(stems):
+            for name in self.longer.get(first, ()):
+                if tuple(stems[position : position + len(name)]) == name:
+                    found.append(Unit(" ".join(name), self.concepts[name]))
+            if first not in plain:
+                found.append(Unit(first, self.concepts.get((first,), ())))
+        return found
+
+    def verbs(self, stems: Sequence[str]) -> list[tuple[str, ...]]:
+        """The methods that each verb of a text asks for, in the order of the text."""
+        found: list[tuple[str, ...]] = []
+        position = 0
+        while position < len(stems):
+            name = self._longest(stems, position)
+            methods = [self.methods[c] for c in self.concepts.get(name, ()) if c in self.methods]
+            if methods:
+                found.append(tuple(dict.fromkeys(m for group in methods for m in group)))
+            position += len(name)
+        return found
+
+    def _longest(self, stems: Sequence[str], position: int) -> tuple[str, ...]:
+        fitting = [n for n in self.longer.get(stems[position], ()) if tuple(stems[position : position + len(n)]) == n]
+        return max(fitting, key=len, default=(stems[position],))
+
+
+class Reader:
+    """Reads texts as units, and counts the words as they were written (``known``), for typos to be mended to."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.known: dict[str, int] = dict.fromkeys(vocabulary.words, 1)
+        self._stems: dict[str, str] = {}
+
+    def units(self, text: str) -> tuple[Unit, ...]:
+        found, known, stems = words(text), self.known, self._stems
+        read: list[str] = []
+        for word in found:
+            known[word] = known.get(word, 0) + 1
+            stemmed = stems.get(word)
+            if stemmed is None:
+                stemmed = stems[word] = stem_of(word)
+            read.append(stemmed)
+        return tuple(self.vocabulary.units(read))
+
+
+def stem_of(word: str) -> str:
+    """The stem of a word; stop words stay as they are, so that longer names can be found."""
+    return word if word in STOP_WORDS else stem(word)
+
+
+def stems_of(text: str) -> list[str]:
+    """The stems of a text, stop words as they are."""
+    return [stem_of(word) for word in words(text)]
+
+
+def load_vocabulary(path: Path) -> Vocabulary:
+    """Read ``words.txt``; a line that can't be read raises ApidocFormatError with its number."""
+    concepts: dict[tuple[str, ...], tuple[str, ...]] = {}
+    methods: dict[str, tuple[str, ...]] = {}
+    written: set[str] = set()
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line.strip())
+        wanted = tuple((match[2] or "").split()) if match else ()
+        if match is None or set(wanted) - set(_METHODS):
+            raise ApidocFormatError(f"{path.name}, line {number}: not 'concept: word, ...' nor 'concept [METHOD]: word, ...'")
+        if wanted:
+            methods["=" + match[1]] = wanted
+        for name in match[3].split(","):
+            written.update(words(name))
+            key = tuple(stems_of(name))
+            concept = "=" + match[1]
+            if concept not in concepts.get(key, ()):
+                concepts[key] = (*concepts.get(key, ()), concept)
+    longer: dict[str, list[tuple[str, ...]]] = {}
+    for key in concepts:
+        if len(key) > 1:
+            longer.setdefault(key[0], []).append(key)
+    return Vocabulary(concepts, methods, frozenset(written), {first: tuple(keys) for first, keys in longer.items()})
