@@ -1,0 +1,241 @@
+"""One Proxmox VE cluster: calls in, ``data`` or one error of our tree out.
+
+Blocking work runs in worker threads under a limit of its own, so one dead cluster slows no other. What may have
+reached Proxmox is never sent again, unless it was a GET.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from proxmox_mcp.errors import (
+    AnswerError,
+    DeadlineError,
+    InvalidCallError,
+    ProxmoxError,
+    TlsError,
+    UnreachableError,
+)
+from proxmox_mcp.pve.answers import PROXY_STATUS, Answer, Refusal, read
+from proxmox_mcp.pve.errors import Call, refused
+from proxmox_mcp.pve.failover import Hosts, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxmox_mcp.apidoc.model import Wire
+    from proxmox_mcp.pve.connection import Connection, HostPort
+    from proxmox_mcp.pve.login import Login
+    from proxmox_mcp.pve.transport import Reply, Transport
+
+CONNECTIONS = 10
+SUSPICIOUS_SILENCE = 5.0
+"""Seconds of silence after which a host, if there are others, is asked whether it still answers at all."""
+_GRACE = 1.0
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+_LOST = (UnreachableError, TlsError, DeadlineError, AnswerError)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and what became of it, for metrics: ``status`` is None where no answer came."""
+
+    host: str
+    method: str
+    path: str
+    status: int | None
+    seconds: float
+
+
+class Proxmox:
+    """A cluster, reached through any of its nodes. Safe for many concurrent calls of one event loop."""
+
+    def __init__(self, connection: Connection, *, observe: Callable[[Exchange], None] | None = None) -> None:
+        self.connection = connection
+        self._hosts = Hosts(connection.hosts)
+        self._observe = observe
+        self._limiter: anyio.CapacityLimiter | None = None
+        self._probes: anyio.CapacityLimiter | None = None
+        self._wire: tuple[Transport, Login] | None = None
+        self._wiring = threading.Lock()
+
+    async def request(
+        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
+    ) -> Any:
+        """The ``data`` of the answer to one call. ``path`` is canonical, such as ``/nodes/pve1/qemu/100/config``.
+
+        ``deadline`` bounds the whole call in seconds, other hosts included (default: the connection's timeout and
+        five seconds to connect). Raises ``ProxmoxError``, or ``InvalidCallError`` for a path that can't be sent.
+        """
+        return (await self.answer(method, path, params, deadline=deadline)).data
+
+    async def answer(
+        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
+    ) -> Answer:
+        """As ``request``, with the ``total`` that lists and logs bring."""
+        _judge(method, path)
+        seconds = deadline if deadline is not None else self.connection.timeout + 5.0
+        call = _Sending(method, path, params or {}, time.monotonic() + seconds)
+        candidates = self._hosts.candidates()
+        error: ProxmoxError | None = None
+        for host in candidates:
+            try:
+                result = await self._ask(host, call)
+            except _LOST as lost:
+                error = lost
+                if not self._may_go_on(host, call, lost):
+                    raise
+                continue
+            if isinstance(result, Answer):
+                return result
+            error = refused(result, Call(method, path), self.connection)
+            if not _another_host_may_know(call, result):
+                raise error
+        if error is not None and len(candidates) == len(self.connection.hosts) == 1:
+            raise error
+        if isinstance(error, ProxmoxError) and not isinstance(error, _LOST):
+            raise error
+        raise self._hosts.nobody()
+
+    def state(self) -> State:
+        """Which host is in use and why, and what is known of the others."""
+        return self._hosts.state()
+
+    async def aclose(self) -> None:
+        """Close the connections that are kept alive; the next call opens new ones."""
+        if self._wire is not None:
+            await anyio.to_thread.run_sync(self._wire[0].close)
+
+    def _may_go_on(self, host: HostPort, call: _Sending, lost: ProxmoxError) -> bool:
+        """Note a failure of a host; whether the call may be taken to the next one."""
+        timed_out = isinstance(lost, DeadlineError)
+        if not timed_out and not (isinstance(lost, AnswerError) and lost.status):
+            self._hosts.failed(host, lost)
+        if lost.sent and call.method != "GET":
+            return False
+        return time.monotonic() < call.deadline
+
+    async def _ask(self, host: HostPort, call: _Sending) -> Answer | Refusal:
+        """One host's answer; a GET that meets a dead login is signed in anew once."""
+        for last in (False, True):
+            result, auth = await self._exchange(host, call)
+            if not (isinstance(result, Refusal) and result.status == 401):
+                return result
+            login = self._wire[1] if self._wire else None
+            if last or login is None or not login.refused(auth) or call.method != "GET":
+                return result
+        raise AssertionError("unreachable")
+
+    async def _exchange(self, host: HostPort, call: _Sending) -> tuple[Answer | Refusal, Any]:
+        started = time.monotonic()
+        status: int | None = None
+        try:
+            send = partial(self._send, host, call)
+            result, auth, status = await self._in_thread(host, call, send)
+        except ProxmoxError as error:
+            status = error.status
+            raise
+        else:
+            self._hosts.worked(host)
+            return result, auth
+        finally:
+            if self._observe is not None:
+                self._observe(Exchange(str(host), call.method, call.path, status, time.monotonic() - started))
+
+    async def _in_thread(self, host: HostPort, call: _Sending, send: Callable[[], _Sent]) -> _Sent:
+        """Run the exchange in a worker, given up when its time is over. A write under way is not called off."""
+        if self._limiter is None:
+            self._limiter, self._probes = anyio.CapacityLimiter(CONNECTIONS), anyio.CapacityLimiter(2)
+        left = call.deadline + _GRACE - time.monotonic()
+        with anyio.move_on_after(left, shield=call.method != "GET"):
+            if call.method == "GET" and len(self.connection.hosts) > 1:
+                return await self._unless_dead(host, send)
+            return await anyio.to_thread.run_sync(send, abandon_on_cancel=True, limiter=self._limiter)
+        raise DeadlineError(
+            f"{host} did not finish in the time that the call had.",
+            "It may have taken effect: look before you repeat it." if call.method != "GET" else "",
+            sent=True,
+        )
+
+    async def _unless_dead(self, host: HostPort, send: Callable[[], _Sent]) -> _Sent:
+        """The exchange, given up when the host has long been silent and doesn't answer anything else either."""
+        outcome: list[_Sent] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch, host, group.cancel_scope)
+            outcome.append(await anyio.to_thread.run_sync(send, abandon_on_cancel=True, limiter=self._limiter))
+            group.cancel_scope.cancel()
+        if outcome:
+            return outcome[0]
+        raise UnreachableError(f"{host} takes connections but no longer answers.", "Its pveproxy hangs.", sent=True)
+
+    async def _watch(self, host: HostPort, scope: anyio.CancelScope) -> None:
+        while True:
+            await anyio.sleep(SUSPICIOUS_SILENCE)
+            call = _Sending("GET", "/version", {}, time.monotonic() + SUSPICIOUS_SILENCE)
+            try:
+                await anyio.to_thread.run_sync(
+                    partial(self._send, host, call), abandon_on_cancel=True, limiter=self._probes
+                )
+            except ProxmoxError:
+                scope.cancel()
+                return
+
+    def _send(self, host: HostPort, call: _Sending) -> _Sent:
+        transport, login = self._wired()
+        auth = login.sign(host, call.deadline)
+        reply: Reply = transport.send(host, call.method, call.path, call.params, auth, deadline=call.deadline)
+        return read(reply, writes=call.method != "GET"), auth, reply.status
+
+    def _wired(self) -> tuple[Transport, Login]:
+        """The transport and the login, made at the first call: requests and proxmoxer are slow to import."""
+        if self._wire is None:
+            with self._wiring:
+                if self._wire is None:
+                    from proxmox_mcp.pve.login import PasswordLogin, TokenLogin
+                    from proxmox_mcp.pve.transport import Transport
+
+                    transport = Transport(self.connection)
+                    login = (
+                        TokenLogin(self.connection)
+                        if self.connection.token
+                        else PasswordLogin(self.connection, transport.send)
+                    )
+                    self._wire = transport, login
+        return self._wire
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    method: str
+    path: str
+    params: Wire
+    deadline: float
+
+
+_Sent = tuple[Answer | Refusal, Any, int]
+
+
+def _another_host_may_know(call: _Sending, refusal: Refusal) -> bool:
+    """Whether a refusal speaks only for the host that was asked: its own daemon is away, or a proxy before it."""
+    proxied = refusal.status in PROXY_STATUS or refusal.status in {502, 503, 504}
+    return call.method == "GET" and proxied and not call.path.startswith("/nodes/")
+
+
+def _judge(method: str, path: str) -> None:
+    """Refuse what would not reach Proxmox as it was checked: HTTP clients mend dots, and ``?`` and ``#`` end a path."""
+    if method not in _METHODS:
+        raise InvalidCallError(f"{method} is not a method of the API.", "GET, POST, PUT and DELETE are.")
+    segments = path.split("/")
+    odd = not path.startswith("/") or any(c in path for c in "?#\\") or any(c.isspace() or ord(c) > 126 for c in path)
+    if odd or any(s.lower().replace("%2e", ".") in {".", ".."} for s in segments):
+        raise InvalidCallError(
+            f"The path {path!r} can't be sent as it is.",
+            "Write /nodes/pve1/qemu/100: no . or .. segments, no query; other characters percent-encoded.",
+        )

@@ -1,0 +1,136 @@
+"""Proxmox's refusals as errors that lead on: what it said, what that means, what to do next.
+
+Statuses are those of ``PVE::APIServer::AnyEvent`` and ``PVE::Exception``; AnyEvent::HTTP adds 595 to 599.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import (
+    AuthenticationError,
+    FailedError,
+    NodeUnreachableError,
+    ParametersError,
+    PermissionDeniedError,
+    ProxmoxError,
+    UnknownMethodError,
+)
+from proxmox_mcp.pve.advice import Call, advise
+from proxmox_mcp.pve.answers import PROXY_STATUS, Refusal
+from proxmox_mcp.pve.grants import grant_lines
+
+if TYPE_CHECKING:
+    from proxmox_mcp.pve.connection import Connection
+
+__all__ = ["Call", "advise", "refused"]
+
+_MISSING = re.compile(
+    r"\((?P<path>[^,()]*), (?P<privileges>[A-Z][\w.]+(?:(?:\||, | && )[A-Z][\w.]+)*)(?P<more>[^)]*)\)"
+)
+_LISTED_ERRORS = 12
+
+
+def refused(refusal: Refusal, call: Call, connection: Connection) -> ProxmoxError:
+    """The error for a refusal, with advice. ``sent`` is true where Proxmox can't say whether it took effect."""
+    status, message = refusal.status, refusal.message
+    if status == 401:
+        return AuthenticationError(f"Proxmox refuses the credentials: {message}", _who(message, connection), status=401)
+    if status == 403:
+        return PermissionDeniedError(message, _may_not(message, connection), status=403)
+    if status == 400:
+        return ParametersError(_faults(refusal), _correct(refusal, call), status=400, errors=dict(refusal.errors))
+    if status == 501:
+        advice = "Check the path and the method: this version of Proxmox has no such call. Names are case-sensitive."
+        return UnknownMethodError(message, advice, status=501)
+    if status in PROXY_STATUS:
+        return NodeUnreachableError(
+            _away(message, status, call), _bring_back(status, call), status=status, sent=status != 595
+        )
+    advice = advise(message, call)
+    return FailedError(message, advice, status=status, errors=dict(refusal.errors), sent=status in {502, 504})
+
+
+def _faults(refusal: Refusal) -> str:
+    """Proxmox's message with the fault of each parameter."""
+    if not refusal.errors:
+        return refusal.message
+    faults = [f"{name}: {text}" for name, text in list(refusal.errors.items())[:_LISTED_ERRORS]]
+    if len(refusal.errors) > _LISTED_ERRORS:
+        faults.append(f"and {len(refusal.errors) - _LISTED_ERRORS} more")
+    return "\n".join([refusal.message.rstrip(), *faults])
+
+
+def _correct(refusal: Refusal, call: Call) -> str:
+    """Advice for each fault, once."""
+    texts = [advise(text, call) for text in refusal.errors.values()] or [advise(refusal.message, call)]
+    return " ".join(dict.fromkeys(text for text in texts if text)) or "Correct these parameters; nothing was done."
+
+
+def _who(message: str, connection: Connection) -> str:
+    """Which of user, token and secret looks wrong, as far as Proxmox tells: 9.x gives one answer for all."""
+    said, user, name = message.lower(), connection.user, connection.token
+    if "no such user" in said:
+        return f"There is no user {user}: `pveum user list` shows them; the realm counts (root@pam is not root@pve)."
+    if "no such token" in said:
+        return f"User {user} has no token {name}: `pveum user token list {user}` shows those there are."
+    if "invalid token value" in said:
+        return f"The secret is not that of {connection.identity}. {_new_secret(connection)}"
+    if "expired" in said or "disabled" in said:
+        return f"The user or token is expired or disabled: `pveum user modify {user} --enable 1 --expire 0`."
+    if "ticket" in said or "csrf" in said:
+        return "The login was no longer valid. Nothing was done: repeat the call, and it signs in anew."
+    if not name:
+        return (
+            f"The user {user} or the password is wrong: `pveum user list` shows the users; the realm counts. "
+            "Without PROXMOX_TOKEN_ID, PROXMOX_PASSWORD is a password, not a token's secret."
+            + (" It looks like a token's secret: set PROXMOX_TOKEN_ID." if connection.secret_is_uuid else "")
+        )
+    hint = "" if connection.secret_is_uuid else " The secret has not the form of one (a UUID): look there first."
+    return (
+        f"One of three is wrong; Proxmox does not say which.{hint} "
+        f"The user: `pveum user list` must show {user}, enabled. "
+        f"The token: `pveum user token list {user}` must show {name}, not expired. "
+        f"The secret: {_new_secret(connection)}"
+    )
+
+
+def _new_secret(connection: Connection) -> str:
+    user, name = connection.user, connection.token
+    return (
+        "It is shown only once; for a new one: "
+        f"`pveum user token remove {user} {name} && pveum user token add {user} {name}` "
+        "(its permissions must be set again)."
+    )
+
+
+def _may_not(message: str, connection: Connection) -> str:
+    """What is missing where, and the lines that grant it."""
+    if "not available with API token" in message or "API token not allowed" in message:
+        return "No API token may call this: sign in by password (no PROXMOX_TOKEN_ID), or do it in the web interface."
+    if "root@pam" in message:
+        return advise("Only root may", Call("", ""))
+    found = _MISSING.search(message)
+    if not found:
+        return "The privileges of this identity: GET /access/permissions. Those of the call are in its reference."
+    path = found["path"].strip() or "/"
+    wanted = re.split(r"\||, | && ", found["privileges"])
+    any_of = "|" in found["privileges"]
+    return grant_lines(connection, path, wanted, any_of=any_of)
+
+
+def _away(message: str, status: int, call: Call) -> str:
+    node = call.places["node"]
+    which = f"node {node}" if not node.startswith("{") else "the daemon behind the node's API"
+    return f"The node that was asked can't reach {which} ({status} {message})."
+
+
+def _bring_back(status: int, call: Call) -> str:
+    node = call.places["node"]
+    advice = "GET /cluster/status shows which nodes are online. "
+    if node.startswith("{"):
+        advice = "On the node: systemctl status pvedaemon. "
+    if status == 595:
+        return advice + "Nothing was done."
+    return advice + "The call may have reached it: look before you repeat it."

@@ -1,0 +1,117 @@
+"""Several nodes of one cluster: which to ask, which to leave alone for a while, and why.
+
+Any node of a cluster answers for all of it, so the one that worked last stays in use until it fails.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import ProxmoxError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from proxmox_mcp.pve.connection import HostPort
+
+FIRST_REST = 0.5
+LONGEST_REST = 5.0
+"""Seconds for which a node that failed is left alone: doubled at each failure, up to the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """What is known of one host: ``up`` is None before it was asked; ``reason`` says why it is down."""
+
+    host: str
+    up: bool | None
+    reason: str = ""
+    failures: int = 0
+    in_use: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """``in_use`` is the host that answers, empty where none does; ``reason`` says why that one."""
+
+    in_use: str
+    reason: str
+    nodes: tuple[NodeState, ...]
+
+
+@dataclass(slots=True)
+class _Breaker:
+    host: HostPort
+    asked: bool = False
+    failures: int = 0
+    rests_until: float = 0.0
+    error: ProxmoxError | None = None
+
+    def open(self, now: float) -> bool:
+        return now < self.rests_until
+
+
+class Hosts:
+    """The hosts of a connection with a circuit breaker each. Used from one event loop."""
+
+    def __init__(self, hosts: Sequence[HostPort], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._breakers = {host: _Breaker(host) for host in hosts}
+        self._preferred = hosts[0]
+        self._clock = clock
+        self._why = "it is the first of PROXMOX_HOST"
+
+    def candidates(self) -> list[HostPort]:
+        """Hosts in the order to ask them: the one in use, then those that were well, then those whose rest is over.
+
+        Empty where every host failed a moment ago.
+        """
+        now = self._clock()
+        ready = [b for b in self._breakers.values() if not b.open(now)]
+        ready.sort(key=lambda b: (b.failures > 0, b.host != self._preferred))
+        return [b.host for b in ready]
+
+    def worked(self, host: HostPort) -> None:
+        """The host answered, whatever it said."""
+        breaker = self._breakers[host]
+        breaker.asked, breaker.failures, breaker.rests_until, breaker.error = True, 0, 0.0, None
+        if host != self._preferred:
+            before = self._breakers[self._preferred]
+            self._why = f"{before.host} failed: {before.error.message if before.error else 'it did not answer'}"
+            self._preferred = host
+
+    def failed(self, host: HostPort, error: ProxmoxError) -> None:
+        """The host could not be reached, or did not answer."""
+        breaker = self._breakers[host]
+        breaker.asked, breaker.error = True, error
+        breaker.failures += 1
+        rest = min(FIRST_REST * 2 ** (breaker.failures - 1), LONGEST_REST)
+        breaker.rests_until = self._clock() + rest
+
+    def nobody(self) -> ProxmoxError:
+        """The error for a call that no host could take, with the reason of each."""
+        known = [b.error for b in self._breakers.values() if b.error is not None]
+        if len(self._breakers) == 1 and known:
+            error = known[0]
+            return type(error)(error.message, error.advice, status=error.status, sent=False)
+        reasons = "\n".join(f"- {e.message}" for e in known)
+        return UnreachableError(
+            f"None of the {len(self._breakers)} hosts of PROXMOX_HOST answers:\n{reasons}",
+            "Nothing was sent. The next call tries again; `proxmox-mcp doctor` looks closer.",
+        )
+
+    def state(self) -> State:
+        """For metrics and the doctor."""
+        nodes = tuple(
+            NodeState(
+                host=str(b.host),
+                up=None if not b.asked else b.failures == 0,
+                reason=b.error.message if b.error else "",
+                failures=b.failures,
+                in_use=b.host == self._preferred and b.failures == 0,
+            )
+            for b in self._breakers.values()
+        )
+        in_use = next((n.host for n in nodes if n.in_use), "")
+        return State(in_use, self._why if in_use else "no host answers", nodes)

@@ -1,0 +1,135 @@
+"""Connections that keep a call's deadline, check the pin before anything is sent, and know whether anything was.
+
+A read timeout alone is no bound: a body that drips a byte now and then outlives it. So every read and write of a
+socket takes the time that is left of the whole call. ``Flight`` carries it, one for each worker thread.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from urllib3 import HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection
+
+from proxmox_mcp.pve.tls import colons, fingerprint, is_pinned
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+PROXY_KEEPS_ALIVE = 4.0
+"""Seconds after which an idle connection is dropped: pveproxy closes it after five (PVE::APIServer::AnyEvent)."""
+
+
+class PinError(ssl.SSLError):
+    """The certificate is not the pinned one. Its message holds the fingerprint that was shown."""
+
+
+class Flight(threading.local):
+    """The call that this thread makes: when it must be over (monotonic), how long a silence may be, how far it is."""
+
+    deadline: float = float("inf")
+    silence: float = 30.0
+    sent: bool = False
+
+    def start(self, *, deadline: float, silence: float) -> None:
+        self.deadline = deadline
+        self.silence = silence
+        self.sent = False
+
+    @property
+    def left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the next read or write may take."""
+        left = self.left
+        if left <= 0:
+            raise TimeoutError("the deadline of the call has passed")
+        return min(left, self.silence)
+
+
+FLIGHT = Flight()
+
+
+class _Socket(ssl.SSLSocket):
+    """A TLS socket whose reads and writes keep the deadline of the flight."""
+
+    def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
+        self.settimeout(FLIGHT.patience)
+        return super().recv_into(buffer, nbytes, flags)
+
+    def send(self, data: Buffer, flags: int = 0) -> int:
+        self.settimeout(FLIGHT.patience)
+        return super().send(data, flags)
+
+
+def keep_deadlines(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Have a context make sockets that keep the deadline."""
+    context.sslsocket_class = _Socket
+    return context
+
+
+class _Connection(HTTPSConnection):
+    pins: tuple[str, ...] = ()
+    _idle_since: float = float("inf")
+
+    @property
+    def is_connected(self) -> bool:
+        if time.monotonic() - self._idle_since > PROXY_KEEPS_ALIVE:
+            return False
+        return super().is_connected
+
+    def connect(self) -> None:
+        self.timeout = min(self.timeout or FLIGHT.silence, FLIGHT.patience)  # type: ignore[operator]
+        super().connect()
+        # Whether to verify is the operator's choice, made once; urllib3 would warn of it at every connection.
+        self.is_verified = True
+        self._check_pin()
+
+    def _check_pin(self) -> None:
+        if not self.pins or not isinstance(self.sock, ssl.SSLSocket):
+            return
+        certificate = self.sock.getpeercert(binary_form=True) or b""
+        if not is_pinned(certificate, self.pins):
+            self.close()
+            raise PinError(colons(fingerprint(certificate)))
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        FLIGHT.sent = True
+        super().request(*args, **kwargs)
+
+    def rested(self) -> None:
+        self._idle_since = time.monotonic()
+
+
+class Pool(HTTPSConnectionPool):
+    """Connections to one host, kept alive; ``pins`` as in ``Connection.fingerprints``."""
+
+    ConnectionCls = _Connection
+
+    def __init__(self, host: str, port: int, *, pins: tuple[str, ...], **kwargs: Any) -> None:
+        super().__init__(host, port, **kwargs)
+        self._pins = pins
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()
+        connection.pins = self._pins
+        return connection
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.rested()
+        super()._put_conn(conn)
+
+
+def no_delay() -> list[tuple[int, int, int]]:
+    """Socket options: small requests go out at once, and a dead peer of an idle connection is noticed."""
+    return [
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    ]
