@@ -1,0 +1,61 @@
+"""Fields of records by name: looked up (``memory.used`` reaches into nested values), and missed with the near ones."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import ViewError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+_MOST_NAMED = 40
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a value says nothing: null, the empty text, list or object. 0 and false say something."""
+    return value is None or value == "" or value == [] or value == {}
+
+
+def lookup(record: Any, field: str) -> Any:
+    """The value of a field, None where it is absent. A name with dots is tried whole, then as a way down."""
+    if isinstance(record, dict):
+        if field in record:
+            return record[field]
+    elif isinstance(record, list) and field.isdecimal() and len(field) < 9:
+        return record[int(field)] if int(field) < len(record) else None
+    head, dot, rest = field.partition(".")
+    while dot:
+        if isinstance(record, dict):
+            if head in record:
+                return lookup(record[head], rest)
+        elif isinstance(record, list):
+            return lookup(lookup(record, head), rest)
+        else:
+            return None
+        more, dot, rest = rest.partition(".")
+        head = f"{head}.{more}"
+    return None
+
+
+def field_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of all records' fields, in the order of their first appearance."""
+    return list(dict.fromkeys(name for record in records for name in record))
+
+
+def require_field(
+    field: str, records: Sequence[Mapping[str, Any]], known: Collection[str] = (), *, argument: str
+) -> None:
+    """Raises ViewError, naming the near fields, where neither a record nor ``known`` has the field."""
+    if not records or field in known or any(field in record for record in records):
+        return
+    if "." in field and any(lookup(record, field) is not None for record in records):
+        return
+    names = list(dict.fromkeys([*field_names(records), *known]))
+    near = get_close_matches(field, names, n=3, cutoff=0.5)
+    shown = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+    raise ViewError(
+        f"{argument}: no field `{field[:80]}` here.",
+        (f"Did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else "") + f"Fields: {shown}.",
+    )

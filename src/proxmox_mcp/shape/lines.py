@@ -1,0 +1,70 @@
+"""Texts and logs: whole where they fit, else their beginning and their end, and every line by ``cursor``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.shape.cells import line_text
+from proxmox_mcp.shape.view import Cursor, View, closing, digest, start_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxmox_mcp.shape.budget import Budget
+    from proxmox_mcp.shape.cells import Mark
+
+_FOLDED = "↳"
+_HEAD_SHARE = 4
+"""The beginning gets a quarter of the room: what went wrong stands at the end of a log."""
+
+_GAP_TOKENS = 60
+"""Room for the line that says what is missing, or where the next page starts."""
+
+
+def lines_body(
+    lines: Sequence[str],
+    view: View,
+    budget: Budget,
+    mark: Mark,
+    *,
+    field: str = "",
+    overview: bool = True,
+    suffix: str = "",
+) -> str:
+    """Lines within a budget.
+
+    Without ``limit`` and ``cursor`` an ``overview`` is the beginning and the end; else, and for lists, a page.
+    ``suffix`` ends the closing line (``of 812, 12 match``).
+    """
+    folded = [part for line in lines for part in fold(line_text(line), budget.line_width)]
+    whole = "\n".join(folded)
+    if not view.pages and budget.fits(whole):
+        return mark(field, whole) if whole else "(an empty text)"
+    room = budget.less("x " * _GAP_TOKENS + 2 * mark(field, ""))
+    if view.pages or not overview:
+        return _page(folded, view, room, mark, field, suffix)
+    return _head_and_tail(folded, room, mark, field)
+
+
+def fold(line: str, width: int) -> list[str]:
+    """A line in parts of at most ``width`` characters, all but the first marked as going on."""
+    if len(line) <= width:
+        return [line]
+    return [(_FOLDED if start else "") + line[start : start + width] for start in range(0, len(line), width)]
+
+
+def _page(folded: list[str], view: View, room: Budget, mark: Mark, field: str, suffix: str) -> str:
+    start, note = start_of(view, folded)
+    end = len(folded) if view.limit is None else min(len(folded), start + view.limit)
+    end = start + max(1, room.how_many(folded[start:end]))
+    text = mark(field, "\n".join(folded[start:end]))
+    return "\n".join(filter(None, (text, closing(start, end, len(folded), digest(folded), "lines", suffix), note)))
+
+
+def _head_and_tail(folded: list[str], room: Budget, mark: Mark, field: str) -> str:
+    head = max(1, room.share(_HEAD_SHARE).how_many(folded[: len(folded) // 2]))
+    rest = room.less("\n".join(folded[:head]))
+    tail = max(1, rest.how_many(folded[: head - 1 : -1]))
+    missing = len(folded) - head - tail
+    gap = f"[lines {head + 1}-{head + missing} of {len(folded)} left out: cursor={Cursor(head, digest(folded))}]"
+    return "\n".join((mark(field, "\n".join(folded[:head])), gap, mark(field, "\n".join(folded[-tail:]))))

@@ -1,0 +1,99 @@
+"""Pages of tables: as many lines as the budget and ``limit`` hold, and the way to the next ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.shape.cells import CUT, LONGEST_CELL
+from proxmox_mcp.shape.view import closing, digest, start_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from proxmox_mcp.shape.budget import Budget
+    from proxmox_mcp.shape.table import Table
+    from proxmox_mcp.shape.view import View
+
+    Record = Mapping[str, Any]
+
+_NARROWER_CELLS = (LONGEST_CELL, 100, 25, 10)
+_FEWER_COLUMNS = (16, 8, 4, 2, 1)
+_CELLS_CUT = f"({CUT} counts what is cut from a cell: limit=1 shows a record whole)"
+_ROOM_FOR_CLOSING = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Records under one heading (may be empty); sections of the same table share its header."""
+
+    table: Table
+    records: Sequence[Record]
+    heading: str = ""
+
+
+def page_of_sections(
+    sections_for: Callable[[int], Sequence[Section]],
+    view: View,
+    budget: Budget,
+    *,
+    what: str = "rows",
+    suffix: str = "",
+) -> str:
+    """One page over all sections.
+
+    ``sections_for`` makes them for a width of cells: where not even one line fits, cells are cut shorter, then columns
+    are left out, and that is said. Raises ViewError for a cursor beyond the end.
+    """
+    for longest_cell in _NARROWER_CELLS:
+        sections = sections_for(longest_cell)
+        if (text := _page(sections, view, budget, what, suffix)) is not None:
+            return text
+    for columns in _FEWER_COLUMNS:
+        narrow = [replace(section, table=section.table.narrowed(columns)) for section in sections]
+        if (text := _page(narrow, view, budget, what, f"{suffix}; columns left out, name them in fields=")) is not None:
+            return text
+    return f"({sum(len(section.records) for section in sections)} {what}, too wide to show)"
+
+
+def _page(sections: Sequence[Section], view: View, budget: Budget, what: str, suffix: str) -> str | None:
+    records = [record for section in sections for record in section.records]
+    start, note = start_of(view, records)
+    room = replace(
+        budget, tokens=budget.tokens - _ROOM_FOR_CLOSING, characters=budget.characters - 4 * _ROOM_FOR_CLOSING
+    ).less(suffix + note)
+    blocks = list(islice(_fitting(_blocks(sections, start), room), view.limit))
+    if not blocks and start < len(records):
+        return None
+    text = "\n".join(blocks)
+    last = closing(start, start + len(blocks), len(records), digest(records), what, suffix)
+    return "\n".join(filter(None, (text, _CELLS_CUT if CUT in text else "", last, note)))
+
+
+def _fitting(blocks: Iterator[str], room: Budget) -> Iterator[str]:
+    for block in blocks:
+        if not room.fits(block):
+            return
+        room = room.less(block)
+        yield block
+
+
+def _blocks(sections: Sequence[Section], start: int) -> Iterator[str]:
+    """The text of each record from ``start`` on, led by the header and heading where they are new on this page."""
+    header = ""
+    passed = 0
+    for section in sections:
+        skipped = min(max(0, start - passed), len(section.records))
+        passed += skipped
+        heading = section.heading
+        for record in section.records[skipped:]:
+            lead = []
+            if section.table.head != header:
+                header = section.table.head
+                lead.append(header)
+            if heading:
+                lead.append(heading)
+                heading = ""
+            yield "\n".join([*lead, section.table.line(record)])
+        passed += len(section.records) - skipped

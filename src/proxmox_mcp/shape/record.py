@@ -1,0 +1,56 @@
+"""One record as ``key: value`` lines; a deep or long one with whole members left out, and the way to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.shape.cells import compact_json, line_text
+from proxmox_mcp.shape.fields import is_empty
+from proxmox_mcp.shape.prune import count_of, prune
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.shape.budget import Budget
+    from proxmox_mcp.shape.cells import Mark
+
+_MOST_WAYS = 8
+_LONGEST_WAY = 60
+_SHRINK = 0.7
+
+
+def record_body(record: Mapping[str, Any], budget: Budget, mark: Mark) -> str:
+    """A record within a budget. Members that are empty are left out."""
+    kept = {str(key): value for key, value in record.items() if not is_empty(value)}
+    if not kept:
+        return "(an empty object)" if not record else f"(all empty: {compact_json(list(record))[:200]})"
+    whole = _lines(kept, mark)
+    if budget.fits(whole):
+        return whole
+    allowance = min(budget.characters, budget.tokens * 4)
+    while allowance > 1:
+        pruned = prune(kept, allowance)
+        text = f"{_lines(pruned.value, mark)}\n{_ways(pruned.left_out)}"
+        if budget.fits(text):
+            return text
+        allowance = int(allowance * _SHRINK)
+    return f"({count_of(kept)}, too long to show)"
+
+
+def _lines(record: Mapping[str, Any], mark: Mark) -> str:
+    return "\n".join(f"{line_text(name)}:{_value(name, value, mark)}" for name, value in record.items())
+
+
+def _value(name: str, value: Any, mark: Mark) -> str:
+    if not isinstance(value, str):
+        return f" {compact_json(value)}"
+    shown = mark(name, "\n".join(line_text(line) for line in value.split("\n")))
+    return " " + shown if "\n" not in shown else "".join(f"\n  {line}" for line in shown.split("\n"))
+
+
+def _ways(left_out: tuple[str, ...]) -> str:
+    ways = [compact_json(way)[1:-1][:_LONGEST_WAY] for way in dict.fromkeys(left_out) if way]
+    if not ways:
+        return "(shortened: … counts what is left out)"
+    more = f" and {len(ways) - _MOST_WAYS} more" if len(ways) > _MOST_WAYS else ""
+    return f"(shortened: {', '.join(ways[:_MOST_WAYS])}{more}; one of them as fields= shows it whole, in pages)"

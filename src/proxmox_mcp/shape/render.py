@@ -1,0 +1,150 @@
+"""Any answer of Proxmox as text for a model: the one way out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import ViewError
+from proxmox_mcp.shape.budget import Budget
+from proxmox_mcp.shape.cells import compact_json, unmarked
+from proxmox_mcp.shape.fields import lookup, require_field
+from proxmox_mcp.shape.filters import select
+from proxmox_mcp.shape.lines import lines_body
+from proxmox_mcp.shape.paging import Section, page_of_sections
+from proxmox_mcp.shape.record import record_body
+from proxmox_mcp.shape.series import is_series, series_body
+from proxmox_mcp.shape.table import plain_table
+from proxmox_mcp.shape.view import WHOLE, View, closing, digest, start_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from proxmox_mcp.shape.cells import Mark
+
+    Record = Mapping[str, Any]
+
+_DEFAULT_BUDGET = Budget()
+_LINE_FIELD = "value"
+"""What a filter calls the entries of a list that holds no records, and the lines of a text."""
+
+
+def render(
+    data: Any,
+    view: View = WHOLE,
+    *,
+    budget: Budget = _DEFAULT_BUDGET,
+    mark: Mark = unmarked,
+    notes: Sequence[str] = (),
+    known: Collection[str] = (),
+    now: float | None = None,
+) -> str:
+    """The text of a result, within the budget; what is not shown is counted, with the way to it.
+
+    ``mark(field, text)`` sets off what guests or users wrote. ``notes`` are lines that follow the result. ``known``
+    are fields that records may have though none has it here (the endpoint's returned fields). ``now`` is the epoch
+    for filters such as ``now-30d``. Raises ViewError where the view does not suit the data.
+    """
+    closing = "\n".join(notes)
+    if not budget.share(2).fits(closing):
+        closing = lines_body(closing.split("\n"), WHOLE, budget.share(2), unmarked)
+    room = budget.less(closing) if closing else budget
+    body = _body(data, view, room, mark, known, now)
+    return f"{body}\n{closing}" if closing else body
+
+
+def _body(data: Any, view: View, budget: Budget, mark: Mark, known: Collection[str], now: float | None) -> str:
+    if isinstance(data, dict):
+        return _object(data, view, budget, mark, known, now)
+    if isinstance(data, list):
+        if not data:
+            return "(an empty list)"
+        if all(isinstance(item, dict) for item in data):
+            return _records(data, view, budget, mark, known, now)
+        return _plain_lines([_item(item) for item in data], view, budget, mark, now, overview=False)
+    if data is None:
+        return "null"
+    return _plain_lines((data if isinstance(data, str) else compact_json(data)).split("\n"), view, budget, mark, now)
+
+
+def _item(item: Any) -> str:
+    return item if isinstance(item, str) and item.isprintable() and item else compact_json(item)
+
+
+def _plain_lines(
+    lines: list[str], view: View, budget: Budget, mark: Mark, now: float | None, *, overview: bool = True
+) -> str:
+    if view.fields and view.fields != (_LINE_FIELD,):
+        raise ViewError("fields: this result has no fields.", f"Leave it out; a filter may say `{_LINE_FIELD}~text`.")
+    if not view.conditions:
+        return lines_body(lines, view, budget, mark, overview=overview)
+    kept = select([{_LINE_FIELD: line} for line in lines], view.conditions, now=now)
+    if not kept:
+        return f"(none of {len(lines)} matches the filter)"
+    suffix = f"; {len(kept)} of {len(lines)} match"
+    return lines_body([r[_LINE_FIELD] for r in kept], view, budget, mark, overview=overview, suffix=suffix)
+
+
+def _object(
+    record: dict[str, Any], view: View, budget: Budget, mark: Mark, known: Collection[str], now: float | None
+) -> str:
+    for field in view.fields:
+        require_field(field, [record], known, argument="fields")
+    if len(view.fields) == 1:
+        name = view.fields[0]
+        part = lookup(record, name)
+        if isinstance(part, (dict, list)) or (isinstance(part, str) and (view.pages or not budget.fits(part))):
+            inner = replace(view, fields=())
+            return f"{name}:\n{_body(part, inner, budget.less(name), _renamed(mark, name), (), now)}"
+    if view.conditions and not select([record], view.conditions, known=known, now=now):
+        return "(the object does not match the filter)"
+    if view.cursor is not None:
+        raise ViewError("cursor: this result has no pages.", "Leave cursor out.")
+    return record_body(_project(record, view.fields), budget, mark)
+
+
+def _renamed(mark: Mark, name: str) -> Mark:
+    """The mark for what lies below a field: a text or list without names of its own bears the field's."""
+    return lambda field, text: mark(field or name, text)
+
+
+def _project(record: Record, fields: Sequence[str]) -> Record:
+    return {name: lookup(record, name) for name in fields} if fields else record
+
+
+def _records(
+    records: list[dict[str, Any]], view: View, budget: Budget, mark: Mark, known: Collection[str], now: float | None
+) -> str:
+    for field in view.fields:
+        require_field(field, records, known, argument="fields")
+    kept: Sequence[Record] = select(records, view.conditions, known=known, now=now) if view.conditions else records
+    if not kept:
+        return f"(none of {len(records)} matches the filter)"
+    suffix = f"; {len(kept)} of {len(records)} match" if view.conditions else ""
+    if len(records) == 1:
+        return _object(records[0], replace(view, conditions=()), budget, mark, known, now)
+    if not view.fields and _is_log(kept):
+        return lines_body([str(record["t"]) for record in kept], view, budget, mark, field="t", suffix=suffix)
+    if not view.pages and is_series(kept) and (text := series_body(kept, view.fields, budget)) is not None:
+        return text
+    return _table_page(kept, view, budget, mark, suffix)
+
+
+def _is_log(records: Sequence[Record]) -> bool:
+    """Whether records are lines of a log as Proxmox numbers them: ``n`` and ``t`` (text), nothing else."""
+    return all(record.keys() == {"n", "t"} and isinstance(record["t"], str) for record in records)
+
+
+def _table_page(records: Sequence[Record], view: View, budget: Budget, mark: Mark, suffix: str) -> str:
+    """A page of a table; the page of a single record shows it whole."""
+    start, note = start_of(view, records)
+    if view.limit == 1 or start == len(records) - 1:
+        last = closing(start, start + 1, len(records), digest(records), "record", suffix)
+        body = record_body(_project(records[start], view.fields), budget.less(last + note), mark)
+        return "\n".join(filter(None, (body, last, note)))
+    return page_of_sections(
+        lambda longest: [Section(plain_table(records, view.fields, mark, longest), records)],
+        view,
+        budget,
+        suffix=suffix,
+    )
