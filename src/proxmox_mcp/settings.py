@@ -1,0 +1,243 @@
+"""The environment, read once, as typed values. Nothing else in the project reads it.
+
+Every setting is a field whose name in capitals is the environment variable; its description is the one in
+``docs/settings.md``, which is generated from here. A secret may also come from the file that ``NAME_FILE`` names.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from proxmox_mcp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T", bound="_Values")
+
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL")
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class _Values(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class ClusterSettings(_Values):
+    """One cluster: where it is, and who we are there."""
+
+    proxmox_host: Names = Field((), description="Node or nodes of one cluster, `host[:port]`, separated by commas.")
+    proxmox_port: int = Field(8006, ge=1, le=65535, description="Port of the API where the host names none.")
+    proxmox_user: str = Field("", description="User with realm, such as `mcp@pve`.")
+    proxmox_token_id: str = Field("", description="Name of the API token, or in full `user@realm!name`.")
+    proxmox_password: SecretStr = Field(
+        SecretStr(""), description="Secret of the token; without a token id the user's password."
+    )
+    proxmox_verify_ssl: bool = Field(False, description="Check the node's certificate against known authorities.")
+    proxmox_ca_file: str = Field("", description="Authority to check the certificate against (PEM); turns checking on.")
+    proxmox_fingerprint: str = Field(
+        "", description="SHA-256 fingerprint of the node's certificate, pinned; turns checking on."
+    )
+    proxmox_timeout: float = Field(30.0, gt=0, le=600, description="Seconds that a call may take in all.")
+    proxmox_apidoc: str = Field(
+        "auto", description="Where the API schema comes from: `auto`, `bundled`, a file or a URL of an `apidoc.js`."
+    )
+
+
+class ServerSettings(_Values):
+    """The server itself: where it listens, whom it lets in, what it lets them do."""
+
+    mcp_host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104
+    mcp_port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    mcp_root_path: str = Field("", description="Path prefix that a reverse proxy strips, such as `/proxmox`.")
+    mcp_allowed_hosts: Names = Field(
+        (), description="Host names that clients may use, separated by commas; unset: loopback names only."
+    )
+    mcp_allowed_origins: Names = Field((), description="Origins of browsers that may call, separated by commas.")
+    mcp_auth_token: SecretStr = Field(SecretStr(""), description="Bearer token that clients must send.")
+    mcp_auth: Literal["", "none"] = Field(
+        "", description="`none` allows an address other than loopback without a token."
+    )
+    mcp_callers_file: str = Field("", description="Several callers, each with token, mode and rules (TOML).")
+    mcp_mode: Literal["read-only", "guarded", "full"] = Field(
+        "guarded", description="What callers may do: `read-only`, `guarded` (risky calls are confirmed), `full`."
+    )
+    mcp_policy_file: str = Field("", description="Rules that allow, deny or confirm calls (TOML).")
+    mcp_confirm: Literal["token", "elicit", "operator"] = Field(
+        "token",
+        description="How calls are confirmed: `token` (ask the person, else a one-time token), `elicit`, "
+        "`operator` (`proxmox-mcp approve`).",
+    )
+    mcp_audit_file: str = Field("", description="File for the audit lines; unset: standard error.")
+    mcp_cache_dir: str = Field("", description="Directory for the schema cache and state; unset: the user's cache.")
+    mcp_validation: Literal["auto", "enforce", "warn"] = Field(
+        "auto", description="`auto` refuses what the node would refuse; `enforce` all faults; `warn` none."
+    )
+    mcp_task_wait: float = Field(
+        0.0, ge=0, le=3600, description="Seconds to follow a task; 0: 300 with progress, else 50."
+    )
+    mcp_result_tokens: int = Field(4000, ge=200, le=100_000, description="Most tokens of one answer.")
+    mcp_stateless: bool = Field(False, description="Serve `/mcp` without sessions, for several replicas.")
+    mcp_state_url: SecretStr = Field(
+        SecretStr(""), description="Valkey or Redis that replicas share, `redis://host:port/0`."
+    )
+    mcp_state_key: SecretStr = Field(
+        SecretStr(""), description="Key that seals what clients hand back; replicas share it."
+    )
+    mcp_rate_limit: int = Field(600, ge=0, description="Calls that one caller may make in a minute; 0: no limit.")
+    mcp_concurrency: int = Field(20, ge=1, le=1000, description="Calls that one caller may have under way.")
+    mcp_metrics_port: int = Field(0, ge=0, le=65535, description="Port of its own for `/metrics`; 0: with the rest.")
+    mcp_clusters_file: str = Field("", description="Several clusters (TOML), each with the `PROXMOX_` names.")
+    mcp_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
+    mcp_log_format: Literal["text", "json"] = Field("text", description="Log lines as `text` or `json`.")
+
+    @field_validator("mcp_log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("mcp_root_path")
+    @classmethod
+    def _rooted(cls, value: str) -> str:
+        value = value.rstrip("/")
+        if value and not value.startswith("/"):
+            raise ValueError("starts with a slash, such as /proxmox")
+        return value
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the address that is listened on."""
+        return self.mcp_host in ("localhost", "::1", "[::1]") or self.mcp_host.startswith("127.")
+
+    @property
+    def state_directory(self) -> Path:
+        """Where the cache, approvals and secrets for the operator lie."""
+        if self.mcp_cache_dir:
+            return Path(self.mcp_cache_dir)
+        return Path.home() / ".cache" / "proxmox-mcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of it. ``clusters`` has one entry named ``default`` unless ``MCP_CLUSTERS_FILE`` names several."""
+
+    server: ServerSettings
+    clusters: Mapping[str, ClusterSettings]
+    notes: tuple[str, ...] = ()
+
+
+def known_names() -> tuple[str, ...]:
+    """Every environment variable that is read, in the order of the documents."""
+    fields = [*ClusterSettings.model_fields, *ServerSettings.model_fields]
+    return tuple(name.upper() for name in fields)
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment (``os.environ`` where none is given).
+
+    Raises: SettingsError, naming each variable at fault, what is wrong with it and what is allowed.
+    """
+    given = dict(os.environ if environment is None else environment)
+    values = {name: value for name, value in given.items() if name in known_names() and value != ""}
+    for name in SECRETS:
+        if path := given.get(f"{name}_FILE"):
+            if name in values:
+                raise SettingsError(f"{name} and {name}_FILE are both set.", "Keep one of the two.")
+            values[name] = _read_secret(f"{name}_FILE", path)
+    server = _build(ServerSettings, values)
+    clusters = {"default": _build(ClusterSettings, values)}
+    if server.mcp_clusters_file:
+        if "PROXMOX_HOST" in values:
+            raise SettingsError("PROXMOX_HOST and MCP_CLUSTERS_FILE are both set.", "Move the cluster into the file.")
+        clusters = _read_clusters(Path(server.mcp_clusters_file), values)
+    return Settings(server=server, clusters=clusters, notes=_misspelt(given))
+
+
+def _read_secret(name: str, path: str) -> str:
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(
+            f"{name}: {path} can't be read: {reason}.", "Name a file that this user may read."
+        ) from error
+    if not text:
+        raise SettingsError(f"{name}: {path} is empty.", "Put the secret into the file.")
+    return text
+
+
+def _build(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
+    fields = {name.lower(): value for name, value in values.items() if name.lower() in kind.model_fields}
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors(include_url=False, include_input=False, include_context=False):
+            name = str(fault["loc"][0]).upper() if fault["loc"] else ""
+            faults.append(f"{where}{name}: {_words(fault['msg'])}")
+        raise SettingsError("\n".join(faults), "See docs/settings.md for every setting and its values.") from error
+
+
+def _words(message: str) -> str:
+    return message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".") + "."
+
+
+def _read_clusters(path: Path, shared: Mapping[str, str]) -> dict[str, ClusterSettings]:
+    """One table a cluster; the values of the environment are the defaults of all."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"MCP_CLUSTERS_FILE: {path} can't be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"MCP_CLUSTERS_FILE: {path} is not TOML: {error}") from error
+    if not tables or not all(isinstance(table, dict) for table in tables.values()):
+        raise SettingsError(
+            f"MCP_CLUSTERS_FILE: {path} holds no clusters.",
+            'Give each a table, such as [lab] with PROXMOX_HOST = "..."',
+        )
+    return {name: _read_cluster(name, table, shared) for name, table in tables.items()}
+
+
+def _read_cluster(name: str, table: Mapping[str, Any], shared: Mapping[str, str]) -> ClusterSettings:
+    where = f"MCP_CLUSTERS_FILE [{name}] "
+    known = [field.upper() for field in ClusterSettings.model_fields]
+    values = {key: value for key, value in shared.items() if key in known}
+    for key, value in table.items():
+        secret = key.removesuffix("_FILE") if key.endswith("_FILE") else ""
+        if secret in SECRETS and secret in known:
+            values[secret] = _read_secret(where + key, str(value))
+        elif key in known:
+            values[key] = ",".join(map(str, value)) if isinstance(value, list) else value
+        else:
+            near = get_close_matches(key, known, 1)
+            raise SettingsError(f"{where}{key} is not a setting.", f"Did you mean {near[0]}?" if near else "")
+    if "PROXMOX_HOST" not in values:
+        raise SettingsError(f"{where}PROXMOX_HOST is missing.")
+    return _build(ClusterSettings, values, where)
+
+
+def _misspelt(given: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables that look like ours and are not: a note, since other programs have names of their own."""
+    known = known_names()
+    ours = {*known, *(f"{name}_FILE" for name in SECRETS)}
+    notes = []
+    for name in sorted(given):
+        if name.startswith(("PROXMOX_", "MCP_")) and name not in ours:
+            near = get_close_matches(name, known, 1, cutoff=0.8)
+            notes.append(f"{name} is set and is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
+    return tuple(notes)
