@@ -40,7 +40,7 @@ def endpoint_facts(method: str, path: str, info: Mapping[str, Any]) -> Facts:
 
     Raises TypeError, ValueError or AttributeError where ``info`` is not shaped as Proxmox's.
     """
-    facts: Facts = {"method": method, "path": path, "name": _text(info.get("name") or "")}
+    facts: Facts = {"method": method, "path": _plain(path), "name": _plain(info.get("name") or "")}
     if description := info.get("description"):
         facts["description"] = _text(description)
     if (proxy_to := info.get("proxyto")) is not None:
@@ -90,7 +90,22 @@ def without_prose(facts: Facts) -> Facts:
 
 
 def _permissions(raw: Mapping[str, Any]) -> Facts:
-    return {key: raw[key] for key in ("check", "description", "user") if raw.get(key)}
+    readers = {"check": _list, "description": _text, "user": _text}
+    return {key: read(raw[key]) for key, read in readers.items() if raw.get(key)}
+
+
+def _plain(value: object) -> str:
+    """Text that JSON writes as it stands, so that the head of a line can be read without parsing it."""
+    text = _text(value)
+    if not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
+        raise ValueError(f"plain text was expected, not {text!r}")
+    return text
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"a list was expected, not {value!r}")
+    return value
 
 
 def _text(value: object) -> str:
@@ -126,16 +141,16 @@ def _scalar(value: object) -> object:
     return value if isinstance(value, str | int | float) else None
 
 
-def _texts(value: list[object]) -> list[str]:
-    return [str(each) for each in value]
+def _texts(value: object) -> list[str]:
+    return [each if isinstance(each, str) else str(_number(each)) for each in _list(value) if each is not None]
 
 
 def _named(value: Mapping[str, Mapping[str, Any]]) -> Facts:
     return {name: schema_facts(each) for name, each in value.items()}
 
 
-def _listed(value: list[Mapping[str, Any]]) -> list[Facts]:
-    return [schema_facts(each) for each in value]
+def _listed(value: object) -> list[Facts]:
+    return [schema_facts(each) for each in _list(value)]
 
 
 def _others(value: object) -> Facts | bool | None:

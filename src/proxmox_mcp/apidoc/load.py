@@ -15,7 +15,7 @@ from proxmox_mcp.errors import ApidocSourceError
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.index import EndpointIndex
 
-_VERSION = re.compile(r"\d+(\.\d+)*([.~-]\w+)*")
+_VERSION = re.compile(r"\d+(\.\d+)*([~-][\w.~-]+)?")
 _BUNDLED = re.compile(r"pve-(\d+\.\d+)\.jsonl")
 
 
@@ -43,8 +43,8 @@ def read_file(path: Path) -> bytes:
 
 
 def load_bundled(version: str) -> EndpointIndex:
-    """The bundled snapshot of the major and minor part of ``version``. Raises ApidocSourceError if there is none."""
-    name = ".".join(version.split(".")[:2])
+    """The bundled snapshot of the minor release of ``version`` (``9.1.9`` is 9.1). Raises ApidocSourceError."""
+    name = ".".join(map(str, _parts(version)))
     if name not in bundled_versions():
         raise ApidocSourceError(
             f"No snapshot of Proxmox VE {version} is bundled.",

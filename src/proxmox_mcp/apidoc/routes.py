@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Endpoint, Method
 
 _TAKES_THE_REST = ("/storage/{storage}/content/{volume}", "/firewall/ipset/{name}/{cidr}")
-_BLANK = re.compile(r"\s")
+_BLANK = re.compile(r"[ \t\n\v\f\r]")  # those beyond ASCII arrive as bytes, which no blank of Perl's fits
 _PARAMETER = re.compile(r"\{([^}]+)\}")
 
 
@@ -87,9 +87,9 @@ class Router:
         """The route of ``path``, as a caller writes it (percent-encoded or not), without a query string."""
         if "%" in path:
             path = unquote(path)
+        path = path.removesuffix("\n")  # Perl's $ lets one newline pass at the end, and leaves it out
         parts = [part for part in path.split("/") if part]
-        if _BLANK.search(path):
-            parts = [_without_newline(part) for part in parts]
+        blanks = _BLANK.search(path) is not None
         node = self._root
         params: dict[str, str] = {}
         for position, part in enumerate(parts):
@@ -99,18 +99,13 @@ class Router:
             child = node.child
             if child is not None and child.takes_rest:
                 part, parts = "/".join(parts[position:]), parts[:position]
-            if child is None or _BLANK.search(part):
-                return _dead_end(node, params, parts[position:] or [part])
+            if child is None or (blanks and _BLANK.search(part)):
+                return _dead_end(node, params, [part, *parts[position + 1 :]])
             params[node.parameter] = part
             node = child
             if child.takes_rest:
                 break
         return Route(node.template, node.methods, params) if node.methods else _dead_end(node, params, [])
-
-
-def _without_newline(part: str) -> str:
-    """Perl's ``$`` lets one newline pass at the end of a part, and leaves it out of the value."""
-    return part.removesuffix("\n") or part
 
 
 def _dead_end(node: _Node, params: dict[str, str], left: list[str]) -> DeadEnd:

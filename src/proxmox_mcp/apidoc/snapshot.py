@@ -19,7 +19,7 @@ from proxmox_mcp.errors import ApidocFormatError
 START = b'{"product":'
 """How every snapshot starts."""
 
-_LINE = re.compile(rb'\{"method":"(GET|POST|PUT|DELETE)","path":"(/[^"\\]*)","name":"([^"\\]*)".*\}')
+_HEAD = re.compile(rb'\{"method":"(GET|POST|PUT|DELETE)","path":"(/[ !#-[\]-~]*)","name":"([ !#-[\]-~]*)"')
 _ADVICE = "Build it again: proxmox-mcp index --snapshot FILE"
 
 
@@ -59,7 +59,7 @@ def _header(line: bytes) -> tuple[Origin, int]:
 
 
 def _endpoint(number: int, line: bytes) -> Endpoint:
-    if (head := _LINE.fullmatch(line)) is None:
+    if (head := _HEAD.match(line)) is None or not line.endswith(b"}"):
         raise ApidocFormatError(f"Line {number} of the snapshot is no endpoint.", _ADVICE)
     method, path, name = (part.decode() for part in head.groups())
     return Endpoint(cast("Method", method), path, name, line)
