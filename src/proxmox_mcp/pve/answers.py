@@ -45,7 +45,7 @@ class Refusal:
 
 
 def read(reply: Reply, *, writes: bool = False) -> Answer | Refusal:
-    """What a node answered; ``AnswerError`` where it isn't an answer of Proxmox's API. ``writes``: the call may change something."""
+    """What a node answered; ``AnswerError`` where it is no answer of the API. ``writes``: it may change something."""
     if 200 <= reply.status < 300:
         return _success(reply, writes)
     if reply.status >= 400:

@@ -65,5 +65,6 @@ def grant_lines(connection: Connection, path: str, privileges: Sequence[str], *,
     return (
         f"The token {who} lacks {missing} on {path}. As root on a node: `{line}`. "
         f"A token has at most what its user has: if {connection.user} lacks it too, the same with "
-        f"`--users {connection.user}`. Without privilege separation (`pveum user token list {connection.user}` shows privsep 0) only the user's permissions count."
+        f"`--users {connection.user}`. Without privilege separation "
+        f"(`pveum user token list {connection.user}` shows privsep 0) only the user's permissions count."
     )

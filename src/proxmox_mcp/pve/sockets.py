@@ -85,7 +85,7 @@ class _Connection(HTTPSConnection):
         return super().is_connected
 
     def connect(self) -> None:
-        self.timeout = min(self.timeout or FLIGHT.silence, FLIGHT.patience)  # type: ignore[operator]
+        self.timeout = min(self.timeout or FLIGHT.silence, FLIGHT.patience)
         super().connect()
         # Whether to verify is the operator's choice, made once; urllib3 would warn of it at every connection.
         self.is_verified = True
@@ -118,7 +118,7 @@ class Pool(HTTPSConnectionPool):
 
     def _new_conn(self) -> Any:
         connection = super()._new_conn()
-        connection.pins = self._pins
+        connection.pins = self._pins  # type: ignore[attr-defined]
         return connection
 
     def _put_conn(self, conn: Any) -> None:
