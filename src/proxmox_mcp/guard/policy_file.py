@@ -58,6 +58,11 @@ class TomlFile:
     document: dict[str, Any]
     sections: Sequence[Section]
 
+    def line_of(self, key: str) -> int:
+        """The line of a key, or of the first table, at the top level of the file."""
+        tables = (section.line for section in self.sections if section.name.split(".")[0] == key)
+        return next(tables, self.sections[0].line_of(key))
+
     def fault(self, line: int, message: str, advice: str = "") -> PolicyFileError:
         return PolicyFileError(f"{self.name}, line {line}: {message}", advice)
 
@@ -89,11 +94,9 @@ def load_rules(path: Path, templates: Collection[str] = ()) -> tuple[Rule, ...]:
     Raises ``PolicyFileError`` with line and cause.
     """
     file = read_toml(path)
-    top = file.sections[0]
     for key in file.document:
         if key != "rule":
-            line = next((s.line for s in file.sections if s.name.split(".")[0] == key), top.line_of(key))
-            raise file.fault(line, f"unknown key `{key}`", _suggest(key, ("rule",)))
+            raise file.fault(file.line_of(key), f"unknown key `{key}`", suggest(key, ("rule",)))
     tables = [section for section in file.sections if section.name == "rule"]
     return read_rules(file, file.document.get("rule", []), tables, templates)
 
@@ -129,7 +132,7 @@ def read_rules(
     file: TomlFile, tables: object, places: Sequence[Section], templates: Collection[str] = ()
 ) -> tuple[Rule, ...]:
     """The rules in a list of tables, each with the section it stands in."""
-    fallback = file.sections[0].line_of("rule")
+    fallback = file.line_of("rule")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         line = places[0].line if places else fallback
         raise file.fault(line, "`rule` must be a list of tables", "Write each rule under [[rule]].")
@@ -149,7 +152,7 @@ class _RuleReader:
     def read(self, number: int) -> Rule:
         for key in self._table:
             if key not in _KEYS:
-                raise self._fault(key, f"unknown key `{key}`", _suggest(key, _KEYS))
+                raise self._fault(key, f"unknown key `{key}`", suggest(key, _KEYS))
         if "verdict" not in self._table:
             raise self._fault("", "the rule has no `verdict`", f"Allowed: {', '.join(Verdict)}.")
         verdict = Verdict(self._one_of("verdict", list(Verdict)))
@@ -205,7 +208,7 @@ class _RuleReader:
     def _member(self, allowed: Sequence[str]) -> Callable[[str, str], str]:
         def read(key: str, value: str) -> str:
             if value not in allowed:
-                raise self._fault(key, f"`{key}` can't be {value!r:.60}", _suggest(value, allowed))
+                raise self._fault(key, f"`{key}` can't be {value!r:.60}", suggest(value, allowed))
             return value
 
         return read
@@ -252,6 +255,7 @@ class _RuleReader:
         return self._file.fault(self._section.line_of(key), message, advice)
 
 
-def _suggest(value: str, allowed: Sequence[str]) -> str:
+def suggest(value: str, allowed: Sequence[str]) -> str:
+    """Advice for a value that is not allowed: the nearest one, and all of them."""
     near = get_close_matches(value, allowed, 1)
     return f"{f'Did you mean `{near[0]}`? ' if near else ''}Allowed: {', '.join(allowed)}."

@@ -1,0 +1,146 @@
+"""What a call would do, said in a few lines from the live state of what it hits.
+
+``Statement.identity`` is what makes the things hit these very things (name, UUID, volumes, snapshots), without
+figures that move by themselves: a confirmation holds as long as it stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.guard.foreign import one_line
+from proxmox_mcp.guard.risk import Risk, as_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from proxmox_mcp.guard.action import Action
+    from proxmox_mcp.guard.redact import Redactor
+
+HOW_TO_CONFIRM = (
+    "To go ahead, make the same call with `confirm` set to the token. The token shows that this effect was stated; "
+    "it does not show that a person agreed. Ask the user first."
+)
+_MOST_NAMED = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One thing that a call hits, as it is now.
+
+    ``identity`` makes it this one and no other; ``state`` is only shown. ``unread`` says why it could not be read.
+    Names in it are foreign text, and are cleaned when shown.
+    """
+
+    kind: str
+    id: str
+    identity: Mapping[str, str] = field(default_factory=dict)
+    state: Mapping[str, str] = field(default_factory=dict)
+    unread: str = ""
+
+    def __str__(self) -> str:
+        head = f"{self.kind} {one_line(self.id)}"
+        if self.unread:
+            return f"{head}: its state could not be read ({one_line(self.unread)})"
+        shown = {**self.identity, **self.state}
+        name = shown.pop("name", "")
+        details = "; ".join(f"{key} {one_line(text, 400)}" for key, text in shown.items() if text)
+        return head + (f" `{one_line(name, 80)}`" if name else "") + (f": {details}" if details else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a call would do: ``text`` for whoever confirms, ``identity`` for whoever compares."""
+
+    text: str
+    identity: str
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.identity.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_EFFECTS = {
+    Risk.READ: "only reads",
+    Risk.INSIDE: "reads inside a guest, a backup or an image",
+    Risk.OUTREACH: "makes the node reach out to another machine",
+    Risk.CHANGE: "changes the cluster",
+    Risk.DISRUPT: "disrupts what runs",
+    Risk.DESTROY: "destroys; this can't be undone",
+    Risk.EXECUTE: "runs code or opens a terminal",
+    Risk.ACCESS: "changes who may do what",
+}
+
+
+def state(action: Action, subjects: Sequence[Subject], redactor: Redactor) -> Statement:
+    """The statement for one call. ``subjects``: what it hits, read at this moment."""
+    judgement = action.judgement
+    lines = [f"{action.method} {one_line(action.path, 400)} {_EFFECTS[judgement.risk]} ({judgement.why})."]
+    lines += [f"Hits {subject}." for subject in subjects]
+    shown = redactor.data(dict(action.data), action.template)
+    if shown:
+        lines.append("With " + ", ".join(f"{one_line(name)}={_value(value)}" for name, value in shown.items()) + ".")
+    identity = [[subject.kind, subject.id, dict(subject.identity), bool(subject.unread)] for subject in subjects]
+    return Statement("\n".join(lines), json.dumps(identity, sort_keys=True))
+
+
+_VOLUME_KEYS = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|rootfs")
+
+
+def guest(
+    vmid: int | str,
+    config: Mapping[str, Any],
+    *,
+    kind: str = "VM",
+    node: str = "",
+    status: str = "",
+    snapshots: Sequence[Mapping[str, Any]] = (),
+    backups: Sequence[Mapping[str, Any]] | None = None,
+) -> Subject:
+    """A guest from Proxmox's answers: ``.../config``, its status, ``.../snapshot``, and its backups' content entries.
+
+    ``backups`` None: not looked up. ``kind`` is ``VM`` or ``container``.
+    """
+    volumes = {
+        key: str(value).split(",", 1)[0]
+        for key, value in sorted(config.items())
+        if _VOLUME_KEYS.fullmatch(key) and "media=cdrom" not in str(value)
+    }
+    uuid = re.search(r"uuid=([0-9A-Fa-f-]{36})", str(config.get("smbios1", "")))
+    names = sorted(str(entry.get("name")) for entry in snapshots if entry.get("name") != "current")
+    identity = {
+        "name": str(config.get("name") or config.get("hostname") or ""),
+        "uuid": uuid[1].lower() if uuid else str(config.get("vmgenid", "")),
+        "disks": _several([f"{key}={volume}" for key, volume in volumes.items()]) or "none",
+        "snapshots": _several(names) or "none",
+    }
+    sizes = [found[1] for key in volumes if (found := re.search(r"size=([\d.]+[KMGT]?)", str(config[key])))]
+    state = {
+        "on": node,
+        "status": status,
+        "size": "+".join(sizes),
+        "protection": "on" if str(config.get("protection", "0")) == "1" else "",
+        "backups": "" if backups is None else _backups(backups),
+    }
+    return Subject(kind=kind, id=str(vmid), identity=identity, state=state)
+
+
+def _backups(backups: Sequence[Mapping[str, Any]]) -> str:
+    if not backups:
+        return "none"
+    newest = max(backups, key=lambda entry: int(entry.get("ctime") or 0))
+    return f"{len(backups)}, the newest {one_line(str(newest.get('volid', '')))}"
+
+
+def _several(names: Sequence[str]) -> str:
+    if len(names) <= _MOST_NAMED:
+        return ", ".join(names)
+    digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more (#{digest})"
+
+
+def _value(value: Any) -> str:
+    return one_line(", ".join(as_texts(value)), 120)

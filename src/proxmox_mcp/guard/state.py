@@ -1,0 +1,51 @@
+"""A small database in the state directory, readable by its owner only, shared by the server and the command line."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import GuardError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BUSY_SECONDS = 5
+
+
+class StateFile:
+    """An SQLite file of mode 0600. Each ``transaction`` is atomic, also against other processes."""
+
+    def __init__(self, path: Path, schema: str) -> None:
+        self._path, self._schema = path, schema
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A connection within a write transaction: committed at the end, undone on any exception.
+
+        Raises ``GuardError`` where the file can't be used.
+        """
+        try:
+            connection = self._connect()
+            try:
+                with connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    yield connection
+            finally:
+                connection.close()
+        except (OSError, sqlite3.Error) as error:
+            advice = "See that the state directory exists, has room and belongs to the user that runs the server."
+            raise GuardError(f"the state file {self._path.name} can't be used: {error}", advice) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+        self._path.chmod(0o600)
+        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.executescript(self._schema)
+        return connection
