@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from proxmox_mcp.errors import TargetError
-from proxmox_mcp.pve.inventory import Guest, Node, Resources, Storage, listed, near
+from proxmox_mcp.pve.inventory import Guest, Resources, Storage, listed, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Target:
 
 def needs_lookup(path: str) -> bool:
     """Whether a path leaves something open: a ``*``, or a guest by name."""
-    parts = _split(path)
+    parts = _split(path.partition("?")[0])
     guest = parts[3] if len(parts) > 3 and parts[0] == "nodes" and parts[2] in _KINDS else ""
     return ANY in parts or bool(guest and not guest.isdecimal())
 
@@ -45,8 +45,8 @@ def resolve(path: str, method: str, resources: Resources) -> tuple[Target, ...]:
     Raises ``TargetError`` with the candidates where a guest or node is unknown or a name is borne twice, and where
     a call that changes something would go to several places.
     """
-    parts = _split(path)
-    targets = tuple(_expand(parts, resources))
+    plain, question, query = path.partition("?")
+    targets = tuple(replace(t, path=t.path + question + query) for t in _expand(_split(plain), resources))
     if len(targets) == 1 or method == "GET":
         return targets
     raise TargetError(
@@ -70,6 +70,8 @@ def _expand(parts: list[str], resources: Resources) -> Iterator[Target]:
 
 def _on_nodes(parts: list[str], resources: Resources) -> Iterator[Target]:
     node, rest = parts[1], parts[2:]
+    if needs_lookup("/".join(parts)):
+        _must_be_a_node(node, resources)
     if len(rest) > 1 and rest[0] in _KINDS:
         yield from _guests(node, rest[0], rest[1], _plain(rest[2:]), resources)
     elif len(rest) > 1 and rest[0] == "storage" and ANY in (node, rest[1]):
@@ -171,6 +173,7 @@ def _join(parts: list[str]) -> str:
     return "/" + "/".join(quote(part, safe=ANY if part == ANY else "") for part in parts)
 
 
-def node_named(name: str, resources: Resources) -> Node | None:
-    """The node of a name, which is case-sensitive."""
-    return next((n for n in resources.nodes if n.name == name), None)
+def _must_be_a_node(node: str, resources: Resources) -> None:
+    names = [n.name for n in resources.nodes]
+    if names and node not in {ANY, *names}:
+        raise TargetError(f"There is no node {node}.", f"There are: {listed(near(node, names) or names)}.")
