@@ -1,7 +1,7 @@
 """Finding endpoints by what people mean: a library of its own, on top of ``proxmox_mcp.apidoc``.
 
-    from proxmox_mcp.search import Searcher
-    Searcher(index).search("grow a disk", limit=5)      # [Hit(endpoint, score, ...)], best first
+from proxmox_mcp.search import Searcher
+Searcher(index).search("grow a disk", limit=5)      # [Hit(endpoint, score, ...)], best first
 """
 
 from __future__ import annotations

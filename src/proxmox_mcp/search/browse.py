@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Endpoint
 
 _QUERY = re.compile(
-    r"(?:pvesh\s+)?(?:(?P<method>get|post|put|delete|set|create|ls|usage)\s+)?(?P<path>/\S*|[a-z]+/\S*)\s*", re.IGNORECASE
+    r"(?:pvesh\s+)?(?:(?P<method>get|post|put|delete|set|create|ls|usage)\s+)?(?P<path>/\S*|[a-z]+/\S*)",
+    re.IGNORECASE,
 )
 _METHODS = {"set": "PUT", "create": "POST", "ls": "", "usage": ""}
 _BASE = re.compile(r"^/?api2/(?:json|extjs|html)(?=/|$)")

@@ -22,9 +22,9 @@ _REMEMBERED = 256
 class CueWeights:
     """How much a contradiction takes from a score, as a share of it."""
 
-    method: float = 0.25
+    method: float = 0.2
     kind: float = 0.3
-    scope: float = 0.1
+    scope: float = 0.15
     directory: float = 0.25
 
 
@@ -59,7 +59,8 @@ class Factors:
         self._others = [1.0] * others
         self._traits = [_traits(endpoint) for endpoint in endpoints]
         directories = _directories(endpoints)
-        self._base = [1 - weights.directory if endpoint.path in directories and endpoint.method == "GET" else 1.0 for endpoint in endpoints]
+        listings = [endpoint.method == "GET" and endpoint.path in directories for endpoint in endpoints]
+        self._base = [1 - weights.directory if listing else 1.0 for listing in listings]
         self._made: dict[Cues, array[float]] = {}
 
     def of(self, cues: Cues) -> Sequence[float]:
@@ -106,6 +107,6 @@ def _directories(endpoints: Sequence[Endpoint]) -> set[str]:
         children = below.get(endpoint.path)
         if endpoint.method == "GET" and children and not any(child.startswith("{") for child in children):
             items = endpoint.returns.items
-            if endpoint.returns.type == "array" and len(items.properties or {} if items else {}) <= 1:
+            if endpoint.returns.type == "array" and len((items and items.properties) or ()) <= 1:
                 found.add(endpoint.path)
     return found

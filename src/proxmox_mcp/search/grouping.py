@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Endpoint
     from proxmox_mcp.search.searcher import Hit
 
-_FIREWALL = re.compile(r"^(?:/cluster|/nodes/\{node\}(?:/(?:qemu|lxc)/\{vmid\})?|/cluster/sdn/vnets/\{vnet\})(?=/firewall\b)")
+_FIREWALL = re.compile(
+    r"^(?:/cluster(?:/sdn/vnets/\{vnet\})?|/nodes/\{node\}(?:/(?:qemu|lxc)/\{vmid\})?)(?=/firewall\b)"
+)
 _GUEST = re.compile(r"^/nodes/\{node\}/(?:qemu|lxc)(?=/|$)")
 _SAME_LEAF = {"move_volume": "move_disk"}
 

@@ -14,55 +14,70 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AskedUnit:
-    """A unit of a question: its word, the terms of its concepts, how telling the word is and how telling those are."""
+    """A unit of a question as terms: what it is worth that a phrase has them.
+
+    A phrase with the word has its concepts too, so ``word`` is what the word is worth over ``concept``, which is the
+    worth of each of its concepts.
+    """
 
     stem: str
     concepts: tuple[str, ...]
-    weight: float
-    shared: float
+    word: float
+    concept: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearness:
+    """How phrases are compared.
+
+    ``closeness`` is how far the length of the phrase counts against that of the question, ``second`` what the next
+    phrase adds, ``parameter`` what the phrase of a parameter counts.
+    """
+
+    closeness: float = 0.5
+    second: float = 0.3
+    parameter: float = 1.0
 
 
 class PhraseIndex:
-    """The phrases of one endpoint by the terms that occur in them; concepts are terms that start with ``=``."""
+    """The phrases of one endpoint by the terms that occur in them."""
 
     __slots__ = ("_lengths", "_parameters", "_phrases")
 
     def __init__(self, phrases: Sequence[Phrase], weight: Callable[[Unit], float]) -> None:
         places: dict[str, list[int]] = {}
         for number, phrase in enumerate(phrases):
-            for term in {term for unit in phrase.units for term in (unit.stem, *unit.concepts)}:
+            terms = {unit.stem for unit in phrase.units}
+            for unit in phrase.units:
+                terms.update(unit.concepts)
+            for term in terms:
                 places.setdefault(term, []).append(number)
         self._phrases = {term: tuple(numbers) for term, numbers in places.items()}
         self._lengths = tuple(sum(map(weight, phrase.units)) for phrase in phrases)
         self._parameters = tuple(phrase.parameter for phrase in phrases)
 
-    def nearest(self, asked: Sequence[AskedUnit], total: float, closeness: float, second: float, of_parameter: float) -> tuple[float, str]:
+    def nearest(self, asked: Sequence[AskedUnit], total: float, how: Nearness) -> tuple[float, str]:
         """How much the nearest phrase and the question have in common, as a share of both; its parameter.
 
-        ``total`` is the weight of the question; ``closeness`` is how much of a share counts against the phrase's
-        length, ``second`` what the next phrase adds, ``of_parameter`` what a parameter's phrase counts.
+        ``total`` is what the whole question is worth.
         """
         common: dict[int, float] = {}
         places = self._phrases.get
+        worth = common.get
         for unit in asked:
-            same = places(unit.stem, ())
-            for number in same:
-                common[number] = common.get(number, 0.0) + unit.weight
-            near: set[int] | None = None
-            for term in unit.concepts:
-                if found := places(term):
-                    near = near | set(found) if near else set(found)
-            if near:
-                for number in near.difference(same):
-                    common[number] = common.get(number, 0.0) + unit.shared
+            for number in places(unit.stem, ()):
+                common[number] = worth(number, 0.0) + unit.word
+            for concept in unit.concepts:
+                for number in places(concept, ()):
+                    common[number] = worth(number, 0.0) + unit.concept
         best, next_best, parameter = 0.0, 0.0, ""
-        rest = (1 - closeness) * total
+        rest = (1 - how.closeness) * total
         for number, shared in common.items():
-            value = shared / (closeness * self._lengths[number] + rest)
+            value = shared / (how.closeness * self._lengths[number] + rest)
             if name := self._parameters[number]:
-                value *= of_parameter
+                value *= how.parameter
             if value > best:
                 best, next_best, parameter = value, best, name
             elif value > next_best:
                 next_best = value
-        return min(1.0, best) + second * min(1.0, next_best), parameter
+        return min(1.0, best) + how.second * min(1.0, next_best), parameter

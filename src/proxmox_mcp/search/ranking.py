@@ -11,9 +11,10 @@ import math
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import mul
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.search.phrases import AskedUnit, PhraseIndex
+from proxmox_mcp.search.phrases import AskedUnit, Nearness, PhraseIndex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,14 +28,13 @@ class Weights:
     """The few global numbers of the ranker; measured with ``scripts/bench search`` on questions of our own.
 
     ``concept`` is what another word of the same concept counts, ``phrase`` the nearest phrase against the fields,
-    ``second`` what the next phrase adds, ``parameter`` what a parameter's phrase counts, ``closeness`` how far a
-    phrase that says more than the question is further away, ``reranked`` how many endpoints are compared by phrase.
+    ``reranked`` how many endpoints are compared by phrase, and ``promising`` which share of the best score they need.
     """
 
     fields: Mapping[str, float] = field(
         default_factory=lambda: {
             "intents": 1.0,
-            "asked": 0.5,
+            "asked": 0.7,
             "path": 1.0,
             "leaf": 1.0,
             "name": 0.5,
@@ -42,14 +42,13 @@ class Weights:
             "description": 0.5,
         }
     )
-    concept: float = 0.5
-    saturation: float = 1.5
-    length: float = 0.5
-    phrase: float = 1.0
-    second: float = 0.15
-    parameter: float = 0.9
-    closeness: float = 0.5
-    reranked: int = 40
+    concept: float = 0.9
+    saturation: float = 1.0
+    length: float = 0.35
+    phrase: float = 0.4
+    nearness: Nearness = field(default_factory=Nearness)
+    reranked: int = 30
+    promising: float = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +68,38 @@ class Ranker:
         self._weights = weights
         self._count = len(documents)
         self._unknown = math.log(1 + self._count)
-        self._rarity: dict[str, float] = {}
-        self._postings: dict[str, tuple[array[int], array[float]]] = {}
-        for term, entries in self._inverted(documents).items():
-            rarity = math.log(1 + (self._count - len(entries) + 0.5) / (len(entries) + 0.5))
-            share = rarity * (weights.concept if term.startswith("=") else 1.0)
-            self._rarity[term] = rarity
-            self._postings[term] = (
-                array("H", [number for number, _ in entries]),
-                array("f", [share * count / (count + weights.saturation) for _, count in entries]),
-            )
-        self._phrases = [PhraseIndex(document.phrases, self._weight) for document in documents]
+        self._postings = self._inverted(documents)
+        self._rarity = {term: self._rarity_of(len(numbers)) for term, (numbers, _) in self._postings.items()}
+        for term, (_, counts) in self._postings.items():
+            share = self._rarity[term] * (weights.concept if term.startswith("=") else 1.0)
+            counts[:] = array("f", [share * count / (count + weights.saturation) for count in counts])
+        self._phrases = [document.phrases for document in documents]
+        self._indexed: dict[int, PhraseIndex] = {}
 
-    def _inverted(self, documents: Sequence[Document]) -> dict[str, list[tuple[int, float]]]:
+    def _rarity_of(self, documents: int) -> float:
+        """What a term is worth that so many documents have."""
+        return math.log(1 + (self._count - documents + 0.5) / (documents + 0.5))
+
+    def _inverted(self, documents: Sequence[Document]) -> dict[str, tuple[array[int], array[float]]]:
         """For each term the documents that have it, with its frequency there, weighed by field and length."""
         w = self._weights
         total: Counter[str] = Counter()
         for document in documents:
             total.update({name: len(units) for name, units in document.fields.items()})
-        inverted: dict[str, list[tuple[int, float]]] = {}
+        scale = {name: (1 - w.length, w.length * len(documents) / max(1, total[name])) for name in w.fields}
+        inverted: dict[str, tuple[array[int], array[float]]] = {}
         for number, document in enumerate(documents):
             frequency: dict[str, float] = {}
             for name, units in document.fields.items():
-                if units:
-                    once = w.fields[name] / (1 - w.length + w.length * len(units) * len(documents) / total[name])
-                    for unit in units:
-                        frequency[unit.stem] = frequency.get(unit.stem, 0.0) + once
-                        for concept in unit.concepts:
-                            frequency[concept] = frequency.get(concept, 0.0) + once
+                constant, slope = scale[name]
+                once = w.fields[name] / (constant + slope * len(units))
+                for unit in units:
+                    for term in (unit.stem, *unit.concepts):
+                        frequency[term] = frequency.get(term, 0.0) + once
             for term, count in frequency.items():
-                inverted.setdefault(term, []).append((number, count))
+                posting = inverted.get(term) or inverted.setdefault(term, (array("H"), array("f")))
+                posting[0].append(number)
+                posting[1].append(count)
         return inverted
 
     def _weight(self, unit: Unit) -> float:
@@ -111,25 +112,35 @@ class Ranker:
     def rank(self, units: Sequence[Unit], factors: Sequence[float]) -> list[Match]:
         """The documents that fit, best first; a score is multiplied with the document's factor."""
         w = self._weights
-        asked = [self._asked(unit) for unit in dict.fromkeys(units)]
-        total = sum(unit.weight for unit in asked)
+        asked, total = self._asked(units)
         if not total:
             return []
-        scores = self._by_fields(asked)
         scale = 1.0 / ((1 + w.concept) * total)
-        best = sorted(((score * factors[number], number) for number, score in enumerate(scores) if score), reverse=True)
         matches = []
-        for score, number in best[: w.reranked]:
-            near, parameter = self._phrases[number].nearest(asked, total, w.closeness, w.second, w.parameter)
+        for score, number in self._promising(asked, factors):
+            index = self._indexed.get(number) or self._index(number)
+            near, parameter = index.nearest(asked, total, w.nearness)
             matches.append(Match(number, scale * score + w.phrase * near * factors[number], near, parameter))
         matches.sort(key=lambda match: -match.score)
         return matches
 
-    def _asked(self, unit: Unit) -> AskedUnit:
-        weight = self._weight(unit)
-        return AskedUnit(unit.stem, unit.concepts, weight, weight * self._weights.concept)
+    def _index(self, number: int) -> PhraseIndex:
+        """The phrases of a document, indexed when they are first compared: a start need not wait for all."""
+        index = self._indexed[number] = PhraseIndex(self._phrases[number], self._weight)
+        return index
 
-    def _by_fields(self, asked: Sequence[AskedUnit]) -> list[float]:
+    def _asked(self, units: Sequence[Unit]) -> tuple[list[AskedUnit], float]:
+        """The units of a question with their worth, each once, and what they are worth together."""
+        asked, total = [], 0.0
+        for unit in {unit.stem: unit for unit in units}.values():
+            weight = self._weight(unit)
+            shared = weight * self._weights.concept if unit.concepts else 0.0
+            asked.append(AskedUnit(unit.stem, unit.concepts, weight - shared, shared / max(1, len(unit.concepts))))
+            total += weight
+        return asked, total
+
+    def _promising(self, asked: Sequence[AskedUnit], factors: Sequence[float]) -> list[tuple[float, int]]:
+        """The best documents by their fields, with their scores."""
         scores = [0.0] * self._count
         for unit in asked:
             for term in (unit.stem, *unit.concepts):
@@ -137,4 +148,8 @@ class Ranker:
                 if posting is not None:
                     for number, impact in zip(*posting, strict=True):
                         scores[number] += impact
-        return scores
+        scores = list(map(mul, scores, factors))
+        least = max(scores) * self._weights.promising
+        best = [(score, number) for number, score in enumerate(scores) if score > least]
+        best.sort(reverse=True)
+        return best[: self._weights.reranked]

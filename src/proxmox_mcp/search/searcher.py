@@ -17,7 +17,6 @@ from proxmox_mcp.search.typos import Mender
 from proxmox_mcp.search.vocabulary import Reader, load_vocabulary, stem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from proxmox_mcp.apidoc.index import EndpointIndex
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 CONFIDENT = 0.45
 """The score from which a first hit is to be trusted: chosen on questions of our own, see ``benchmarks/search.py``."""
 
-ABSENT = 0.55
-"""How near a question must be to a phrase of ``absent.txt``, and nearer than to any endpoint."""
+NEIGHBOUR = 0.5
+"""What scores are multiplied with where the question is for something that the API hasn't got: near is not it."""
 
 _NOTHING = Intent("")
 
@@ -83,7 +82,7 @@ class Searcher:
         of_absences = [_absence_document(absence, reader) for absence in self._absences]
         self._ranker = Ranker([*of_endpoints, *of_absences], weights or Weights())
         self._factors = Factors(self._endpoints, len(self._absences), cues or CueWeights())
-        self._mender = Mender(reader.known)
+        self._mender = Mender(reader.known())
 
     def search(self, query: str, limit: int = 5) -> list[Hit]:
         """The endpoints that fit a question, best first; those of a path where it is one."""
@@ -104,32 +103,27 @@ class Searcher:
     def _ranked(self, query: str, limit: int, method: str) -> Results:
         stems, mended = self._read(query)
         units = self._vocabulary.units(stems)
-        cues = cues_of(stems, units, self._vocabulary)
-        matches = self._ranker.rank(units, self._factors.of(cues))
+        matches = self._ranker.rank(units, self._factors.of(cues_of(stems, units, self._vocabulary)))
         count = len(self._endpoints)
-        absent = None
-        if matches and matches[0].document >= count and matches[0].nearness >= ABSENT:
-            absent = self._absences[matches[0].document - count]
-        hits = [
-            self._hit(self._endpoints[m.document], m.score, m.parameter)
-            for m in matches
-            if m.document < count and (not method or self._endpoints[m.document].method == method)
-        ][:limit]
-        confident = bool(hits) and absent is None and hits[0].score >= CONFIDENT
-        return Results(tuple(hits), confident, absent, mended)
+        absent = self._absences[matches[0].document - count] if matches and matches[0].document >= count else None
+        scale = NEIGHBOUR if absent else 1.0
+        found = [(self._endpoints[m.document], m) for m in matches if m.document < count]
+        chosen = [(e, m) for e, m in found if not method or e.method == method][:limit]
+        hits = tuple(self._hit(e, scale * m.score, m.parameter) for e, m in chosen)
+        return Results(hits, bool(hits) and hits[0].score >= CONFIDENT, absent, mended)
 
     def _read(self, query: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
         """The stems of a question, typos mended; unknown words with digits are names, and left out."""
         stems: list[str] = []
         mended: list[tuple[str, str]] = []
         for word in words(query):
-            for known in self._known(word):
-                stems.append(stem_of(known))
-            if (read := self._mender.mend(word)) != (word,):
-                mended.append((word, " ".join(read)))
+            known = self._known(word)
+            stems += map(stem_of, known)
+            if known != (word,) and word.isalpha():
+                mended.append((word, " ".join(known)))
         return stems, tuple(mended)
 
-    def _known(self, word: str) -> Sequence[str]:
+    def _known(self, word: str) -> tuple[str, ...]:
         if word in STOP_WORDS or self._mender.knows(word) or word.isalpha():
             return self._mender.mend(word)
         bare = without_number(word)

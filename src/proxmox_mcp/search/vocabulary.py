@@ -6,23 +6,27 @@ The concepts stand in ``apidoc/words.txt``, whose head says how it is written.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import ApidocFormatError
-from proxmox_mcp.search.text import STOP_WORDS, stem, words
+from proxmox_mcp.search.text import STOP_WORDS, chunks, stem, words, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _LINE = re.compile(r"([a-z][a-z ]*?)\s*(?:\[([A-Z ]+)\])?:\s*(\S.*)")
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Unit:
-    """One word, or several that name one concept, as it is compared: its stem, its concepts (each with a ``=``)."""
+    """One word, or several that name one concept, as it is compared: its stem, its concepts (each with a ``=``).
+
+    The same words read by one Reader are the same object.
+    """
 
     stem: str
     concepts: tuple[str, ...] = ()
@@ -37,16 +41,23 @@ class Vocabulary:
     words: frozenset[str] = frozenset()
     longer: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
-    def units(self, stems: Sequence[str], plain: Iterable[str] = STOP_WORDS) -> list[Unit]:
-        """The units of a text given as stems; words of ``plain`` only count as a part of a longer name."""
+    def unit(self, name: tuple[str, ...]) -> Unit:
+        """The unit of one stem or of a longer name."""
+        return Unit(" ".join(name), self.concepts.get(name, ()))
+
+    def units(self, stems: Sequence[str]) -> list[Unit]:
+        """The units of a text given as stems; stop words only count as a part of a longer name."""
         found: list[Unit] = []
         for position, first in enumerate(stems):
-            for name in self.longer.get(first, ()):
-                if tuple(stems[position : position + len(name)]) == name:
-                    found.append(Unit(" ".join(name), self.concepts[name]))
-            if first not in plain:
-                found.append(Unit(first, self.concepts.get((first,), ())))
+            found += map(self.unit, self.names_at(stems, position))
+            if first not in STOP_WORDS:
+                found.append(self.unit((first,)))
         return found
+
+    def names_at(self, stems: Sequence[str], position: int) -> list[tuple[str, ...]]:
+        """The names of several words that begin at a position."""
+        begun = self.longer.get(stems[position], ())
+        return [name for name in begun if tuple(stems[position : position + len(name)]) == name]
 
     def verbs(self, stems: Sequence[str]) -> list[tuple[str, ...]]:
         """The methods that each verb of a text asks for, in the order of the text."""
@@ -61,28 +72,62 @@ class Vocabulary:
         return found
 
     def _longest(self, stems: Sequence[str], position: int) -> tuple[str, ...]:
-        fitting = [n for n in self.longer.get(stems[position], ()) if tuple(stems[position : position + len(n)]) == n]
-        return max(fitting, key=len, default=(stems[position],))
+        return max(self.names_at(stems, position), key=len, default=(stems[position],))
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What a Reader remembers of a word: its stem, its unit (none for a stop word), what follows in longer names."""
+
+    stem: str
+    unit: Unit | None
+    followers: frozenset[str]
 
 
 class Reader:
-    """Reads texts as units, and counts the words as they were written (``known``), for typos to be mended to."""
+    """Reads texts as units, and remembers the words as they were written, for typos to be mended to."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-        self.known: dict[str, int] = dict.fromkeys(vocabulary.words, 1)
-        self._stems: dict[str, str] = {}
+        self._vocabulary = vocabulary
+        self._read: list[str] = []
+        self._chunks: dict[str, tuple[_Word, ...]] = {}
+        self._units: dict[tuple[str, ...], Unit] = {}
 
     def units(self, text: str) -> tuple[Unit, ...]:
-        found, known, stems = words(text), self.known, self._stems
-        read: list[str] = []
-        for word in found:
-            known[word] = known.get(word, 0) + 1
-            stemmed = stems.get(word)
-            if stemmed is None:
-                stemmed = stems[word] = stem_of(word)
-            read.append(stemmed)
-        return tuple(self.vocabulary.units(read))
+        """The units of a text; the same object for the same words."""
+        found = chunks(text)
+        self._read += found
+        known = self._chunks
+        read = [word for chunk in found for word in (known[chunk] if chunk in known else self._remembered(chunk))]
+        units: list[Unit] = []
+        last = len(read) - 1
+        for position, word in enumerate(read):
+            if word.followers and position < last and read[position + 1].stem in word.followers:
+                names = self._vocabulary.names_at([each.stem for each in read], position)
+                units += map(self._unit, names)
+            if word.unit is not None:
+                units.append(word.unit)
+        return tuple(units)
+
+    def known(self) -> Counter[str]:
+        """How often each word was read, those of the vocabulary once more."""
+        counts = Counter(self._vocabulary.words)
+        for chunk, times in Counter(self._read).items():
+            for word in words_of(chunk):
+                counts[word] += times
+        return counts
+
+    def _remembered(self, chunk: str) -> tuple[_Word, ...]:
+        found = self._chunks[chunk] = tuple(map(self._word, words_of(chunk)))
+        return found
+
+    def _word(self, word: str) -> _Word:
+        stemmed = stem_of(word)
+        followers = frozenset(name[1] for name in self._vocabulary.longer.get(stemmed, ()))
+        return _Word(stemmed, None if word in STOP_WORDS else self._unit((stemmed,)), followers)
+
+    def _unit(self, name: tuple[str, ...]) -> Unit:
+        return self._units.get(name) or self._units.setdefault(name, self._vocabulary.unit(name))
 
 
 def stem_of(word: str) -> str:
@@ -106,7 +151,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
         match = _LINE.fullmatch(line.strip())
         wanted = tuple((match[2] or "").split()) if match else ()
         if match is None or set(wanted) - set(_METHODS):
-            raise ApidocFormatError(f"{path.name}, line {number}: not 'concept: word, ...' nor 'concept [METHOD]: word, ...'")
+            raise ApidocFormatError(f"{path.name}, line {number}: neither 'concept: word' nor 'concept [METHOD]: word'")
         if wanted:
             methods["=" + match[1]] = wanted
         for name in match[3].split(","):
