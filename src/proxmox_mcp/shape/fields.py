@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
 _MOST_NAMED = 40
+_LONGEST_NAME = 40
 
 
 def is_empty(value: Any) -> bool:
@@ -53,9 +54,13 @@ def require_field(
     if "." in field and any(lookup(record, field) is not None for record in records):
         return
     names = list(dict.fromkeys([*field_names(records), *known]))
-    near = get_close_matches(field, names, n=3, cutoff=0.5)
-    shown = ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+    near = get_close_matches(field, names, n=3, cutoff=0.5) if len(field) < _LONGEST_NAME else []
     raise ViewError(
         f"{argument}: no field `{field[:80]}` here.",
-        (f"Did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else "") + f"Fields: {shown}.",
+        (f"Did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else "") + f"Fields: {_listed(names)}.",
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [name for name in names if len(name) < _LONGEST_NAME and name.isprintable()][:_MOST_NAMED]
+    return ", ".join(shown) + (", ..." if len(shown) < len(names) else "")

@@ -39,7 +39,10 @@ def lines_body(
     folded = [part for line in lines for part in fold(line_text(line), budget.line_width)]
     whole = "\n".join(folded)
     if not view.pages and budget.fits(whole):
-        return mark(field, whole) if whole else "(an empty text)"
+        if not whole:
+            return "(an empty text)"
+        last = closing(0, len(folded), len(folded), "", "lines", suffix) if suffix else ""
+        return "\n".join(filter(None, (mark(field, whole), last)))
     room = budget.less("x " * _GAP_TOKENS + 2 * mark(field, ""))
     if view.pages or not overview:
         return _page(folded, view, room, mark, field, suffix)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _NARROWER_CELLS = (LONGEST_CELL, 100, 25, 10)
 _FEWER_COLUMNS = (16, 8, 4, 2, 1)
-_CELLS_CUT = f"({CUT} counts what is cut from a cell: limit=1 shows a record whole)"
+_CELLS_CUT = f"({CUT} counts what is cut from a cell{{}})"
+_COLUMNS_LEFT_OUT = "; columns left out, name them in fields="
 _ROOM_FOR_CLOSING = 80
 
 
@@ -40,24 +41,26 @@ def page_of_sections(
     *,
     what: str = "rows",
     suffix: str = "",
+    uncut: str = "",
 ) -> str:
     """One page over all sections.
 
+    ``what`` names the records, ``suffix`` ends the closing line, ``uncut`` says how a cell is seen whole.
     ``sections_for`` makes them for a width of cells: where not even one line fits, cells are cut shorter, then columns
     are left out, and that is said. Raises ViewError for a cursor beyond the end.
     """
     for longest_cell in _NARROWER_CELLS:
         sections = sections_for(longest_cell)
-        if (text := _page(sections, view, budget, what, suffix)) is not None:
+        if (text := _page(sections, view, budget, what, suffix, uncut)) is not None:
             return text
     for columns in _FEWER_COLUMNS:
         narrow = [replace(section, table=section.table.narrowed(columns)) for section in sections]
-        if (text := _page(narrow, view, budget, what, f"{suffix}; columns left out, name them in fields=")) is not None:
+        if (text := _page(narrow, view, budget, what, suffix + _COLUMNS_LEFT_OUT, uncut)) is not None:
             return text
     return f"({sum(len(section.records) for section in sections)} {what}, too wide to show)"
 
 
-def _page(sections: Sequence[Section], view: View, budget: Budget, what: str, suffix: str) -> str | None:
+def _page(sections: Sequence[Section], view: View, budget: Budget, what: str, suffix: str, uncut: str) -> str | None:
     records = [record for section in sections for record in section.records]
     start, note = start_of(view, records)
     room = replace(
@@ -68,7 +71,7 @@ def _page(sections: Sequence[Section], view: View, budget: Budget, what: str, su
         return None
     text = "\n".join(blocks)
     last = closing(start, start + len(blocks), len(records), digest(records), what, suffix)
-    return "\n".join(filter(None, (text, _CELLS_CUT if CUT in text else "", last, note)))
+    return "\n".join(filter(None, (text, _CELLS_CUT.format(uncut) if CUT in text else "", last, note)))
 
 
 def _fitting(blocks: Iterator[str], room: Budget) -> Iterator[str]:

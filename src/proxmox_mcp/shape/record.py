@@ -20,10 +20,10 @@ _SHRINK = 0.7
 
 
 def record_body(record: Mapping[str, Any], budget: Budget, mark: Mark) -> str:
-    """A record within a budget. Members that are empty are left out."""
-    kept = {str(key): value for key, value in record.items() if not is_empty(value)}
-    if not kept:
-        return "(an empty object)" if not record else f"(all empty: {compact_json(list(record))[:200]})"
+    """A record within a budget. Members that are empty are left out, unless all are."""
+    if not record:
+        return "(an empty object)"
+    kept = {key: value for key, value in record.items() if not is_empty(value)} or dict(record)
     whole = _lines(kept, mark)
     if budget.fits(whole):
         return whole
@@ -42,7 +42,7 @@ def _lines(record: Mapping[str, Any], mark: Mark) -> str:
 
 
 def _value(name: str, value: Any, mark: Mark) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value:
         return f" {compact_json(value)}"
     shown = mark(name, "\n".join(line_text(line) for line in value.split("\n")))
     return " " + shown if "\n" not in shown else "".join(f"\n  {line}" for line in shown.split("\n"))

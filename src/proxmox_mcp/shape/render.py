@@ -147,4 +147,5 @@ def _table_page(records: Sequence[Record], view: View, budget: Budget, mark: Mar
         view,
         budget,
         suffix=suffix,
+        uncut=": limit=1 shows a record whole",
     )

@@ -102,6 +102,8 @@ def start_of(view: View, items: Sequence[Any]) -> tuple[int, str]:
 
 def closing(start: int, end: int, total: int, checksum: str, what: str, suffix: str = "") -> str:
     """The line under a page: ``(rows 1-12 of 812, next: cursor=12-3fa9)``, or ``(all 12 rows)``."""
+    if total == 1:
+        return f"(1 {what.removesuffix('s')}{suffix})"
     span = f"{start + 1}-{end}" if end - start > 1 else f"{end}"
     shown = f"all {total} {what}" if end - start == total else f"{what} {span} of {total}"
     following = f", next: cursor={Cursor(end, checksum)}" if end < total else ""
