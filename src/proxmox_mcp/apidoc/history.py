@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from proxmox_mcp.apidoc.data_files import data_directory
@@ -19,6 +19,7 @@ from proxmox_mcp.apidoc.routes import Route, Router
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from proxmox_mcp.apidoc.index import EndpointIndex
     from proxmox_mcp.apidoc.model import Method
 
 _PARAMETER = re.compile(r"\{[^}]*\}")
@@ -44,8 +45,13 @@ def parameter_versions(method: str, path: str, name: str) -> tuple[str, ...]:
         return ()
     if (some := _recorded().parameters.get(key, {}).get(name)) is not None:
         return some
-    newest = load_bundled(versions[-1]).get(method, template)
+    newest = _snapshot(versions[-1]).get(method, template)
     return versions if newest is not None and name in newest.parameters else ()
+
+
+@lru_cache(maxsize=1)
+def _snapshot(version: str) -> EndpointIndex:
+    return load_bundled(version)
 
 
 def find_past(path: str) -> Past | None:

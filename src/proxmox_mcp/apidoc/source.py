@@ -39,8 +39,8 @@ _MAX_REDIRECTS = 3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
     """How a server's certificate is judged: by the system's authorities, those of ``ca_file``, or not at all; and by
-    ``fingerprint`` (SHA-256, hexadecimal, with or without colons) if there is one. Either of the two turns checking
-    on, whatever ``verify`` says; a fingerprint alone takes any certificate that has it."""
+    ``fingerprint`` (SHA-256, hexadecimal, with or without colons, several with commas) if there is one. Either of the
+    two turns checking on, whatever ``verify`` says; a fingerprint alone takes any certificate that has it."""
 
     verify: bool = True
     ca_file: Path | None = None
@@ -56,8 +56,9 @@ class Tls:
 
     def accepts(self, certificate: bytes) -> bool:
         """Whether a certificate (DER) has the fingerprint, if one is asked for."""
-        wanted = self.fingerprint.replace(":", "").strip().lower()
-        return not wanted or hmac.compare_digest(hashlib.sha256(certificate).hexdigest().encode(), wanted.encode())
+        digest = hashlib.sha256(certificate).hexdigest().encode()
+        wanted = [part.replace(":", "").strip().lower() for part in self.fingerprint.split(",") if part.strip()]
+        return not wanted or any(hmac.compare_digest(digest, each.encode()) for each in wanted)
 
 
 def node_url(host: str, port: int = 8006) -> str:
@@ -100,7 +101,7 @@ _ELSEWHERE = "Fetch it by other means and give the file, or work from a bundled 
 def _checked(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        sound = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
     except ValueError:
         sound = False
     if not sound or not url.isascii() or any(character <= " " for character in url):
