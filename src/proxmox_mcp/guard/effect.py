@@ -104,11 +104,7 @@ def guest(
 
     ``backups`` None: not looked up. ``kind`` is ``VM`` or ``container``.
     """
-    volumes = {
-        key: str(value).split(",", 1)[0]
-        for key, value in sorted(config.items())
-        if _VOLUME_KEYS.fullmatch(key) and "media=cdrom" not in str(value)
-    }
+    volumes = volumes_of(config)
     uuid = re.search(r"uuid=([0-9A-Fa-f-]{36})", str(config.get("smbios1", "")))
     names = sorted(str(entry.get("name")) for entry in snapshots if entry.get("name") != "current")
     identity = {
@@ -126,6 +122,15 @@ def guest(
         "backups": "" if backups is None else _backups(backups),
     }
     return Subject(kind=kind, id=str(vmid), identity=identity, state=state)
+
+
+def volumes_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """The volume of each drive of a guest's configuration, without CD drives: ``{"scsi0": "local-lvm:vm-100-disk-0"}``."""
+    return {
+        key: str(value).split(",", 1)[0]
+        for key, value in sorted(config.items())
+        if _VOLUME_KEYS.fullmatch(key) and "media=cdrom" not in str(value)
+    }
 
 
 def _backups(backups: Sequence[Mapping[str, Any]]) -> str:

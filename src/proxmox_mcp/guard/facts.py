@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +21,8 @@ class GuestFacts:
 
 
 ABSENT = GuestFacts(exists=False, storages=frozenset())
-"""The cluster was asked, and has no such guest."""
+"""There is no such guest, for certain. A token that may not see a guest gets the same answer from Proxmox: say this
+only of ids that a call is about to create, and leave out what merely was not found."""
 
 
 class Facts(Protocol):
@@ -37,3 +41,13 @@ class NoFacts:
 
 
 NO_FACTS = NoFacts()
+
+
+class Gathered:
+    """Facts that were looked up before. A guest that is not among them could not be looked up."""
+
+    def __init__(self, guests: Mapping[int, GuestFacts]) -> None:
+        self._guests = guests
+
+    def guest(self, vmid: int) -> GuestFacts | None:
+        return self._guests.get(vmid)

@@ -13,8 +13,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.apidoc.data_files import data_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -150,6 +153,12 @@ class RiskTable:
                     if rule.to.risk > judgement.risk and rule.matches(value):
                         judgement = Judgement(rule.to.risk, f"{name}: {rule.to.why}", compiled.base.reviewed)
         return judgement
+
+
+@cache
+def reviewed_risks() -> RiskTable:
+    """The table that comes with this project."""
+    return RiskTable.load(data_directory() / "risks.toml")
 
 
 def by_rule(method: str, path: str) -> Judgement:

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from proxmox_mcp.apidoc.load import bundled_versions, load_bundled
+from proxmox_mcp.guard.risk import reviewed_risks
+from proxmox_mcp.guard.table import render
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "risks.md"
+
+
+def test_the_document_of_risks_is_current() -> None:
+    made = render({version: load_bundled(version) for version in bundled_versions()}, reviewed_risks())
+    assert DOCUMENT.read_text(encoding="utf-8") == made, "run scripts/risk_table.py"
+
+
+def test_the_document_names_each_endpoint_once() -> None:
+    rows = [line.split(" | ")[0] for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if "` | " in line]
+    calls = {(e.method, e.path) for version in bundled_versions() for e in load_bundled(version).endpoints}
+    assert sorted(rows) == sorted(f"| {method} `{path}`" for method, path in calls)
