@@ -29,7 +29,9 @@ class Request:
 Script = "Callable[[Request, socket.socket], None]"
 
 
-def reply(data: object = None, *, status: int = 200, reason: str = "OK", body: bytes | None = None, **headers: str) -> bytes:
+def reply(
+    data: object = None, *, status: int = 200, reason: str = "OK", body: bytes | None = None, **headers: str
+) -> bytes:
     """A whole answer; ``body`` as it is, else ``{"data": data}``."""
     body = json.dumps({"data": data}).encode() if body is None else body
     lines = {"Content-Type": "application/json;charset=UTF-8", "Content-Length": str(len(body))}

@@ -144,7 +144,7 @@ def parse_identity(user: str, token_id: str) -> tuple[str, str]:
             f"Set PROXMOX_USER={whose} and PROXMOX_TOKEN_ID={token_id or name}.",
         )
     name = _token_name(user, token_id)
-    user = user or token_id.partition("!")[0]
+    user = user or token_id.rpartition("!")[0]
     if not user:
         raise SettingsError("PROXMOX_USER is empty.", "Set it to user@realm, such as root@pam or mcp@pve.")
     if "@" not in user:

@@ -37,6 +37,7 @@ class Flight(Protocol):
     """How far the call was (``sockets.Flight``)."""
 
     sent: bool
+    answered: bool
 
     @property
     def left(self) -> float: ...
@@ -59,7 +60,7 @@ def explain(error: Exception, host: HostPort, flight: Flight, *, writes: bool, c
         )
     if not flight.sent:
         return _unsent(causes, host, connect_timeout)
-    return _cut(causes, host, writes)
+    return _cut(causes, host, flight, writes=writes)
 
 
 def _unsent(causes: list[BaseException], host: HostPort, connect_timeout: float) -> ProxmoxError:
@@ -104,7 +105,7 @@ def _distrusted(cause: ssl.SSLCertVerificationError, host: HostPort) -> TlsError
     return TlsError(f"The certificate of {host} is not trusted: {said.rstrip('.')}.", advice)
 
 
-def _cut(causes: list[BaseException], host: HostPort, writes: bool) -> ProxmoxError:
+def _cut(causes: list[BaseException], host: HostPort, flight: Flight, *, writes: bool) -> ProxmoxError:
     doubt = UNKNOWN_OUTCOME if writes else ""
     kinds = tuple(type(cause) for cause in causes)
     if any(issubclass(k, TimeoutError | urllib3.exceptions.ReadTimeoutError | requests.ReadTimeout) for k in kinds):
@@ -115,7 +116,7 @@ def _cut(causes: list[BaseException], host: HostPort, writes: bool) -> ProxmoxEr
         )
     if any(issubclass(k, urllib3.exceptions.DecodeError | requests.exceptions.ContentDecodingError) for k in kinds):
         return AnswerError(f"The answer of {host} is compressed in a way that can't be undone.", doubt, sent=True)
-    if any(issubclass(k, urllib3.exceptions.IncompleteRead) or k.__name__ == "InvalidChunkLength" for k in kinds):
+    if flight.answered:
         return AnswerError(f"The answer of {host} was cut off.", doubt, sent=True)
     if any(k.__name__ in {"BadStatusLine", "LineTooLong", "HTTPException", "UnknownProtocol"} for k in kinds):
         return AnswerError(f"What {host} sent is not HTTP.", _with_doubt(NO_TLS_ADVICE, writes), sent=True)

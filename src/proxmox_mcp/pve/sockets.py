@@ -34,11 +34,13 @@ class Flight(threading.local):
     deadline: float = float("inf")
     silence: float = 30.0
     sent: bool = False
+    answered: bool = False
 
     def start(self, *, deadline: float, silence: float) -> None:
         self.deadline = deadline
         self.silence = silence
         self.sent = False
+        self.answered = False
 
     @property
     def left(self) -> float:

@@ -107,6 +107,7 @@ class Transport:
             prepared = session.prepare_request(request)
             timeout = (min(connect_timeout, FLIGHT.patience), FLIGHT.patience)
             response = session.send(prepared, stream=True, allow_redirects=False, timeout=timeout)
+            FLIGHT.answered = True
             with response:
                 return Reply(response.status_code, response.reason or "", response.headers, _read(response, host))
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
