@@ -72,7 +72,7 @@ _OF_ENDPOINT: dict[str, frozenset[str]] = {
 """Names that are secrets below one template only, by ``PVE::API2`` of each."""
 
 _NAMED_IN_TEXT = re.compile(
-    r"((?:^|[\s,;{\[\"'\0])[\w-]{0,32}(?:passw(?:or)?d|passphrase|secret|(?:api|auth|access)[_-]?token)[\w-]{0,16}"
+    r"((?<![\w-])[\w-]{0,32}(?:passw(?:or)?d|passphrase|secret|(?:api|auth|access)[_-]?token)[\w-]{0,16}"
     r"[\"']?\s{0,4}[=:]\s{0,4})"
     r"(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;\"'}\0]+)",
     re.IGNORECASE | re.MULTILINE,
@@ -80,7 +80,6 @@ _NAMED_IN_TEXT = re.compile(
 _TEXT_PATTERNS = (
     (re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
     (re.compile(r"(?<![\w:])PVE[A-Z]{0,8}:(?:[^\s\"']{0,256}?:)?[0-9A-Fa-f]{8}::[A-Za-z0-9+/=]+"), HIDDEN),
-    (re.compile(r"(PVEAPIToken[=\s]\s*[^\s!=]+![\w.-]+[=:])[^\s,;\"']+"), rf"\1{HIDDEN}"),
     (re.compile(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"(://[^\s/:@]+:)[^\s/@]+(?=@)"), rf"\1{HIDDEN}"),
     (re.compile(r"(otpauth://[^\s?]*\?)[^\s\"']*"), rf"\1{HIDDEN}"),

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxmox_mcp.apidoc.load import bundled_versions, load_bundled
+from proxmox_mcp.guard.redact import HIDDEN, Redactor, is_secret_name, secrets_in
+
+SECRET = "hunter2-hunter2"
+REDACTOR = Redactor()
+
+names_of_secrets = st.sampled_from(
+    ["password", "cipassword", "Password", "secret", "ticket", "CSRFPreventionToken", "encryption-key", "otp", "token", "client-key", "eab-hmac-key", "confirmation-password", "new_password", "bind-passwd", "webhookSecret"]
+)
+plain_names = st.sampled_from(["vmid", "node", "description", "x", "data", "0"])
+
+
+@st.composite
+def nested(draw: st.DrawFn) -> Any:
+    value: Any = {draw(names_of_secrets): SECRET}
+    for _ in range(draw(st.integers(0, 6))):
+        value = draw(st.sampled_from([[value], [1, value], {draw(plain_names): value}, {"a": None, "b": [value, "c"]}]))
+    return value
+
+
+@given(nested())
+def test_a_secret_is_found_at_any_depth(value: Any) -> None:
+    assert SECRET not in json.dumps(REDACTOR.data(value))
+    assert secrets_in({"data": value}) == {SECRET}
+
+
+@given(
+    names_of_secrets,
+    st.recursive(st.just(SECRET), lambda inner: st.lists(inner, min_size=1) | st.fixed_dictionaries({"a": inner})),
+)
+def test_whatever_stands_under_a_secret_name_is_hidden_whole(name: str, value: Any) -> None:
+    assert REDACTOR.data({name: value}) == {name: HIDDEN}
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text("abc /:.-", max_size=20),
+        lambda i: st.lists(i) | st.dictionaries(st.sampled_from("abcdef"), i),
+    )
+)
+def test_what_is_no_secret_comes_back_equal(value: Any) -> None:
+    assert REDACTOR.data(value) == value
+
+
+@pytest.mark.parametrize(
+    ("template", "data"),
+    [
+        ("/access/users/{userid}/token/{tokenid}", {"full-tokenid": "a@pve!t", "value": SECRET}),
+        ("/cluster/acme/plugins/{id}", {"type": "dns", "data": SECRET}),
+        ("/cluster/acme/plugins", [{"plugin": "x", "data": SECRET}]),
+        ("/cluster/sdn/dns/{dns}", {"dns": "x", "key": SECRET}),
+        ("/nodes/{node}/certificates/custom", {"certificates": "...", "key": SECRET}),
+        ("/nodes/{node}/subscription", {"key": SECRET}),
+        ("/access/tfa/{userid}", {"type": "totp", "value": SECRET}),
+        ("/cluster/notifications/endpoints/webhook", {"header": f"name=X-Key,value={SECRET}"}),
+    ],
+)  # fmt: skip
+def test_secrets_that_only_their_endpoint_tells(template: str, data: Any) -> None:
+    assert SECRET not in json.dumps(REDACTOR.data(data, template))
+    assert SECRET in json.dumps(REDACTOR.data(data, "/nodes/{node}/status"))
+
+
+def test_entries_that_name_a_secret_by_a_value() -> None:
+    pending = [{"key": "cipassword", "value": SECRET, "pending": SECRET}, {"key": "cores", "value": 4, "pending": 8}]
+    assert REDACTOR.data(pending) == [
+        {"key": "cipassword", "value": HIDDEN, "pending": HIDDEN},
+        {"key": "cores", "value": 4, "pending": 8},
+    ]
+
+
+@pytest.mark.parametrize(
+    "public",
+    [
+        {"sshkeys": "ssh-ed25519%20AAAAC3Nza%20me"},
+        {"tokenid": "ro", "tokens": [{"tokenid": "ro", "privsep": 1}]},
+        {"lock-token": "3f2a"},
+        {"ssl_fingerprint": "54:33:2E:3F"},
+        {"digest": "3fef714757f0654d1d69f5a24274a63b89a58e0a"},
+        {"generate-password": 1},
+        {"password": None},
+        {"cipassword": "**********"},
+        {"upid": "UPID:PVE:00001E72:0006EC3D:6B026466:stopall::root@pam:"},
+        {"message": "invalid password\n"},
+        {"url": "https://pbs.example.org:8007/"},
+        {"public": "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"},
+    ],
+)
+def test_what_is_public_stays(public: dict[str, Any]) -> None:
+    assert REDACTOR.data(public) == public
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("got PVE:root@pam:6566B4D5::abcDEF+/= back", f"got {HIDDEN} back"),
+        ("PVEVNC:6566B4D5::abcDEF==", HIDDEN),
+        ("Authorization: PVEAPIToken=root@pam!mcp=0f1e-2d3c", f"Authorization: PVEAPIToken={HIDDEN}"),
+        ("(PVEAPIToken=root@pam!mcp=0f1e-2d3c", f"(PVEAPIToken={HIDDEN}"),
+        ("host=pve,apitoken=PVEAPIToken=a@pam!x=u-u,port=1", f"host=pve,apitoken={HIDDEN},port=1"),
+        ("curl -H 'Authorization: Bearer abcdefgh12345'", f"curl -H 'Authorization: Bearer {HIDDEN}'"),
+        ("proxy http://me:pw@proxy:3128/", f"proxy http://me:{HIDDEN}@proxy:3128/"),
+        ("otpauth://totp/me?secret=ABC&issuer=x", f"otpauth://totp/me?{HIDDEN}"),
+        ("user: root\npassword: $5$ab$cd\nchpasswd:\n", f"user: root\npassword: {HIDDEN}\nchpasswd:\n"),
+        ('{"db_password": "p w", "a": 1}', f'{{"db_password": {HIDDEN}, "a": 1}}'),
+        ("A=1\0DB_PASSWORD=x9\0API_TOKEN=zz", f"A=1\0DB_PASSWORD={HIDDEN}\0API_TOKEN={HIDDEN}"),
+        ("a\n-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\nz", f"a\n{HIDDEN}\nz"),
+        ("-----BEGIN PRIVATE KEY-----\ncut short", HIDDEN),
+    ],
+)  # fmt: skip
+def test_secrets_within_texts(text: str, shown: str) -> None:
+    assert REDACTOR.text(text) == shown
+
+
+def test_our_own_credentials_never_appear_in_anything() -> None:
+    redactor = Redactor(known=["0f1e2d3c-token", "", "ab"])
+    assert redactor.data({"note": "it is 0f1e2d3c-token!"}) == {"note": f"it is {HIDDEN}!"}
+    assert redactor.text("ab") == "ab"
+
+
+def test_the_secrets_of_a_call_are_taken_out_of_what_proxmox_says_of_it() -> None:
+    data = {"userid": "a@pve", "password": "Tr0ub4dor"}
+    said = REDACTOR.text("value 'Tr0ub4dor' does not match", also=secrets_in(data))
+    assert said == f"value '{HIDDEN}' does not match"
+
+
+def test_what_a_call_gives_can_be_kept_elsewhere() -> None:
+    kept: list[tuple[str, Any]] = []
+
+    def keep(name: str, value: Any) -> str:
+        kept.append((name, value))
+        return f"secret {len(kept)}"
+
+    result = {"full-tokenid": "a@pve!t", "value": SECRET}
+    shown = REDACTOR.data(result, "/access/users/{userid}/token/{tokenid}", keep)
+    assert shown == {"full-tokenid": "a@pve!t", "value": "secret 1"}
+    assert kept == [("value", SECRET)]
+
+
+@given(st.text(max_size=300))
+def test_no_text_hangs_or_breaks_it(text: str) -> None:
+    assert isinstance(REDACTOR.text("-----BEGIN " * 3 + "PVE:" * 20 + text + "://" * 20), str)
+
+
+def test_every_parameter_that_the_schema_calls_a_password_is_one() -> None:
+    asked = {
+        name
+        for version in bundled_versions()
+        for endpoint in load_bundled(version).endpoints
+        for name in endpoint.parameters
+        if "pass" in name and name != "generate-password"
+    }
+    assert {name for name in asked if not is_secret_name(name)} <= {"ssl-verify-pass", "bypass"}
+    assert "password" in asked
