@@ -67,13 +67,13 @@ class IndexStore:
 
     @contextmanager
     def _opened(self) -> Iterator[Cache]:
-        from diskcache import Cache, Timeout
+        from diskcache import Timeout
 
-        from proxmox_mcp.apidoc.bytes_disk import BytesDisk
+        from proxmox_mcp.apidoc.bytes_cache import BytesCache
 
         try:
             self._check_directory()
-            with Cache(str(self.directory), timeout=_LOCK_TIMEOUT, disk=BytesDisk, size_limit=_SIZE_LIMIT) as cache:
+            with BytesCache(str(self.directory), timeout=_LOCK_TIMEOUT, size_limit=_SIZE_LIMIT) as cache:
                 yield cache
         except Timeout as error:
             raise self._unusable("another process holds it") from error

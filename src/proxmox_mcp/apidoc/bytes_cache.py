@@ -1,11 +1,11 @@
-"""A ``Disk`` for ``diskcache`` that takes text as keys and bytes as values, and nothing else."""
+"""``diskcache`` for text as keys and bytes as values, and nothing else."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from diskcache import UNKNOWN, Disk
+from diskcache import UNKNOWN, Cache, Disk
 from diskcache.core import MODE_BINARY, MODE_RAW
 
 _VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val")
@@ -40,3 +40,14 @@ class BytesDisk(Disk):  # type: ignore[misc]  # diskcache has no types
             fetched: bytes = super().fetch(mode, filename, value, read)
             return fetched
         raise ValueError("an entry that is not ours")
+
+
+class BytesCache(Cache):  # type: ignore[misc]  # diskcache has no types
+    """A cache on a ``BytesDisk`` that leaves no connection open where it can't be opened."""
+
+    def __init__(self, directory: str, *, timeout: float, size_limit: int) -> None:
+        try:
+            super().__init__(directory, timeout=timeout, disk=BytesDisk, size_limit=size_limit)
+        except BaseException:
+            self.close()
+            raise
