@@ -26,6 +26,7 @@ OPEN_UNSAID = frozenset(
         "/cluster/firewall/macros",
         "/cluster/firewall/options",
         "/cluster/notifications/matcher-field-values",
+        "/cluster/qemu/custom-cpu-models",
     }
 )
 """GETs that take any parameter although the dump closes them: their code has no ``properties`` at all, so that

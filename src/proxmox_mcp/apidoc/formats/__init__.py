@@ -1,0 +1,57 @@
+"""The named formats of Proxmox VE: what each takes, in words and as a test.
+
+``PVE::JSONSchema::check_format`` asks the part of a format's name before ``-list`` (each member of a list) or
+``-opt`` (only of what is true). A format that we don't know takes all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.apidoc.formats.calendar import CALENDAR
+from proxmox_mcp.apidoc.formats.firewall import FIREWALL
+from proxmox_mcp.apidoc.formats.guests import GUESTS
+from proxmox_mcp.apidoc.formats.identifiers import IDENTIFIERS
+from proxmox_mcp.apidoc.formats.network import NETWORK
+from proxmox_mcp.apidoc.formats.shape import Format
+from proxmox_mcp.apidoc.formats.storage import STORAGE
+from proxmox_mcp.apidoc.perl import is_true, split_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["FORMATS", "Format", "find_format", "is_list"]
+
+FORMATS: Mapping[str, Format] = {**IDENTIFIERS, **NETWORK, **FIREWALL, **STORAGE, **GUESTS, **CALENDAR}
+
+_LISTS = ("-list", "-alist")
+
+
+def is_list(name: str) -> bool:
+    """Whether a format takes a list."""
+    return name.endswith(_LISTS)
+
+
+def find_format(name: str, others: Mapping[str, Format] | None = None) -> Format | None:
+    """The format of that name, with its ``-list`` or ``-opt``; None if we don't know it.
+
+    ``others`` come before ours: formats that depend on the index.
+    """
+    for suffix in (*_LISTS, "-opt"):
+        if name.endswith(suffix) and (member := _named(name.removesuffix(suffix), others)):
+            return _optional(member) if suffix == "-opt" else _list_of(member)
+    return _named(name, others)
+
+
+def _named(name: str, others: Mapping[str, Format] | None) -> Format | None:
+    return (others or {}).get(name) or FORMATS.get(name)
+
+
+def _list_of(member: Format) -> Format:
+    passes: Callable[[str], bool] = member.passes
+    return Format(lambda text: all(map(passes, split_list(text))), f"a list, of which each is {member.wanted}")
+
+
+def _optional(member: Format) -> Format:
+    passes: Callable[[str], bool] = member.passes
+    return Format(lambda text: not is_true(text) or passes(text), f"empty, or {member.wanted}")

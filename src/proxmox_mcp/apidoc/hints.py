@@ -1,0 +1,187 @@
+"""What is allowed, and the nearest right thing: made when somebody reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.apidoc import history
+from proxmox_mcp.apidoc.nearest import nearest
+from proxmox_mcp.apidoc.structures import LAST_INDEX, indexed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from proxmox_mcp.apidoc.compile import Compiler
+    from proxmox_mcp.apidoc.faults import Fault
+    from proxmox_mcp.apidoc.index import EndpointIndex
+    from proxmox_mcp.apidoc.model import Endpoint, Schema
+    from proxmox_mcp.apidoc.routes import DeadEnd, Route
+
+MOST_NAMES = 12
+_TYPES = {"boolean": "1 or 0", "integer": "an integer", "number": "a number", "array": "a list", "string": "text"}
+_FLAGS = {"yes": "1", "true": "1", "on": "1", "no": "0", "false": "0", "off": "0"}
+
+
+def of_value(schema: Schema, compiler: Compiler, fault: Fault, value: object) -> str:
+    """What a parameter takes, for a value that is none of it."""
+    keys = compiler.keys(schema.items or schema)
+    if keys is not None:
+        return _of_keys(keys, fault)
+    text = value if isinstance(value, str) else ""
+    if fault.kind == "enum" and (near := nearest(text, schema.enum, 1)):
+        return f"Did you mean {near[0]}? {of_schema(schema, compiler)}"
+    if schema.type == "boolean" and (flag := _FLAGS.get(text.lower())):
+        return f"Did you mean {flag}? {of_schema(schema, compiler)}"
+    return of_schema(schema, compiler)
+
+
+def of_schema(schema: Schema, compiler: Compiler) -> str:
+    """What a parameter takes, as a sentence."""
+    if schema.type == "array" and schema.items:
+        return f"A list, of each member: {of_schema(schema.items, compiler)}"
+    keys = compiler.keys(schema)
+    if keys is not None:
+        return f"Allowed: {example(keys)}. {_list_keys(keys)}"
+    return f"Allowed: {'; '.join(_says(schema, compiler))}."
+
+
+def _says(schema: Schema, compiler: Compiler) -> Iterable[str]:
+    if schema.enum:
+        yield _enumerate(schema.enum)
+        return
+    described = compiler.format(schema.format) if isinstance(schema.format, str) else None
+    yield described.wanted if described else _TYPES.get(schema.type, schema.type)
+    if schema.minimum is not None or schema.maximum is not None:
+        yield _range(schema.minimum, schema.maximum)
+    if schema.min_length is not None or schema.max_length is not None:
+        yield f"{_range(schema.min_length, schema.max_length)} characters"
+    if schema.pattern and not described:
+        yield f"matching {schema.pattern.replace('(?^:', '(?:')}"
+
+
+def _range(least: float | None, most: float | None) -> str:
+    if least is None:
+        return f"at most {most}"
+    return f"at least {least}" if most is None else f"{least} to {most}"
+
+
+def _enumerate(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
+def example(keys: Mapping[str, Schema]) -> str:
+    """The shape of a property string, such as ``[model=]<model>,bridge=<bridge>[,tag=<tag>]``."""
+    given = [(key, each) for key, each in keys.items() if not each.alias]
+    first = [(key, each) for key, each in given if each.default_key]
+    required = [(key, each) for key, each in given if not each.default_key and not each.optional]
+    optional = [(key, each) for key, each in given if not each.default_key and each.optional]
+    parts = [f"[{key}=]{_placeholder(key, each)}" for key, each in first]
+    parts += [f"{key}={_placeholder(key, each)}" for key, each in required]
+    shape = ",".join(parts)
+    for key, each in optional[: max(0, 3 - len(parts))]:
+        shape += f"[,{key}={_placeholder(key, each)}]" if shape else f"{key}={_placeholder(key, each)}"
+    return shape
+
+
+def _placeholder(key: str, schema: Schema) -> str:
+    if schema.type == "boolean":
+        return "<1|0>"
+    return f"<{'|'.join(schema.enum)}>" if 0 < len(schema.enum) <= 4 else f"<{key}>"
+
+
+def _list_keys(keys: Mapping[str, Schema]) -> str:
+    return f"Keys: {', '.join(key for key, each in keys.items() if not each.alias)}."
+
+
+def _of_keys(keys: Mapping[str, Schema], fault: Fault) -> str:
+    """What a property string takes; of one key only where that is the one at fault."""
+    schema = keys.get(fault.key)
+    if schema is None:
+        near = nearest(fault.key, keys, 1) if fault.key else []
+        asked = f"Did you mean {near[0]}? " if near else ""
+        return f"{asked}Allowed: {example(keys)}. {_list_keys(keys)}"
+    if schema.enum:
+        return f"Allowed for {fault.key}: {_enumerate(schema.enum)}. The shape is {example(keys)}."
+    bounds = _range(schema.minimum, schema.maximum) if schema.minimum is not None or schema.maximum is not None else ""
+    kind = _TYPES.get(schema.type, schema.type)
+    return f"Allowed for {fault.key}: {kind}{' ' if bounds else ''}{bounds}. The shape is {example(keys)}."
+
+
+def of_index(name: str) -> str:
+    """The names that an indexed parameter has, ``name`` being ``net[n]``."""
+    base = name.removesuffix("[n]")
+    return f"Allowed: {base}0 to {base}{LAST_INDEX[base]}." if base in LAST_INDEX else ""
+
+
+def of_unknown(endpoint: Endpoint, name: str, parameters: Mapping[str, Schema], version: str) -> str:
+    """The nearest parameter, since or until when there is one of that name, or all names there are."""
+    sentences = []
+    found = indexed(name)
+    if near := nearest(name.rstrip("0123456789") if found else name, map(_spoken, parameters)):
+        sentences.append(f"Did you mean {' or '.join(near)}?")
+    key = found[0] if found else name
+    since = _when(history.parameter_versions(endpoint.method, endpoint.path, key), version)
+    if since:
+        sentences.append(f"{name} {since}.")
+    if not sentences:
+        names = sorted(set(parameters) - set(endpoint.path_parameters))
+        sentences.append(f"It takes: {_enumerate(names)}." if names else "It takes no parameters.")
+    return " ".join(sentences)
+
+
+def _spoken(name: str) -> str:
+    return name.removesuffix("[n]")
+
+
+def _when(versions: Sequence[str], version: str) -> str:
+    """Since or until when something is there, for an index of ``version`` that hasn't got it."""
+    if not versions:
+        return ""
+    here = f"; this is {version}" if version else ""
+    if version and _parts(versions[-1]) < _parts(version):
+        return f"was there until {versions[-1]}{here}"
+    return f"came with {versions[0]}{here}"
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def of_path(index: EndpointIndex, method: str, path: str, found: DeadEnd) -> str:
+    """The nearest endpoints to a path that there isn't, and since or until when there is one."""
+    sentences = []
+    if past := history.find_past(path):
+        versions = past.methods.get(method) or next(iter(past.methods.values()), ())
+        if since := _when(versions, index.version):
+            sentences.append(f"{past.template} {since}.")
+    if path.strip("/").startswith("api2/"):
+        sentences.append("Leave out /api2/json: paths start with /nodes, /cluster, /access, /storage or /pools.")
+    elif near := _near_paths(index, found):
+        sentences.append(f"Did you mean {' or '.join(near)}?")
+    elif found.choices or found.parameter:
+        offered = [*sorted(found.choices), *([f"{{{found.parameter}}}"] if found.parameter else [])]
+        sentences.append(f"At {found.reached} there are: {_enumerate(offered)}.")
+    else:
+        sentences.append(f"Nothing is below {found.reached}.")
+    return " ".join(sentences)
+
+
+def _near_paths(index: EndpointIndex, found: DeadEnd) -> list[str]:
+    """Paths that go on from where the path ended, with the nearest part in place of the wrong one."""
+    base = found.reached.rstrip("/")
+    for name, text in found.params.items():
+        base = base.replace(f"{{{name}}}", text, 1)
+    rest = "".join(f"/{part}" for part in found.rest)
+    if not found.segment:
+        return []
+    near = [f"{base}/{each}" for each in nearest(found.segment, found.choices, 2)]
+    whole = [f"{each}{rest}" for each in near if getattr(index.route(f"{each}{rest}"), "methods", None)]
+    return whole or near
+
+
+def of_method(found: Route, method: str, version: str) -> str:
+    """The methods that a path has, and since or until when it has the one that was asked for."""
+    offered = "; ".join(f"{name}: {endpoint.name.replace('_', ' ')}" for name, endpoint in found.methods.items())
+    since = _when(history.endpoint_versions(method, found.template), version)
+    return f"{f'{method} {since}. ' if since else ''}Possible: {offered}."
