@@ -87,7 +87,7 @@ HOSTILE = {
     "not TOML": ("[[rule]]\nverdict: deny\n", 2, "Expected"),
     "cut short": ('[[rule]]\nverdict = "deny', 2, "Unterminated"),
     "rules as text": ('rule = "deny all"\n', 1, "must be a list of tables"),
-    "what looks like a table in a text": ('[[rule]]\nreason = """\n[[rule]]\nx = 1\n"""\nnodes = ""\n', 6, "key `nodes`"),
+    "a table within a text": ('[[rule]]\nreason = """\n[[rule]]\nx = 1\n"""\nnodes = ""\n', 6, "key `nodes`"),
     "a key after a list over lines": ('[[rule]]\nguest = [\n 1,\n # 2\n]\nwhen = "x"\n', 6, "unknown key `when`"),
 }  # fmt: skip
 

@@ -125,7 +125,7 @@ def guest(
 
 
 def volumes_of(config: Mapping[str, Any]) -> dict[str, str]:
-    """The volume of each drive of a guest's configuration, without CD drives: ``{"scsi0": "local-lvm:vm-100-disk-0"}``."""
+    """The volume of each drive of a guest, without CD drives: ``{"scsi0": "local-lvm:vm-100-disk-0"}``."""
     return {
         key: str(value).split(",", 1)[0]
         for key, value in sorted(config.items())

@@ -1,0 +1,112 @@
+"""What the guard costs: on a read, on a write, and in taking secrets out of a long answer."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from proxmox_mcp.guard.action import Action
+from proxmox_mcp.guard.audit import AuditCall, AuditLog, Outcome
+from proxmox_mcp.guard.caller import LOCAL, Limits, Mode
+from proxmox_mcp.guard.limits import RateLimits
+from proxmox_mcp.guard.policy import Policy
+from proxmox_mcp.guard.policy_file import load_rules
+from proxmox_mcp.guard.redact import Redactor
+from proxmox_mcp.guard.risk import reviewed_risks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READ = ("GET", "/nodes/{node}/qemu/{vmid}/status/current")
+WRITE = ("DELETE", "/nodes/{node}/qemu/{vmid}")
+PATH = {"node": "pve1", "vmid": "102"}
+TARGET_MICROSECONDS = 30.0
+RULES = """
+[[rule]]
+verdict = "deny"
+risk = "execute"
+[[rule]]
+verdict = "confirm"
+by = "person"
+tag = "prod"
+risk = ["destroy", "disrupt"]
+[[rule]]
+verdict = "deny"
+path = "/access/**"
+method = ["POST", "PUT", "DELETE"]
+[[rule]]
+verdict = "allow"
+path = "/nodes/{node}/qemu/{vmid}/status/*"
+guest = "900-999"
+"""
+
+
+def microseconds(work: Callable[[], object], rounds: int = 7, loops: int = 2000) -> float:
+    """The median of several rounds, for one call of ``work``."""
+    work()
+    found = []
+    for _ in range(rounds):
+        start = perf_counter()
+        for _ in range(loops):
+            work()
+        found.append((perf_counter() - start) / loops * 1e6)
+    return median(found)
+
+
+def passes(policy: Policy, call: tuple[str, str], data: dict[str, Any]) -> Callable[[], object]:
+    """One call through judgement, policy and rate limit."""
+    method, template = call
+    risks, limits = reviewed_risks(), RateLimits(Limits(calls_per_minute=0, concurrent=64))
+
+    def work() -> object:
+        judgement = risks.judge(method, template, data)
+        path = "/nodes/pve1/qemu/102/status/current"
+        action = Action(method=method, template=template, path=path, path_params=PATH, data=data, judgement=judgement)
+        with limits.call(LOCAL):
+            return policy.decide(action)
+
+    return work
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory, "policy.toml")
+        file.write_text(RULES)
+        plain, ruled = Policy(Mode.GUARDED), Policy(Mode.GUARDED, load_rules(file))
+        redactor = Redactor(known=["0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"])
+        audit = AuditLog(Path(directory, "audit.jsonl"), redactor)
+        call = AuditCall(
+            id="1", caller="local", tool="proxmox_api_get", method=READ[0], template=READ[1], path="/nodes"
+        )
+        guests = [
+            {"id": f"qemu/{n}", "type": "qemu", "vmid": n, "name": f"guest-{n}", "node": "pve1", "status": "running"}
+            | {"cpu": 0.01, "maxcpu": 4, "mem": n << 20, "maxmem": n << 21, "uptime": n, "tags": "prod;web"}
+            for n in range(100, 150)
+        ]
+        decided = microseconds(passes(plain, READ, {}))
+        with_rules = microseconds(passes(ruled, READ, {}))
+        line = microseconds(lambda: audit.outcome(call, Outcome(result="ok", seconds=0.01)))
+        rows = [
+            ("read: judged, decided, counted", decided),
+            ("read: the same with four rules", with_rules),
+            ("read: its audit line", line),
+            ("write: judged, decided with four rules", microseconds(passes(ruled, WRITE, {"purge": "1"}))),
+            ("write: its audit line, synced to disk", microseconds(lambda: audit.intent(call), 3, 20)),
+            ("secrets out of 50 guests", microseconds(lambda: redactor.data(guests), 5, 50)),
+        ]
+        audit.close()
+    for name, cost in rows:
+        print(f"{name:<42}{cost:10.1f} us")
+    whole = with_rules + line
+    met = "within" if whole < TARGET_MICROSECONDS else "over"
+    print(f"{'the whole guard on a read':<42}{whole:10.1f} us  ({met} the target of {TARGET_MICROSECONDS:.0f} us)")
+
+
+if __name__ == "__main__":
+    main()
