@@ -1,0 +1,101 @@
+"""From the settings to a gateway: the one place where the parts of the house are put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.apidoc.data_files import data_directory
+from proxmox_mcp.apidoc.store import IndexStore
+from proxmox_mcp.gateway.cluster import Cluster
+from proxmox_mcp.gateway.gateway import Gateway
+from proxmox_mcp.gateway.guarding import Guard
+from proxmox_mcp.gateway.schema import SchemaKeeper
+from proxmox_mcp.guard.approvals import Approvals
+from proxmox_mcp.guard.audit import AuditLog
+from proxmox_mcp.guard.caller import Limits, Mode
+from proxmox_mcp.guard.callers import Callers, CallersSource
+from proxmox_mcp.guard.confirm import Confirmations, MemoryStore, Setting
+from proxmox_mcp.guard.limits import RateLimits
+from proxmox_mcp.guard.policy_file import PolicySource
+from proxmox_mcp.guard.redact import Redactor
+from proxmox_mcp.guard.risk import RiskTable
+from proxmox_mcp.guard.vault import Vault
+from proxmox_mcp.pve.client import Proxmox
+from proxmox_mcp.pve.connection import Connection
+from proxmox_mcp.shape import Budget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxmox_mcp.pve.client import Exchange
+    from proxmox_mcp.settings import ClusterSettings, ServerSettings, Settings
+
+    Observe = Callable[[str], Callable[[Exchange], None] | None]
+
+
+def connection_of(settings: ClusterSettings) -> Connection:
+    """Where a cluster is and who we are there. Raises SettingsError."""
+    return Connection.parse(
+        host=",".join(settings.proxmox_host),
+        port=settings.proxmox_port,
+        user=settings.proxmox_user,
+        token_id=settings.proxmox_token_id,
+        secret=settings.proxmox_password.get_secret_value(),
+        verify_ssl=settings.proxmox_verify_ssl,
+        ca_file=Path(settings.proxmox_ca_file) if settings.proxmox_ca_file else None,
+        fingerprint=settings.proxmox_fingerprint,
+        timeout=settings.proxmox_timeout,
+    )
+
+
+def cluster_of(
+    name: str, settings: ClusterSettings, store: IndexStore | None, observe: Callable[[Exchange], None] | None = None
+) -> Cluster:
+    """A cluster, not connected yet. Raises SettingsError."""
+    pve = Proxmox(connection_of(settings), observe=observe)
+    return Cluster.of(name, pve, SchemaKeeper(pve, settings.proxmox_apidoc, store))
+
+
+def guard_of(settings: Settings) -> Guard:
+    """The guard with its files. Raises PolicyFileError for a policy that can't be read or understood."""
+    server = settings.server
+    secrets = [each.proxmox_password.get_secret_value() for each in settings.clusters.values()]
+    redactor = Redactor([*secrets, server.mcp_auth_token.get_secret_value(), server.mcp_state_key.get_secret_value()])
+    policy_file = Path(server.mcp_policy_file) if server.mcp_policy_file else None
+    return Guard(
+        risks=RiskTable.load(data_directory() / "risks.toml"),
+        source=PolicySource(Mode(server.mcp_mode), policy_file),
+        setting=Setting(server.mcp_confirm),
+        confirmations=Confirmations(MemoryStore()),
+        approvals=Approvals(server.state_directory / "approvals.sqlite"),
+        limits=RateLimits(Limits(calls_per_minute=server.mcp_rate_limit, concurrent=server.mcp_concurrency)),
+        audit=AuditLog(Path(server.mcp_audit_file) if server.mcp_audit_file else None, redactor),
+        redactor=redactor,
+        vault=Vault(server.state_directory / "secrets.sqlite"),
+    )
+
+
+def gateway_of(settings: Settings, observe: Observe = lambda _: None) -> Gateway:
+    """Everything from the settings to a gateway; connects to nothing.
+
+    ``observe`` gives, for a cluster's name, who is told of each exchange with it. Raises SettingsError.
+    """
+    server = settings.server
+    store = IndexStore(server.state_directory / "schema")
+    clusters = {name: cluster_of(name, each, store, observe(name)) for name, each in settings.clusters.items()}
+    return Gateway(
+        clusters,
+        guard_of(settings),
+        validation=server.mcp_validation,
+        budget=Budget.of(server.mcp_result_tokens),
+        task_wait=server.mcp_task_wait,
+    )
+
+
+def callers_of(server: ServerSettings, clusters: tuple[str, ...]) -> Callers | CallersSource | None:
+    """Who may call over the network; None where no authentication is asked for. Raises SettingsError."""
+    if server.mcp_callers_file:
+        return CallersSource(Path(server.mcp_callers_file), clusters if len(clusters) > 1 else ())
+    token = server.mcp_auth_token.get_secret_value()
+    return Callers.single(token) if token else None

@@ -1,0 +1,37 @@
+"""Results as text for a model: secrets out, foreign text marked, within the budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.guard.foreign import clean
+from proxmox_mcp.guard.foreign import mark as set_off
+
+if TYPE_CHECKING:
+    from proxmox_mcp.apidoc import Endpoint
+
+_FOREIGN = frozenset(
+    {"description", "notes", "comment", "out-data", "err-data", "content", "t", "msg", "log", "line", "last-log"}
+)
+"""Fields whose text guests or users write at length."""
+
+_LONG = 60
+"""From this many characters, or a second line, a foreign text is set off; a short note stays in its cell."""
+
+
+def mark(field: str, text: str) -> str:
+    """What guests and users wrote, set off as data (``shape.Mark``)."""
+    if field not in _FOREIGN:
+        return text
+    if "\n" in text or len(text) > _LONG:
+        return set_off(text, f"`{field}`")
+    return clean(text)
+
+
+def returned_fields(endpoint: Endpoint | None) -> tuple[str, ...]:
+    """The fields that an endpoint's records may have."""
+    if endpoint is None:
+        return ()
+    returns = endpoint.returns
+    record: Any = returns.items if returns.type == "array" and returns.items is not None else returns
+    return tuple(record.properties or ())

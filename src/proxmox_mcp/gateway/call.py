@@ -1,0 +1,88 @@
+"""What a caller asks for, and whoever stands behind the call: the values that travel through the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from proxmox_mcp.guard.caller import LOCAL, Caller
+from proxmox_mcp.shape import WHOLE, View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call as it was asked for, before anything is resolved or checked.
+
+    ``wait`` is in seconds, None for the server's own measure. ``reads_only`` is set by the read tool: what does more
+    than read the cluster is refused there. ``places`` is where a call that fans out goes on.
+    """
+
+    path: str
+    method: str = "GET"
+    data: Mapping[str, Any] = field(default_factory=dict)
+    view: View = WHOLE
+    places: int = 0
+    wait: float | None = None
+    dry_run: bool = False
+    confirm: str = ""
+    reads_only: bool = False
+    cluster: str = ""
+    tool: str = ""
+    caller: Caller = LOCAL
+    client: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said in the client: to the confirmation of this token, yes or no."""
+
+    token: str
+    agreed: bool
+
+
+class Client(Protocol):
+    """The MCP client behind a call, as far as the gateway needs it."""
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether the person at the client can be asked something (elicitation)."""
+        ...
+
+    @property
+    def follows_progress(self) -> bool:
+        """Whether the client wants to hear of progress."""
+        ...
+
+    @property
+    def answer(self) -> Answer | None:
+        """The answer that this very request brought, to a question of the request before."""
+        ...
+
+    async def ask(self, question: str, token: str) -> bool:
+        """Ask the person. Where the protocol brings the answer with another request, this raises and never returns."""
+        ...
+
+    async def progress(self, done: float | None, text: str) -> None:
+        """Tell how far a call is: ``done`` from 0 to 1 where that is known."""
+        ...
+
+
+class NoClient:
+    """Nobody to ask or tell: the command line, tests."""
+
+    can_be_asked = False
+    follows_progress = False
+    answer: Answer | None = None
+
+    async def ask(self, question: str, token: str) -> bool:  # noqa: ARG002
+        return False
+
+    async def progress(self, done: float | None, text: str) -> None:
+        """Nobody listens."""
+
+
+NO_CLIENT = NoClient()

@@ -1,0 +1,110 @@
+"""After a refusal: what the cluster has in place of what the call named and Proxmox did not find."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from proxmox_mcp.errors import NodeUnreachableError, ProxmoxError
+from proxmox_mcp.pve.inventory import Resources, listed, near
+from proxmox_mcp.pve.targets import unknown_guest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.guard.action import Action
+
+_LOOK_WITHIN = 5.0
+_NO_GUEST = re.compile(
+    r"(?:qemu-server|lxc)/\d+\.conf' does not exist|unable to find configuration file", re.IGNORECASE
+)
+_NO_STORAGE = re.compile(r"storage '([^']+)' does not exist", re.IGNORECASE)
+_NO_SNAPSHOT = re.compile(r"snapshot '([^']+)' does not exist", re.IGNORECASE)
+_NO_VOLUME = re.compile(
+    r"no such (?:logical )?volume|volume '[^']*' does not exist|can't find file|no such file", re.IGNORECASE
+)
+_NO_NODE = re.compile(r"no such cluster node|hostname lookup '[^']*' failed|node '[^']*' does not exist", re.IGNORECASE)
+_LISTS = (
+    (
+        re.compile(r"(?:no such user|user '[^']*' does not exist|no such user \(')", re.IGNORECASE),
+        "/access/users",
+        "userid",
+    ),
+    (re.compile(r"(?:no such group|group '[^']*' does not exist)", re.IGNORECASE), "/access/groups", "groupid"),
+    (re.compile(r"(?:no such role|role '[^']*' does not exist)", re.IGNORECASE), "/access/roles", "roleid"),
+    (re.compile(r"(?:pool '[^']*' does not exist|no such pool)", re.IGNORECASE), "/pools", "poolid"),
+)
+_QUOTED = re.compile(r"'([^']+)'")
+
+
+async def candidates(error: ProxmoxError, action: Action, cluster: Cluster) -> str:
+    """A sentence on what there is instead, read from the cluster; empty where that doesn't help or can't be read."""
+    said = "\n".join([error.message, *error.errors.values()])
+    try:
+        return await _look(error, said, action, cluster)
+    except ProxmoxError:
+        return ""
+
+
+async def _look(error: ProxmoxError, said: str, action: Action, cluster: Cluster) -> str:
+    node = action.path_params.get("node", "")
+    if node and (isinstance(error, NodeUnreachableError) or _NO_NODE.search(said)):
+        return _nodes(node, await cluster.inventory.resources(fresh=True))
+    if "vmid" in action.path_params and _NO_GUEST.search(said):
+        return _guest(action, await cluster.inventory.resources(fresh=True))
+    if found := _NO_STORAGE.search(said):
+        resources = await cluster.inventory.resources()
+        return _near("storages", found[1], [s.name for s in resources.storages if not node or s.node == node])
+    if (found := _NO_SNAPSHOT.search(said)) and (guest := _guest_path(action)):
+        return _near("snapshots", found[1], await _names(cluster, f"{guest}/snapshot", "name"))
+    if "storage" in action.path_params and _NO_VOLUME.search(said):
+        path = f"/nodes/{quote(node, safe='')}/storage/{quote(action.path_params['storage'], safe='')}/content"
+        return _near("volumes", action.path_params.get("volume", ""), await _names(cluster, path, "volid"))
+    for pattern, path, key in _LISTS:
+        if pattern.search(said):
+            quoted = _QUOTED.search(said)
+            return _near(key.removesuffix("id") + "s", quoted[1] if quoted else "", await _names(cluster, path, key))
+    return ""
+
+
+def _nodes(node: str, resources: Resources) -> str:
+    known = {each.name: each.status for each in resources.nodes}
+    if not known or known.get(node) == "online":
+        return ""
+    if node in known:
+        online = [name for name, status in known.items() if status == "online"]
+        return f"{node} is {known[node] or 'not online'}. Online: {listed(online) or 'none'}."
+    return _near("nodes", node, list(known))
+
+
+def _guest(action: Action, resources: Resources) -> str:
+    vmid = action.path_params["vmid"]
+    guest = resources.guest(vmid)
+    if guest is None:
+        return f"There is no guest {vmid}. {unknown_guest(vmid, resources)}"
+    here = f"/nodes/{action.path_params.get('node', '')}/"
+    kind = action.path.removeprefix(here).partition("/")[0]
+    if (guest.node, guest.type) == (action.path_params.get("node"), kind):
+        return ""
+    tail = action.path.partition(f"/{vmid}")[2]
+    return f"Guest {guest} is there. The path: {guest.path}{tail}"
+
+
+def _guest_path(action: Action) -> str:
+    head, vmid, _ = action.path.partition(f"/{action.path_params.get('vmid', '?')}")
+    return head + vmid if vmid else ""
+
+
+def _near(what: str, name: str, known: Sequence[str]) -> str:
+    names = sorted(set(known))
+    if not names:
+        return f"There are no {what} to be seen."
+    close = near(name, names) if name else names
+    return f"{'Near it' if len(close) < len(names) else 'There are'}: {listed(close or names)}."
+
+
+async def _names(cluster: Cluster, path: str, key: str) -> list[str]:
+    records = await cluster.pve.request("GET", path, deadline=_LOOK_WITHIN)
+    return [str(record[key]) for record in records or () if isinstance(record, dict) and key in record]

@@ -1,0 +1,46 @@
+"""One cluster with all that is kept for it: the way to it, what it holds, its tasks, rights and schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import CallError
+from proxmox_mcp.pve.inventory import Inventory
+from proxmox_mcp.pve.permissions import PermissionCache
+from proxmox_mcp.pve.tasks import TaskWatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.gateway.schema import SchemaKeeper
+    from proxmox_mcp.guard.caller import Caller
+    from proxmox_mcp.pve.client import Proxmox
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Made once at the start; safe for many calls at a time."""
+
+    name: str
+    pve: Proxmox
+    schema: SchemaKeeper
+    inventory: Inventory
+    tasks: TaskWatcher
+    permissions: PermissionCache
+
+    @classmethod
+    def of(cls, name: str, pve: Proxmox, schema: SchemaKeeper) -> Cluster:
+        rights = PermissionCache(pve, pve.connection.identity)
+        return cls(name, pve, schema, Inventory(pve), TaskWatcher(pve), rights)
+
+
+def choose(clusters: Mapping[str, Cluster], name: str, caller: Caller) -> Cluster:
+    """The cluster that a call means: the only one, or the one it names. Raises CallError."""
+    allowed = [known for known in clusters if caller.may_use(known)]
+    if not name and len(allowed) == 1:
+        return clusters[allowed[0]]
+    if name in allowed:
+        return clusters[name]
+    said = f"There is no cluster `{name}`" if name else "Several clusters are configured, and the call names none"
+    raise CallError(f"{said}.", f"Set `cluster` to one of: {', '.join(allowed) or '(none that you may use)'}.")

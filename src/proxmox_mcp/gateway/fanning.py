@@ -1,0 +1,100 @@
+"""A GET that stands for many places: asked together, merged into one table with the places as columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from proxmox_mcp.errors import DeniedError, ProxmoxMcpError, ViewError
+from proxmox_mcp.gateway.answers import mark, returned_fields
+from proxmox_mcp.gateway.places import PLACE_FIELDS, place_of
+from proxmox_mcp.shape import render
+
+if TYPE_CHECKING:
+    from proxmox_mcp.apidoc import Endpoint
+    from proxmox_mcp.gateway.call import Call, Client
+    from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.gateway import Gateway, Got
+    from proxmox_mcp.gateway.places import Places
+    from proxmox_mcp.pve.targets import Target
+
+_FAILURES_TOLD = 8
+
+
+async def gather(gateway: Gateway, call: Call, places: Places, cluster: Cluster, client: Client) -> str:
+    """Ask every place and merge what comes. Each place is checked, decided and put on record as a call of its own.
+
+    Raises the error of the first place where every one failed.
+    """
+    got: dict[str, Got] = {}
+    failures: dict[str, ProxmoxMcpError] = {}
+    done = 0
+
+    async def ask(target: Target) -> None:
+        nonlocal done
+        try:
+            got[target.path] = await gateway.one(_quietly(call), "GET", target.path, cluster, client)
+        except (DeniedError, ViewError):
+            raise
+        except ProxmoxMcpError as error:
+            failures[target.path] = error
+        done += 1
+        await client.progress(done / len(places.targets), f"{done} of {len(places.targets)} places")
+
+    asked = [target for target in places.targets if target.online]
+    await _all(ask, asked)
+    if failures and not got:
+        raise next(iter(failures.values()))
+    records = [record for target in asked if target.path in got for record in _records(got[target.path].data, target)]
+    notes = _notes(places, failures)
+    known = (*PLACE_FIELDS, *returned_fields(_endpoint(got)))
+    return render(records, call.view, budget=gateway.budget, mark=mark, notes=notes, known=known)
+
+
+def _quietly(call: Call) -> Call:
+    """A place among many is never asked about: what needs a confirmation is refused there, by the read's own rule."""
+    return replace(call, reads_only=True, confirm="", wait=0.0)
+
+
+async def _all(ask: Any, targets: list[Target]) -> None:
+    try:
+        async with anyio.create_task_group() as group:
+            for target in targets:
+                group.start_soon(ask, target)
+    except* ProxmoxMcpError as errors:
+        raise errors.exceptions[0] from None
+
+
+def _records(data: Any, target: Target) -> list[dict[str, Any]]:
+    place = place_of(target)
+    if isinstance(data, list):
+        return [{**place, **_of(record, place)} for record in data]
+    return [{**place, **_of(data, place)}]
+
+
+def _of(record: Any, place: dict[str, Any]) -> dict[str, Any]:
+    """A record without what its place says already."""
+    if not isinstance(record, dict):
+        return {"value": record}
+    return {key: value for key, value in record.items() if key not in place or value != place[key]}
+
+
+def _endpoint(got: dict[str, Got]) -> Endpoint | None:
+    return next((each.checked.endpoint for each in got.values()), None)
+
+
+def _notes(places: Places, failures: dict[str, ProxmoxMcpError]) -> tuple[str, ...]:
+    notes = []
+    offline = [target.node for target in places.targets if not target.online]
+    if offline:
+        notes.append(f"Not asked, offline: {', '.join(sorted(set(offline)))}.")
+    for path, error in list(failures.items())[:_FAILURES_TOLD]:
+        notes.append(f"{path} failed: {error.message.splitlines()[0]}")
+    if len(failures) > _FAILURES_TOLD:
+        notes.append(f"and {len(failures) - _FAILURES_TOLD} more failed.")
+    if places.following:
+        end = places.first + len(places.targets)
+        notes.append(f"Places {places.first + 1}-{end} of {places.total} were asked; the rest: cursor=places-{end}")
+    return tuple(notes)

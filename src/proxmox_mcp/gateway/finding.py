@@ -1,0 +1,81 @@
+"""``search_api``: endpoints for a question, one endpoint in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import CallError
+from proxmox_mcp.gateway.cluster import Cluster, choose
+from proxmox_mcp.search import group
+from proxmox_mcp.search.browse import browse, path_query
+from proxmox_mcp.search.reference import render_hits, render_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxmox_mcp.apidoc import Endpoint
+    from proxmox_mcp.guard.caller import Caller
+    from proxmox_mcp.pve.permissions import Judge
+
+MOST_HITS = 20
+"""Endpoints that one answer lists."""
+_EXTRA = 3
+"""Hits fetched for each that is shown, since twins are merged."""
+
+
+async def find(
+    clusters: Mapping[str, Cluster], caller: Caller, query: str, method: str = "", limit: int = 5, cluster: str = ""
+) -> str:
+    """Endpoints that fit a question, best first; a path with a method, or one that has a single one, in full.
+
+    Raises CallError for a blank question.
+    """
+    if not query.strip():
+        raise CallError("query: is blank.", "Ask in your own words, or give a path such as /nodes/{node}/qemu.")
+    chosen = choose(clusters, cluster, caller)
+    schema = chosen.schema.current
+    judge = await chosen.permissions.judge()
+    method = method.strip().upper()
+    if (exact := _exact(schema.index.endpoints, query, method)) is not None:
+        reference = render_reference(exact, schema.searcher.does(exact), schema.index.version)
+        return "\n".join(filter(None, (reference, _allowed(exact, judge))))
+    count = max(1, min(limit, MOST_HITS))
+    results = schema.searcher.find(query, count * _EXTRA, method)
+    lines = []
+    if results.absent is not None:
+        lines.append(f"The API has no endpoint for this. {results.absent.instead}")
+    groups = group(results.hits)[:count]
+    if not groups:
+        return "\n".join([*lines, "Nothing fits. Ask in other words, or give the beginning of a path to browse."])
+    if not results.confident and results.absent is None:
+        lines.append("Not sure that any of these fits; other words may find better:")
+    lines.append(render_hits(groups, _may(judge)))
+    lines.append("Full reference of one: search_api with its path as query, and method.")
+    return "\n".join(lines)
+
+
+def _exact(endpoints: tuple[Endpoint, ...], query: str, method: str) -> Endpoint | None:
+    """The one endpoint that a query names by its path, with a method in it or beside it."""
+    asked = path_query(query)
+    if asked is None:
+        return None
+    wanted = method or asked.method
+    found = [e for e in browse(endpoints, asked) if not wanted or e.method == wanted]
+    at_the_path = [e for e in found if e.path.count("/") == len(asked.segments)]
+    return at_the_path[0] if len(at_the_path) == 1 and (wanted or len(found) == 1) else None
+
+
+def _may(judge: Judge | None) -> Callable[[Endpoint], bool] | None:
+    if judge is None:
+        return None
+    return lambda endpoint: judge.access(endpoint).verdict != "denied"
+
+
+def _allowed(endpoint: Endpoint, judge: Judge | None) -> str:
+    if judge is None:
+        return ""
+    access = judge.access(endpoint)
+    if access.verdict != "denied":
+        return ""
+    lacking = ", ".join(map(str, access.missing)) or access.reason
+    return f"Not allowed to {judge.identity}: lacks {lacking}."

@@ -1,0 +1,83 @@
+"""Tasks that a call started, or that it asked about: followed to their end, and told in a few lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import TaskFailedError
+from proxmox_mcp.shape.quantities import short_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxmox_mcp.gateway.call import Client
+    from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.pve.tasks import Progress, TaskOutcome
+    from proxmox_mcp.shape import Mark
+
+WAIT_WITH_PROGRESS, WAIT_WITHOUT = 300.0, 50.0
+"""Seconds to follow a task by default: some clients give up a call after 60 seconds without a sign of life."""
+
+_TAIL = 12
+_WARNINGS = 10
+
+
+def patience(asked: float | None, setting: float, client: Client) -> float:
+    """How long to wait for a task, in seconds."""
+    if asked is not None:
+        return max(0.0, asked)
+    return setting or (WAIT_WITH_PROGRESS if client.follows_progress else WAIT_WITHOUT)
+
+
+async def follow(
+    upids: Sequence[str], seconds: float, cluster: Cluster, client: Client, *, started: float | None = None
+) -> list[TaskOutcome]:
+    """Follow tasks together, telling the client how far they are."""
+    furthest = 0.0
+
+    async def told(progress: Progress) -> None:
+        nonlocal furthest
+        if progress.fraction is not None:
+            furthest = max(furthest, progress.fraction)
+        await client.progress(furthest or None, progress.line)
+
+    return await cluster.tasks.wait_all(upids, seconds, told, started=started)
+
+
+def report(outcomes: Sequence[TaskOutcome], mark: Mark) -> str:
+    """What became of the tasks. Raises TaskFailedError where one ended with an error, with all that is to be said."""
+    text = "\n".join(_said(outcome, mark) for outcome in outcomes)
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if failed:
+        raise TaskFailedError(text, "The whole log: GET " + _log_path(failed[0]))
+    return text
+
+
+def _said(outcome: TaskOutcome, mark: Mark) -> str:
+    task = outcome.task
+    name = f"Task {task.type}" + (f" of {task.id}" if task.id else "") + f" on {task.node}"
+    took = f" after {short_duration(outcome.seconds)}" if outcome.seconds is not None else ""
+    if outcome.state == "ok":
+        return f"{name} ended: OK{took}.\nUPID: {outcome.upid}"
+    if outcome.state == "warnings":
+        lines = "\n".join(outcome.warnings[-_WARNINGS:] or outcome.tail[-_TAIL:])
+        return f"{name} ended with warnings ({outcome.exit_status}){took}.\n{mark('log', lines)}\nUPID: {outcome.upid}"
+    if outcome.state == "failed":
+        lines = "\n".join(outcome.tail[-_TAIL:])
+        shown = f"\n{mark('log', lines)}" if lines else ""
+        return f"{name} FAILED{took}: {outcome.exit_status}{shown}\nUPID: {outcome.upid}"
+    percent = f" at {outcome.fraction:.0%}" if outcome.fraction is not None else ""
+    doing = f"\n{mark('log', outcome.last_line)}" if outcome.last_line else ""
+    away = f"\nIts node can't be asked now: {outcome.away}" if outcome.away else ""
+    return (
+        f"{name} has started and still runs{percent}; it goes on by itself. Its end is not known yet.{doing}{away}\n"
+        f"To wait for it: proxmox_api_get path={_status_path(outcome)} wait=300\nUPID: {outcome.upid}"
+    )
+
+
+def _status_path(outcome: TaskOutcome) -> str:
+    return f"/nodes/{outcome.task.node}/tasks/{outcome.upid}/status"
+
+
+def _log_path(outcome: TaskOutcome) -> str:
+    return f"/nodes/{outcome.task.node}/tasks/{outcome.upid}/log"

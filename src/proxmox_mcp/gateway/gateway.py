@@ -1,0 +1,168 @@
+"""The one way from a tool to the cluster and back: resolve, check, decide, confirm, send, follow, shape.
+
+Every tool and every command goes through ``Gateway``; each step takes what the step before it made.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import ProxmoxError
+from proxmox_mcp.gateway.answers import mark, returned_fields
+from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
+from proxmox_mcp.gateway.candidates import candidates
+from proxmox_mcp.gateway.checking import Checked, check, doubtful
+from proxmox_mcp.gateway.cluster import Cluster, choose
+from proxmox_mcp.gateway.fanning import gather
+from proxmox_mcp.gateway.following import follow, patience, report
+from proxmox_mcp.gateway.places import find_places, method_of
+from proxmox_mcp.gateway.trail import Trail
+from proxmox_mcp.pve.upid import find_upids
+from proxmox_mcp.pve.visibility import hidden
+from proxmox_mcp.shape import Budget, render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.apidoc.verdict import Mode as Validation
+    from proxmox_mcp.gateway.guarding import Guard
+    from proxmox_mcp.guard.policy import Decision
+
+_TASK_STATUS = "/nodes/{node}/tasks/{upid}/status"
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What came of one call: ``data`` with its secrets taken out, and what is to be said beside it."""
+
+    data: Any
+    checked: Checked
+    notes: tuple[str, ...] = ()
+    told: str = ""
+
+
+class Gateway:
+    """All clusters behind one guard."""
+
+    def __init__(
+        self,
+        clusters: Mapping[str, Cluster],
+        guard: Guard,
+        *,
+        validation: Validation,
+        budget: Budget,
+        task_wait: float = 0.0,
+    ) -> None:
+        self.clusters = clusters
+        self.guard = guard
+        self.budget = budget
+        self._validation = validation
+        self._task_wait = task_wait
+
+    async def call(self, call: Call, client: Client = NO_CLIENT) -> str:
+        """Make one call and tell its result. Raises ProxmoxMcpError: what was wrong and what to do next."""
+        with self.guard.limits.call(call.caller):
+            cluster = choose(self.clusters, call.cluster, call.caller)
+            method = method_of(call)
+            places = await find_places(call, method, cluster)
+            if places.fanned:
+                return await gather(self, call, places, cluster, client)
+            got = await self.one(call, method, places.targets[0].path, cluster, client)
+            if got.told:
+                return "\n".join((got.told, *got.notes))
+            return self._shaped(got, call)
+
+    async def read(self, call: Call, cluster: Cluster) -> Any:
+        """The data of a GET that a tool of ours makes; guarded and put on record as any other."""
+        with self.guard.limits.call(call.caller):
+            return (await self.one(call, "GET", call.path, cluster, NO_CLIENT)).data
+
+    async def one(self, call: Call, method: str, path: str, cluster: Cluster, client: Client) -> Got:
+        """One call on one concrete path: check, decide, confirm, send, follow; on record in any case."""
+        trail = Trail(self.guard.audit, call, method, path, cluster.name)
+        async with trail.closed():
+            schema = cluster.schema.current
+            checked = check(schema, self._validation, self.guard.risks, method, path, call.data, cluster.name)
+            trail.resolved(checked.action)
+            decision = await self.guard.decide(checked.action, call, cluster)
+            trail.decided(decision)
+            if call.dry_run:
+                return Got(None, checked, told=await self._rehearsed(checked, decision, cluster))
+            self.guard.admit(decision, call)
+            trail.confirmed(await self.guard.confirm(checked.action, decision, call, cluster, client))
+            await trail.before_sending()
+            got = await self._sent(checked, call, cluster, client, trail)
+            if checked.doubts:
+                got = replace(got, notes=(*got.notes, doubtful(checked.doubts, schema)))
+            return got
+
+    async def _sent(self, checked: Checked, call: Call, cluster: Cluster, client: Client, trail: Trail) -> Got:
+        """Send the call, and follow the tasks that it starts. ``told`` is set where the tasks are the answer."""
+        action, started = checked.action, time.monotonic()
+        seconds = patience(call.wait, self._task_wait, client)
+        if action.template == _TASK_STATUS and call.wait:
+            outcomes = await follow([action.path_params["upid"]], seconds, cluster, client)
+            return Got(None, checked, told=report(outcomes, mark))
+        try:
+            data = await cluster.pve.request(action.method, checked.path, checked.data)
+        except ProxmoxError as error:
+            error.message = self.guard.redactor.text(error.message)
+            if there_is := await candidates(error, action, cluster):
+                error.advice = f"{there_is} {error.advice}".strip()
+            if checked.doubts:
+                error.advice = f"{error.advice}\n{doubtful(checked.doubts, cluster.schema.current)}".strip()
+            raise
+        if action.method == "GET":
+            return Got(
+                self.guard.redactor.data(data, action.template),
+                checked,
+                notes=await self._seen(data, checked, cluster),
+            )
+        cluster.inventory.forget()
+        upids = find_upids(data)
+        trail.upid = " ".join(upids)
+        if not upids:
+            keep = self.guard.vault.keeper(call.caller.name, f"{action.method} {action.path}")
+            data = self.guard.redactor.data(data, action.template, keep)
+            told = f"Done: {action.method} {action.path}" if data in (None, "") else ""
+            return Got(data, checked, told=told)
+        outcomes = await follow(upids, seconds, cluster, client, started=started)
+        cluster.inventory.forget()
+        return Got(None, checked, told=report(outcomes, mark))
+
+    def _shaped(self, got: Got, call: Call) -> str:
+        fields = returned_fields(got.checked.endpoint)
+        return render(got.data, call.view, budget=self.budget, mark=mark, notes=got.notes, known=fields)
+
+    async def _seen(self, data: Any, checked: Checked, cluster: Cluster) -> tuple[str, ...]:
+        """Where a list is empty since the identity may not see what is in it: that it is so."""
+        if data != []:
+            return ()
+        judge = await cluster.permissions.judge()
+        missing = hidden(checked.action.template, judge.permissions) if judge else None
+        if judge is None or judge.identity == "root@pam" or missing is None:
+            return ()
+        return (f"Empty, but {judge.identity} lacks {missing}: there may be entries that it can't see.",)
+
+    async def _rehearsed(self, checked: Checked, decision: Decision, cluster: Cluster) -> str:
+        """What would be sent and what it is judged as; nothing is sent."""
+        action = checked.action
+        shown = self.guard.redactor.data(dict(checked.data), action.template)
+        lines = [f"Dry run, nothing was sent. Would send: {action.method} {checked.path}"]
+        lines += [f"  {name} = {value}" for name, value in shown.items()]
+        lines.append(f"Judged `{action.judgement.risk}` ({action.judgement.why}).")
+        by = " by a person" if decision.person_only else ""
+        lines.append(f"Policy: {decision.verdict}{by} ({decision.reason}).")
+        judge = await cluster.permissions.judge()
+        if judge is not None and checked.endpoint is not None:
+            access = judge.access(checked.endpoint, {**action.path_params, **checked.data})
+            if access.verdict == "denied":
+                lacking = ", ".join(map(str, access.missing)) or access.reason or "a privilege"
+                lines.append(f"Proxmox will probably refuse: {judge.identity} lacks {lacking}.")
+        if checked.doubts:
+            lines.append(doubtful(checked.doubts, cluster.schema.current))
+        if decision.verdict == "confirm":
+            lines.append((await self.guard.statement(action, cluster)).text)
+        return "\n".join(lines)

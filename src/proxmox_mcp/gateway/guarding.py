@@ -1,0 +1,133 @@
+"""The guard as one gateway has it: deciding a resolved call, and having it confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
+from proxmox_mcp.gateway.subjects import live_facts, subjects_of
+from proxmox_mcp.guard import effect
+from proxmox_mcp.guard.confirm import Call as ExactCall
+from proxmox_mcp.guard.confirm import Rung, Setting, rung
+from proxmox_mcp.guard.risk import Risk
+from proxmox_mcp.guard.rules import Verdict
+
+if TYPE_CHECKING:
+    from proxmox_mcp.gateway.call import Call, Client
+    from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.guard.action import Action
+    from proxmox_mcp.guard.approvals import Approvals
+    from proxmox_mcp.guard.audit import AuditLog
+    from proxmox_mcp.guard.confirm import Confirmations
+    from proxmox_mcp.guard.effect import Statement
+    from proxmox_mcp.guard.limits import RateLimits
+    from proxmox_mcp.guard.policy import Decision, Policy
+    from proxmox_mcp.guard.policy_file import PolicySource
+    from proxmox_mcp.guard.redact import Redactor
+    from proxmox_mcp.guard.risk import RiskTable
+    from proxmox_mcp.guard.vault import Vault
+
+_NOTHING_SENT = "Nothing was sent."
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Everything that stands between a call and the cluster."""
+
+    risks: RiskTable
+    source: PolicySource
+    setting: Setting
+    confirmations: Confirmations
+    approvals: Approvals
+    limits: RateLimits
+    audit: AuditLog
+    redactor: Redactor
+    vault: Vault
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force: a reload puts another in its place."""
+        return self.source.policy
+
+    async def decide(self, action: Action, call: Call, cluster: Cluster) -> Decision:
+        """What the policy says, live facts looked up where a rule asks for them. Pure otherwise."""
+        vmids = self.policy.lookups(action, call.caller)
+        facts = await live_facts(vmids, cluster)
+        return self.policy.decide(action, call.caller, facts)
+
+    def admit(self, decision: Decision, call: Call) -> None:
+        """Refuse what is denied, and what the read tool is not for. Raises DeniedError."""
+        risk = decision.judgement.risk
+        if decision.verdict is Verdict.DENY:
+            said = f"Not allowed: {decision.reason}. The call is judged `{risk}` ({decision.judgement.why})."
+            raise DeniedError(said, f"{_NOTHING_SENT} The operator of this server decides that; don't try other ways.")
+        if call.reads_only and risk is not Risk.READ:
+            raise DeniedError(
+                f"proxmox_api_get is for what only reads the cluster; this is judged `{risk}` "
+                f"({decision.judgement.why}).",
+                f"{_NOTHING_SENT} Use proxmox_api_call with method GET.",
+            )
+
+    async def confirm(self, action: Action, decision: Decision, call: Call, cluster: Cluster, client: Client) -> str:
+        """Have the call confirmed where the decision asks for it; who or what confirmed it, empty where nobody had to.
+
+        Raises ConfirmationNeededError with the way to confirm, ConfirmationError for a confirmation that is none,
+        DeniedError where this client can't give the one that is asked for.
+        """
+        if decision.verdict is not Verdict.CONFIRM:
+            return ""
+        exact = ExactCall(
+            caller=call.caller.name, cluster=cluster.name, method=action.method, path=action.path, data=action.data
+        )
+        statement = await self.statement(action, cluster)
+        if client.answer is not None:
+            if not client.answer.agreed:
+                raise ConfirmationError("The person at the client declined.", f"{_NOTHING_SENT} Ask what they want.")
+            self.confirmations.redeem(client.answer.token, exact, statement)
+            return "person"
+        if call.confirm:
+            return self._redeem(call.confirm, exact, statement, decision)
+        match rung(self.setting, can_elicit=client.can_be_asked, person_only=decision.person_only):
+            case Rung.ELICIT:
+                token = self.confirmations.issue(exact, statement)
+                if not await client.ask(f"{statement.text}\nDo it?", token):
+                    raise ConfirmationError(
+                        "The person at the client declined.", f"{_NOTHING_SENT} Ask what they want."
+                    )
+                self.confirmations.redeem(token, exact, await self.statement(action, cluster))
+                return "person"
+            case Rung.TOKEN:
+                token = self.confirmations.issue(exact, statement)
+                raise ConfirmationNeededError(
+                    f"{statement.text}\n{_NOTHING_SENT} This needs a confirmation ({decision.reason}).",
+                    f"confirm: {token}\n{effect.HOW_TO_CONFIRM}",
+                )
+            case Rung.OPERATOR:
+                number = self.approvals.request(exact, statement)
+                raise ConfirmationNeededError(
+                    f"{statement.text}\n{_NOTHING_SENT} A person must approve this ({decision.reason}).",
+                    f"Ask the operator to run `proxmox-mcp approve {number}` on the server; "
+                    f"then repeat the same call with confirm: {number}",
+                )
+            case _:
+                raise DeniedError(
+                    f"{statement.text}\nA person must confirm this in the client, and this client can't ask.",
+                    f"{_NOTHING_SENT} Use a client with elicitation, or have the operator set MCP_CONFIRM=operator.",
+                )
+
+    async def statement(self, action: Action, cluster: Cluster) -> Statement:
+        """What the call would do, from the state of the cluster at this moment."""
+        return effect.state(action, await subjects_of(action, cluster), self.redactor)
+
+    def _redeem(self, given: str, exact: ExactCall, statement: Statement, decision: Decision) -> str:
+        given = given.strip()
+        if given.isascii() and given.isdecimal():
+            return f"approved by {self.approvals.redeem(int(given), exact, statement)}"
+        if self.setting is not Setting.TOKEN or decision.person_only:
+            raise ConfirmationError(
+                "A person must confirm this call; a token does not count.",
+                f"{_NOTHING_SENT} Make the call without `confirm` to have a person asked.",
+            )
+        self.confirmations.redeem(given, exact, statement)
+        return "token"

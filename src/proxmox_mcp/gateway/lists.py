@@ -1,0 +1,67 @@
+"""The two questions asked all day, each answered from one ``/cluster/resources``: the nodes, and what runs on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from proxmox_mcp.errors import ProxmoxMcpError
+from proxmox_mcp.gateway.answers import mark
+from proxmox_mcp.gateway.cluster import choose
+from proxmox_mcp.shape import nodes_table, resources_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxmox_mcp.gateway.call import Call
+    from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.gateway import Gateway
+
+RESOURCES = "/cluster/resources"
+
+
+async def list_nodes(gateway: Gateway, call: Call) -> str:
+    """The nodes of a cluster, of each where several are configured and none is named."""
+
+    def table(cluster: Cluster, records: list[dict[str, object]]) -> str:
+        version = cluster.schema.current.node_version
+        told = f"\nProxmox VE {version} (the node that answered)" if version else ""
+        return nodes_table(records, view=call.view, budget=gateway.budget, mark=mark) + told
+
+    return await _of_all(gateway, call, table)
+
+
+async def list_resources(gateway: Gateway, call: Call, type_: str) -> str:
+    """Guests, storages, nodes and pools. Raises ViewError for a type, field or filter that is none."""
+
+    def table(_: Cluster, records: list[dict[str, object]]) -> str:
+        return resources_table(records, type_, call.view, budget=gateway.budget, mark=mark)
+
+    return await _of_all(gateway, call, table)
+
+
+async def _of_all(gateway: Gateway, call: Call, table: Callable[[Cluster, list[dict[str, object]]], str]) -> str:
+    call = replace(call, path=RESOURCES)
+    if call.cluster or len(gateway.clusters) == 1:
+        cluster = choose(gateway.clusters, call.cluster, call.caller)
+        return table(cluster, await gateway.read(call, cluster) or [])
+    return await _side_by_side(gateway, call, table)
+
+
+async def _side_by_side(gateway: Gateway, call: Call, table: Callable[[Cluster, list[dict[str, object]]], str]) -> str:
+    """Each cluster under its name; one that doesn't answer says so and holds nobody up."""
+    told: dict[str, str] = {}
+
+    async def ask(cluster: Cluster) -> None:
+        try:
+            told[cluster.name] = table(cluster, await gateway.read(call, cluster) or [])
+        except ProxmoxMcpError as error:
+            told[cluster.name] = f"(not to be had: {error.message})"
+
+    async with anyio.create_task_group() as group:
+        for name, cluster in gateway.clusters.items():
+            if call.caller.may_use(name):
+                group.start_soon(ask, cluster)
+    return "\n\n".join(f"cluster {name}\n{told[name]}" for name in gateway.clusters if name in told)

@@ -1,0 +1,93 @@
+"""From the path that was asked for to the concrete places it stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import InvalidCallError
+from proxmox_mcp.pve.targets import ANY, Target, needs_lookup, resolve
+
+if TYPE_CHECKING:
+    from proxmox_mcp.gateway.call import Call
+    from proxmox_mcp.gateway.cluster import Cluster
+
+AT_A_TIME = 500
+"""Places that one call asks at the most; the rest by ``cursor``."""
+
+_PREFIX = "api2/json/"
+_HTTP_METHODS = ("GET", "POST", "PUT", "DELETE")
+PLACE_FIELDS = ("node", "vmid", "guest", "storage")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """``targets`` are those of this call; ``fanned`` is false where the path named one place."""
+
+    targets: tuple[Target, ...]
+    total: int = 1
+    first: int = 0
+    fanned: bool = False
+
+    @property
+    def following(self) -> int:
+        """Where the next call goes on; 0 where this is the end."""
+        end = self.first + AT_A_TIME
+        return end if end < self.total else 0
+
+
+def method_of(call: Call) -> str:
+    """The method, whatever its case. Raises InvalidCallError."""
+    method = call.method.strip().upper()
+    if method not in _HTTP_METHODS:
+        raise InvalidCallError(f"method: `{call.method[:20]}` is none.", f"Allowed: {', '.join(_HTTP_METHODS)}.")
+    return method
+
+
+def plain_path(path: str) -> str:
+    """The path without what does no harm: blanks around it, a missing slash, the ``/api2/json`` before it."""
+    path = path.strip()
+    return "/" + path.lstrip("/").removeprefix(_PREFIX)
+
+
+async def find_places(call: Call, method: str, cluster: Cluster) -> Places:
+    """The places that a call goes to; looked up live only where its path leaves something open.
+
+    Raises TargetError with the candidates, or ProxmoxError where the cluster can't be asked.
+    """
+    path = plain_path(call.path)
+    if not needs_lookup(path):
+        return Places((Target(path),))
+    resources = await cluster.inventory.resources()
+    targets = resolve(path, method, resources)
+    fanned = _stands_for_many(path)
+    kept = tuple(target for target in targets if _fits(target, call)) if fanned else targets
+    return Places(kept[call.places : call.places + AT_A_TIME], len(kept), call.places, fanned)
+
+
+def place_of(target: Target) -> dict[str, object]:
+    """The columns that say where a record of a merged table is from."""
+    columns: dict[str, object] = {}
+    if target.node:
+        columns["node"] = target.node
+    if target.guest is not None:
+        columns |= {"vmid": target.guest.vmid, "guest": target.guest.name}
+    if target.storage:
+        columns["storage"] = target.storage
+    return columns
+
+
+def _stands_for_many(path: str) -> bool:
+    """Whether a ``*`` stands for several places; one for the node of a single guest does not."""
+    parts = [part for part in path.partition("?")[0].split("/") if part]
+    return ANY in parts[2:] or (ANY in parts and not (parts[2:3] in (["qemu"], ["lxc"]) and len(parts) > 3))
+
+
+def _fits(target: Target, call: Call) -> bool:
+    """Whether the conditions on the place itself hold, so that what they leave out is not even asked."""
+    conditions = [each for each in call.view.conditions if each.field in PLACE_FIELDS]
+    if not conditions:
+        return True
+    from proxmox_mcp.shape.filters import select
+
+    return bool(select([place_of(target)], conditions, known=PLACE_FIELDS))

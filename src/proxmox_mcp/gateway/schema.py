@@ -1,0 +1,165 @@
+"""Which schema the calls of a cluster are checked against, and where it is from.
+
+A start never waits on Proxmox: the server comes up on what is at hand (the cache, else the bundled snapshot that is
+nearest) and changes over when the node has told its version and served its own ``apidoc.js``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+import anyio.to_thread
+
+from proxmox_mcp.apidoc import load_index
+from proxmox_mcp.apidoc.at_hand import index_at_hand
+from proxmox_mcp.errors import ApidocCacheError, ApidocError, ProxmoxError
+
+if TYPE_CHECKING:
+    from proxmox_mcp.apidoc import EndpointIndex
+    from proxmox_mcp.apidoc.store import IndexStore
+    from proxmox_mcp.pve.client import Proxmox
+    from proxmox_mcp.search import Searcher
+
+_LOG = logging.getLogger("proxmox_mcp.schema")
+
+LOOK_AGAIN = 600.0
+"""Seconds between looks at the node's version."""
+_RETRY_FIRST, _RETRY_LONGEST = 2.0, 60.0
+
+Kind = Literal["node", "cache", "bundled", "file", "url"]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """An index with its search, and how far it speaks for the cluster.
+
+    ``node_version`` is what the node says of itself, empty as long as it has not been asked.
+    """
+
+    index: EndpointIndex
+    kind: Kind
+    node_version: str = ""
+    trouble: str = ""
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Made on first use."""
+        from proxmox_mcp.search import Searcher
+
+        return Searcher(self.index)
+
+    @property
+    def is_the_nodes(self) -> bool:
+        """Whether this is the schema of the very version that the node runs."""
+        return bool(self.node_version) and self.index.version == self.node_version
+
+    def __str__(self) -> str:
+        origin = {
+            "node": "from the node itself",
+            "cache": "cached from the node",
+            "bundled": "the bundled snapshot",
+            "file": "from a file",
+            "url": "from a URL",
+        }[self.kind]
+        node = f"; the node runs {self.node_version}" if self.node_version else "; the node has not answered yet"
+        return f"Proxmox VE {self.index.version or '(unknown version)'}, {origin}{node}"
+
+
+class SchemaKeeper:
+    """Keeps the schema of one cluster. ``current`` is always there; ``keep`` runs beside the server."""
+
+    def __init__(self, pve: Proxmox, source: str, store: IndexStore | None) -> None:
+        self._pve, self._source, self._store = pve, source, store
+        self._current: Schema | None = None
+        self._loading = threading.Lock()
+
+    @property
+    def current(self) -> Schema:
+        """The schema in force. The first use loads it (about 40 ms)."""
+        if self._current is None:
+            with self._loading:
+                if self._current is None:
+                    self._current = self._at_hand()
+        return self._current
+
+    async def keep(self) -> None:
+        """Look at the node's version now and then, and follow it. Never returns, never raises for what Proxmox does."""
+        pause = _RETRY_FIRST
+        while True:
+            try:
+                await self.refresh()
+            except (ProxmoxError, ApidocError) as error:
+                _LOG.info("working from %s: %s", self.current, error.message)
+                await anyio.sleep(pause)
+                pause = min(pause * 2, _RETRY_LONGEST)
+            else:
+                pause = _RETRY_FIRST
+                await anyio.sleep(LOOK_AGAIN)
+
+    async def refresh(self) -> Schema:
+        """Ask the node for its version, and change over to its schema where that is another than the one in force.
+
+        Raises ProxmoxError where the node can't be asked, ApidocError where it doesn't serve its ``apidoc.js``: then
+        the best at hand for that version is in force.
+        """
+        version = str((await self._pve.request("GET", "/version")).get("version", ""))
+        before = await anyio.to_thread.run_sync(lambda: self.current)
+        if before.node_version != version:
+            self._current = await anyio.to_thread.run_sync(self._at_hand, version)
+        if self._source == "auto" and not self.current.is_the_nodes:
+            await anyio.to_thread.run_sync(self._from_the_node, version)
+        if self.current is not before:
+            _LOG.info("schema: %s", self.current)
+        return self.current
+
+    def _at_hand(self, version: str = "") -> Schema:
+        if self._source == "auto":
+            found = index_at_hand(version, self._store)
+            return Schema(found.index, found.kind, version, found.trouble)
+        if self._source == "bundled":
+            return Schema(index_at_hand(version).index, "bundled", version)
+        if self._current is not None:
+            return Schema(self._current.index, self._current.kind, version)
+        if "://" not in self._source:
+            return Schema(load_index(Path(self._source)), "file", version)
+        from proxmox_mcp.apidoc.build import build, obtain
+
+        return Schema(build(obtain(self._source))[0], "url", version)
+
+    def _from_the_node(self, version: str) -> None:
+        from proxmox_mcp.apidoc.build import build, obtain
+        from proxmox_mcp.apidoc.source import Tls, node_url
+
+        connection = self._pve.connection
+        in_use = self._pve.state().in_use
+        host = next((host for host in connection.hosts if str(host) == in_use), connection.hosts[0])
+        tls = Tls(
+            verify=connection.verify_ssl, ca_file=connection.ca_file, fingerprint=",".join(connection.fingerprints)
+        )
+        index, _ = build(obtain(node_url(host.host, host.port), tls=tls), version)
+        trouble = ""
+        if self._store is not None:
+            try:
+                self._store.save(index)
+            except ApidocCacheError as error:
+                trouble = str(error)
+                _LOG.warning("the schema was not cached: %s", error)
+        self._current = Schema(index, "node", version, trouble)
+
+
+def warm(keeper: SchemaKeeper) -> None:
+    """Load the schema and its search in a thread of their own, so that the first call doesn't wait for them."""
+    threading.Thread(target=partial(_load, keeper), name="schema", daemon=True).start()
+
+
+def _load(keeper: SchemaKeeper) -> None:
+    try:
+        _ = keeper.current.searcher
+    except ApidocError as error:
+        _LOG.error("%s", error)

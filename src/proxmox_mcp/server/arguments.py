@@ -1,0 +1,104 @@
+"""The arguments of a tool call: known, typed, or refused by name with the nearest that is known.
+
+Models write numbers and objects as text now and then; what can mean only one thing is taken.
+"""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import UnknownArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.server.definitions import Parameter, Tool
+
+OF_CLIENTS = frozenset({"wait_for_previous"})
+"""Arguments that clients add by themselves (Gemini CLI)."""
+
+
+def read(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments by name, without those that are null. Raises UnknownArgumentError with every fault."""
+    faults: list[str] = []
+    read: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in OF_CLIENTS or value is None:
+            continue
+        parameter = tool.parameters.get(name)
+        if parameter is None:
+            faults.append(_unknown(tool, name))
+            continue
+        try:
+            read[name] = _typed(parameter, value)
+        except ValueError as error:
+            faults.append(f"{name}: {error}")
+    faults += [
+        f"{name}: is missing ({each.says})."
+        for name, each in tool.parameters.items()
+        if each.required and name not in read and name not in given
+    ]
+    if faults:
+        raise UnknownArgumentError(f"{tool.name}: " + "\n".join(faults), "Nothing was sent.")
+    return read
+
+
+def _unknown(tool: Tool, name: str) -> str:
+    near = get_close_matches(name.lower(), tool.parameters, 1, cutoff=0.5)
+    known = ", ".join(tool.parameters) or "none"
+    inside = " Parameters of the API call go into `data`." if "data" in tool.parameters else ""
+    return f"{name}: is no argument; " + (f"did you mean `{near[0]}`?" if near else f"allowed: {known}.") + inside
+
+
+def _typed(parameter: Parameter, value: Any) -> Any:
+    match parameter.kind:
+        case "object":
+            return _object(value)
+        case "integer":
+            return _integer(value)
+        case "boolean":
+            return _boolean(value)
+        case _:
+            if isinstance(value, list) and all(isinstance(member, str | int) for member in value):
+                return ",".join(map(str, value))
+            if not isinstance(value, str | int | float):
+                raise ValueError("must be a text.")
+            text = str(value)
+            if parameter.enum and text not in parameter.enum and text.upper() not in parameter.enum:
+                raise ValueError(f"`{text[:40]}` is none of: {', '.join(parameter.enum)}.")
+            return text
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.strip() else {}
+        except (ValueError, RecursionError):
+            raise ValueError('must be an object, such as {"cores": 4}.') from None
+    if not isinstance(value, dict):
+        raise ValueError('must be an object, such as {"cores": 4}.')  # noqa: TRY004
+    return value
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("must be a whole number.")
+    try:
+        number = float(value)
+        if number != int(number):
+            raise ValueError  # noqa: TRY301
+    except (ValueError, OverflowError):
+        raise ValueError("must be a whole number.") from None
+    return int(number)
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in (0, 1):
+        return bool(value)
+    if isinstance(value, str) and value.lower() in ("true", "false", "1", "0"):
+        return value.lower() in ("true", "1")
+    raise ValueError("must be true or false.")

@@ -1,0 +1,87 @@
+"""The MCP client behind a call: can it be asked, does it want progress, and what did its person answer.
+
+Up to protocol 2025-11-25 a question is a request of ours in the middle of the call; from 2026-07-28 the call ends with
+the question, and the client makes it again with the answer and the state that we gave it (sealed by the SDK).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+from mcp.shared.exceptions import MCPError
+
+from proxmox_mcp.errors import ConfirmationError
+from proxmox_mcp.gateway import Answer
+
+if TYPE_CHECKING:
+    from mcp.server.context import ServerRequestContext
+
+_FIRST_WITH_ANSWERS = "2026-07-28"
+_QUESTION = "confirm"
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "properties": {"confirm": {"type": "boolean", "title": "Yes, do it", "description": "Whether to go ahead"}},
+    "required": ["confirm"],
+}
+
+
+class Asked(Exception):  # noqa: N818
+    """The call ends here with a question; its answer comes with the same call made again."""
+
+    def __init__(self, question: str, token: str) -> None:
+        super().__init__(question)
+        self.result = types.InputRequiredResult(
+            input_requests={
+                _QUESTION: types.ElicitRequest(
+                    params=types.ElicitRequestFormParams(message=question, requested_schema=_FORM)
+                )
+            },
+            request_state=token,
+        )
+
+
+class McpClient:
+    """``gateway.Client`` for one request."""
+
+    def __init__(self, context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams) -> None:
+        self._session = context.session
+        self._request_id = context.request_id
+        self._answers_later = context.protocol_version >= _FIRST_WITH_ANSWERS
+        self.follows_progress = (context.meta or {}).get("progress_token") is not None
+        self.answer = _answer(params)
+        self._told = 0.0
+
+    @property
+    def can_be_asked(self) -> bool:
+        capabilities = self._session.client_capabilities
+        elicitation = capabilities.elicitation if capabilities else None
+        declared = elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+        return declared and (self._answers_later or self._session.can_send_request)
+
+    async def ask(self, question: str, token: str) -> bool:
+        if self._answers_later:
+            raise Asked(question, token)
+        try:
+            result = await self._session.elicit_form(question, _FORM, self._request_id)
+        except MCPError as error:
+            raise ConfirmationError("The client could not ask its person.", "Nothing was sent.") from error
+        return _agreed(result)
+
+    async def progress(self, done: float | None, text: str) -> None:
+        """Progress must rise with every message: where the share is not known, it creeps."""
+        if not self.follows_progress:
+            return
+        self._told = max(done * 100 if done is not None else 0.0, self._told + 0.01)
+        await self._session.report_progress(round(self._told, 2), 100 if done is not None else None, text)
+
+
+def _answer(params: types.CallToolRequestParams) -> Answer | None:
+    given = (params.input_responses or {}).get(_QUESTION)
+    if given is None or not params.request_state:
+        return None
+    return Answer(params.request_state, isinstance(given, types.ElicitResult) and _agreed(given))
+
+
+def _agreed(result: types.ElicitResult) -> bool:
+    return result.action == "accept" and bool((result.content or {}).get("confirm"))

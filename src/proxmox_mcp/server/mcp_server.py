@@ -1,0 +1,177 @@
+"""The MCP server: tools, resources and prompts over one gateway, for whichever transport carries them.
+
+Built on the SDK's low-level ``Server``: the schemas are ours to the letter, the list of tools can depend on the
+caller, and an error reaches the model as we wrote it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+from mcp.server.lowlevel import Server
+from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
+from mcp.shared.exceptions import MCPError
+
+from proxmox_mcp import __version__
+from proxmox_mcp.errors import ProxmoxMcpError
+from proxmox_mcp.gateway.cluster import choose
+from proxmox_mcp.guard.caller import LOCAL, Caller, Mode
+from proxmox_mcp.server import arguments, prompts, references, toolbox
+from proxmox_mcp.server.client import Asked, McpClient
+from proxmox_mcp.server.definitions import INSTRUCTIONS, tools_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcp.server.context import ServerRequestContext
+
+    from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.server.definitions import Tool
+
+    Context = ServerRequestContext[Any, Any]
+    Observe = Callable[[str, str], None]
+
+NAME = "proxmox-mcp"
+CALLER = "proxmox_mcp.caller"
+"""Where the application leaves the authenticated caller in an HTTP request's scope."""
+
+_LOG = logging.getLogger("proxmox_mcp.server")
+
+
+def make_server(gateway: Gateway, *, state_key: str = "", observe: Observe | None = None) -> Server[Any]:
+    """The server over a gateway. ``state_key`` seals the state of questions; without one it is made for the process.
+
+    ``observe(tool, result)`` is told of each call: ``ok``, ``asked``, or the code of an error.
+    """
+    handlers = _Handlers(gateway, observe)
+    server: Server[Any] = Server(
+        NAME,
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        on_list_tools=handlers.list_tools,
+        on_call_tool=handlers.call_tool,
+        on_list_resources=handlers.list_resources,
+        on_list_resource_templates=handlers.list_resource_templates,
+        on_read_resource=handlers.read_resource,
+        on_list_prompts=handlers.list_prompts,
+        on_get_prompt=handlers.get_prompt,
+        on_completion=handlers.complete,
+    )
+    security = RequestStateSecurity(keys=[state_key]) if state_key else RequestStateSecurity.ephemeral()
+    server.middleware.append(RequestStateBoundary(security, default_audience=NAME))
+    return server
+
+
+class _Handlers:
+    def __init__(self, gateway: Gateway, observe: Observe | None) -> None:
+        self._gateway = gateway
+        self._observe = observe or (lambda _tool, _result: None)
+
+    async def list_tools(self, context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return types.ListToolsResult(
+            tools=[
+                types.Tool(
+                    name=tool.name,
+                    description=tool.says,
+                    input_schema=tool.schema(),
+                    annotations=types.ToolAnnotations(read_only_hint=True)
+                    if tool.reads
+                    else types.ToolAnnotations(read_only_hint=False, destructive_hint=True),
+                )
+                for tool in self._tools(_caller(context)).values()
+            ]
+        )
+
+    async def call_tool(
+        self, context: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        try:
+            text = await self._run(context, params)
+        except Asked as asked:
+            self._observe(params.name, "asked")
+            return asked.result
+        except ProxmoxMcpError as error:
+            self._observe(params.name, error.code)
+            return _result(self._gateway.guard.redactor.text(str(error)), is_error=True)
+        except MCPError:
+            raise
+        except Exception:
+            self._observe(params.name, "internal")
+            _LOG.exception("tool %s failed", params.name)
+            return _result("The server failed at this; its log says why. Nothing more is known.", is_error=True)
+        self._observe(params.name, "ok")
+        return _result(text, is_error=False)
+
+    async def _run(self, context: Context, params: types.CallToolRequestParams) -> str:
+        caller = _caller(context)
+        tools = self._tools(caller)
+        tool = tools.get(params.name)
+        if tool is None:
+            raise MCPError(
+                code=types.INVALID_PARAMS, message=f"There is no tool {params.name[:80]}; there are {', '.join(tools)}"
+            )
+        given = arguments.read(tool, params.arguments or {})
+        return await toolbox.run(
+            self._gateway, tool.name, given, caller, McpClient(context, params), _client_name(context)
+        )
+
+    def _tools(self, caller: Caller) -> dict[str, Tool]:
+        writes = self._gateway.guard.policy.effective_mode(caller) is not Mode.READ_ONLY
+        clusters = [name for name in self._gateway.clusters if caller.may_use(name)]
+        several = clusters if len(self._gateway.clusters) > 1 else []
+        return {tool.name: tool for tool in tools_for(writes=writes, clusters=several)}
+
+    async def list_resources(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
+        return types.ListResourcesResult(resources=[])
+
+    async def list_resource_templates(
+        self, _: Context, __: types.PaginatedRequestParams | None
+    ) -> types.ListResourceTemplatesResult:
+        return types.ListResourceTemplatesResult(resource_templates=[references.TEMPLATE])
+
+    async def read_resource(
+        self, context: Context, params: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        text = references.read(str(params.uri), self._schema(context))
+        return types.ReadResourceResult(
+            contents=[types.TextResourceContents(uri=params.uri, text=text, mime_type="text/plain")]
+        )
+
+    async def list_prompts(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
+        return types.ListPromptsResult(prompts=prompts.listed())
+
+    async def get_prompt(self, _: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
+        return prompts.get(params.name, params.arguments or {})
+
+    async def complete(self, context: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
+        values: list[str] = []
+        if isinstance(params.ref, types.ResourceTemplateReference) and params.argument.name == "path":
+            values = references.complete(params.argument.value, self._schema(context))
+        return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
+
+    def _schema(self, context: Context) -> Any:
+        caller = _caller(context)
+        allowed = [name for name in self._gateway.clusters if caller.may_use(name)]
+        return choose(self._gateway.clusters, allowed[0] if allowed else "", caller).schema.current
+
+
+def _caller(context: Context) -> Caller:
+    """Who calls: as the application authenticated the HTTP request; whoever started us, over stdio."""
+    scope = getattr(context.request, "scope", None)
+    if scope is None:
+        return LOCAL
+    caller = scope.get(CALLER)
+    if not isinstance(caller, Caller):
+        raise MCPError(code=types.INVALID_REQUEST, message="The request is not authenticated")
+    return caller
+
+
+def _client_name(context: Context) -> str:
+    params = context.session.client_params
+    return f"{params.client_info.name} {params.client_info.version}" if params else ""
+
+
+def _result(text: str, *, is_error: bool) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=is_error)
