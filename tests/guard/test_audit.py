@@ -122,6 +122,11 @@ def test_a_line_is_one_line_whatever_the_call_holds(log: AuditLog, path: Path) -
     assert len(record["data"]["description"]) < 2100
 
 
+def test_a_path_that_was_not_resolved_yet_shows_no_secret(log: AuditLog, path: Path) -> None:
+    log.outcome(replace(CALL, template="", path="/access/ticket?username=a&password=hunter2"), OK)
+    assert records(path)[0]["path"] == f"/access/ticket?username=a&password={HIDDEN}"
+
+
 def test_secrets_are_not_in_the_outcome_either(path: Path) -> None:
     log = AuditLog(path, Redactor(known=["0f1e2d3c-token"]))
     log.outcome(CALL, replace(OK, result="pve.failed", message="value 0f1e2d3c-token, password=abc"))

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxmox_mcp.guard.caller import Caller, Mode
 from proxmox_mcp.guard.facts import ABSENT, Gathered, GuestFacts
@@ -89,6 +92,37 @@ def test_precedence(
     who = Caller(name="ops", mode=caller, rules=callers_rules)
     decision = Policy(server, rules).decide(action(*CALLS[call]), who)
     assert (decision.verdict, decision.person_only) == (verdict, person), case
+
+
+rules_of_any_kind = st.builds(
+    Rule,
+    verdict=st.sampled_from(Verdict),
+    by_person=st.booleans(),
+    risks=st.frozensets(st.sampled_from(Risk), max_size=3),
+    guests=st.sampled_from([(), (range(102, 103),), (range(5),)]),
+    tags=st.sampled_from([(), ("prod",)]),
+    paths=st.sampled_from([(), ("/**",), ("/access/**",)]),
+).map(lambda made: replace(made, by_person=made.by_person and made.verdict is CONFIRM))
+many_rules = st.lists(rules_of_any_kind, max_size=5).map(tuple)
+
+
+@given(st.sampled_from(Mode), st.sampled_from(Mode), many_rules, many_rules, st.sampled_from(list(CALLS)))
+def test_whatever_the_rules_read_only_holds_and_people_are_asked(
+    action: Callable[..., Action],
+    server: Mode,
+    mode: Mode,
+    callers_rules: tuple[Rule, ...],
+    rules: tuple[Rule, ...],
+    call: str,
+) -> None:
+    made = action(*CALLS[call])
+    who = Caller(name="ops", mode=mode, rules=callers_rules)
+    decision = Policy(server, rules).decide(made, who)
+    if READ_ONLY in (server, mode) and made.judgement.risk >= Risk.CHANGE:
+        assert decision.verdict is DENY
+    reserved = Policy(server, (*rules, Rule(verdict=CONFIRM, by_person=True))).decide(made, who)
+    assert reserved.verdict is DENY or reserved.person_only
+    assert Policy(server, rules).decide(made, Caller(name="ops", mode=mode, rules=(DENY_ALL,))).verdict is DENY
 
 
 @pytest.mark.parametrize("mode", Mode)

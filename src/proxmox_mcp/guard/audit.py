@@ -97,7 +97,7 @@ class AuditLog:
             "tool": call.tool,
             "method": call.method,
             "template": call.template,
-            "path": _short(call.path),
+            "path": self._redactor.text(_short(call.path)),
             "data": _short_values(self._redactor.data(call.data, call.template)) if call.data else None,
             "risk": call.risk,
             "decision": call.decision,

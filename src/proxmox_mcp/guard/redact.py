@@ -56,6 +56,8 @@ _SECRET_NAMES = frozenset(
 _PUBLIC_NAMES = frozenset({"generate-password", "password-set", "secret-names", "pre-enrolled-keys"})
 
 _OF_ENDPOINT: dict[str, frozenset[str]] = {
+    "/access/openid/login": frozenset({"code"}),
+    "/access/tfa": frozenset({"response"}),
     "/access/tfa/{}": frozenset({"value"}),
     "/access/users": frozenset({"keys"}),
     "/access/users/{}": frozenset({"keys"}),
