@@ -1,0 +1,128 @@
+"""Starting and ending the demo cluster's process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Timer
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_MODULE = "proxmox_mcp.demo.launcher"
+_IMPORT_ROOT = Path(__file__).parents[2]
+_MISSING = 3
+_ADVICE = "Install it with: pip install 'proxmox-mcp[demo]'"
+_START_SECONDS = 30.0
+_END_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCluster:
+    """A running demo cluster: where it listens, and who may log in.
+
+    ``token_id`` is the token's name, ``secret`` its secret, for ``user``; ``tokens`` holds all tokens by full id, from
+    root's down to one (``guest@pve!mcp``) that may do nothing. ``fingerprint`` is the SHA-256 of its certificate.
+    """
+
+    host: str
+    port: int
+    user: str
+    token_id: str
+    secret: str = field(repr=False)
+    password: str = field(repr=False)
+    fingerprint: str
+    tokens: Mapping[str, str] = field(repr=False)
+    process: subprocess.Popen[str] = field(repr=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables (DESIGN section 8) of a server that is to work on this cluster, its certificate pinned."""
+        return {
+            "PROXMOX_HOST": self.host,
+            "PROXMOX_PORT": str(self.port),
+            "PROXMOX_USER": self.user,
+            "PROXMOX_TOKEN_ID": self.token_id,
+            "PROXMOX_PASSWORD": self.secret,
+            "PROXMOX_FINGERPRINT": self.fingerprint,
+        }
+
+
+@contextmanager
+def start_demo_cluster(
+    *, port: int = 0, task_seconds: float = 2.0, apidoc: Path | None = None
+) -> Iterator[DemoCluster]:
+    """A demo cluster on loopback for as long as the context lasts.
+
+    ``port`` 0 takes a free one; ``task_seconds`` is what a clone, a migration or a backup takes; ``apidoc`` is a
+    document to serve as a node does (without, the path answers 404 and a bundled snapshot applies). Raises
+    SettingsError where fakepve is not installed or the process does not come up.
+    """
+    command = [sys.executable, "-m", _MODULE, "--until-stdin-closes"]
+    command += [f"--port={port}", f"--task-seconds={task_seconds}"]
+    if apidoc is not None:
+        command.append(f"--apidoc={apidoc.resolve()}")
+    with tempfile.TemporaryFile("w+") as complaints:
+        process = subprocess.Popen(
+            command, cwd=_IMPORT_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True
+        )
+        try:
+            line = _first_line(process)
+            if not line:
+                complaints.seek(0)
+                raise _not_started(process, complaints.read())
+            yield _cluster(json.loads(line), process)
+        finally:
+            _end(process)
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None  # noqa: S101 - it was asked for as a pipe
+    deadline = Timer(_START_SECONDS, process.kill)
+    deadline.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        deadline.cancel()
+
+
+def _not_started(process: subprocess.Popen[str], complaints: str) -> SettingsError:
+    status = process.wait()
+    if status == _MISSING:
+        return SettingsError("The demo cluster needs fakepve, which is not installed.", _ADVICE)
+    last = complaints.strip().rpartition("\n")[2]
+    return SettingsError(f"The demo cluster did not start (status {status}): {last or 'it said nothing'}", _ADVICE)
+
+
+def _cluster(ready: dict[str, object], process: subprocess.Popen[str]) -> DemoCluster:
+    tokens = ready["tokens"]
+    assert isinstance(tokens, dict)  # noqa: S101 - the launcher's own line
+    user = str(ready["user"])
+    return DemoCluster(
+        host=str(ready["host"]),
+        port=int(str(ready["port"])),
+        user=user,
+        token_id="mcp",  # noqa: S106 - a name
+        secret=tokens[f"{user}!mcp"],
+        password=str(ready["password"]),
+        fingerprint=str(ready["fingerprint"]),
+        tokens=tokens,
+        process=process,
+    )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Close its standard input, which ends it; kill it where that does not help."""
+    try:
+        process.communicate(timeout=_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
