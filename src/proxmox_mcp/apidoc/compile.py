@@ -30,7 +30,8 @@ _is_integer = re.compile(r"[+-]?\d+\n?").fullmatch
 _is_number = re.compile(r"[+-]?(?:\d+\.\d+|\d+\.|\.\d+|\d+)(?:[eE][+-]?\d+)?\n?").fullmatch
 _is_secret = re.compile(r"pass|secret|key|token|ticket|hmac|certificate", re.IGNORECASE).search
 _JSON_FORMATS = frozenset({"pve-command-batch"})
-_SHORT_ENUM = 12
+_FLAGS = frozenset({"1", "0"})
+_UNBOUNDED = (float("-inf"), float("inf"))
 
 
 class Compiler:
@@ -41,26 +42,40 @@ class Compiler:
         self._structures = structures
         self._formats = formats
         self._named: dict[tuple[str, bool], Judge | None] = {}
+        self._shared: dict[tuple[object, bool, bool], Take] = {}
 
     def take(self, name: str, schema: Schema, *, in_query: bool) -> Take:
-        """What turns a value of the parameter ``name`` into what is sent. An empty list vanishes from a query."""
+        """What turns a value of the parameter ``name`` into what is sent. An empty list vanishes from a query.
+
+        Parameters that are alike share it, which keeps what is used often near at hand.
+        """
         if schema.type == "array":
             return self._take_array(name, schema)
-        judge = self.judge(name, schema)
+        if schema.format is not None and not isinstance(schema.format, str):
+            return self._take_scalar(name, schema, in_query=in_query)
+        key = (_likeness(schema), _is_secret(name) is None, in_query)
+        if key not in self._shared:
+            self._shared[key] = self._take_scalar(name, schema, in_query=in_query)
+        return self._shared[key]
+
+    def _take_scalar(self, name: str, schema: Schema, *, in_query: bool) -> Take:
+        judges = self._judges(name, schema)
         to_text = self._to_text(schema, in_query=in_query)
 
         def take(value: object) -> Taken:
-            if value.__class__ is str:
-                text: str = value
+            if isinstance(value, str):
+                text = value
                 if not text.isascii() and (fault := unsendable(text)):
                     return fault
             else:
                 encoded = to_text(value)
-                if encoded.__class__ is not str:
+                if not isinstance(encoded, str):
                     return encoded
                 text = encoded
-            if judge is not None and (fault := judge(text)) is not None:
-                return fault._replace(wire=text)
+            for judge in judges:
+                if fault := judge(text):
+                    fault.wire = text
+                    return fault
             return text
 
         return take
@@ -78,7 +93,7 @@ class Compiler:
                 return encode.scalar(value)
             if named in _JSON_FORMATS:
                 return encode.as_json(value)
-            return _from_list(encode.members(value), joined=joined, in_query=in_query)  # type: ignore[arg-type]
+            return _from_list(encode.members(value), joined=joined, in_query=in_query)
 
         return to_text
 
@@ -93,7 +108,7 @@ class Compiler:
             return Fault("type", "null stands in the list") if value is None else encode.scalar(value)
 
         def take(value: object) -> Taken:
-            members: Sequence[object] = value if encode.is_many(value) else [value]
+            members = value if encode.is_many(value) else [value]
             texts: list[str] = []
             for member in members:
                 text = to_text(member)
@@ -103,10 +118,10 @@ class Compiler:
             if not texts:
                 return None
             if len(texts) == 1 and not is_true(texts[0]):
-                return Fault("type", f"{shown(texts[0])} alone is not taken for a list", texts)
+                return Fault("type", f"{shown(texts[0])} alone is not taken for a list", wire=texts)
             for position, text in enumerate(texts):
                 if judge and (fault := judge(text)):
-                    return fault._replace(message=f"{_nth(position, texts)}{fault.message}", wire=texts)
+                    return Fault(fault.kind, f"{_nth(position, texts)}{fault.message}", fault.key, texts)
             return texts
 
         return take
@@ -123,19 +138,22 @@ class Compiler:
 
     def judge(self, name: str, schema: Schema) -> Judge | None:
         """The judge of texts for a parameter or key; None where any text is right."""
-        secret = _is_secret(name) is not None
-        quote = _hidden if secret else shown
+        return _all_of(self._judges(name, schema))
+
+    def _judges(self, name: str, schema: Schema) -> tuple[Judge, ...]:
+        """What judges a text one after the other; the bounds of numbers are judged with their type."""
+        quote = _hidden if _is_secret(name) else shown
         found = (
-            _judge_type(schema.type, quote),
-            self._judge_format(name, schema, quote),
+            _judge_type(schema, quote),
+            self._judge_format(schema, quote),
             _judge_pattern(schema.pattern, quote),
             _judge_length(schema.min_length, schema.max_length),
-            _judge_bounds(schema.minimum, schema.maximum, quote),
+            _judge_bounds(schema, quote),
             _judge_enum(schema.enum, quote),
         )
-        return _all_of(tuple(each for each in found if each))
+        return tuple(each for each in found if each)
 
-    def _judge_format(self, name: str, schema: Schema, quote: Callable[[str], str]) -> Judge | None:
+    def _judge_format(self, schema: Schema, quote: Callable[[str], str]) -> Judge | None:
         keys = self.keys(schema)
         if not isinstance(schema.format, str):
             return PropertyString(keys, self.judge) if keys is not None else None
@@ -146,6 +164,12 @@ class Compiler:
             else:
                 self._named[key] = _judge_named(self.format(schema.format), quote)
         return self._named[key]
+
+
+def _likeness(schema: Schema) -> object:
+    """What the judgement of a text depends on."""
+    bounds = schema.minimum, schema.maximum, schema.min_length, schema.max_length
+    return schema.type, schema.format, schema.pattern, schema.enum, bounds
 
 
 def _from_list(texts: list[str] | Fault, *, joined: bool, in_query: bool) -> str | Fault | None:
@@ -184,14 +208,40 @@ def _all_of(judges: tuple[Judge, ...]) -> Judge | None:
     return judge
 
 
-def _judge_type(type_: str, quote: Callable[[str], str]) -> Judge | None:
-    if type_ == "boolean":
-        return lambda text: None if text in {"1", "0"} else Fault("type", f"{quote(text)} is not a boolean")
-    if type_ == "integer":
-        return lambda text: None if _is_integer(text) else Fault("type", f"{quote(text)} is not an integer")
-    if type_ == "number":
-        return lambda text: None if _is_number(text) else Fault("type", f"{quote(text)} is not a number")
+def _judge_type(schema: Schema, quote: Callable[[str], str]) -> Judge | None:
+    if schema.type == "boolean":
+        return lambda text: None if text in _FLAGS else Fault("type", f"{quote(text)} is not a boolean")
+    if schema.type == "integer":
+        return _judge_number(_is_integer, "an integer", schema, quote)
+    if schema.type == "number":
+        return _judge_number(_is_number, "a number", schema, quote)
     return None
+
+
+def _judge_number(is_one: Callable[[str], object], kind: str, schema: Schema, quote: Callable[[str], str]) -> Judge:
+    least, most = _bounds(schema)
+    if (least, most) == _UNBOUNDED:
+        return lambda text: None if is_one(text) else Fault("type", f"{quote(text)} is not {kind}")
+
+    def judge(text: str) -> Fault | None:
+        if not is_one(text):
+            return Fault("type", f"{quote(text)} is not {kind}")
+        return None if least <= number(text) <= most else _out_of_bounds(schema, quote(text))
+
+    return judge
+
+
+def _bounds(schema: Schema) -> tuple[float, float]:
+    least, most = _UNBOUNDED
+    return least if schema.minimum is None else schema.minimum, most if schema.maximum is None else schema.maximum
+
+
+def _out_of_bounds(schema: Schema, quoted: str) -> Fault:
+    if schema.minimum is None or schema.maximum is None:
+        wanted = f"at most {schema.maximum}" if schema.minimum is None else f"at least {schema.minimum}"
+    else:
+        wanted = f"{schema.minimum} to {schema.maximum}"
+    return Fault("bound", f"{quoted} is out of bounds: {wanted}")
 
 
 def _judge_named(format_: Format | None, quote: Callable[[str], str]) -> Judge | None:
@@ -222,17 +272,16 @@ def _judge_length(shortest: int | None, longest: int | None) -> Judge | None:
     return judge
 
 
-def _judge_bounds(minimum: float | None, maximum: float | None, quote: Callable[[str], str]) -> Judge | None:
-    if minimum is None and maximum is None:
+def _judge_bounds(schema: Schema, quote: Callable[[str], str]) -> Judge | None:
+    """Bounds of what is not typed as a number: they hold where it looks like one."""
+    least, most = _bounds(schema)
+    if schema.type in {"integer", "number"} or (least, most) == _UNBOUNDED:
         return None
-    least = float("-inf") if minimum is None else minimum
-    most = float("inf") if maximum is None else maximum
 
     def judge(text: str) -> Fault | None:
-        if not _is_number(text) or least <= (value := number(text)) <= most:
+        if not _is_number(text) or least <= number(text) <= most:
             return None
-        wanted = f"at most {maximum}" if value > most else f"at least {minimum}"
-        return Fault("bound", f"{quote(text)} is out of bounds; it must be {wanted}")
+        return _out_of_bounds(schema, quote(text))
 
     return judge
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from proxmox_mcp.apidoc.faults import Fault, unsendable
 from proxmox_mcp.apidoc.perl import text_of_number
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _BETWEEN_MEMBERS = ";"
 
 
-def is_many(value: object) -> bool:
+def is_many(value: object) -> TypeGuard[Sequence[object]]:
     """Whether a value is a list."""
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
 
@@ -73,7 +73,7 @@ def by_type(value: object) -> str | list[str] | Fault | None:
         return None
     if not is_many(value):
         return scalar(value)
-    return members(value) or None  # type: ignore[arg-type]
+    return members(value) or None
 
 
 def property_string(value: Mapping[object, object], keys: Mapping[str, Schema]) -> str | Fault:
@@ -105,5 +105,5 @@ def _value_of_key(value: object) -> str | Fault:
         return Fault("type", "an object can't stand within a property string")
     if not is_many(value):
         return scalar(value)
-    texts = members(value)  # type: ignore[arg-type]
+    texts = members(value)
     return texts if isinstance(texts, Fault) else _BETWEEN_MEMBERS.join(texts)

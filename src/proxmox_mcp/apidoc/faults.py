@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 LONGEST_SHOWN = 60
 
 
-class Fault(NamedTuple):
-    """A fault of a value: a kind of ``Problem``, what is wrong, and the value as it would be sent nevertheless.
+@dataclass(slots=True)
+class Fault:
+    """A fault of a value: a kind of ``Problem``, and what is wrong.
 
-    ``key`` is the key of a property string at fault, empty where it is the whole value.
+    ``key`` is the key of a property string at fault, empty where it is the whole value. ``wire`` is the value as it
+    would be sent nevertheless.
     """
 
     kind: str
     message: str
-    wire: str | list[str] | None = None
     key: str = ""
+    wire: str | list[str] | None = None
 
 
 def shown(text: str) -> str:

@@ -179,8 +179,7 @@ class Endpoint:
         return self.path.endswith("websocket")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One fault of a call.
 
     ``parameter`` is the name of the parameter at fault, ``path`` for the path and the method.
@@ -193,7 +192,7 @@ class Problem:
     parameter: str
     kind: str
     message: str
-    advice: str | Callable[[], str] = field(default="", repr=False, compare=False)
+    advice: str | Callable[[], str] = ""
 
     @property
     def hint(self) -> str:
@@ -201,8 +200,7 @@ class Problem:
         return self.advice if isinstance(self.advice, str) else self.advice()
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """What a check says of a call.
 
     ``data`` are the parameters encoded for the wire, without those of the path; ``path`` is the canonical path to

@@ -19,13 +19,16 @@ from proxmox_mcp.apidoc.perl import SPACE, view
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Matches = Callable[[str], bool]
+    Matches = Callable[[str], object]
 
 SHORT = 256
 """Where a pattern may cost the square of a value's length, values up to this length are left to ``re``."""
 
 NARROW = 16
 """A repeat that can take no more than this many lengths is taken for a constant."""
+
+_SEES_OTHERWISE = re.compile(r"\\[wWbB]|\(\?i:")
+"""What of a translated pattern Perl and Python read differently beyond ASCII."""
 
 _TOKEN = re.compile(
     r"\(\?\^(?P<flags>[a-z]*):"
@@ -43,7 +46,7 @@ _REPEATS = frozenset({sre.MAX_REPEAT, sre.MIN_REPEAT})
 
 
 def anchored(pattern: str) -> Matches | None:
-    """A test for ``^pattern$`` in Perl's sense; None where the pattern can't be judged here."""
+    """A test (true or false in Python's sense) for ``^pattern$`` in Perl's; None where it can't be judged here."""
     return searched(f"^{pattern}$")
 
 
@@ -60,17 +63,17 @@ def searched(pattern: str) -> Matches | None:
     if any(operation is sre.BRANCH for operation, _ in tree):
         wide += 1
     if wide <= 1 and not nested:
-        return lambda value: find(value if value.isascii() else view(value)) is not None
+        return _with_view(find) if _SEES_OTHERWISE.search(translated) else find
     automaton = _Lazy(translated)
     if nested or wide > 2:
         return automaton if automaton.is_supported() else None
 
-    def matches(value: str) -> bool:
-        if len(value) <= SHORT:
-            return find(value if value.isascii() else view(value)) is not None
-        return automaton(value)
+    short = _with_view(find)
+    return lambda value: short(value) if len(value) <= SHORT else automaton(value)
 
-    return matches
+
+def _with_view(find: Matches) -> Matches:
+    return lambda value: find(value if value.isascii() else view(value))
 
 
 class _Lazy:

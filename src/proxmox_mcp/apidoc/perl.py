@@ -16,6 +16,7 @@ SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _LEADING_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SEPARATORS = re.compile(rf"[,;{SPACE}]+")
 
+_EXACT = 16
 _LETTER, _SYMBOL = "\u00e9", "\u2603"
 _MARKS_AND_CONNECTORS = frozenset({"Mn", "Mc", "Me", "Pc"})
 _DOTLESS = frozenset("\u0130\u0131")
@@ -28,6 +29,8 @@ def is_true(text: str) -> bool:
 
 def number(text: str) -> float:
     """What arithmetic reads: the number that the text starts with, else 0. Digits other than 0 to 9 are none."""
+    if text.isdecimal() and text.isascii() and len(text) < _EXACT:
+        return int(text)
     leading = _LEADING_NUMBER.match(text)
     if leading is None:
         return 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ _BLANK = re.compile(r"[ \t\n\v\f\r]")  # those beyond ASCII arrive as bytes, whi
 _PARAMETER = re.compile(r"\{([^}]+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A path that the API has: its template, the methods there, and what stands for each parameter."""
 
     template: str

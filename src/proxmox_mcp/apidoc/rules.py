@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Endpoint
 
 
-class Takes(dict[str, "Take"]):
-    """What takes the values of each parameter, made when first asked for. KeyError for an unknown parameter."""
+class Takes(dict[str, "Take | None"]):
+    """What takes the values of each parameter, made when first asked for; None for an unknown parameter."""
 
     def __init__(self, compiler: Compiler, parameters: Mapping[str, Schema], *, in_query: bool) -> None:
         super().__init__()
@@ -25,28 +25,36 @@ class Takes(dict[str, "Take"]):
         self._parameters = parameters
         self._in_query = in_query
 
-    def __missing__(self, name: str) -> Take:
-        if name.endswith("[n]") or (schema := self._parameters.get(name)) is None:
-            schema = self._indexed(name)
+    def __missing__(self, name: str) -> Take | None:
+        schema = self._schema(name)
+        if schema is None:
+            return None
         take = self[name] = self._compiler.take(name, schema, in_query=self._in_query)
         return take
 
-    def _indexed(self, name: str) -> Schema:
+    def _schema(self, name: object) -> Schema | None:
+        if not isinstance(name, str):
+            return None
         found = indexed(name)
-        if found is None or found[1] > LAST_INDEX.get(found[0].removesuffix("[n]"), found[1]):
-            raise KeyError(name)
-        return self._parameters[found[0]]
+        if found and found[0] in self._parameters:
+            base, position = found
+            return self._parameters[base] if position <= LAST_INDEX.get(base.removesuffix("[n]"), position) else None
+        return None if name.endswith("[n]") else self._parameters.get(name)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of an endpoint, or of it for one of its types: see ``Plan``."""
+    """The rules of an endpoint, or of it for one of its types (see ``Plan``).
 
+    ``required`` are the parameters that must be given beside those of the path, ``requires`` pairs of which the first
+    asks for the second.
+    """
+
+    endpoint: Endpoint
     parameters: Mapping[str, Schema]
     takes: Takes
     required: tuple[str, ...]
     requires: tuple[tuple[str, str], ...]
-    open: bool
 
 
 class Plan:
@@ -75,14 +83,15 @@ class Plan:
         return frozenset(_types(self.endpoint.schema))
 
     def _rules(self, type_: str | None) -> Rules:
-        parameters = dict(_effective(self.endpoint.schema, type_))
+        in_path = self.endpoint.path_parameters
+        parameters = {name: Schema() for name in in_path} | dict(_effective(self.endpoint.schema, type_))
         in_query = self.endpoint.method in {"GET", "DELETE"}
         return Rules(
+            endpoint=self.endpoint,
             parameters=parameters,
             takes=Takes(self._compiler, parameters, in_query=in_query),
-            required=tuple(name for name, schema in parameters.items() if not schema.optional),
+            required=tuple(name for name, each in parameters.items() if not each.optional and name not in in_path),
             requires=tuple((name, schema.requires) for name, schema in parameters.items() if schema.requires),
-            open=self.endpoint.open,
         )
 
 

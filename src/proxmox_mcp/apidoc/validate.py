@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote
 
 from proxmox_mcp.apidoc import encode, hints
@@ -21,13 +21,13 @@ from proxmox_mcp.apidoc.rules import Plan, Rules
 from proxmox_mcp.apidoc.structures import indexed, structures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from proxmox_mcp.apidoc.index import EndpointIndex
-    from proxmox_mcp.apidoc.model import Endpoint, Method, Wire
+    from proxmox_mcp.apidoc.model import Endpoint, Wire
     from proxmox_mcp.apidoc.routes import Route
 
-_is_canonical = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+").fullmatch
+_is_plain = re.compile(r"/[A-Za-z0-9._~:@!,/-]*").fullmatch
 _SAFE = ":@!,"
 _DOTS = {".": "%2E", "..": "%2E%2E"}
 
@@ -37,128 +37,115 @@ class Checker:
 
     def __init__(self, index: EndpointIndex) -> None:
         self._index = index
+        self._compiler = Compiler(structures(index.version), _formats_of(index))
         self._plans: dict[tuple[str, str], Plan] = {}
-        self._compiler: Compiler | None = None
 
     def check(self, method: str, path: str, params: Mapping[str, object]) -> Check:
         """What is wrong with a call, and how it is sent. Never raises on what JSON can hold."""
         canonical = path
-        if not _is_canonical(path):
+        if not _is_plain(path) or "//" in path or "/." in path or path[-1] == "/":
             path, params = _without_query(path, params)
             canonical = ""
         found = self._index.router.find(path)
         if isinstance(found, DeadEnd):
-            return self._nowhere(method, path, params, found)
-        endpoint = found.methods.get(cast("Method", method))
+            return self._nowhere(method, path, params, found, canonical)
+        endpoint = found.methods.get(method)  # type: ignore[call-overload]
         if endpoint is None:
             return self._no_method(method, found, params)
         plan = self._plans.get((found.template, method)) or self._plan(found.template, endpoint)
         rules = plan.plain if plan.type_property is None else plan.for_type(params.get(plan.type_property))
         problems: list[Problem] = []
-        self._check_path(plan, rules, found.params, problems)
-        data = self._check_params(plan, rules, found.params, params, problems)
-        canonical = canonical or _path_of(found)
-        return Check(not problems, endpoint, found.params, data, canonical, problems)
+        data: Wire = {}
+        self._check_path(rules, found.params, problems)
+        if params:
+            self._check_params(rules, found.params, params, data, problems)
+        if rules.required or rules.requires:
+            self._check_gaps(rules, found.params, data, problems)
+        return Check(not problems, endpoint, found.params, data, canonical or _path_of(found), problems)
 
     def _plan(self, template: str, endpoint: Endpoint) -> Plan:
-        if self._compiler is None:
-            self._compiler = Compiler(structures(self._index.version), _formats_of(self._index))
         plan = self._plans[template, endpoint.method] = Plan(endpoint, self._compiler)
         return plan
 
-    def _check_path(self, plan: Plan, rules: Rules, path_params: Mapping[str, str], problems: list[Problem]) -> None:
+    def _check_path(self, rules: Rules, path_params: Mapping[str, str], problems: list[Problem]) -> None:
+        takes = rules.takes
         for name, text in path_params.items():
-            if name not in rules.parameters:
-                continue
-            fault = rules.takes[name](text)
-            if isinstance(fault, Fault):
-                problems.append(self._problem(plan, rules, name, fault, text))
+            if (take := takes[name]) and isinstance(taken := take(text), Fault):
+                problems.append(self._problem(rules, name, taken, text))
 
     def _check_params(
         self,
-        plan: Plan,
         rules: Rules,
         path_params: Mapping[str, str],
         params: Mapping[str, object],
+        data: Wire,
         problems: list[Problem],
-    ) -> Wire:
-        """What is sent; faults are added to ``problems``."""
-        data: Wire = {}
-        faulty: set[str] = set()
+    ) -> None:
+        """Adds what is sent to ``data`` and what is wrong to ``problems``."""
         takes = rules.takes
         for name, value in params.items():
             if value is None:
                 continue
-            try:
-                take = takes[name]
-            except KeyError:
-                self._unknown(plan, rules, name, value, data, problems)
+            if (take := takes[name]) is None:
+                self._check_unknown(rules, name, value, data, problems)
                 continue
             taken = take(value)
             if name in path_params:
                 if taken is not None and taken != path_params[name]:
                     problems.append(_conflict(name, path_params[name]))
-            elif taken.__class__ is str or taken.__class__ is list:
-                data[name] = taken  # type: ignore[assignment]
             elif isinstance(taken, Fault):
-                problems.append(self._problem(plan, rules, name, taken, value))
-                faulty.add(name)
+                problems.append(self._problem(rules, name, taken, value))
                 _keep(data, name, taken, value)
-        for name in rules.required:
-            if name not in data and name not in path_params and name not in faulty:
-                problems.append(self._missing(rules, name))
+            elif taken is not None:
+                data[name] = taken
+
+    def _check_gaps(self, rules: Rules, path_params: Mapping[str, str], data: Wire, problems: list[Problem]) -> None:
+        """What is required and not there."""
+        faulty = {problem.parameter for problem in problems} if problems else ()
+        problems += [
+            Problem(name, "missing", "is required and not given", self._describing(rules, name))
+            for name in rules.required
+            if name not in data and name not in faulty
+        ]
         for name, needed in rules.requires:
             if name in data and needed not in data and needed not in path_params and needed not in faulty:
-                problems.append(self._required(rules, name, needed))
-        return data
+                message = f"is required where {name} is given"
+                problems.append(Problem(needed, "requires", message, self._describing(rules, needed)))
 
-    def _problem(self, plan: Plan, rules: Rules, name: str, fault: Fault, value: object) -> Problem:
-        return Problem(name, fault.kind, fault.message, partial(self._hint_of_value, plan, rules, name, fault, value))
-
-    def _hint_of_value(self, plan: Plan, rules: Rules, name: str, fault: Fault, value: object) -> str:
-        found = indexed(name)
-        schema = rules.parameters.get(name) or rules.parameters.get(found[0] if found else "")
-        if schema is None or self._compiler is None:
-            return ""
-        return hints.of_value(schema, self._compiler, fault, value)
-
-    def _missing(self, rules: Rules, name: str) -> Problem:
-        advice = partial(self._describe, rules, name)
-        return Problem(name, "missing", "is required and not given", advice)
-
-    def _required(self, rules: Rules, name: str, needed: str) -> Problem:
-        advice = partial(self._describe, rules, needed)
-        return Problem(needed, "requires", f"is required where {name} is given", advice)
-
-    def _describe(self, rules: Rules, name: str) -> str:
-        schema = rules.parameters.get(name)
-        return hints.of_schema(schema, self._compiler) if schema and self._compiler else ""
-
-    def _unknown(
-        self, plan: Plan, rules: Rules, name: object, value: object, data: Wire, problems: list[Problem]
-    ) -> None:
+    def _check_unknown(self, rules: Rules, name: object, value: object, data: Wire, problems: list[Problem]) -> None:
         """A parameter that the schema doesn't name."""
         text = name if isinstance(name, str) else str(name)
         sent = unsendable(text) or encode.by_type(value)
-        if sent is None:
-            return
         if isinstance(sent, Fault):
             problems.append(Problem(text, sent.kind, sent.message))
-            return
-        data[text] = sent
-        if rules.open:
-            return
-        if (beyond := _beyond(text, rules)) is not None:
-            problems.append(beyond)
-            return
-        advice = partial(hints.of_unknown, plan.endpoint, text, rules.parameters, self._index.version)
-        problems.append(Problem(text, "unknown", "is no parameter of this endpoint", advice))
+        elif sent is not None:
+            data[text] = sent
+            if not rules.endpoint.open:
+                problems.append(self._unknown(rules, text))
 
-    def _nowhere(self, method: str, path: str, params: Mapping[str, object], found: DeadEnd) -> Check:
+    def _unknown(self, rules: Rules, name: str) -> Problem:
+        found = indexed(name)
+        if found and found[0] in rules.parameters:
+            return Problem(name, "index", f"{found[1]} is beyond the last index", hints.of_index(found[0]))
+        advice = partial(hints.of_unknown, rules.endpoint, name, rules.parameters, self._index.version)
+        return Problem(name, "unknown", "is no parameter of this endpoint", advice)
+
+    def _problem(self, rules: Rules, name: str, fault: Fault, value: object) -> Problem:
+        return Problem(name, fault.kind, fault.message, partial(self._hint, rules, name, fault, value))
+
+    def _hint(self, rules: Rules, name: str, fault: Fault, value: object) -> str:
+        found = indexed(name)
+        schema = rules.parameters.get(name) or (rules.parameters.get(found[0]) if found else None)
+        return hints.of_value(schema, self._compiler, fault, value) if schema else ""
+
+    def _describing(self, rules: Rules, name: str) -> Callable[[], str]:
+        schema = rules.parameters.get(name)
+        return partial(hints.of_schema, schema, self._compiler) if schema else str
+
+    def _nowhere(self, method: str, path: str, params: Mapping[str, object], found: DeadEnd, canonical: str) -> Check:
         advice = partial(hints.of_path, self._index, method, path, found)
         problem = Problem("path", "endpoint", f"There is no {shown(path)} in this API", advice)
-        parts = [part for part in path.split("/") if part]
-        canonical = "".join(f"/{_quoted(part)}" for part in parts)
+        canonical = canonical or "".join(f"/{_quoted(part)}" for part in path.split("/") if part)
         return _as_it_is(params, canonical or "/", found.params, [problem])
 
     def _no_method(self, method: str, found: Route, params: Mapping[str, object]) -> Check:
@@ -169,7 +156,7 @@ class Checker:
 
 
 def _formats_of(index: EndpointIndex) -> Mapping[str, Format]:
-    """The formats whose values the index itself holds: which privileges there are ``GET /access/roles/{roleid}`` says."""
+    """The formats whose values the index itself holds: ``GET /access/roles/{roleid}`` names the privileges."""
     role = index.get("GET", "/access/roles/{roleid}")
     privileges = frozenset(role.returns.properties or ()) if role else frozenset()
     if not privileges:
@@ -223,14 +210,6 @@ def _as_it_is(
 
 def _conflict(name: str, text: str) -> Problem:
     return Problem(name, "conflict", f"is {shown(text)} in the path and something else among the parameters")
-
-
-def _beyond(name: str, rules: Rules) -> Problem | None:
-    """The fault of an index beyond its bound."""
-    found = indexed(name)
-    if found is None or found[0] not in rules.parameters:
-        return None
-    return Problem(name, "index", f"{found[1]} is beyond the last index", hints.of_index(found[0]))
 
 
 def _keep(data: Wire, name: str, fault: Fault, value: object) -> None:

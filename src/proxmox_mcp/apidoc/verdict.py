@@ -1,14 +1,16 @@
 """Which faults of a call are refusals, and which are doubts that only the node can settle.
 
-A fault is a refusal where the rule is known to be the node's: its own schema, or one of its version. A schema of
-another version may lack what the node has: there an endpoint or a parameter that it doesn't know, and a bound that
-Proxmox doesn't publish, are doubts: the call is sent.
+A fault is a refusal where the rule is known to be the node's: of its own schema, or of its version. A schema of the
+same release may lack what a later point release has: there an endpoint or a parameter that it doesn't know, and a
+bound that Proxmox doesn't publish, are doubts, and the call is sent. A schema of another release may also differ in
+what a value may be.
 """
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,26 +20,45 @@ if TYPE_CHECKING:
 Mode = Literal["auto", "enforce", "warn"]
 """``MCP_VALIDATION``: by the standing of the schema, all faults refused, or none."""
 
-_UNKNOWN_TO_OTHERS = frozenset({"endpoint", "method", "unknown", "index"})
 _NEVER_SENT = frozenset({"unsendable", "conflict"})
+_LACKS = frozenset({"endpoint", "method", "unknown", "index"})
+_DIFFERS = frozenset({"enum", "format", "pattern", "length", "bound", "requires", "missing"})
 
 
 class Standing(StrEnum):
-    """How far a schema speaks for the node."""
+    """How far a schema speaks for the node: it is the node's own, of the same release, or of another."""
 
     NODE = "node"
     SNAPSHOT = "snapshot"
+    OTHER = "other"
+
+    @classmethod
+    def of(cls, schema: str, node: str) -> Self:
+        """The standing of a schema of one version before a node of another.
+
+        Where either is unknown, and nothing better is known of the schema, it is taken to be of the same release.
+        """
+        if schema and schema == node:
+            return cls("node")
+        of_schema, of_node = _release(schema), _release(node)
+        return cls("other" if of_schema and of_node and of_schema != of_node else "snapshot")
+
+
+def _release(version: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\d+", version)[:2])
 
 
 def split(problems: Sequence[Problem], standing: Standing, mode: Mode) -> tuple[list[Problem], list[Problem]]:
     """Refusals and doubts among the faults of a call."""
-    if not problems:
-        return [], []
+    doubtful = [problem for problem in problems if _is_doubtful(problem.kind, standing, mode)]
+    return [problem for problem in problems if problem not in doubtful], doubtful
+
+
+def _is_doubtful(kind: str, standing: Standing, mode: Mode) -> bool:
+    if kind in _NEVER_SENT or mode == "enforce":
+        return False
     if mode == "warn":
-        doubtful = {problem.kind for problem in problems} - _NEVER_SENT
-    elif mode == "auto" and standing is Standing.SNAPSHOT:
-        doubtful = set(_UNKNOWN_TO_OTHERS)
-    else:
-        doubtful = set()
-    refusals = [problem for problem in problems if problem.kind not in doubtful]
-    return refusals, [problem for problem in problems if problem.kind in doubtful]
+        return True
+    if standing is Standing.SNAPSHOT:
+        return kind in _LACKS
+    return standing is Standing.OTHER and kind in _LACKS | _DIFFERS

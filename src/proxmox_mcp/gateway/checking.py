@@ -39,7 +39,7 @@ def check(
 ) -> Checked:
     """Check one call. Raises InvalidCallError with all faults, UnsupportedCallError for what JSON can't carry."""
     result = schema.index.check(method, path, data)
-    refusals, doubts = split(result.problems, _standing(schema), mode)
+    refusals, doubts = split(result.problems, Standing.of(schema.index.version, schema.node_version), mode)
     if refusals:
         raise InvalidCallError(_told(method, path, result, refusals), "Nothing was sent. Correct this and call again.")
     if result.endpoint is not None:
@@ -63,12 +63,6 @@ def doubtful(problems: Sequence[Problem], schema: Schema) -> str:
     return "\n".join(
         [f"The schema at hand ({schema}) doesn't know this; it was sent all the same:", *_listed(problems)]
     )
-
-
-def _standing(schema: Schema) -> Standing:
-    if schema.is_the_nodes:
-        return Standing.NODE
-    return Standing.SNAPSHOT
 
 
 def _told(method: str, path: str, result: Check, problems: Sequence[Problem]) -> str:

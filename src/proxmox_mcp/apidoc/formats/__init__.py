@@ -48,10 +48,10 @@ def _named(name: str, others: Mapping[str, Format] | None) -> Format | None:
 
 
 def _list_of(member: Format) -> Format:
-    passes: Callable[[str], bool] = member.passes
+    passes: Callable[[str], object] = member.passes
     return Format(lambda text: all(map(passes, split_list(text))), f"a list, of which each is {member.wanted}")
 
 
 def _optional(member: Format) -> Format:
-    passes: Callable[[str], bool] = member.passes
+    passes: Callable[[str], object] = member.passes
     return Format(lambda text: not is_true(text) or passes(text), f"empty, or {member.wanted}")

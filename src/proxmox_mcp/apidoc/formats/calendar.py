@@ -11,8 +11,38 @@ from proxmox_mcp.apidoc.perl import SPACE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_NAMED = frozenset(["minutely", "hourly", "daily", "weekly", "monthly", "yearly", "annually", "quarterly", "semiannually", "semi-annually"])
-_DAYS = frozenset(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "mon", "tue", "wed", "thu", "fri", "sat", "sun"])
+_NAMED = frozenset(
+    [
+        "minutely",
+        "hourly",
+        "daily",
+        "weekly",
+        "monthly",
+        "yearly",
+        "annually",
+        "quarterly",
+        "semiannually",
+        "semi-annually",
+    ]
+)
+_DAYS = frozenset(
+    [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+        "sat",
+        "sun",
+    ]
+)
 
 _blanks = re.compile(rf"^[{SPACE}]+|[{SPACE}]+$")
 _word = re.compile(r"[A-Za-z]*")
@@ -187,6 +217,6 @@ def _read_list(reader: _Text, read: Callable[[_Text], None]) -> None:
 CALENDAR: Mapping[str, Format] = {
     "pve-calendar-event": Format(
         is_calendar_event,
-        "a calendar event in systemd's manner (not cron), such as daily, 02:30, */15, mon..fri 22:00 or sat *-1..7 04:00",
+        "a calendar event in systemd's manner (not cron), such as daily, 02:30, */15 or mon..fri 22:00",
     )
 }

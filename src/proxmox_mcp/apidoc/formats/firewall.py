@@ -17,20 +17,21 @@ from proxmox_mcp.apidoc.perl import is_true
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ICMP_TYPES = frozenset(
-    "any echo-reply destination-unreachable network-unreachable host-unreachable protocol-unreachable port-unreachable"
-    " fragmentation-needed source-route-failed network-unknown host-unknown network-prohibited host-prohibited"
-    " TOS-network-unreachable TOS-host-unreachable communication-prohibited host-precedence-violation"
-    " precedence-cutoff source-quench redirect network-redirect host-redirect TOS-network-redirect TOS-host-redirect"
-    " echo-request router-advertisement router-solicitation time-exceeded ttl-zero-during-transit"
-    " ttl-zero-during-reassembly parameter-problem ip-header-bad required-option-missing timestamp-request"
-    " timestamp-reply address-mask-request address-mask-reply"
-    # of ICMPv6 only
-    " no-route beyond-scope address-unreachable failed-policy reject-route packet-too-big bad-header"
-    " unknown-header-type unknown-option neighbor-solicitation neighbour-solicitation neighbor-advertisement"
-    " neighbour-advertisement".split()
-)
-HELPERS = frozenset(["amanda", "ftp", "irc", "netbios-ns", "pptp", "sane", "sip", "snmp", "tftp"])
+_ICMP_OF_BOTH = """
+any echo-reply destination-unreachable network-unreachable host-unreachable protocol-unreachable port-unreachable
+fragmentation-needed source-route-failed network-unknown host-unknown network-prohibited host-prohibited
+TOS-network-unreachable TOS-host-unreachable communication-prohibited host-precedence-violation precedence-cutoff
+source-quench redirect network-redirect host-redirect TOS-network-redirect TOS-host-redirect echo-request
+router-advertisement router-solicitation time-exceeded ttl-zero-during-transit ttl-zero-during-reassembly
+parameter-problem ip-header-bad required-option-missing timestamp-request timestamp-reply address-mask-request
+address-mask-reply
+"""
+_ICMP_OF_IPV6 = """
+no-route beyond-scope address-unreachable failed-policy reject-route packet-too-big bad-header unknown-header-type
+unknown-option neighbor-solicitation neighbour-solicitation neighbor-advertisement neighbour-advertisement
+"""
+ICMP_TYPES = frozenset(f"{_ICMP_OF_BOTH} {_ICMP_OF_IPV6}".split())
+HELPERS = frozenset({"amanda", "ftp", "irc", "netbios-ns", "pptp", "sane", "sip", "snmp", "tftp"})
 
 _ALIAS = shape(r"(?:dc/|guest/)?[A-Za-z][A-Za-z0-9_-]+", "")
 _IP_SET = shape(r"\+\S+", "")

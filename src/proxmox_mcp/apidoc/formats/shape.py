@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Format(NamedTuple):
     """``passes`` tells whether Proxmox takes a text, ``wanted`` says what it takes, to end a sentence with."""
 
-    passes: Callable[[str], bool]
+    passes: Callable[[str], object]
     wanted: str
 
 
@@ -26,7 +26,7 @@ def shape(pattern: str, wanted: str, *, shortest: int = 0, longest: int | None =
         return Format(matches, wanted)
     most = float("inf") if longest is None else longest
 
-    def passes(text: str) -> bool:
+    def passes(text: str) -> object:
         return shortest <= len(text) <= most and matches(text)
 
     return Format(passes, wanted)

@@ -21,7 +21,7 @@ _LONGEST_PART = 255
 _block_size = re.compile(r"([1-9][0-9]*)([kKmM])?\n?").fullmatch
 
 
-def _found(pattern: str) -> Callable[[str], bool]:
+def _found(pattern: str) -> Callable[[str], object]:
     found = searched(pattern)
     if found is None:
         raise ValueError(f"{pattern} can't be judged")
@@ -71,7 +71,7 @@ STORAGE: Mapping[str, Format] = {
         "a volume such as local:iso/x.iso, or an absolute path", _ABSOLUTE, _VOLUME
     ),
     "pve-volume-id-or-qm-path": any_of(
-        "a volume such as local-lvm:vm-100-disk-0, local-lvm:32 for a new one of 32 GiB, an absolute path, none or cdrom",
+        "a volume such as local-lvm:vm-100-disk-0, local-lvm:32 for a new one of 32 GiB, an absolute path, none, cdrom",
         one_of("none", "cdrom"),
         _ABSOLUTE,
         _VOLUME,
