@@ -1,173 +1,30 @@
-"""Builds the image from the last commit and holds it to what the documents promise of it.
+"""Builds the image from the last commit and holds it to what is promised of it (``promises.py``).
 
-With a Docker engine where one answers, else with Debian's buildah (see ``chroot.py``). No Proxmox is needed: the
-server comes up without one.
+With a Docker engine where one answers, else with Debian's buildah (``chroot.py``). No Proxmox is needed: the server
+comes up without one.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import re
-import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scripts.image.chroot import Chroot
 from scripts.image.engine import Docker, output
+from scripts.image.promises import outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from scripts.image.engine import Config, Engine, Server
+    from scripts.image.engine import Engine
 
 ROOT = Path(__file__).parents[2]
-SESSION = Path(__file__).with_name("session.py").read_text(encoding="utf-8")
 PACKAGES = ("buildah", "debootstrap")
-SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL")
-COMPILERS = "for p in cc gcc g++ clang as ld make cargo rustc uv; do command -v $p; done; true"
-CACHES = "find / -xdev ( -path */.cache/* -o -name uv -type f -o -path /var/lib/apt/lists/*_Packages ) -print"
-TOOLS = {"search_api", "proxmox_api_get", "proxmox_api_call", "list_nodes", "get_cluster_resources"}
-READY_SECONDS = 30.0
-STOP_SECONDS = 10.0
-
-Outcome = tuple[str, bool, str]
-
-
-def about_config(config: Config, version: str, revision: str) -> Iterator[Outcome]:
-    """What can be read off the image without starting it."""
-    user = re.fullmatch(r"[1-9]\d*:[1-9]\d*", config.user)
-    yield "its user is a number, and not root's", bool(user), config.user
-    started = config.entrypoint + config.command
-    yield "it starts the server itself, not a shell", started == ("proxmox-mcp", "serve"), " ".join(started)
-    yield "/data is a volume", config.volumes == ("/data",), " ".join(config.volumes)
-    yield "its health check asks the server", "proxmox_mcp.health" in " ".join(config.health), " ".join(config.health)
-    label = "org.opencontainers.image."
-    found = (config.labels.get(label + "version"), config.labels.get(label + "revision"))
-    yield "its labels tell version and revision", found == (version, revision), f"{found[0]} {found[1]}"
-    held = [name for name in SECRETS if name in config.environment]
-    yield "it holds no secret", not held, " ".join(held)
-
-
-def about_content(engine: Engine, image: str, environment: dict[str, str]) -> Iterator[Outcome]:
-    """What lies in the image, and what it does when it must not start."""
-    compilers = engine.run(image, "sh", "-c", COMPILERS, environment={}, root=True).stdout.split()
-    yield "no compiler and no installer came along", not compilers, " ".join(compilers)
-    caches = engine.run(image, *CACHES.split(), environment={}, root=True).stdout.split()
-    yield "no cache came along", not caches, " ".join(caches[:3])
-    listing = "import importlib.metadata as m; print(*sorted({d.name for d in m.distributions()}))"
-    names = engine.run(image, "python3", "-c", listing, environment={}).stdout.split()
-    extra = {"pytest", "mypy", "fakepve"} & set(names)
-    yield "nothing for development came along", "proxmox-mcp" in names and not extra, f"{len(names)} distributions"
-    config = engine.config(image)
-    bare = {name: value for name, value in environment.items() if name != "MCP_AUTH_TOKEN"}
-    refused = engine.run(image, *config.entrypoint, *config.command, environment=bare)
-    told = "MCP_AUTH_TOKEN" in refused.stdout + refused.stderr
-    yield "without a token it refuses to start and names it", refused.returncode != 0 and told, str(refused.returncode)
-
-
-def about_server(server: Server, port: str, version: str) -> Iterator[Outcome]:
-    """The running container: read-only, healthy, without privileges, answering MCP on both transports."""
-    began = time.monotonic()
-    while (healthy := server.run("python3", "-m", "proxmox_mcp.health", port).returncode) and (
-        time.monotonic() - began < READY_SECONDS
-    ):
-        time.sleep(0.1)
-    yield "it is healthy soon", healthy == 0, f"{time.monotonic() - began:.1f} s"
-    yield (
-        "a port where nothing listens is not healthy",
-        server.run("python3", "-m", "proxmox_mcp.health", "9").returncode == 1,
-        "",
-    )
-    status = dict(
-        line.split(":\t", 1) for line in server.run("cat", "/proc/1/status").stdout.splitlines() if ":\t" in line
-    )
-    uids = set(status["Uid"].split())
-    yield "the first process is the server, not root", "0" not in uids, f"{status['Name']}, uid {' '.join(uids)}"
-    bare = int(status["CapEff"], 16) == 0 and status["NoNewPrivs"] == "1"
-    yield "it has no capability and can't gain one", bare, f"CapEff {status['CapEff']}"
-    for path in ("/app/written", "/written", "/etc/written"):
-        written = server.run("touch", path).returncode
-        yield f"{path} can't be written", written != 0, ""
-    talked = server.run("python3", "-", "talk", text=SESSION)
-    seen: dict[str, Any] = json.loads(talked.stdout) if talked.returncode == 0 else {}
-    yield "an MCP client can talk to it", bool(seen), talked.stderr.strip()[-600:]
-    if seen:
-        yield from about_session(seen, version)
-    kept = server.run("find", "/data", "-type", "f", "-size", "+0").stdout.split()
-    yield "the audit is kept in the volume", "/data/audit.jsonl" in kept, f"{len(kept)} files"
-    memory = int(status["VmRSS"].split()[0]) / 1024
-    yield "memory at rest is under 128 MiB", memory < 128, f"{memory:.0f} MiB"  # half of compose.yaml's limit
-
-
-def about_session(seen: dict[str, Any], version: str) -> Iterator[Outcome]:
-    """What the client inside the container saw."""
-    yield "/livez asks for no token", seen["/livez without a token"] == 200, ""
-    for path in ("/sse", "/mcp"):
-        told = seen[path]
-        status = seen[f"{path} without a token"]
-        yield f"{path} without a token is refused", status == 401, str(status)
-        yield f"{path} lists the tools", set(told["tools"]) == TOOLS, f"{len(told['tools'])} tools"
-        yield f"{path} is of this version", told["version"] == version, told["version"]
-        yield f"{path} finds the endpoint", "/status/start" in told["found"], ""
-        yield f"{path} says that Proxmox is away", bool(told["away"]), told["away"].splitlines()[0][:100]
-
-
-def about_end(server: Server) -> Iterator[Outcome]:
-    """SIGTERM while a client holds an SSE stream, as every deployment does it."""
-    client = server.spawn("python3", "-", "hold", text=SESSION)
-    assert client.stdout is not None  # noqa: S101
-    line = client.stdout.readline().strip()
-    yield "a client holds a stream", line == "open", line
-    status, seconds = server.stop()
-    client.kill()
-    client.communicate()
-    # 143: the server ended in order and then passed the signal on, as uvicorn does.
-    yield (
-        "SIGTERM ends it at once and in order",
-        status in (0, 143) and seconds < STOP_SECONDS,
-        f"status {status}, {seconds:.1f} s",
-    )
-    yield "without a traceback", "Traceback" not in server.log(), ""
-
-
-def outcomes(engine: Engine, image: str, version: str, revision: str) -> Iterator[Outcome]:
-    port = free_port()
-    environment = {
-        "MCP_PORT": port,
-        "MCP_AUTH_TOKEN": secrets.token_urlsafe(32),
-        "PROXMOX_HOST": "127.0.0.1:1",
-        "PROXMOX_USER": "check@pve",
-        "PROXMOX_TOKEN_ID": "check",
-        "PROXMOX_PASSWORD": "a secret of nothing",
-    }
-    yield from about_config(engine.config(image), version, revision)
-    yield from about_content(engine, image, environment)
-    server = engine.start(image, environment)
-    stopped = False
-    try:
-        yield from about_server(server, port, version)
-        stopped = True
-        yield from about_end(server)
-    finally:
-        if not stopped:
-            server.stop()
-    if "Traceback" in server.log() or "rror" in server.log():
-        print(server.log())
-
-
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def choose() -> Engine:

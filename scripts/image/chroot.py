@@ -166,12 +166,10 @@ class ChrootServer:
     def stop(self) -> tuple[int | None, float]:
         began = time.monotonic()
         if first := self._first():
-            os.kill(first, signal.SIGTERM)
+            os.kill(int(first), signal.SIGTERM)
         try:
             status = self.process.wait(GRACE)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
             return None, time.monotonic() - began
         return (128 - status if status < 0 else status), time.monotonic() - began
 
@@ -179,10 +177,18 @@ class ChrootServer:
         self.output.seek(0)
         return self.output.read()
 
-    def _first(self) -> int | None:
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.output.close()
+
+    def _first(self) -> str:
+        """The host's number of the container's first process; empty before it is there and after its end."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return int(children.read_text().split()[0]) if self.process.poll() is None else None
+        return children.read_text().strip() if self.process.poll() is None else ""
 
     def _entered(self, command: tuple[str, ...]) -> list[str]:
-        enter = ["nsenter", f"--target={self._first()}", "--mount", "--pid", "--root", "--wd"]
+        if not (first := self._first()):
+            return ["false"]
+        enter = ["nsenter", f"--target={first}", "--mount", "--pid", "--root", "--wd"]
         return [*enter, *limited(self.config, self.environment, command)]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # The limits of compose.yaml: what the image must be able to live with.
 HARDENED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp:size=16m,noexec,nosuid")
 
+KILLED = 137
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -60,6 +62,9 @@ class Server(Protocol):
 
     def log(self) -> str:
         """What the server has written."""
+
+    def close(self) -> None:
+        """Remove the container, killed where it still runs."""
 
 
 class Engine(Protocol):
@@ -163,15 +168,12 @@ class DockerServer:
         began = time.monotonic()
         finish(["docker", "stop", "--time=20", self.container])
         seconds = time.monotonic() - began
-        self._log = self._read()
-        state = json.loads(output("docker", "container", "inspect", self.container))[0]["State"]
-        finish(["docker", "rm", "--force", "--volumes", self.container])
-        status = int(state["ExitCode"])
-        return (None if status == 137 else status), seconds
+        status = int(json.loads(output("docker", "container", "inspect", self.container))[0]["State"]["ExitCode"])
+        return (None if status == KILLED else status), seconds
 
     def log(self) -> str:
-        return getattr(self, "_log", "") or self._read()
-
-    def _read(self) -> str:
         finished = finish(["docker", "logs", self.container])
         return finished.stdout + finished.stderr
+
+    def close(self) -> None:
+        finish(["docker", "rm", "--force", "--volumes", self.container])
