@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc import history
+from proxmox_mcp.apidoc.load import bundled_versions
 from proxmox_mcp.apidoc.nearest import nearest
 from proxmox_mcp.apidoc.structures import LAST_INDEX, indexed
 
@@ -121,8 +122,8 @@ def of_unknown(endpoint: Endpoint, name: str, parameters: Mapping[str, Schema], 
     if near := nearest(name.rstrip("0123456789") if found else name, map(_spoken, parameters)):
         sentences.append(f"Did you mean {' or '.join(near)}?")
     key = found[0] if found else name
-    since = _when(history.parameter_versions(endpoint.method, endpoint.path, key), version)
-    if since:
+    bundled = ".".join(map(str, _parts(version))) in bundled_versions()
+    if since := _when(history.parameter_versions(endpoint.method, endpoint.path, key, changed=bundled), version):
         sentences.append(f"{name} {since}.")
     if not sentences:
         names = sorted(set(parameters) - set(endpoint.path_parameters))

@@ -37,14 +37,19 @@ def endpoint_versions(method: str, path: str) -> tuple[str, ...]:
     return _recorded().endpoints.get(_nameless(method, path), ("", ()))[1]
 
 
-def parameter_versions(method: str, path: str, name: str) -> tuple[str, ...]:
-    """The bundled versions in which an endpoint (a *template*) has a parameter, oldest first; empty if none has."""
+def parameter_versions(method: str, path: str, name: str, *, changed: bool = False) -> tuple[str, ...]:
+    """The bundled versions in which an endpoint (a *template*) has a parameter, oldest first; empty if none has.
+
+    With ``changed`` only where not all of them have it, which is known without reading a snapshot.
+    """
     key = _nameless(method, path)
     template, versions = _recorded().endpoints.get(key, ("", ()))
     if not versions:
         return ()
     if (some := _recorded().parameters.get(key, {}).get(name)) is not None:
         return some
+    if changed:
+        return ()
     newest = _snapshot(versions[-1]).get(method, template)
     return versions if newest is not None and name in newest.parameters else ()
 

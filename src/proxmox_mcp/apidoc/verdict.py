@@ -50,8 +50,11 @@ def _release(version: str) -> tuple[str, ...]:
 
 def split(problems: Sequence[Problem], standing: Standing, mode: Mode) -> tuple[list[Problem], list[Problem]]:
     """Refusals and doubts among the faults of a call."""
-    doubtful = [problem for problem in problems if _is_doubtful(problem.kind, standing, mode)]
-    return [problem for problem in problems if problem not in doubtful], doubtful
+    refusals: list[Problem] = []
+    doubts: list[Problem] = []
+    for problem in problems:
+        (doubts if _is_doubtful(problem.kind, standing, mode) else refusals).append(problem)
+    return refusals, doubts
 
 
 def _is_doubtful(kind: str, standing: Standing, mode: Mode) -> bool:
