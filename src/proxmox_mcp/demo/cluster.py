@@ -63,7 +63,7 @@ def start_demo_cluster(
     """A demo cluster on loopback for as long as the context lasts.
 
     ``port`` 0 takes a free one; ``task_seconds`` is what a clone, a migration or a backup takes; ``apidoc`` is a
-    document to serve as a node does (without, the path answers 404 and a bundled snapshot applies). Raises
+    document to serve as a node does (without, the schema that fakepve itself answers by). Raises
     SettingsError where fakepve is not installed or the process does not come up.
     """
     command = [sys.executable, "-m", _MODULE, "--until-stdin-closes"]

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -28,6 +31,18 @@ _STEPS = 10
 _COPYING = frozenset({"qmclone", "vzclone", "qmmove", "qmigrate", "vzmigrate", "imgcopy", "resize", "qmtemplate"})
 
 
+@cache
+def _own_apidoc() -> str:
+    """The schema that fakepve itself answers by, in the form in which a node serves it."""
+    packed = (files("fakepve") / "data" / "pve-api.json.gz").read_bytes()
+    paths = json.loads(gzip.decompress(packed))["paths"]
+    tree = [
+        {"path": path, "text": path.rpartition("/")[2], "info": {m: {"method": m, **i} for m, i in methods.items()}}
+        for path, methods in paths.items()
+    ]
+    return f"const apiSchema = {json.dumps(tree)};\n"
+
+
 class DemoPve(Administration, FakePve):  # type: ignore[misc]
     """A fakepve with figures, backups, jobs, users and tasks that take ``task_seconds`` and tell their progress."""
 
@@ -46,12 +61,13 @@ class DemoPve(Administration, FakePve):  # type: ignore[misc]
 
     def _build_app(self) -> Any:
         app = super()._build_app()
-        if self.apidoc is not None:
-            app.router.add_get(_APIDOC_PATH, self._apidoc)
+        app.router.add_get(_APIDOC_PATH, self._apidoc)
         return app
 
     async def _apidoc(self, _request: Any) -> Any:
-        return web.FileResponse(str(self.apidoc), headers={"Content-Type": "application/javascript"})
+        if self.apidoc is not None:
+            return web.FileResponse(str(self.apidoc), headers={"Content-Type": "application/javascript"})
+        return web.Response(text=_own_apidoc(), content_type="application/javascript")
 
     def _authenticate(self, request: Any) -> Any:
         return None if request.path == _APIDOC_PATH else super()._authenticate(request)

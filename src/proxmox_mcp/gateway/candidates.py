@@ -48,6 +48,18 @@ async def candidates(error: ProxmoxError, action: Action, cluster: Cluster) -> s
         return ""
 
 
+async def unknown_node(action: Action, cluster: Cluster) -> str:
+    """That the node of a path is none of the cluster's, with those it has; empty where it is one."""
+    node = action.path_params.get("node", "localhost")
+    try:
+        known = [each.name for each in (await cluster.inventory.resources()).nodes]
+    except ProxmoxError:
+        return ""
+    return (
+        "" if node in ("localhost", *known) or not known else f"There is no node {node}. {_near('nodes', node, known)}"
+    )
+
+
 async def _look(error: ProxmoxError, said: str, action: Action, cluster: Cluster) -> str:
     node = action.path_params.get("node", "")
     if node and (isinstance(error, NodeUnreachableError) or _NO_NODE.search(said)):

@@ -60,9 +60,7 @@ def check(
 
 def doubtful(problems: Sequence[Problem], schema: Schema) -> str:
     """What is said of faults that did not keep a call from being sent."""
-    return "\n".join(
-        [f"The schema at hand ({schema}) doesn't know this; it was sent all the same:", *_listed(problems)]
-    )
+    return "\n".join([f"The schema at hand ({schema}) doesn't know this, but the node may:", *_listed(problems)])
 
 
 def _told(method: str, path: str, result: Check, problems: Sequence[Problem]) -> str:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.answers import mark, returned_fields
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
-from proxmox_mcp.gateway.candidates import candidates
+from proxmox_mcp.gateway.candidates import candidates, unknown_node
 from proxmox_mcp.gateway.checking import Checked, check, doubtful
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fanning import gather
 from proxmox_mcp.gateway.following import follow, patience, report
 from proxmox_mcp.gateway.places import find_places, method_of
 from proxmox_mcp.gateway.trail import Trail
+from proxmox_mcp.guard.redact import secrets_in
 from proxmox_mcp.pve.upid import find_upids
 from proxmox_mcp.pve.visibility import hidden
 from proxmox_mcp.shape import Budget, render
@@ -91,12 +92,11 @@ class Gateway:
             if call.dry_run:
                 return Got(None, checked, told=await self._rehearsed(checked, decision, cluster))
             self.guard.admit(decision, call)
-            trail.confirmed(await self.guard.confirm(checked.action, decision, call, cluster, client))
+            caution = doubtful(checked.doubts, schema) if checked.doubts else ""
+            trail.confirmed(await self.guard.confirm(checked.action, decision, call, cluster, client, caution))
             await trail.before_sending()
             got = await self._sent(checked, call, cluster, client, trail)
-            if checked.doubts:
-                got = replace(got, notes=(*got.notes, doubtful(checked.doubts, schema)))
-            return got
+            return replace(got, notes=(*got.notes, caution)) if caution else got
 
     async def _sent(self, checked: Checked, call: Call, cluster: Cluster, client: Client, trail: Trail) -> Got:
         """Send the call, and follow the tasks that it starts. ``told`` is set where the tasks are the answer."""
@@ -108,7 +108,7 @@ class Gateway:
         try:
             data = await cluster.pve.request(action.method, checked.path, checked.data)
         except ProxmoxError as error:
-            error.message = self.guard.redactor.text(error.message)
+            self._hide_secrets(error, checked)
             if there_is := await candidates(error, action, cluster):
                 error.advice = f"{there_is} {error.advice}".strip()
             if checked.doubts:
@@ -132,14 +132,23 @@ class Gateway:
         cluster.inventory.forget()
         return Got(None, checked, told=report(outcomes, mark))
 
+    def _hide_secrets(self, error: ProxmoxError, checked: Checked) -> None:
+        """Proxmox echoes values in its refusals."""
+        also = secrets_in(checked.data, checked.action.template)
+        redactor = self.guard.redactor
+        error.message, error.advice = redactor.text(error.message, also), redactor.text(error.advice, also)
+        error.errors = {name: redactor.text(text, also) for name, text in error.errors.items()}
+
     def _shaped(self, got: Got, call: Call) -> str:
         fields = returned_fields(got.checked.endpoint)
         return render(got.data, call.view, budget=self.budget, mark=mark, notes=got.notes, known=fields)
 
     async def _seen(self, data: Any, checked: Checked, cluster: Cluster) -> tuple[str, ...]:
-        """Where a list is empty since the identity may not see what is in it: that it is so."""
+        """Where a list is empty since there is no such node, or the identity may not see what is in it: that it is so."""
         if data != []:
             return ()
+        if there_is := await unknown_node(checked.action, cluster):
+            return (there_is,)
         judge = await cluster.permissions.judge()
         missing = hidden(checked.action.template, judge.permissions) if judge else None
         if judge is None or judge.identity == "root@pam" or missing is None:

@@ -69,8 +69,12 @@ class Guard:
                 f"{_NOTHING_SENT} Use proxmox_api_call with method GET.",
             )
 
-    async def confirm(self, action: Action, decision: Decision, call: Call, cluster: Cluster, client: Client) -> str:
+    async def confirm(
+        self, action: Action, decision: Decision, call: Call, cluster: Cluster, client: Client, caution: str = ""
+    ) -> str:
         """Have the call confirmed where the decision asks for it; who or what confirmed it, empty where nobody had to.
+
+        ``caution`` is what the schema holds against the call.
 
         Raises ConfirmationNeededError with the way to confirm, ConfirmationError for a confirmation that is none,
         DeniedError where this client can't give the one that is asked for.
@@ -81,17 +85,19 @@ class Guard:
             caller=call.caller.name, cluster=cluster.name, method=action.method, path=action.path, data=action.data
         )
         statement = await self.statement(action, cluster)
-        if client.answer is not None:
+        said = "\n".join(filter(None, (statement.text, caution)))
+        by_rung = rung(self.setting, can_elicit=client.can_be_asked, person_only=decision.person_only)
+        if client.answer is not None and by_rung is Rung.ELICIT:
             if not client.answer.agreed:
                 raise ConfirmationError("The person at the client declined.", f"{_NOTHING_SENT} Ask what they want.")
             self.confirmations.redeem(client.answer.token, exact, statement)
             return "person"
         if call.confirm:
             return self._redeem(call.confirm, exact, statement, decision)
-        match rung(self.setting, can_elicit=client.can_be_asked, person_only=decision.person_only):
+        match by_rung:
             case Rung.ELICIT:
                 token = self.confirmations.issue(exact, statement)
-                if not await client.ask(f"{statement.text}\nDo it?", token):
+                if not await client.ask(f"{said}\nDo it?", token):
                     raise ConfirmationError(
                         "The person at the client declined.", f"{_NOTHING_SENT} Ask what they want."
                     )
@@ -100,13 +106,13 @@ class Guard:
             case Rung.TOKEN:
                 token = self.confirmations.issue(exact, statement)
                 raise ConfirmationNeededError(
-                    f"{statement.text}\n{_NOTHING_SENT} This needs a confirmation ({decision.reason}).",
+                    f"{said}\n{_NOTHING_SENT} This needs a confirmation ({decision.reason}).",
                     f"confirm: {token}\n{effect.HOW_TO_CONFIRM}",
                 )
             case Rung.OPERATOR:
                 number = self.approvals.request(exact, statement)
                 raise ConfirmationNeededError(
-                    f"{statement.text}\n{_NOTHING_SENT} A person must approve this ({decision.reason}).",
+                    f"{said}\n{_NOTHING_SENT} A person must approve this ({decision.reason}).",
                     f"Ask the operator to run `proxmox-mcp approve {number}` on the server; "
                     f"then repeat the same call with confirm: {number}",
                 )

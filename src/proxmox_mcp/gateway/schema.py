@@ -90,17 +90,20 @@ class SchemaKeeper:
 
     async def keep(self) -> None:
         """Look at the node's version now and then, and follow it. Never returns, never raises for what Proxmox does."""
-        pause = _RETRY_FIRST
+        pause, told = _RETRY_FIRST, ""
         while True:
+            wait = LOOK_AGAIN
             try:
                 await self.refresh()
             except (ProxmoxError, ApidocError) as error:
-                _LOG.info("working from %s: %s", self.current, error.message)
-                await anyio.sleep(pause)
-                pause = min(pause * 2, _RETRY_LONGEST)
+                if error.message != told:
+                    told = error.message
+                    _LOG.info("working from %s: %s", self.current, told)
+                if isinstance(error, ProxmoxError):
+                    wait, pause = pause, min(pause * 2, _RETRY_LONGEST)
             else:
-                pause = _RETRY_FIRST
-                await anyio.sleep(LOOK_AGAIN)
+                pause, told = _RETRY_FIRST, ""
+            await anyio.sleep(wait)
 
     async def refresh(self) -> Schema:
         """Ask the node for its version, and change over to its schema where that is another than the one in force.

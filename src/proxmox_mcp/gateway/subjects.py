@@ -11,11 +11,11 @@ from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.guard import effect
 from proxmox_mcp.guard.action import targets_of
 from proxmox_mcp.guard.effect import Subject
-from proxmox_mcp.guard.facts import ABSENT, GuestFacts
+from proxmox_mcp.guard.facts import ABSENT, Gathered, GuestFacts
 from proxmox_mcp.guard.risk import Risk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.guard.action import Action
@@ -26,25 +26,15 @@ _READ_WITHIN = 10.0
 """Seconds in which the state of everything hit must be read; what is not read by then is said to be unread."""
 
 
-class LiveFacts:
-    """What rules ask of guests, looked up before the decision."""
-
-    def __init__(self, known: Mapping[int, GuestFacts]) -> None:
-        self._known = known
-
-    def guest(self, vmid: int) -> GuestFacts | None:
-        return self._known.get(vmid)
-
-
-async def live_facts(vmids: Iterable[int], cluster: Cluster) -> LiveFacts:
+async def live_facts(vmids: Iterable[int], cluster: Cluster) -> Gathered:
     """Pool, tags, node and storages of guests. What can't be read stays unknown: rules then fail closed."""
     wanted = sorted(vmids)
     if not wanted:
-        return LiveFacts({})
+        return Gathered({})
     try:
         resources = await cluster.inventory.resources()
     except ProxmoxError:
-        return LiveFacts({})
+        return Gathered({})
     sees_all = await _sees_all_guests(cluster)
     known: dict[int, GuestFacts] = {}
     for vmid in wanted:
@@ -55,7 +45,7 @@ async def live_facts(vmids: Iterable[int], cluster: Cluster) -> LiveFacts:
             )
         elif sees_all:
             known[vmid] = ABSENT
-    return LiveFacts(known)
+    return Gathered(known)
 
 
 async def subjects_of(action: Action, cluster: Cluster) -> list[Subject]:

@@ -64,7 +64,7 @@ def _typed(parameter: Parameter, value: Any) -> Any:
             if isinstance(value, list) and all(isinstance(member, str | int) for member in value):
                 return ",".join(map(str, value))
             if not isinstance(value, str | int | float):
-                raise ValueError("must be a text.")
+                raise ValueError("must be a text.")  # noqa: TRY004
             text = str(value)
             if parameter.enum and text not in parameter.enum and text.upper() not in parameter.enum:
                 raise ValueError(f"`{text[:40]}` is none of: {', '.join(parameter.enum)}.")
@@ -84,7 +84,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError("must be a whole number.")
+        raise ValueError("must be a whole number.")  # noqa: TRY004
     try:
         number = float(value)
         if number != int(number):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from proxmox_mcp.errors import ConfirmationError
+from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError
 from proxmox_mcp.gateway import Answer
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _FORM: dict[str, Any] = {
 }
 
 
-class Asked(Exception):  # noqa: N818
+class Asked(ConfirmationNeededError):  # noqa: N818
     """The call ends here with a question; its answer comes with the same call made again."""
 
     def __init__(self, question: str, token: str) -> None:

@@ -97,7 +97,7 @@ class _Handlers:
             return _result(self._gateway.guard.redactor.text(str(error)), is_error=True)
         except MCPError:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001
             self._observe(params.name, "internal")
             _LOG.exception("tool %s failed", params.name)
             return _result("The server failed at this; its log says why. Nothing more is known.", is_error=True)

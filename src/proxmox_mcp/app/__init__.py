@@ -1,0 +1,1 @@
+"""The HTTP application: transports, health, metrics, and the guards before them."""

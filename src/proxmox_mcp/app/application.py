@@ -1,0 +1,104 @@
+"""The ASGI application: ``/sse`` and ``/mcp`` side by side, health, metrics, and the guards before them."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from proxmox_mcp.app import health
+from proxmox_mcp.app.authentication import Authentication
+from proxmox_mcp.app.hosts import HostGuard
+from proxmox_mcp.app.paths import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, RootPath
+from proxmox_mcp.app.sse import MOST_BODY, MOST_SESSIONS, Sse
+from proxmox_mcp.gateway.schema import warm
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mcp.server.lowlevel import Server
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from proxmox_mcp.app.metrics import Metrics
+    from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.guard.callers import Callers, CallersSource
+    from proxmox_mcp.settings import ServerSettings
+
+
+def make_app(
+    server: Server[Any],
+    gateway: Gateway,
+    settings: ServerSettings,
+    callers: Callers | CallersSource | None,
+    metrics: Metrics | None = None,
+) -> ASGIApp:
+    """The application with its guards, outermost first: root path, Host and Origin, authentication."""
+    sse = Sse(server)
+    http = server.streamable_http_app(
+        streamable_http_path=HTTP,
+        stateless_http=settings.mcp_stateless,
+        max_request_body_size=MOST_BODY,
+        max_sessions=MOST_SESSIONS,
+        host=settings.mcp_host,
+        transport_security=_checked_by_us(),
+    )
+
+    def measured(_: Request) -> Response:
+        if metrics is None or settings.mcp_metrics_port:
+            return PlainTextResponse("Not Found", 404)
+        from proxmox_mcp.app.metrics import CONTENT_TYPE
+
+        metrics.sessions.set(sse.sessions)
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    app = Starlette(
+        routes=[
+            Route(SSE, endpoint=_AsgiEndpoint(sse.open), methods=["GET"]),
+            Mount(MESSAGES, app=sse.post),
+            *http.routes,
+            Route(LIVE, endpoint=health.live),
+            Route(READY, endpoint=health.readiness(gateway)),
+            Route(METRICS, endpoint=measured),
+        ],
+        lifespan=_lifespan(server, gateway),
+    )
+    guarded = HostGuard(Authentication(app, callers), settings.mcp_allowed_hosts, settings.mcp_allowed_origins)
+    return RootPath(guarded, settings.mcp_root_path)
+
+
+class _AsgiEndpoint:
+    """An ASGI application as the endpoint of a route: a class, so that Starlette hands it the request as it came."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def _checked_by_us() -> Any:
+    """The SDK's own check of Host is exact and case-sensitive, and leaves routes out: ``HostGuard`` does it for all."""
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    return TransportSecuritySettings(enable_dns_rebinding_protection=False)
+
+
+def _lifespan(server: Server[Any], gateway: Gateway) -> Any:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(server.session_manager.run())
+            group = await stack.enter_async_context(anyio.create_task_group())
+            for cluster in gateway.clusters.values():
+                warm(cluster.schema)
+                group.start_soon(cluster.schema.keep)
+                stack.push_async_callback(cluster.pve.aclose)
+            stack.callback(group.cancel_scope.cancel)
+            yield
+
+    return lifespan

@@ -1,0 +1,62 @@
+"""Who calls over HTTP: a bearer token, compared in constant time, stripped before anything else sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from starlette.responses import PlainTextResponse
+
+from proxmox_mcp.app.paths import OPEN, WELL_KNOWN, route_of
+from proxmox_mcp.guard.caller import LOCAL
+from proxmox_mcp.guard.callers import CallersSource
+from proxmox_mcp.server.mcp_server import CALLER
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from proxmox_mcp.guard.caller import Caller
+    from proxmox_mcp.guard.callers import Callers
+
+_REFUSED = (
+    "Unauthorized: send the header `Authorization: Bearer <token>` with the token of this server (MCP_AUTH_TOKEN)."
+)
+
+
+class Authentication:
+    """Puts the caller into the scope: for us under ``CALLER``, for the SDK (which binds sessions to it) as ``user``.
+
+    ``callers`` None: no authentication, everybody is the local caller. ``.well-known`` is 404: there is no OAuth here.
+    """
+
+    def __init__(self, app: ASGIApp, callers: Callers | CallersSource | None) -> None:
+        self._app = AuthContextMiddleware(app)
+        self._callers = callers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        route = route_of(scope)
+        if route.startswith(WELL_KNOWN):
+            await PlainTextResponse("Not Found", 404)(scope, receive, send)
+            return
+        caller = self._caller(scope)
+        if caller is None and route not in OPEN:
+            await PlainTextResponse(_REFUSED, 401, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
+            return
+        headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+        scope = {**scope, "headers": headers}
+        if caller is not None:
+            scope[CALLER] = caller
+            scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=caller.name, scopes=[]))
+        await self._app(scope, receive, send)
+
+    def _caller(self, scope: Scope) -> Caller | None:
+        if self._callers is None:
+            return LOCAL
+        callers = self._callers.callers if isinstance(self._callers, CallersSource) else self._callers
+        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+        return callers.authenticate(given[0]) if len(given) == 1 else None

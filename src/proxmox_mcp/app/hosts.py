@@ -1,0 +1,90 @@
+"""Host and Origin, checked on every route but those that give nothing away: what keeps other people's web pages out.
+
+A browser that is talked into calling us (DNS rebinding) sends its own page's name as Host, and its page as Origin.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+
+from proxmox_mcp.app.paths import OPEN, route_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LOG = logging.getLogger("proxmox_mcp.app")
+_LONGEST_SHOWN = 100
+
+
+class HostGuard:
+    """Passes requests whose Host (and Origin, where there is one) is allowed; answers the others in a line.
+
+    ``hosts`` and ``origins`` as ``MCP_ALLOWED_HOSTS`` and ``MCP_ALLOWED_ORIGINS`` give them; no hosts means loopback
+    names. A bare name also means that name with any port.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(_host(each) for each in hosts) or frozenset(LOOPBACK)
+        self._origins = frozenset(each.rstrip("/").lower() for each in origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or route_of(scope) in OPEN:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refusal = self._refusal(headers.get("host", ""), headers.get("origin", ""))
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        _LOG.warning("%s", bytes(refusal.body).decode())
+        await refusal(scope, receive, send)
+
+    def _refusal(self, host: str, origin: str) -> PlainTextResponse | None:
+        if not self.allows_host(host):
+            name = _bare(_host(host)) or "the-name-that-clients-use"
+            said = f"Invalid Host header: {_shown(host)}. To allow it set MCP_ALLOWED_HOSTS={name}"
+            return PlainTextResponse(said, 421)
+        if origin and not self.allows_origin(origin):
+            said = f"Invalid Origin header: {_shown(origin)}. To allow it set MCP_ALLOWED_ORIGINS={_shown(origin)}"
+            return PlainTextResponse(said, 403)
+        return None
+
+    def allows_host(self, host: str) -> bool:
+        """Whether a Host header is allowed, with its port or by its bare name."""
+        host = _host(host)
+        return bool(host) and (host in self._hosts or _bare(host) in self._hosts or "*" in self._hosts)
+
+    def allows_origin(self, origin: str) -> bool:
+        """Whether an Origin header is allowed: by name, or since it is one of the allowed hosts over any scheme."""
+        origin = origin.rstrip("/").lower()
+        if origin in self._origins:
+            return True
+        parts = urlsplit(origin)
+        return parts.scheme in ("http", "https") and self.allows_host(parts.netloc)
+
+
+def _host(text: str) -> str:
+    text = text.strip().lower()
+    text = text.removesuffix(":*")
+    if text.count(":") > 1 and not text.startswith("["):
+        text = f"[{text}]"
+    return text.removesuffix(".")
+
+
+def _bare(host: str) -> str:
+    """The name without its port, and without the dot that may end it."""
+    head, _, port = host.rpartition(":")
+    return (head if head and port.isdecimal() and not head.endswith(":") else host).removesuffix(".")
+
+
+def _shown(text: str) -> str:
+    return "".join(c for c in text[:_LONGEST_SHOWN] if c.isprintable()) or "(none)"

@@ -1,0 +1,56 @@
+"""Logging to standard error: lines for people, or JSON for collectors; never a secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from proxmox_mcp.guard.redact import Redactor
+    from proxmox_mcp.settings import ServerSettings
+
+_QUIET = ("uvicorn.access", "mcp", "urllib3", "proxmoxer", "sse_starlette", "httpx2", "httpcore2", "asyncio")
+
+
+def configure_logging(settings: ServerSettings, redactor: Redactor | None = None) -> None:
+    """Send all logs to standard error in the format asked for. Libraries are heard from WARNING up."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json(redactor) if settings.mcp_log_format == "json" else _Text(redactor))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.mcp_log_level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("mcp.server.lowlevel").setLevel(logging.ERROR)
+
+
+class _Text(logging.Formatter):
+    def __init__(self, redactor: Redactor | None) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return self._redactor.text(text) if self._redactor else text
+
+
+class _Json(logging.Formatter):
+    def __init__(self, redactor: Redactor | None) -> None:
+        super().__init__()
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        if self._redactor:
+            entry = {key: self._redactor.text(value) for key, value in entry.items()}
+        return json.dumps(entry, ensure_ascii=False)

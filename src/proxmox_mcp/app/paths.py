@@ -1,0 +1,35 @@
+"""The routes of the application, and how a path in a request is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+SSE, MESSAGES, HTTP = "/sse", "/messages/", "/mcp"
+LIVE, READY, METRICS = "/livez", "/readyz", "/metrics"
+WELL_KNOWN = "/.well-known/"
+
+OPEN = frozenset({LIVE, READY})
+"""Routes that anybody may ask: they say yes or no, and nothing else."""
+
+
+def route_of(scope: Scope) -> str:
+    """The path of a request below the root path."""
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
+
+
+class RootPath:
+    """Serves under a path prefix, whether the proxy strips it or leaves it in (``MCP_ROOT_PATH``)."""
+
+    def __init__(self, app: ASGIApp, root: str) -> None:
+        self._app, self._root = app, root
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._root and scope["type"] == "http":
+            path = scope["path"]
+            whole = path if path.startswith(f"{self._root}/") else self._root + path
+            scope = {**scope, "path": whole, "root_path": self._root}
+        await self._app(scope, receive, send)

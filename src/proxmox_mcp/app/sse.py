@@ -1,0 +1,109 @@
+"""``/sse`` and ``/messages/``: the older transport, which Gemini CLI and many others still use.
+
+After its stream was cut, Gemini CLI opens another and goes on calling without ``initialize``, and every call would
+fail until it is restarted. Such a session is taken as initialized, without any capabilities.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+import mcp_types as types
+from mcp.server.sse import SseServerTransport
+from mcp.shared.message import SessionMessage
+from starlette.responses import PlainTextResponse
+
+from proxmox_mcp.app.paths import MESSAGES
+
+if TYPE_CHECKING:
+    import contextvars
+
+    from mcp.server.lowlevel import Server
+    from mcp.shared._stream_protocols import ReadStream
+    from starlette.types import Receive, Scope, Send
+
+MOST_SESSIONS = 1000
+MOST_BODY = 1024 * 1024
+"""Bytes of one message; Proxmox itself takes 512 KiB."""
+
+_OPENING = ("initialize", "server/discover", "ping")
+_ENVELOPE = "io.modelcontextprotocol/protocolVersion"
+
+
+class Sse:
+    """The two ends of the transport as ASGI applications, and the number of sessions that are open."""
+
+    def __init__(self, server: Server[Any]) -> None:
+        self._server = server
+        self._transport = SseServerTransport(MESSAGES, max_request_body_size=MOST_BODY)
+        self.sessions = 0
+
+    async def open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET /sse: a session that lasts as long as its stream."""
+        if self.sessions >= MOST_SESSIONS:
+            await PlainTextResponse("Too many open sessions; close some.", 503)(scope, receive, send)
+            return
+        self.sessions += 1
+        try:
+            async with self._transport.connect_sse(scope, receive, send) as (reading, writing):
+                options = self._server.create_initialization_options()
+                await self._server.run(_Reopened(reading), writing, options)
+        finally:
+            self.sessions -= 1
+
+    async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """POST /messages/: a message for one of the sessions."""
+        await self._transport.handle_post_message(scope, receive, send)
+
+
+class _Reopened:
+    """What is read from a client, with the notification put before it that a client which reopened left out."""
+
+    def __init__(self, inner: ReadStream[SessionMessage | Exception]) -> None:
+        self._inner = inner
+        self._first = True
+        self._held: SessionMessage | Exception | None = None
+
+    @property
+    def last_context(self) -> contextvars.Context | None:
+        return getattr(self._inner, "last_context", None)
+
+    async def receive(self) -> SessionMessage | Exception:
+        if self._held is not None:
+            held, self._held = self._held, None
+            return held
+        item = await self._inner.receive()
+        if self._first:
+            self._first = False
+            if isinstance(item, SessionMessage) and _goes_on(item):
+                self._held = item
+                initialized = types.JSONRPCNotification(jsonrpc="2.0", method="notifications/initialized")
+                return SessionMessage(initialized, metadata=item.metadata)
+        return item
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    def __aiter__(self) -> _Reopened:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _goes_on(item: SessionMessage) -> bool:
+    """Whether a first message is a request of a session that began elsewhere."""
+    message = item.message
+    if not isinstance(message, types.JSONRPCRequest) or message.method in _OPENING:
+        return False
+    return _ENVELOPE not in ((message.params or {}).get("_meta") or {})

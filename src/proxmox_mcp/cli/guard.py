@@ -1,0 +1,162 @@
+"""Commands for the operator: the policy, approvals, secrets, tokens, the audit."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from proxmox_mcp.cli.schema import pairs
+from proxmox_mcp.errors import CallError, SettingsError
+from proxmox_mcp.settings import load_settings
+
+if TYPE_CHECKING:
+    from proxmox_mcp.guard.approvals import Approval, Approvals
+
+
+@click.group()
+def policy() -> None:
+    """The policy: is its file sound, and which rule decides a call."""
+
+
+@policy.command("check")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def policy_check(file: Path | None) -> None:
+    """Read a policy file (MCP_POLICY_FILE by default) and say whether it is sound."""
+    from proxmox_mcp.apidoc import bundled_versions, load_index
+    from proxmox_mcp.guard.policy_file import load_rules
+
+    path = file or Path(load_settings().server.mcp_policy_file)
+    if not path.name:
+        raise SettingsError("There is no policy file.", "Name one, or set MCP_POLICY_FILE.")
+    templates = {e.path for version in bundled_versions() for e in load_index(version).endpoints}
+    rules = load_rules(path, templates)
+    click.echo(f"{path}: sound, {len(rules)} rules")
+    for rule in rules:
+        click.echo(f"  {rule.where}: {rule.verdict}{' by a person' if rule.by_person else ''}")
+
+
+@policy.command("explain")
+@click.argument("method")
+@click.argument("path")
+@click.argument("params", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--caller", "name", default="", help="As this caller of MCP_CALLERS_FILE.")
+@click.option("--cluster", default="", help="Which cluster, where several are configured.")
+def policy_explain(method: str, path: str, params: tuple[str, ...], name: str, cluster: str) -> None:
+    """Say which rule decides a call, and why. Guests' pools and tags are looked up where rules ask for them."""
+    from proxmox_mcp.assembly import gateway_of
+    from proxmox_mcp.gateway.explaining import explain
+    from proxmox_mcp.guard.caller import LOCAL
+
+    settings = load_settings()
+    caller = LOCAL
+    if name:
+        from proxmox_mcp.guard.callers import load_callers
+
+        known = {each.name: each for each in load_callers(Path(settings.server.mcp_callers_file), settings.clusters)}
+        if name not in known:
+            raise CallError(f"There is no caller {name}.", f"There are: {', '.join(known)}.")
+        caller = known[name]
+    gateway = gateway_of(settings)
+    click.echo(anyio.run(explain, gateway, caller, method.upper(), path, pairs(params), cluster))
+
+
+def _approvals() -> Approvals:
+    from proxmox_mcp.guard.approvals import Approvals
+
+    return Approvals(load_settings().server.state_directory / "approvals.sqlite")
+
+
+def _told(approval: Approval) -> str:
+    age = int(time.time() - approval.created)
+    head = f"#{approval.number} {approval.state}, asked {age // 60} min ago by {approval.caller}"
+    return f"{head}\n{approval.statement}"
+
+
+@click.command()
+def approvals() -> None:
+    """List the calls that wait for an approval (MCP_CONFIRM=operator)."""
+    waiting = _approvals().pending()
+    click.echo("\n\n".join(map(_told, waiting)) if waiting else "Nothing waits for an approval.")
+
+
+@click.command()
+@click.argument("number", type=int)
+@click.option("--yes", is_flag=True, help="Don't ask again.")
+def approve(number: int, yes: bool) -> None:
+    """Approve a call that waits; it can then be made once, within ten minutes."""
+    queue = _approvals()
+    click.echo(_told(queue.get(number)))
+    if yes or click.confirm("Approve this?", default=False):
+        queue.decide(number, approve=True, by=getpass.getuser())
+        click.echo("Approved.")
+
+
+@click.command()
+@click.argument("number", type=int)
+def deny(number: int) -> None:
+    """Deny a call that waits."""
+    _approvals().decide(number, approve=False, by=getpass.getuser())
+    click.echo("Denied.")
+
+
+@click.command()
+@click.argument("number", type=int)
+def secret(number: int) -> None:
+    """Show a secret that a call gave (a new token's), once."""
+    from proxmox_mcp.guard.vault import Vault
+
+    found = Vault(load_settings().server.state_directory / "secrets.sqlite").take(number)
+    made = datetime.fromtimestamp(found.created, UTC).isoformat(timespec="seconds")
+    click.echo(f"{found.name} of {found.call}, asked for by {found.caller} at {made}:", err=True)
+    click.echo(found.value)
+
+
+@click.group()
+def token() -> None:
+    """Tokens for those who call this server."""
+
+
+@token.command("new")
+@click.argument("name", default="")
+def token_new(name: str) -> None:
+    """Make a token: for MCP_AUTH_TOKEN, or with a NAME an entry for MCP_CALLERS_FILE."""
+    from proxmox_mcp.guard.callers import new_token
+
+    made, digest = new_token()
+    if not name:
+        click.echo(f"MCP_AUTH_TOKEN={made}")
+        return
+    click.echo(f"The token, shown this once: {made}", err=True)
+    click.echo(f'[[caller]]\nname = {json.dumps(name)}\ntoken_sha256 = "{digest}"\nmode = "guarded"')
+
+
+@click.command()
+@click.option("--file", "path", type=click.Path(path_type=Path), help="The audit file; unset: MCP_AUDIT_FILE.")
+@click.option("--since", default="", help="From this time on, such as 2026-11-22T05:00.")
+@click.option("--until", default="", help="Up to this time.")
+@click.option("--caller", default="", help="Of this caller.")
+@click.option("--guest", default="", help="On this guest (number).")
+@click.option("--result", default="", help="With this result: ok, unconfirmed, guard.denied, pve.failed, ...")
+@click.option("--json", "as_json", is_flag=True, help="The lines as they are.")
+def audit(path: Path | None, as_json: bool, **wanted: str) -> None:
+    """List and filter the audit."""
+    from proxmox_mcp.guard.audit import read
+
+    path = path or Path(load_settings().server.mcp_audit_file)
+    if not path.name:
+        raise SettingsError("There is no audit file.", "Name one with --file, or set MCP_AUDIT_FILE.")
+    for record in read(path, **{name: value for name, value in wanted.items() if value}):
+        if as_json:
+            click.echo(json.dumps(record))
+        elif record["event"] == "outcome":
+            click.echo(
+                f"{record['time']} {record['caller']:<10} {record.get('result', ''):<16} "
+                f"{record['method']:<6} {record['path']} {record.get('upid', '')}".rstrip()
+            )

@@ -1,0 +1,204 @@
+"""Commands that need the schema alone, and no cluster: ``search``, ``check``, ``index``, ``openapi``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from proxmox_mcp.errors import CallError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxmox_mcp.apidoc import Check, EndpointIndex
+
+_APIDOC = click.option(
+    "--apidoc", "source", metavar="SOURCE", help="An apidoc.js, a snapshot, or a bundled version such as 9.1."
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON lines.")
+_BATCH = click.option(
+    "--batch", type=click.File(encoding="utf-8", errors="surrogateescape"), help="A file of JSON lines, - for stdin."
+)
+
+
+def _index(source: str | None) -> EndpointIndex:
+    from proxmox_mcp.apidoc import bundled_versions, load_index
+
+    return load_index(source or bundled_versions()[-1])
+
+
+def _lines(batch: IO[str]) -> Iterator[dict[str, Any] | None]:
+    """Each line as an object, None for one that is none: a line out for each line in."""
+    for line in batch:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            value = None
+        yield value if isinstance(value, dict) else None
+
+
+def _put(value: object) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+
+
+@click.command()
+@click.argument("query", nargs=-1)
+@click.option("--method", default="", help="Only this method.")
+@click.option("--limit", default=5, show_default=True, help="Most results.")
+@_APIDOC
+@_JSON
+@_BATCH
+def search(
+    query: tuple[str, ...], method: str, limit: int, source: str | None, as_json: bool, batch: IO[str] | None
+) -> None:
+    """Find endpoints for a question, keywords or a path; a path with its method gives the full reference.
+
+    In a batch each line is {"query", "limit"}, and each line out [[method, path, score], ...].
+    """
+    from proxmox_mcp.search import Searcher
+
+    index = _index(source)
+    searcher = Searcher(index)
+    if batch is not None:
+        for line in _lines(batch):
+            asked, most = (str(line.get("query", "")), line.get("limit", limit)) if line else ("", 0)
+            most = most if isinstance(most, int) and not isinstance(most, bool) and most > 0 else limit
+            hits = searcher.search(asked, most) if asked else []
+            _put([[hit.endpoint.method, hit.endpoint.path, round(hit.score, 4)] for hit in hits])
+        return
+    text = " ".join(query)
+    if not text.strip():
+        raise CallError("There is nothing to search for.", "Say what you want to do: proxmox-mcp search grow a disk")
+    if as_json:
+        found = searcher.find(text, limit, method.upper()).hits
+        _put([[hit.endpoint.method, hit.endpoint.path, round(hit.score, 4)] for hit in found])
+        return
+    from proxmox_mcp.cli.output import show_search
+
+    show_search(index, searcher, text, method.upper(), limit)
+
+
+@click.command()
+@click.argument("method", required=False)
+@click.argument("path", required=False)
+@click.argument("params", nargs=-1, metavar="[KEY=VALUE]...")
+@_APIDOC
+@_JSON
+@_BATCH
+def check(
+    method: str | None,
+    path: str | None,
+    params: tuple[str, ...],
+    source: str | None,
+    as_json: bool,
+    batch: IO[str] | None,
+) -> None:
+    """Check a call against the schema; nothing is sent. Exit status 1 where Proxmox would refuse it.
+
+    In a batch each line is {"method", "path", "params"}, and each line out {"ok", "errors": {parameter: message}}.
+    """
+    index = _index(source)
+    if batch is not None:
+        for line in _lines(batch):
+            _put(_verdict(_checked(index, line)) if line is not None else _NO_CALL)
+        return
+    if not method or not path:
+        raise CallError("A call is a method and a path.", "proxmox-mcp check PUT /nodes/pve1/qemu/100/config cores=4")
+    result = index.check(method.upper(), path, pairs(params))
+    if as_json:
+        _put(_verdict(result))
+    else:
+        from proxmox_mcp.cli.output import show_check
+
+        show_check(result)
+    sys.exit(0 if result.ok else 1)
+
+
+_NO_CALL = {"ok": False, "errors": {"path": "the line is no JSON object with method, path and params"}}
+
+
+def _checked(index: EndpointIndex, line: dict[str, Any]) -> Check:
+    params = line.get("params")
+    method, path = line.get("method"), line.get("path")
+    return index.check(
+        method.upper() if isinstance(method, str) else "",
+        path if isinstance(path, str) else "",
+        params if isinstance(params, dict) else {},
+    )
+
+
+def _verdict(result: Check) -> dict[str, Any]:
+    errors: dict[str, str] = {}
+    for problem in result.problems:
+        hint = problem.hint
+        errors.setdefault(problem.parameter, f"{problem.message}. {hint}" if hint else problem.message)
+    return {"ok": result.ok, "errors": errors}
+
+
+def pairs(params: tuple[str, ...]) -> dict[str, Any]:
+    """``KEY=VALUE`` arguments; a key that comes twice is a list. Raises CallError."""
+    data: dict[str, Any] = {}
+    for param in params:
+        key, equals, value = param.partition("=")
+        if not equals or not key:
+            raise CallError(f"`{param}` is no KEY=VALUE.", "Write parameters as cores=4 memory=8192.")
+        before = data.get(key)
+        data[key] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
+    return data
+
+
+@click.command()
+@click.option("--node", help="From a node: host[:port].")
+@click.option("--site", is_flag=True, help="From Proxmox's site.")
+@click.option("--url", help="From any URL.")
+@click.option("--file", "path", type=click.Path(path_type=Path), help="From a file.")
+@click.option("--version", "version", default="", help="The version it is of, where that is known.")
+@click.option("--snapshot", type=click.Path(path_type=Path), help="Also write the facts-only form to this file.")
+@click.option("--cache-dir", type=click.Path(path_type=Path), help="Where the cache is; unset: MCP_CACHE_DIR.")
+def index(
+    node: str | None,
+    site: bool,
+    url: str | None,
+    path: Path | None,
+    version: str,
+    snapshot: Path | None,
+    cache_dir: Path | None,
+) -> None:
+    """Fetch an apidoc.js and cache its index."""
+    from proxmox_mcp.apidoc.build import build, obtain, save_snapshot
+    from proxmox_mcp.apidoc.source import SITE_URL, Tls, node_url
+    from proxmox_mcp.apidoc.store import IndexStore
+    from proxmox_mcp.settings import load_settings
+
+    sources = [each for each in (node and node_url(node), SITE_URL if site else None, url, path) if each]
+    if len(sources) != 1:
+        raise CallError("Name one source.", "--node HOST, --site, --url URL or --file PATH")
+    with click.progressbar(length=100, label=f"Reading {sources[0]}", file=sys.stderr) as bar:
+
+        def progress(done: int, total: int | None) -> None:
+            bar.update(int(100 * done / total) - bar.pos if total else 0)
+
+        document = obtain(sources[0], tls=Tls(verify=node is None), progress=progress)
+    made, likeness = build(document, version)
+    store = IndexStore((cache_dir or load_settings().server.state_directory) / "schema")
+    store.save(made)
+    if snapshot:
+        save_snapshot(made, snapshot)
+    guess = "" if version else f" (by likeness: {likeness.same:.0%} as {likeness.version})"
+    click.echo(f"Proxmox VE {made.version}{guess}, {len(made.endpoints)} endpoints")
+    click.echo(f"SHA-256 {made.origin.digest}")
+    click.echo(f"cached in {store.directory}")
+
+
+@click.command()
+@_APIDOC
+def openapi(source: str | None) -> None:
+    """Write the schema as an OpenAPI 3.1 document."""
+    from proxmox_mcp.apidoc.openapi import openapi as document
+
+    json.dump(document(_index(source)), sys.stdout, indent=1)
+    sys.stdout.write("\n")
