@@ -45,7 +45,9 @@ def _document(endpoint: Endpoint, intent: Intent, reader: Reader) -> Document:
     units = reader.units
     description, names = _facts(endpoint)
     phrases = [Phrase(units(phrase)) for phrase in (*intent.phrases, intent.does) if phrase]
-    of_parameters = [Phrase(units(phrase), name) for name, wordings in intent.parameters.items() for phrase in wordings]
+    of_parameters = [
+        Phrase(units(phrase), name) for name, wordings in intent.parameters.items() for phrase in (name, *wordings)
+    ]
     segments = [s for s in endpoint.path.split("/") if s and not _PLACEHOLDER.fullmatch(s)]
     fields = {
         "intents": tuple(unit for phrase in phrases for unit in phrase.units),

@@ -31,12 +31,12 @@ class Nearness:
     """How phrases are compared.
 
     ``closeness`` is how far the length of the phrase counts against that of the question, ``second`` what the next
-    phrase adds, ``parameter`` what the phrase of a parameter counts.
+    phrase adds, ``parameter`` how near, beside the nearest, the phrase of a parameter must be for that to be meant.
     """
 
     closeness: float = 0.5
     second: float = 0.3
-    parameter: float = 1.0
+    parameter: float = 0.7
 
 
 class PhraseIndex:
@@ -70,14 +70,15 @@ class PhraseIndex:
             for concept in unit.concepts:
                 for number in places(concept, ()):
                     common[number] = worth(number, 0.0) + unit.concept
-        best, next_best, parameter = 0.0, 0.0, ""
+        best, next_best, best_of_parameter, parameter = 0.0, 0.0, 0.0, ""
         rest = (1 - how.closeness) * total
         for number, shared in common.items():
             value = shared / (how.closeness * self._lengths[number] + rest)
-            if name := self._parameters[number]:
-                value *= how.parameter
             if value > best:
-                best, next_best, parameter = value, best, name
+                best, next_best = value, best
             elif value > next_best:
                 next_best = value
-        return min(1.0, best) + how.second * min(1.0, next_best), parameter
+            if value > best_of_parameter and (name := self._parameters[number]):
+                best_of_parameter, parameter = value, name
+        meant = parameter if best_of_parameter >= how.parameter * best else ""
+        return min(1.0, best) + how.second * min(1.0, next_best), meant

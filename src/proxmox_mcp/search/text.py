@@ -27,11 +27,12 @@ STOP_WORDS = frozenset(
 
 _FOLD = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e", "è": "e", "’": "'"})
 _APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
-_CHUNK = re.compile(r"[a-z0-9]+(?:[-_.:/@!+][a-z0-9]+)*")
+_CHUNK = re.compile(r"[a-z0-9]+(?:[-_.:/@!+]{1,2}[a-z0-9]+)*")
 _ADDRESS = re.compile(
     r"\d+(?:\.\d+){1,3}(?:/\d+)?"  # IPv4, a network, a version number
-    r"|[0-9a-f]{2}(?::[0-9a-f]{2}){3,}|[0-9a-f]*(?::[0-9a-f]*){3,}(?:/\d+)?"  # MAC, IPv6, a PCI address
-    r"|upid:.*|.*@.*|\d+[a-z]{0,3}|0x[0-9a-f]+|[0-9a-f]{16,}"  # a task, user@realm, a number with its unit, a digest
+    r"|[0-9a-f]{2}(?::[0-9a-f]{2}){3,}|[0-9a-f]*(?::[0-9a-f]*){2,}(?:/\d+)?"  # MAC, IPv6, a PCI address
+    r"|upid:.*|.*@.*|0x[0-9a-f]+|[0-9a-f]{16,}"  # a task, user@realm, numbers in hexadecimal
+    r"|\d+(?:[kmgtp]i?b?(?:it)?|[smhdwx]|ms|min|[kmg]hz)?"  # a number, with its unit
 )
 _PARTS = re.compile(r"[-_.:/!+]")
 _TRAILING_NUMBER = re.compile(r"(?<=[a-z])\d+$")
@@ -66,7 +67,7 @@ def words_of(chunk: str) -> tuple[str, ...]:
         return ()
     parts = _PARTS.split(chunk)
     joined = ("".join(parts),) if len(parts) == 2 and parts[0].isalpha() and parts[1].isalpha() else ()
-    return (*(part for part in parts if not part.isdigit()), *joined)
+    return (*(part for part in parts if part and not part.isdigit()), *joined)
 
 
 def without_number(word: str) -> str:

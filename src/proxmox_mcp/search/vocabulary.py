@@ -157,6 +157,8 @@ def load_vocabulary(path: Path) -> Vocabulary:
         for name in match[3].split(","):
             written.update(words(name))
             key = tuple(stems_of(name))
+            if not key:
+                raise ApidocFormatError(f"{path.name}, line {number}: {name.strip()!r} has no word in it")
             concept = "=" + match[1]
             if concept not in concepts.get(key, ()):
                 concepts[key] = (*concepts.get(key, ()), concept)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from proxmox_mcp.apidoc import load_index
+from proxmox_mcp.search.browse import PathQuery, browse, path_query
+
+_ENDPOINTS = load_index("9.1").endpoints
+
+
+def _found(query: str) -> list[str]:
+    path = path_query(query)
+    assert path is not None
+    return [f"{endpoint.method} {endpoint.path}" for endpoint in browse(_ENDPOINTS, path)]
+
+
+def test_a_path_gives_its_methods_and_then_what_lies_below() -> None:
+    found = _found("/cluster/ha/resources")
+    assert set(found[:2]) == {"GET /cluster/ha/resources", "POST /cluster/ha/resources"}
+    assert "POST /cluster/ha/resources/{sid}/migrate" in found[2:]
+
+
+def test_a_method_before_the_path_is_kept_to() -> None:
+    assert _found("DELETE /nodes/{node}/qemu/{vmid}")[0] == "DELETE /nodes/{node}/qemu/{vmid}"
+    assert {line.split()[0] for line in _found("delete /nodes/{node}/qemu/{vmid}")} == {"DELETE"}
+
+
+def test_values_fit_placeholders() -> None:
+    assert _found("/nodes/pve1/qemu/100/config")[0].endswith("/nodes/{node}/qemu/{vmid}/config")
+
+
+def test_a_fixed_name_is_nearer_than_a_placeholder() -> None:
+    assert _found("GET /cluster/sdn/fabrics/fabric")[0] == "GET /cluster/sdn/fabrics/fabric"
+
+
+def test_a_segment_may_be_begun_only() -> None:
+    assert "GET /nodes/{node}/qemu/{vmid}/status" in _found("/nodes/{node}/qemu/{vmid}/sta")
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("pvesh get /pools", PathQuery(("pools",), "GET")),
+        ("pvesh create /pools", PathQuery(("pools",), "POST")),
+        ("pvesh ls /nodes", PathQuery(("nodes",))),
+        ("/api2/json/version", PathQuery(("version",))),
+        ("nodes/pve1/status", PathQuery(("nodes", "pve1", "status"))),
+        ("/", PathQuery(())),
+    ],
+)
+def test_the_ways_of_writing_a_path(query: str, expected: PathQuery) -> None:
+    assert path_query(query) == expected
+
+
+@pytest.mark.parametrize("query", ["list snapshots", "edit /etc/hosts on the node", "delete", ""])
+def test_a_question_is_no_path(query: str) -> None:
+    assert path_query(query) is None
+
+
+def test_everything_lies_below_the_root() -> None:
+    assert len(_found("/")) == len(_ENDPOINTS)

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxmox_mcp.apidoc import load_index
+from proxmox_mcp.search import Searcher
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SEARCHER = Searcher(load_index("9.1"))
+
+
+def _found(query: str, limit: int = 5) -> list[str]:
+    return [f"{hit.endpoint.method} {hit.endpoint.path}" for hit in _SEARCHER.search(query, limit)]
+
+
+def test_hits_come_best_first_and_no_more_than_asked_for() -> None:
+    hits = _SEARCHER.search("take a snapshot of a vm", limit=3)
+    assert len(hits) == 3
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_the_verb_tells_the_methods_of_one_path_apart() -> None:
+    assert _found("show firewall options of the cluster")[0] == "GET /cluster/firewall/options"
+    assert _found("change firewall options of the cluster")[0] == "PUT /cluster/firewall/options"
+
+
+def test_the_kind_of_guest_tells_twins_apart() -> None:
+    assert _found("clone a container")[0] == "POST /nodes/{node}/lxc/{vmid}/clone"
+    assert _found("clone a vm")[0] == "POST /nodes/{node}/qemu/{vmid}/clone"
+
+
+def test_a_typo_is_mended_and_told() -> None:
+    results = _SEARCHER.find("take a snapshto of vm 100")
+    assert results.mended == (("snapshto", "snapshot"),)
+    assert results.hits[0].endpoint.path == "/nodes/{node}/qemu/{vmid}/snapshot"
+
+
+def test_numbers_and_names_in_a_question_change_nothing() -> None:
+    assert _found("start vm 117 on pve-node7") == _found("start vm 204 on pve-node2")
+
+
+def test_german_is_understood() -> None:
+    assert _found("container herunterfahren")[0] == "POST /nodes/{node}/lxc/{vmid}/status/shutdown"
+
+
+def test_a_hit_names_the_parameter_that_was_asked_for() -> None:
+    hits = {
+        hit.endpoint.method: hit for hit in _SEARCHER.search("add tags to a vm", 5) if "config" in hit.endpoint.path
+    }
+    assert any(hit.parameter == "tags" for hit in hits.values())
+
+
+def test_a_path_is_browsed() -> None:
+    results = _SEARCHER.find("POST /nodes/pve1/qemu/100/clone")
+    assert results.confident
+    assert [hit.endpoint.path for hit in results.hits] == ["/nodes/{node}/qemu/{vmid}/clone"]
+
+
+def test_only_endpoints_of_a_method_are_found_where_it_is_given() -> None:
+    for query in ("backup job", "/cluster/backup"):
+        hits = _SEARCHER.find(query, limit=5, method="DELETE").hits
+        assert hits
+        assert {hit.endpoint.method for hit in hits} == {"DELETE"}
+
+
+def test_what_the_api_has_not_got_is_said_with_what_to_do_instead() -> None:
+    results = _SEARCHER.find("how hot is the cpu of the host, fan speed")
+    assert not results.confident
+    assert results.absent is not None
+    assert "sensors" in results.absent.instead
+
+
+def test_what_has_nothing_to_do_with_proxmox_is_doubted() -> None:
+    assert not _SEARCHER.find("bake a chocolate cake with cherries").confident
+    assert not _SEARCHER.find("zzqx vvrk").hits
+
+
+@pytest.mark.parametrize("query", ["", "   ", "the of and", "100", "?!"])
+def test_a_question_without_words_finds_nothing(query: str) -> None:
+    results = _SEARCHER.find(query)
+    assert not results.hits
+    assert not results.confident
+
+
+def test_every_hit_of_a_bundled_version_says_what_it_does() -> None:
+    assert all(hit.does for hit in _SEARCHER.find("/", limit=10_000).hits)
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_asked(query: str) -> None:
+    hits = _SEARCHER.search(query, 3)
+    assert len(hits) <= 3
+
+
+def test_many_threads_get_the_same_answers() -> None:
+    queries = ["grow disk", "wer darf was", "reboot nod", "list backups of a storage", "/pools"] * 5
+    alone = [_found(query) for query in queries]
+    together: dict[int, list[list[str]]] = {}
+    searcher = Searcher(load_index("9.1"))
+
+    def ask(number: int) -> None:
+        together[number] = [[f"{h.endpoint.method} {h.endpoint.path}" for h in searcher.search(q)] for q in queries]
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list(together.values()) == [alone] * 4
+
+
+@pytest.mark.parametrize("name", ["pve-6.4-15.js", "pve-9.2-head.js"])
+def test_a_live_schema_with_descriptions_is_searched_as_well(shared_data: Path, name: str) -> None:
+    searcher = Searcher(load_index(shared_data / "apidoc" / name))
+    assert searcher.search("clone a vm")[0].endpoint.path == "/nodes/{node}/qemu/{vmid}/clone"
