@@ -62,20 +62,26 @@ def main() -> int:
     revision = output("git", "-C", str(ROOT), "rev-parse", "HEAD").strip()
     engine = choose()
     print(f"Engine: {engine.name}", flush=True)
-    image = options.image or build(engine, version, revision)
-    if options.image:
-        engine.pull(image)
-    failures = 0
     try:
-        print(f"Image: {image}, {engine.megabytes(image):.0f} MB", flush=True)
-        for promise, kept, detail in outcomes(engine, image, version, revision):
-            failures += not kept
-            print(f"{'ok  ' if kept else 'FAIL'}  {promise}" + (f"  ({detail})" if detail else ""), flush=True)
+        if options.image:
+            engine.pull(options.image)
+        failures = check(engine, options.image or build(engine, version, revision), version, revision)
+    except (subprocess.CalledProcessError, RuntimeError) as error:
+        sys.exit(str(error))
     finally:
-        if isinstance(engine, Chroot):
-            engine.close()
-    print("The image is as promised." if not failures else f"{failures} promises are not kept.")
+        engine.close()
+    print(f"{failures} promises are not kept." if failures else "The image is as promised.")
     return 1 if failures else 0
+
+
+def check(engine: Engine, image: str, version: str, revision: str) -> int:
+    """Prints a line a promise; returns how many are not kept."""
+    print(f"Image: {image}, {engine.megabytes(image):.0f} MB", flush=True)
+    failures = 0
+    for promise, kept, detail in outcomes(engine, image, version, revision):
+        failures += not kept
+        print(f"{'ok  ' if kept else 'FAIL'}  {promise}" + (f"  ({detail})" if detail else ""), flush=True)
+    return failures
 
 
 if __name__ == "__main__":

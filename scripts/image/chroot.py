@@ -46,7 +46,8 @@ def limited(config: Config, environment: Mapping[str, str], command: tuple[str, 
     user, _, group = ("0:0" if root else config.user).partition(":")
     drop = ["--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
     values = [f"{name}={value}" for name, value in {**config.environment, **environment}.items()]
-    return ["setpriv", f"--reuid={user}", f"--regid={group}", *drop, "env", "-i", "-C", "/data", *values, *command]
+    start = ["env", "-i", "-C", "/" if root else "/data"]
+    return ["setpriv", f"--reuid={user}", f"--regid={group}", *drop, *start, *values, *command]
 
 
 class Chroot:
