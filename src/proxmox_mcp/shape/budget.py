@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.shape.tokens import estimate_tokens
+from proxmox_mcp.shape.tokens import weigh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ _TOKENS_PER_CHARACTER = 4
 class Budget:
     """The most that one answer may cost. ``line_width`` is where long lines are folded."""
 
-    tokens: int = DEFAULT_TOKENS
+    tokens: float = DEFAULT_TOKENS
     characters: int = MOST_CHARACTERS
     line_width: int = _LINE_WIDTH
 
@@ -40,25 +40,25 @@ class Budget:
 
     def fits(self, text: str) -> bool:
         """Whether a text is within the budget."""
-        return len(text) <= self.characters and estimate_tokens(text) <= self.tokens
+        return len(text) <= self.characters and weigh(text) <= self.tokens
 
     def less(self, text: str) -> Budget:
         """What is left beside ``text``."""
         return replace(
             self,
-            tokens=max(0, self.tokens - estimate_tokens(text) - 1),
+            tokens=max(0, self.tokens - weigh(text) - 1),
             characters=max(0, self.characters - len(text) - 1),
         )
 
     def share(self, parts: int) -> Budget:
         """One of ``parts`` equal parts."""
-        return replace(self, tokens=self.tokens // parts, characters=self.characters // parts)
+        return replace(self, tokens=self.tokens / parts, characters=self.characters // parts)
 
     def how_many(self, lines: Iterable[str]) -> int:
         """How many of the first ``lines`` fit; no more are taken from the iterable than needed."""
-        tokens = characters = count = 0
+        tokens, characters, count = 0.0, 0, 0
         for line in lines:
-            tokens += estimate_tokens(line) + 1
+            tokens += weigh(line) + 1
             characters += len(line) + 1
             if tokens > self.tokens or characters > self.characters:
                 break

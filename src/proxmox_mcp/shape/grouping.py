@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.shape.tokens import estimate_tokens
+from proxmox_mcp.shape.tokens import weigh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,4 +42,4 @@ def _weight(records: Sequence[Record], name: str) -> float:
     for record in records:
         value = str(record.get(name) or "-")
         counts[value] = counts.get(value, 0) + 1
-    return sum(count * estimate_tokens(value) for value, count in counts.items())
+    return sum(count * weigh(value) for value, count in counts.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.shape.cells import line_text
+from proxmox_mcp.shape.cells import line_text, unmarked
 from proxmox_mcp.shape.view import Cursor, View, closing, digest, start_of
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ def lines_body(
     """
     folded = [part for line in lines for part in fold(line_text(line), budget.line_width)]
     whole = "\n".join(folded)
-    if not view.pages and budget.fits(whole):
-        if not whole:
-            return "(an empty text)"
+    if not whole:
+        return "(an empty text)"
+    room = budget.less("x " * _GAP_TOKENS + 2 * mark(field, ""))
+    if not view.pages and budget.fits(whole) and (budget if mark is unmarked else room).fits(mark(field, whole)):
         last = closing(0, len(folded), len(folded), "", "lines", suffix) if suffix else ""
         return "\n".join(filter(None, (mark(field, whole), last)))
-    room = budget.less("x " * _GAP_TOKENS + 2 * mark(field, ""))
     if view.pages or not overview:
         return _page(folded, view, room, mark, field, suffix)
     return _head_and_tail(folded, room, mark, field)
@@ -59,15 +59,23 @@ def fold(line: str, width: int) -> list[str]:
 def _page(folded: list[str], view: View, room: Budget, mark: Mark, field: str, suffix: str) -> str:
     start, note = start_of(view, folded)
     end = len(folded) if view.limit is None else min(len(folded), start + view.limit)
-    end = start + max(1, room.how_many(folded[start:end]))
+    end = start + max(1, _fitting(folded[start:end], room, mark, field))
     text = mark(field, "\n".join(folded[start:end]))
     return "\n".join(filter(None, (text, closing(start, end, len(folded), digest(folded), "lines", suffix), note)))
 
 
 def _head_and_tail(folded: list[str], room: Budget, mark: Mark, field: str) -> str:
-    head = max(1, room.share(_HEAD_SHARE).how_many(folded[: len(folded) // 2]))
-    rest = room.less("\n".join(folded[:head]))
-    tail = max(1, rest.how_many(folded[: head - 1 : -1]))
+    head = max(1, _fitting(folded[: len(folded) // 2], room.share(_HEAD_SHARE), mark, field))
+    beginning = mark(field, "\n".join(folded[:head]))
+    tail = max(1, _fitting(folded[: head - 1 : -1], room.less(beginning), mark, field))
+    end = mark(field, "\n".join(folded[-tail:]))
     missing = len(folded) - head - tail
     gap = f"[lines {head + 1}-{head + missing} of {len(folded)} left out: cursor={Cursor(head, digest(folded))}]"
-    return "\n".join((mark(field, "\n".join(folded[:head])), gap, mark(field, "\n".join(folded[-tail:]))))
+    return "\n".join((beginning, gap, end))
+
+
+def _fitting(lines: list[str], room: Budget, mark: Mark, field: str) -> int:
+    """How many of the first lines fit, with what the mark adds to each."""
+    added = len(mark(field, "x\nx\nx")) - len(mark(field, "x")) - len("\nx\nx")
+    padding = " |" * -(-added // 4)
+    return room.how_many(line + padding for line in lines)

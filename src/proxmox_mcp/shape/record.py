@@ -27,7 +27,7 @@ def record_body(record: Mapping[str, Any], budget: Budget, mark: Mark) -> str:
     whole = _lines(kept, mark)
     if budget.fits(whole):
         return whole
-    allowance = min(budget.characters, budget.tokens * 4)
+    allowance = min(budget.characters, int(budget.tokens * 4))
     while allowance > 1:
         pruned = prune(kept, allowance)
         text = f"{_lines(pruned.value, mark)}\n{_ways(pruned.left_out)}"

@@ -138,7 +138,7 @@ def _is_log(records: Sequence[Record]) -> bool:
 def _table_page(records: Sequence[Record], view: View, budget: Budget, mark: Mark, suffix: str) -> str:
     """A page of a table; the page of a single record shows it whole."""
     start, note = start_of(view, records)
-    if view.limit == 1 or start == len(records) - 1:
+    if view.limit == 1:
         last = closing(start, start + 1, len(records), digest(records), "record", suffix)
         body = record_body(_project(records[start], view.fields), budget.less(last + note), mark)
         return "\n".join(filter(None, (body, last, note)))
