@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
@@ -54,6 +53,8 @@ def require_field(
     if "." in field and any(lookup(record, field) is not None for record in records):
         return
     names = list(dict.fromkeys([*field_names(records), *known]))
+    from difflib import get_close_matches
+
     near = get_close_matches(field, names, n=3, cutoff=0.5) if len(field) < _LONGEST_NAME else []
     raise ViewError(
         f"{argument}: no field `{field[:80]}` here.",
