@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from proxmox_mcp.search import group
@@ -46,7 +45,7 @@ def show_search(index: EndpointIndex, searcher: Searcher, query: str, method: st
         told += ["starts a task"] if starts_task(best.endpoint) else []
         told += [f"also {each.method} {each.path}" for each in found.endpoints[1:]]
         for line in told:
-            console.print(Padding(Text(line, style="dim" if line != told[0] else ""), (0, 0, 0, 7)))
+            console.print(Text(f"       {line}", style="dim" if line != told[0] else ""))
 
 
 def show_check(result: Check) -> None:
@@ -61,4 +60,4 @@ def show_check(result: Check) -> None:
     for problem in result.problems:
         console.print(Text.assemble((problem.parameter, "bold red"), f": {problem.message}"))
         if problem.hint:
-            console.print(Padding(Text(problem.hint, style="dim"), (0, 0, 0, 2)))
+            console.print(Text(f"  {problem.hint}", style="dim"))
