@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxmox_mcp.search.intents import Intent
 
@@ -20,8 +21,7 @@ _PLACEHOLDER = re.compile(r"\{[^}]*\}")
 _NOTHING = Intent("")
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(NamedTuple):
     """One way of asking, as units; ``parameter`` is empty where it asks for the endpoint itself."""
 
     units: tuple[Unit, ...]
@@ -42,21 +42,33 @@ def documents(endpoints: Sequence[Endpoint], intents: Mapping[Key, Intent], read
 
 
 def _document(endpoint: Endpoint, intent: Intent, reader: Reader) -> Document:
-    units = reader.units
     description, names = _facts(endpoint)
-    phrases = [Phrase(units(phrase)) for phrase in (*intent.phrases, intent.does) if phrase]
-    of_parameters = [
-        Phrase(units(phrase), name) for name, wordings in intent.parameters.items() for phrase in (name, *wordings)
-    ]
     segments = [s for s in endpoint.path.split("/") if s and not _PLACEHOLDER.fullmatch(s)]
+    own = [name for name in names if name not in endpoint.path_parameters]
+    asked = [(name, text) for name, texts in intent.parameters.items() for text in (name, *texts)]
+    path, leaf, name, parameters, does, *wordings = reader.lines(
+        [
+            " ".join(segments),
+            segments[-1] if segments else "",
+            endpoint.name.replace("_", " "),
+            " ".join(own),
+            intent.does,
+            *intent.phrases,
+            *(text for _, text in asked),
+        ]
+    )
+    phrases = [Phrase(units) for units in (does, *wordings[: len(intent.phrases)])]
+    of_parameters = [
+        Phrase(units, name) for (name, _), units in zip(asked, wordings[len(intent.phrases) :], strict=True)
+    ]
     fields = {
-        "intents": tuple(unit for phrase in phrases for unit in phrase.units),
-        "asked": tuple(unit for phrase in of_parameters for unit in phrase.units),
-        "path": units(" ".join(segments)),
-        "leaf": units(segments[-1] if segments else ""),
-        "name": units(endpoint.name.replace("_", " ")),
-        "parameters": units(" ".join(name for name in names if name not in endpoint.path_parameters)),
-        "description": units(description),
+        "intents": tuple(chain.from_iterable(phrase.units for phrase in phrases)),
+        "asked": tuple(chain.from_iterable(phrase.units for phrase in of_parameters)),
+        "path": path,
+        "leaf": leaf,
+        "name": name,
+        "parameters": parameters,
+        "description": reader.units(description) if description else (),
     }
     return Document(fields, tuple(phrase for phrase in (*phrases, *of_parameters) if phrase.units))
 

@@ -11,7 +11,6 @@ import math
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from operator import mul
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.search.phrases import AskedUnit, Nearness, PhraseIndex
@@ -48,7 +47,7 @@ class Weights:
     phrase: float = 0.4
     nearness: Nearness = field(default_factory=Nearness)
     reranked: int = 30
-    promising: float = 0.35
+    promising: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +147,7 @@ class Ranker:
                 if posting is not None:
                     for number, impact in zip(*posting, strict=True):
                         scores[number] += impact
-        scores = list(map(mul, scores, factors))
         least = max(scores) * self._weights.promising
-        best = [(score, number) for number, score in enumerate(scores) if score > least]
+        best = [(score * factors[number], number) for number, score in enumerate(scores) if score > least]
         best.sort(reverse=True)
         return best[: self._weights.reranked]

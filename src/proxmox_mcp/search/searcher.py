@@ -135,5 +135,5 @@ class Searcher:
 
 
 def _absence_document(absence: Absence, reader: Reader) -> Document:
-    phrases = tuple(Phrase(reader.units(phrase)) for phrase in absence.phrases)
+    phrases = tuple(Phrase(units) for units in reader.lines(absence.phrases))
     return Document({"intents": tuple(unit for phrase in phrases for unit in phrase.units)}, phrases)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 STOP_WORDS = frozenset(
     """
@@ -28,6 +32,8 @@ STOP_WORDS = frozenset(
 _FOLD = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e", "è": "e", "’": "'"})
 _APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 _CHUNK = re.compile(r"[a-z0-9]+(?:[-_.:/@!+]{1,2}[a-z0-9]+)*")
+LINE_END = "\n"
+_CHUNK_OR_END = re.compile(_CHUNK.pattern + "|" + LINE_END)
 _ADDRESS = re.compile(
     r"\d+(?:\.\d+){1,3}(?:/\d+)?"  # IPv4, a network, a version number
     r"|[0-9a-f]{2}(?::[0-9a-f]{2}){3,}|[0-9a-f]*(?::[0-9a-f]*){2,}(?:/\d+)?"  # MAC, IPv6, a PCI address
@@ -49,6 +55,11 @@ def fold(text: str) -> str:
 def chunks(text: str) -> list[str]:
     """What stands between blanks and punctuation, folded; compounds are still whole."""
     return _CHUNK.findall(fold(text))
+
+
+def chunks_by_line(lines: Iterable[str]) -> list[str]:
+    """The chunks of several lines, with ``LINE_END`` between those of two: far quicker than one by one."""
+    return _CHUNK_OR_END.findall(fold(LINE_END.join(lines)))
 
 
 def words(text: str) -> list[str]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import ApidocFormatError
-from proxmox_mcp.search.text import STOP_WORDS, chunks, stem, words, words_of
+from proxmox_mcp.search.text import LINE_END, STOP_WORDS, chunks_by_line, stem, words, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 _LINE = re.compile(r"([a-z][a-z ]*?)\s*(?:\[([A-Z ]+)\])?:\s*(\S.*)")
+_NOTHING: frozenset[str] = frozenset()
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
@@ -89,30 +91,45 @@ class Reader:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
+        self._followers = {first: frozenset(n[1] for n in names) for first, names in vocabulary.longer.items()}
         self._read: list[str] = []
         self._chunks: dict[str, tuple[_Word, ...]] = {}
         self._units: dict[tuple[str, ...], Unit] = {}
 
     def units(self, text: str) -> tuple[Unit, ...]:
         """The units of a text; the same object for the same words."""
-        found = chunks(text)
+        return self.lines([text.replace(LINE_END, " ")])[0]
+
+    def lines(self, lines: Iterable[str]) -> list[tuple[Unit, ...]]:
+        """The units of each of several lines, which have no end of line in them."""
+        found = chunks_by_line(lines)
         self._read += found
         known = self._chunks
-        read = [word for chunk in found for word in (known[chunk] if chunk in known else self._remembered(chunk))]
-        units: list[Unit] = []
-        last = len(read) - 1
-        for position, word in enumerate(read):
-            if word.followers and position < last and read[position + 1].stem in word.followers:
-                names = self._vocabulary.names_at([each.stem for each in read], position)
+        units: list[tuple[Unit, ...]] = []
+        line: list[_Word] = []
+        for chunk in found:
+            if chunk == LINE_END:
+                units.append(self._units_of(line))
+                line = []
+            else:
+                line += known[chunk] if chunk in known else self._remembered(chunk)
+        units.append(self._units_of(line))
+        return units
+
+    def _units_of(self, line: list[_Word]) -> tuple[Unit, ...]:
+        units = [word.unit for word in line if word.unit is not None]
+        for position, (word, following) in enumerate(pairwise(line)):
+            if following.stem in word.followers:
+                names = self._vocabulary.names_at([each.stem for each in line], position)
                 units += map(self._unit, names)
-            if word.unit is not None:
-                units.append(word.unit)
         return tuple(units)
 
     def known(self) -> Counter[str]:
         """How often each word was read, those of the vocabulary once more."""
         counts = Counter(self._vocabulary.words)
-        for chunk, times in Counter(self._read).items():
+        read = Counter(self._read)
+        del read[LINE_END]
+        for chunk, times in read.items():
             for word in words_of(chunk):
                 counts[word] += times
         return counts
@@ -123,8 +140,8 @@ class Reader:
 
     def _word(self, word: str) -> _Word:
         stemmed = stem_of(word)
-        followers = frozenset(name[1] for name in self._vocabulary.longer.get(stemmed, ()))
-        return _Word(stemmed, None if word in STOP_WORDS else self._unit((stemmed,)), followers)
+        unit = None if word in STOP_WORDS else self._unit((stemmed,))
+        return _Word(stemmed, unit, self._followers.get(stemmed, _NOTHING))
 
     def _unit(self, name: tuple[str, ...]) -> Unit:
         return self._units.get(name) or self._units.setdefault(name, self._vocabulary.unit(name))
