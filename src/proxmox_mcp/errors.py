@@ -6,6 +6,7 @@
       ApidocError                   apidoc
         ApidocSourceError           apidoc.source       the document could not be fetched or read
         ApidocFormatError           apidoc.format       what came is not an apidoc.js, or only a part of one
+        ApidocCacheError            apidoc.cache        the cache can't be used; work goes on without it
       CallError                     call                the caller's request is at fault; nothing was sent
         UnknownArgumentError        call.argument
         InvalidCallError            call.invalid        path, method or parameters, by the schema

@@ -11,7 +11,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "risks.md"
 
 def test_the_document_of_risks_is_current() -> None:
     made = render({version: load_bundled(version) for version in bundled_versions()}, reviewed_risks())
-    assert DOCUMENT.read_text(encoding="utf-8") == made, "run scripts/risk_table.py"
+    assert DOCUMENT.read_text(encoding="utf-8") == made, "run scripts/generate_docs.py"
 
 
 def test_the_document_names_each_endpoint_once() -> None:

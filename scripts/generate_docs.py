@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Write the documents that are made from the code: settings, tools, error codes, metrics, risks.
+
+usage: scripts/generate_docs.py [--check]     --check: say which are stale, write nothing, exit 1 if any is
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxmox_mcp import errors
+from proxmox_mcp.apidoc import bundled_versions, load_index
+from proxmox_mcp.guard import table
+from proxmox_mcp.guard.risk import reviewed_risks
+from proxmox_mcp.server.definitions import INSTRUCTIONS, TOOLS
+from proxmox_mcp.server.prompts import PROMPTS
+from proxmox_mcp.settings import SECRETS, ClusterSettings, ServerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import BaseModel
+
+DOCS = Path(__file__).parents[1] / "docs"
+_MADE = "<!-- Made by scripts/generate_docs.py; a test holds it current. -->\n"
+
+
+def settings() -> str:
+    """Every environment variable."""
+    parts = [
+        "# Settings\n\n" + _MADE,
+        "Everything is set in the environment. A wrong value stops the start with the name, the fault and what is "
+        f"allowed. Every secret ({', '.join(f'`{name}`' for name in SECRETS)}) may also come from a file that "
+        "`NAME_FILE` names.\n",
+        "## The cluster\n\n" + _settings(ClusterSettings),
+        "Several clusters: `MCP_CLUSTERS_FILE` names a TOML file with a table for each, of these same names; what is "
+        "set in the environment as well is the default of all.\n",
+        "## The server\n\n" + _settings(ServerSettings),
+    ]
+    return "\n".join(parts)
+
+
+def _settings(kind: type[BaseModel]) -> str:
+    rows = ["| name | default | what it does |", "|---|---|---|"]
+    for name, field in kind.model_fields.items():
+        default = field.default
+        text = "" if default in ((), "") or "Secret" in type(default).__name__ else str(default)
+        text = text.lower() if isinstance(default, bool) else text
+        rows.append(f"| `{name.upper()}` | {f'`{text}`' if text else ''} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def tools() -> str:
+    """Every tool with its arguments, and the prompts."""
+    parts = ["# Tools\n\n" + _MADE, "What a client is told of the whole:\n\n> " + INSTRUCTIONS + "\n"]
+    for tool in TOOLS:
+        parts.append(f"## `{tool.name}`\n\n{tool.says}{' Read-only.' if tool.reads else ''}\n")
+        if tool.parameters:
+            rows = ["| argument | type | |", "|---|---|---|"]
+            for name, each in tool.parameters.items():
+                allowed = f" One of: {', '.join(f'`{value}`' for value in each.enum)}." if each.enum else ""
+                rows.append(
+                    f"| `{name}`{' (required)' if each.required else ''} | {each.kind} | {each.says}{allowed} |"
+                )
+            parts.append("\n".join(rows) + "\n")
+    parts.append(
+        "With several clusters configured, and only then, each takes `cluster`. In read-only mode\n"
+        "`proxmox_api_call` is not listed.\n"
+    )
+    parts.append("## Prompts\n\n" + "\n".join(f"- `{p.name}`: {p.title}" for p in PROMPTS) + "\n")
+    parts.append(
+        "## Resources\n\n`proxmox://api/{+path}`: the reference of every method of an API path; paths complete.\n"
+    )
+    return "\n".join(parts)
+
+
+def error_codes() -> str:
+    """Every error code, as the tree in ``errors.py`` has it."""
+    rows = ["| code | meaning |", "|---|---|"]
+    for _, kind in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(kind, errors.ProxmoxMcpError):
+            rows.append(f"| `{kind.code}` | {_meaning(kind.__name__, kind.code)} |")
+    rows[2:] = sorted(rows[2:])
+    return "\n".join(
+        [
+            "# Error codes\n\n" + _MADE,
+            "The codes stand in the audit, in metrics and on the command line. They don't change between versions.\n",
+            "\n".join(rows) + "\n",
+        ]
+    )
+
+
+def _meaning(name: str, code: str) -> str:
+    for line in (errors.__doc__ or "").splitlines():
+        words = line.split(None, 2)
+        if len(words) > 1 and words[0] == name and words[1] == code:
+            return words[2] if len(words) > 2 else f"what its sub-codes (`{code}.*`) have in common"
+    raise SystemExit(f"errors.py: {name} ({code}) is missing from the tree in its docstring")
+
+
+def risks() -> str:
+    """Every endpoint with its risk, and what each mode does with it."""
+    return table.render({version: load_index(version) for version in bundled_versions()}, reviewed_risks())
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "tools.md": tools,
+    "errors.md": error_codes,
+    "risks.md": risks,
+}
+
+
+def main() -> int:
+    """Write or check; the exit status."""
+    stale = []
+    for name, make in DOCUMENTS.items():
+        path, text = DOCS / name, make()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text, encoding="utf-8")
+    if stale and "--check" in sys.argv:
+        print(f"stale: {', '.join(stale)}; run scripts/generate_docs.py")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

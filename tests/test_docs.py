@@ -1,0 +1,52 @@
+"""The documents: what is made from the code is current, and what is named in them exists."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from proxmox_mcp.cli import commands
+from proxmox_mcp.settings import SECRETS, known_names
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")])
+
+
+def _generator():  # type: ignore[no-untyped-def]
+    spec = importlib.util.spec_from_file_location("generate_docs", ROOT / "scripts" / "generate_docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["settings.md", "tools.md", "errors.md", "risks.md"])
+def test_a_generated_document_is_current(name: str) -> None:
+    made = _generator().DOCUMENTS[name]()
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == made, "run scripts/generate_docs.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    known = {*known_names(), *(f"{name}_FILE" for name in SECRETS)}
+    named = set(re.findall(r"\b((?:PROXMOX|MCP)_[A-Z][A-Z_]+[A-Z])\b", page.read_text(encoding="utf-8")))
+    assert named <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_a_page_names_exists(page: Path) -> None:
+    named = set(re.findall(r"`?proxmox-mcp ([a-z]+)\b(?=[ `\n])", page.read_text(encoding="utf-8")))
+    known = set(commands.list_commands(None))  # type: ignore[arg-type]
+    spoken = {"is", "and", "on", "to", "at", "as", "in", "for", "with", "works", "does", "has", "can", "reads"}
+    assert named - spoken <= known
