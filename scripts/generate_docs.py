@@ -32,12 +32,16 @@ def settings() -> str:
     """Every environment variable."""
     parts = [
         "# Settings\n\n" + _MADE,
-        "Everything is set in the environment. A wrong value stops the start with the name, the fault and what is "
-        f"allowed. Every secret ({', '.join(f'`{name}`' for name in SECRETS)}) may also come from a file that "
-        "`NAME_FILE` names.\n",
+        (
+            "Everything is set in the environment. A wrong value stops the start with the name, the fault and what is "
+            f"allowed. Every secret ({', '.join(f'`{name}`' for name in SECRETS)}) may also come from a file that "
+            "`NAME_FILE` names.\n"
+        ),
         "## The cluster\n\n" + _settings(ClusterSettings),
-        "Several clusters: `MCP_CLUSTERS_FILE` names a TOML file with a table for each, of these same names; what is "
-        "set in the environment as well is the default of all.\n",
+        (
+            "Several clusters: `MCP_CLUSTERS_FILE` names a TOML file with a table for each, of these same names; what is "
+            "set in the environment as well is the default of all.\n"
+        ),
         "## The server\n\n" + _settings(ServerSettings),
     ]
     return "\n".join(parts)
