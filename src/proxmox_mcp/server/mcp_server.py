@@ -23,7 +23,7 @@ from proxmox_mcp.server.client import Asked, McpClient
 from proxmox_mcp.server.definitions import INSTRUCTIONS, tools_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from mcp.server.context import ServerRequestContext
 
@@ -70,19 +70,7 @@ class _Handlers:
         self._observe = observe or (lambda _tool, _result: None)
 
     async def list_tools(self, context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return types.ListToolsResult(
-            tools=[
-                types.Tool(
-                    name=tool.name,
-                    description=tool.says,
-                    input_schema=tool.schema(),
-                    annotations=types.ToolAnnotations(read_only_hint=True)
-                    if tool.reads
-                    else types.ToolAnnotations(read_only_hint=False, destructive_hint=True),
-                )
-                for tool in self._tools(_caller(context)).values()
-            ]
-        )
+        return types.ListToolsResult(tools=described(self._tools(_caller(context)).values()))
 
     async def call_tool(
         self, context: Context, params: types.CallToolRequestParams
@@ -155,6 +143,21 @@ class _Handlers:
         caller = _caller(context)
         allowed = [name for name in self._gateway.clusters if caller.may_use(name)]
         return choose(self._gateway.clusters, allowed[0] if allowed else "", caller).schema.current
+
+
+def described(tools: Iterable[Tool]) -> list[types.Tool]:
+    """Tools as ``tools/list`` tells them."""
+    return [
+        types.Tool(
+            name=tool.name,
+            description=tool.says,
+            input_schema=tool.schema(),
+            annotations=types.ToolAnnotations(read_only_hint=True)
+            if tool.reads
+            else types.ToolAnnotations(read_only_hint=False, destructive_hint=True),
+        )
+        for tool in tools
+    ]
 
 
 def _caller(context: Context) -> Caller:

@@ -1,0 +1,110 @@
+"""Real MCP clients: the SDK's own, over every transport and in both eras of the protocol."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import mcp_types as types
+from mcp import Client, StdioServerParameters
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+
+from serving import COMMAND, TOKEN, environment
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
+
+    from serving import Served
+
+ERAS = ("legacy", "auto")
+"""How a client opens: with ``initialize`` (up to 2025-11-25), or by asking what there is (2026-07-28)."""
+
+
+class Person:
+    """Somebody at a client that can ask: gives the same answer to every question, and keeps the questions."""
+
+    def __init__(self, action: str = "accept", *, confirms: bool = True) -> None:
+        self._action, self._confirms = action, confirms
+        self.questions: list[str] = []
+        self.meanwhile: Callable[[], None] | None = None
+
+    async def __call__(self, context: Any, params: types.ElicitRequestParams) -> types.ElicitResult:
+        self.questions.append(params.message)
+        if self.meanwhile is not None:
+            self.meanwhile()
+        content: dict[str, Any] | None = {"confirm": self._confirms} if self._action == "accept" else None
+        return types.ElicitResult(action=self._action, content=content)  # type: ignore[arg-type]
+
+
+class Answer:
+    """What a tool said: its one text, and whether it is an error."""
+
+    def __init__(self, result: types.CallToolResult) -> None:
+        assert len(result.content) == 1, result
+        block = result.content[0]
+        assert isinstance(block, types.TextContent), block
+        assert result.structured_content is None
+        self.text = block.text
+        self.is_error = bool(result.is_error)
+
+    def __repr__(self) -> str:
+        return f"{'error' if self.is_error else 'ok'}: {self.text}"
+
+    @property
+    def token(self) -> str:
+        """The token of a statement that waits for a confirmation."""
+        line = next(line for line in self.text.splitlines() if line.startswith("confirm: "))
+        return line.removeprefix("confirm: ")
+
+
+class Session:
+    """One connected client; ``call`` gives what the model would read."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def call(self, tool: str, /, **arguments: Any) -> Answer:
+        return Answer(await self.client.call_tool(tool, arguments, read_timeout_seconds=30))
+
+    async def get(self, path: str, **arguments: Any) -> Answer:
+        return await self.call("proxmox_api_get", path=path, **arguments)
+
+    async def make(self, method: str, path: str, data: Mapping[str, Any] | None = None, **arguments: Any) -> Answer:
+        more = {"data": data} if data is not None else {}
+        return await self.call("proxmox_api_call", method=method, path=path, **more, **arguments)
+
+
+@asynccontextmanager
+async def connect(
+    served: Served, transport: str = "sse", era: str = "legacy", token: str = TOKEN, person: Person | None = None
+) -> AsyncIterator[Session]:
+    """A client of a server over ``sse`` or ``http``. With a ``person`` it declares that it can ask."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if transport == "sse":
+        async with _session(sse_client(f"{served.url}/sse", headers, 10, 60), era, person) as session:
+            yield session
+        return
+    async with httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(10, read=60)) as http:
+        async with _session(streamable_http_client(f"{served.url}/mcp", http_client=http), era, person) as session:
+            yield session
+
+
+@asynccontextmanager
+async def connect_stdio(
+    directory: Path, settings: Mapping[str, str], era: str = "legacy", person: Person | None = None
+) -> AsyncIterator[Session]:
+    """A client that starts the server itself."""
+    way = StdioServerParameters(
+        command=COMMAND[0], args=[*COMMAND[1:], "serve", "--stdio"], env=environment(directory, **settings)
+    )
+    async with _session(way, era, person) as session:
+        yield session
+
+
+@asynccontextmanager
+async def _session(way: Any, era: str, person: Person | None) -> AsyncIterator[Session]:
+    async with Client(way, mode=era, elicitation_callback=person) as client:
+        yield Session(client)

@@ -1,0 +1,112 @@
+"""What every client pays for and every model reads first: the list of tools."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+import pytest
+
+from cl100k import count_tokens
+from goldens import hold
+from proxmox_mcp.server.definitions import INSTRUCTIONS, Parameter, tools_for
+from proxmox_mcp.server.mcp_server import described
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GOLDEN = Path(__file__).parent / "golden" / "tools.json"
+CEILING = 840
+"""Tokens of the whole answer with the spaces of ``json.dumps``; to be raised only for good reason, never to 1,000."""
+
+FORBIDDEN = {"anyOf", "oneOf", "allOf", "$ref", "$defs", "additionalProperties", "default", "title", "nullable"}
+SIMPLE = {"string", "integer", "boolean", "object"}
+
+
+def listed(*, writes: bool = True, clusters: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The tools as they go over the wire."""
+    answer = types.ListToolsResult(tools=described(tools_for(writes=writes, clusters=clusters)))
+    tools: list[dict[str, Any]] = answer.model_dump(mode="json", by_alias=True, exclude_none=True)["tools"]
+    return tools
+
+
+@pytest.mark.parametrize(
+    ("name", "writes", "clusters"),
+    [("tools", True, ()), ("tools-read-only", False, ()), ("tools-two-clusters", True, ("lab", "office"))],
+)
+def test_the_list_of_tools_is_as_agreed(name: str, writes: bool, clusters: Sequence[str]) -> None:
+    hold(GOLDEN.with_name(f"{name}.json"), json.dumps(listed(writes=writes, clusters=clusters), indent=1))
+
+
+def test_the_list_of_tools_costs_less_than_a_thousand_tokens() -> None:
+    assert count_tokens(json.dumps({"tools": listed()})) <= CEILING < 1000
+    on_the_wire = json.dumps({"tools": listed(clusters=("lab", "office", "colocation"))}, separators=(",", ":"))
+    assert count_tokens(on_the_wire) < 1000
+
+
+def test_the_instructions_are_short() -> None:
+    assert count_tokens(INSTRUCTIONS) <= 170
+
+
+def _keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value).union(*map(_keys, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_keys, value))
+    return set()
+
+
+@pytest.mark.parametrize("clusters", [(), ("lab", "office")])
+def test_schemas_are_in_the_subset_that_every_client_takes(clusters: Sequence[str]) -> None:
+    for tool in listed(clusters=clusters):
+        assert tool["description"]
+        schema = tool["inputSchema"]
+        assert not _keys(schema) & FORBIDDEN
+        assert schema["type"] == "object"
+        assert set(schema) <= {"type", "properties", "required"}
+        assert set(schema.get("required", ())) <= set(schema["properties"])
+        for name, parameter in schema["properties"].items():
+            assert parameter["type"] in SIMPLE, name
+            assert parameter["description"], name
+            assert set(parameter) <= {"type", "description", "enum"}, name
+            assert all(isinstance(value, str) for value in parameter.get("enum", ())), name
+
+
+def test_names_fit_the_63_characters_that_a_client_leaves_for_them() -> None:
+    assert all(len(f"mcp_proxmox_{tool['name']}") <= 63 for tool in listed())
+
+
+def test_reading_tools_say_so_and_the_writing_one_says_the_opposite() -> None:
+    hints = {tool["name"]: tool["annotations"] for tool in listed()}
+    assert hints.pop("proxmox_api_call") == {"readOnlyHint": False, "destructiveHint": True}
+    assert all(each == {"readOnlyHint": True} for each in hints.values())
+
+
+def test_in_read_only_mode_there_is_no_writing_tool() -> None:
+    assert [tool["name"] for tool in listed()] == [
+        "search_api",
+        "proxmox_api_get",
+        "proxmox_api_call",
+        "list_nodes",
+        "get_cluster_resources",
+    ]
+    assert "proxmox_api_call" not in [tool["name"] for tool in listed(writes=False)]
+
+
+def test_a_cluster_can_be_named_where_there_are_several_and_only_there() -> None:
+    assert all("cluster" not in tool["inputSchema"]["properties"] for tool in listed(clusters=("lab",)))
+    for tool in listed(clusters=("lab", "office")):
+        cluster = tool["inputSchema"]["properties"]["cluster"]
+        assert cluster["enum"] == ["lab", "office"]
+        assert "cluster" not in tool["inputSchema"].get("required", ())
+
+
+def test_a_parameter_is_written_with_what_it_has_and_no_more() -> None:
+    assert Parameter("string", "a method", enum=("GET",)).schema() == {
+        "type": "string",
+        "description": "a method",
+        "enum": ["GET"],
+    }
+    assert Parameter("integer", "rows").schema() == {"type": "integer", "description": "rows"}
