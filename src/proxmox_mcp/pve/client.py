@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from proxmox_mcp.errors import (
@@ -25,10 +27,10 @@ from proxmox_mcp.errors import (
 )
 from proxmox_mcp.pve.answers import PROXY_STATUS, Answer, Refusal, read
 from proxmox_mcp.pve.errors import Call, refused
-from proxmox_mcp.pve.failover import Hosts, State
+from proxmox_mcp.pve.failover import CONNECT, Hosts, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.pve.connection import Connection, HostPort
@@ -83,24 +85,28 @@ class Proxmox:
         _judge(method, path)
         seconds = deadline if deadline is not None else self.connection.timeout + 5.0
         call = _Sending(method, path, params or {}, time.monotonic() + seconds)
-        candidates = self._hosts.candidates()
+        with closing(self._hosts.attempts()) as attempts:
+            return await self._first_answer(call, attempts)
+
+    async def _first_answer(self, call: _Sending, attempts: Iterator[tuple[HostPort, float]]) -> Answer:
+        """The answer of the first host that has one."""
         error: ProxmoxError | None = None
-        for host in candidates:
+        for host, connect_timeout in attempts:
+            started = time.monotonic()
             try:
-                result = await self._ask(host, call)
+                result = await self._ask(host, replace(call, connect_timeout=connect_timeout))
             except _LOST as lost:
                 error = lost
-                if not self._may_go_on(host, call, lost):
+                if not self._may_go_on(host, call, lost, time.monotonic() - started):
                     raise
                 continue
             if isinstance(result, Answer):
                 return result
-            error = refused(result, Call(method, path), self.connection)
-            if not _another_host_may_know(call, result):
+            error = refused(result, Call(call.method, call.path), self.connection)
+            if not self._another_host_may_know(call, result):
                 raise error
-        if error is not None and len(candidates) == len(self.connection.hosts) == 1:
-            raise error
-        if isinstance(error, ProxmoxError) and not isinstance(error, _LOST):
+            self._hosts.failed(host, error)
+        if error is not None and (len(self.connection.hosts) == 1 or not isinstance(error, _LOST)):
             raise error
         raise self._hosts.nobody()
 
@@ -113,14 +119,20 @@ class Proxmox:
         if self._wire is not None:
             await anyio.to_thread.run_sync(self._wire[0].close)
 
-    def _may_go_on(self, host: HostPort, call: _Sending, lost: ProxmoxError) -> bool:
+    def _may_go_on(self, host: HostPort, call: _Sending, lost: ProxmoxError, seconds: float) -> bool:
         """Note a failure of a host; whether the call may be taken to the next one."""
         timed_out = isinstance(lost, DeadlineError)
         if not timed_out and not (isinstance(lost, AnswerError) and lost.status):
-            self._hosts.failed(host, lost)
+            self._hosts.failed(host, lost, seconds=seconds)
         if lost.sent and call.method != "GET":
             return False
         return time.monotonic() < call.deadline
+
+    def _another_host_may_know(self, call: _Sending, refusal: Refusal) -> bool:
+        """Whether a refusal speaks only for the host that was asked: its own daemon is away, or a proxy before it."""
+        proxied = refusal.status in PROXY_STATUS or refusal.status in {502, 503, 504}
+        several = len(self.connection.hosts) > 1
+        return several and proxied and call.method == "GET" and not call.path.startswith("/nodes/")
 
     async def _ask(self, host: HostPort, call: _Sending) -> Answer | Refusal:
         """One host's answer; a GET that meets a dead login is signed in anew once."""
@@ -153,6 +165,8 @@ class Proxmox:
         """Run the exchange in a worker, given up when its time is over. A write under way is not called off."""
         if self._limiter is None:
             self._limiter, self._probes = anyio.CapacityLimiter(CONNECTIONS), anyio.CapacityLimiter(2)
+        # A call that was called off before it left is not sent, although a write that has left is not called off.
+        await anyio.lowlevel.checkpoint_if_cancelled()
         left = call.deadline + _GRACE - time.monotonic()
         with anyio.move_on_after(left, shield=call.method != "GET"):
             if call.method == "GET" and len(self.connection.hosts) > 1:
@@ -166,13 +180,19 @@ class Proxmox:
 
     async def _unless_dead(self, host: HostPort, send: Callable[[], _Sent]) -> _Sent:
         """The exchange, given up when the host has long been silent and doesn't answer anything else either."""
-        outcome: list[_Sent] = []
+        outcome: _Sent | None = None
+        error: ProxmoxError | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch, host, group.cancel_scope)
-            outcome.append(await anyio.to_thread.run_sync(send, abandon_on_cancel=True, limiter=self._limiter))
+            try:
+                outcome = await anyio.to_thread.run_sync(send, abandon_on_cancel=True, limiter=self._limiter)
+            except ProxmoxError as caught:  # A task group would wrap it.
+                error = caught
             group.cancel_scope.cancel()
-        if outcome:
-            return outcome[0]
+        if error is not None:
+            raise error
+        if outcome is not None:
+            return outcome
         raise UnreachableError(f"{host} takes connections but no longer answers.", "Its pveproxy hangs.", sent=True)
 
     async def _watch(self, host: HostPort, scope: anyio.CancelScope) -> None:
@@ -190,7 +210,15 @@ class Proxmox:
     def _send(self, host: HostPort, call: _Sending) -> _Sent:
         transport, login = self._wired()
         auth = login.sign(host, call.deadline)
-        reply: Reply = transport.send(host, call.method, call.path, call.params, auth, deadline=call.deadline)
+        reply: Reply = transport.send(
+            host,
+            call.method,
+            call.path,
+            call.params,
+            auth,
+            deadline=call.deadline,
+            connect_timeout=call.connect_timeout,
+        )
         return read(reply, writes=call.method != "GET"), auth, reply.status
 
     def _wired(self) -> tuple[Transport, Login]:
@@ -217,15 +245,10 @@ class _Sending:
     path: str
     params: Wire
     deadline: float
+    connect_timeout: float = CONNECT
 
 
 _Sent = tuple[Answer | Refusal, Any, int]
-
-
-def _another_host_may_know(call: _Sending, refusal: Refusal) -> bool:
-    """Whether a refusal speaks only for the host that was asked: its own daemon is away, or a proxy before it."""
-    proxied = refusal.status in PROXY_STATUS or refusal.status in {502, 503, 504}
-    return call.method == "GET" and proxied and not call.path.startswith("/nodes/")
 
 
 def _judge(method: str, path: str) -> None:

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.errors import ProxmoxError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from proxmox_mcp.pve.connection import HostPort
 
 FIRST_REST = 0.5
 LONGEST_REST = 5.0
-"""Seconds for which a node that failed is left alone: doubled at each failure, up to the second."""
+"""Seconds for which a node that failed is asked last: doubled at each failure, up to the second."""
+CONNECT_ALONE, CONNECT, CONNECT_RESTING = 5.0, 3.0, 1.0
+"""Seconds to connect: to the only host, to one of several, to one that failed a moment ago."""
+SLOW = 1.0
+"""Seconds from which a failure was a slow one, which one call at a time may find out again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class _Breaker:
     failures: int = 0
     rests_until: float = 0.0
     error: ProxmoxError | None = None
+    slow: bool = False
+    probed: bool = False
 
     def open(self, now: float) -> bool:
         return now < self.rests_until
@@ -62,11 +68,27 @@ class Hosts:
         self._clock = clock
         self._why = "it is the first of PROXMOX_HOST"
 
-    def candidates(self) -> list[HostPort]:
-        """Hosts in the order to ask them: the one in use, then those that were well, then those whose rest is over.
+    def attempts(self) -> Generator[tuple[HostPort, float], None, None]:
+        """Hosts in the order to ask them for one call, each with the seconds that it has to connect.
 
-        Empty where every host failed a moment ago.
+        First those that are ready; then, since one may have come back, those that rest: a host that refuses at once
+        costs nothing, and one that is silent is tried by one call at a time.
         """
+        connect = CONNECT if len(self._breakers) > 1 else CONNECT_ALONE
+        ready = self.ready()
+        for host in ready:
+            yield host, connect
+        for breaker in self._breakers.values():
+            if breaker.host in ready or breaker.probed:
+                continue
+            breaker.probed = breaker.slow
+            try:
+                yield breaker.host, CONNECT_RESTING
+            finally:
+                breaker.probed = False
+
+    def ready(self) -> list[HostPort]:
+        """The host in use, then those that were well, then those whose rest is over."""
         now = self._clock()
         ready = [b for b in self._breakers.values() if not b.open(now)]
         ready.sort(key=lambda b: (b.failures > 0, b.host != self._preferred))
@@ -81,10 +103,10 @@ class Hosts:
             self._why = f"{before.host} failed: {before.error.message if before.error else 'it did not answer'}"
             self._preferred = host
 
-    def failed(self, host: HostPort, error: ProxmoxError) -> None:
-        """The host could not be reached, or did not answer."""
+    def failed(self, host: HostPort, error: ProxmoxError, *, seconds: float = 0.0) -> None:
+        """The host could not be reached, or did not answer, which took so long to find out."""
         breaker = self._breakers[host]
-        breaker.asked, breaker.error = True, error
+        breaker.asked, breaker.error, breaker.slow = True, error, seconds >= SLOW
         breaker.failures += 1
         rest = min(FIRST_REST * 2 ** (breaker.failures - 1), LONGEST_REST)
         breaker.rests_until = self._clock() + rest
