@@ -1,0 +1,157 @@
+"""What the answers of a proxy, or of the server behind it, mean for a client, and what to set."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.doctor.steps import Cure
+
+if TYPE_CHECKING:
+    from proxmox_mcp.doctor.http import Answer
+    from proxmox_mcp.doctor.target import Target
+    from proxmox_mcp.settings import ServerSettings
+
+_TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
+UNBUFFERED = (
+    Cure(
+        "nginx, in the location of this server:",
+        (
+            "proxy_http_version 1.1;",
+            'proxy_set_header Connection "";',
+            "proxy_buffering off;",
+            "gzip off;",
+            "proxy_read_timeout 1h;",
+        ),
+    ),
+    Cure(
+        "Caddy, in reverse_proxy: flush_interval -1. Traefik doesn't buffer, unless a middleware (compress, buffering) "
+        "is on the router: take it off."
+    ),
+)
+_RUNS_THERE = Cure(
+    "See that the server runs (`docker ps`, `systemctl status`), and that the proxy's upstream is its address and port "
+    "(MCP_PORT), over http."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an answer means, in words, and its cures."""
+
+    found: str
+    cures: tuple[Cure, ...]
+
+
+def meaning(answer: Answer, body: str, target: Target, server: ServerSettings, *, with_token: bool) -> Meaning:
+    """Why an answer is not what a client needs. ``with_token``: the request carried MCP_AUTH_TOKEN."""
+    status, path = answer.status, target.address.path
+    if status == 421:
+        return _host(target, server)
+    if status == 401:
+        return _unauthorized(answer, server, with_token=with_token)
+    if status == 403 and "origin" in body.lower():
+        return Meaning(
+            "403: the Origin header is not allowed.",
+            (Cure("Set the page that calls:", (f"MCP_ALLOWED_ORIGINS={target.address.origin}",)),),
+        )
+    if 300 <= status < 400:
+        return _redirected(answer, target)
+    if status in (502, 503, 504):
+        return Meaning(f"{status}: the proxy answers, and can't reach the server behind it.", (_RUNS_THERE,))
+    if status in (404, 405):
+        return Meaning(f"{status} for {path}: it does not lead to this server.", (_path(target),))
+    if answer.content_type == "text/html":
+        return Meaning(f"{_page(body)} came with status {status}: another web server answers there.", (_path(target),))
+    if status == 413:
+        return Meaning("413: the proxy refuses bodies of this size.", (Cure("nginx:", ("client_max_body_size 2m;",)),))
+    said = f": {_printable(body)[:120]}" if body.strip() else ""
+    return Meaning(f"{status} {answer.reason}{said}", (_path(target),))
+
+
+def _host(target: Target, server: ServerSettings) -> Meaning:
+    from proxmox_mcp.app.hosts import HostGuard
+
+    name = target.address.host
+    if HostGuard(_nothing, server.mcp_allowed_hosts, ()).allows_host(target.address.netloc):
+        return Meaning(
+            f"421 Invalid Host header, although {name} is allowed by these settings.",
+            (
+                Cure(
+                    "The proxy puts another name in the place of the one that was called. nginx:",
+                    ("proxy_set_header Host $http_host;",),
+                ),
+                Cure("Or the server that runs there was started with other settings: start it anew."),
+            ),
+        )
+    names = ",".join((*server.mcp_allowed_hosts, name))
+    return Meaning(
+        f"421 Invalid Host header: the server does not know itself by the name {name}.",
+        (Cure("Set, and start the server anew:", (f"MCP_ALLOWED_HOSTS={names}",)),),
+    )
+
+
+async def _nothing(*_: object) -> None:
+    """In the place of an application: the guard is only asked."""
+
+
+def _unauthorized(answer: Answer, server: ServerSettings, *, with_token: bool) -> Meaning:
+    asked = answer.headers.get("WWW-Authenticate") or ""
+    if asked and not asked.lower().startswith("bearer"):
+        kind = _printable(asked.partition(" ")[0])[:20]
+        return Meaning(
+            f"401: the proxy itself asks for a login ({kind}), which MCP clients can't give.",
+            (Cure("Leave the paths of this server out of it: the server asks for its own token."),),
+        )
+    if with_token:
+        return Meaning(
+            "401: the server that runs there refuses the token in MCP_AUTH_TOKEN.",
+            (
+                Cure("It runs with another token: start it anew with these settings, or take its own."),
+                Cure("Or the proxy drops the header Authorization: it must pass it on."),
+            ),
+        )
+    if server.mcp_callers_file:
+        return Meaning(
+            "401: a token is asked for, as it should be. The callers file holds digests only.",
+            (Cure("To go on from here, run the doctor with a token of one of them:", ("MCP_AUTH_TOKEN=...",)),),
+        )
+    return Meaning(
+        "401: the server asks for a token, and MCP_AUTH_TOKEN is not set here.",
+        (Cure("Run the doctor with the settings that the server runs with."),),
+    )
+
+
+def _redirected(answer: Answer, target: Target) -> Meaning:
+    where = _printable(answer.headers.get("Location") or "")[:120]
+    if where.startswith("https://") and target.address.scheme == "http":
+        return Meaning(
+            f"{answer.status}: plain http is sent on to https; clients don't follow with their token.",
+            (Cure("Give clients this address:", (f"https://{target.address.host}{target.address.path}",)),),
+        )
+    return Meaning(
+        f"{answer.status}: sent on to {where or 'nowhere'}, such as a login page; MCP clients don't follow.",
+        (Cure("Leave the paths of this server out of it: the server asks for its own token."),),
+    )
+
+
+def _path(target: Target) -> Cure:
+    if not target.prefix:
+        return Cure(
+            f"The server answers at {target.base}/sse and {target.base}/mcp: check the proxy's rule for this name."
+        )
+    return Cure(
+        f"The proxy must pass {target.prefix}/ on to the server, nginx: `location {target.prefix}/ {{ proxy_pass "
+        "http://127.0.0.1:8000/; }`, and the server must know of it:",
+        (f"MCP_ROOT_PATH={target.prefix}",),
+    )
+
+
+def _page(body: str) -> str:
+    title = _TITLE.search(body)
+    return f"A web page (“{_printable(title[1])}”)" if title else "A web page"
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,0 +1,117 @@
+"""Whether a host is Proxmox VE, of which version, and whether it takes the credentials."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.doctor import http
+from proxmox_mcp.doctor.certificate import unchecked
+from proxmox_mcp.doctor.credentials import refusal_cures
+from proxmox_mcp.doctor.steps import Cure, Step
+from proxmox_mcp.errors import AuthenticationError, ProxmoxError
+
+if TYPE_CHECKING:
+    from proxmox_mcp.doctor.timing import Deadline
+    from proxmox_mcp.doctor.way import Place
+    from proxmox_mcp.pve.connection import Connection
+
+API_SECONDS = 8.0
+"""For one answer: a refusal of credentials takes Proxmox three seconds."""
+_PRODUCT = re.compile(
+    r"<title>[^<]*?(Proxmox (?:Backup Server|Mail Gateway|Datacenter Manager|Virtual Environment))", re.IGNORECASE
+)
+_TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
+_OTHER_PRODUCT = "This server works with Proxmox VE alone: set PROXMOX_HOST to a Proxmox VE node, port 8006."
+
+
+class Session:
+    """The credentials and the way they are sent, as the server itself does it (``pve.transport``, ``pve.login``)."""
+
+    def __init__(self, connection: Connection) -> None:
+        from proxmox_mcp.pve.login import PasswordLogin, TokenLogin
+        from proxmox_mcp.pve.transport import Transport
+
+        self.connection = connection
+        self._transport = Transport(connection)
+        self._login = TokenLogin(connection) if connection.token else PasswordLogin(connection, self._transport.send)
+
+    def get(self, place: Place, path: str, deadline: Deadline) -> object:
+        """The ``data`` of a GET. Raises ProxmoxError."""
+        from proxmox_mcp.pve import answers, errors
+
+        end = deadline.within(API_SECONDS).end
+        auth = self._login.sign(place.where, end)
+        answer = answers.read(self._transport.send(place.where, "GET", path, {}, auth, deadline=end))
+        if isinstance(answer, answers.Refusal):
+            raise errors.refused(answer, errors.Call("GET", path), self.connection)
+        return answer.data
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What a host said: its version (empty where it told none), and whether it refused the credentials."""
+
+    steps: tuple[Step, ...]
+    version: str = ""
+    refused: bool = False
+
+
+def speak(place: Place, session: Session, deadline: Deadline) -> Spoken:
+    """Ask a host for its version, with the credentials."""
+    api, login = place.named("Proxmox API"), "authentication"
+    try:
+        data = session.get(place, "/version", deadline)
+    except AuthenticationError as error:
+        product = _product(place, deadline)
+        if product and "Virtual Environment" not in product:
+            return Spoken((_other(place, api, product),), refused=True)
+        return Spoken(
+            (
+                place.part.ok(api, "answers as the API of Proxmox does"),
+                place.part.fail(login, error.message, *refusal_cures(error, session.connection)),
+            ),
+            refused=True,
+        )
+    except ProxmoxError as error:
+        product = _product(place, deadline) if error.status is not None else ""
+        if product and "Virtual Environment" not in product:
+            return Spoken((_other(place, api, product),))
+        return Spoken((place.part.fail(api, error.message, Cure(error.advice)),))
+    version = str(data.get("version", "")) if isinstance(data, dict) else ""
+    if not re.match(r"\d+\.\d", version):
+        found = f"{place.where} answers, but names no version: it is not Proxmox VE."
+        return Spoken((place.part.fail(api, found, Cure(_OTHER_PRODUCT)),))
+    return Spoken((place.part.ok(api, f"Proxmox VE {version}"),), version)
+
+
+def accepted(place: Place, connection: Connection) -> Step:
+    """The step for credentials that were taken."""
+    kind = "token" if connection.token else "password of"
+    return place.part.ok("authentication", f"{place.where} takes the {kind} {connection.identity}")
+
+
+def _other(place: Place, step: str, product: str) -> Step:
+    return place.part.fail(step, f"{place.where} is {product}, not Proxmox VE.", Cure(_OTHER_PRODUCT))
+
+
+def _product(place: Place, deadline: Deadline) -> str:
+    """What the page at the root calls itself; empty where it doesn't say. No credentials are sent."""
+    address = http.Address("https", place.host, place.where.port, "/")
+    try:
+        with http.exchange(address, context=unchecked(), patience=3.0, deadline=deadline.within(4.0)) as answer:
+            page = answer.text()
+    except http.Faults:
+        return ""
+    if named := _PRODUCT.search(page):
+        return named[1]
+    title = _TITLE.search(page)
+    return f"a web server with the page “{_printable(title[1])}”" if title else ""
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text.strip() if c.isprintable())

@@ -1,0 +1,193 @@
+"""Which certificate a node shows, whose it is and until when, and whether the settings trust it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.doctor import x509
+from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.timing import Deadline, Work
+from proxmox_mcp.errors import ProxmoxMcpError
+from proxmox_mcp.pve.tls import is_pinned, tls_context
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxmox_mcp.doctor.way import Place
+    from proxmox_mcp.pve.connection import Connection
+
+HANDSHAKE_SECONDS = 4.0
+SOON = 21
+"""Days before its end at which a certificate is worth a word."""
+
+_ON_THE_NODE = "Compare it with what `pvenode cert info` shows on the node, then set it."
+_UNCHECKED = (
+    "Certificates are not checked (PROXMOX_VERIFY_SSL=false): whoever can redirect the connection can read the "
+    "credentials. Pinning the fingerprint closes that, also for self-signed certificates."
+)
+
+
+@dataclass(slots=True)
+class _NothingSent:
+    """How far the exchange was: for ``pve.faults``."""
+
+    sent: bool = False
+    answered: bool = False
+    left: float = float("inf")
+
+
+def shake_hands(connection: socket.socket, context: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
+    """TLS over a connection, in time. Raises OSError (TimeoutError, ssl.SSLError)."""
+    limit = deadline.within(HANDSHAKE_SECONDS)
+    connection.settimeout(max(limit.left, 0.01))
+    return Work(lambda: context.wrap_socket(connection, server_hostname=host)).result(limit)
+
+
+def unchecked() -> ssl.SSLContext:
+    """A context that takes any certificate: to look at it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def again(address: tuple[str, int], place: Place, deadline: Deadline) -> ssl.SSLSocket:
+    """Another connection, whose certificate is only looked at. Raises OSError. The caller closes it."""
+    opened = socket.create_connection(address, timeout=max(deadline.within(HANDSHAKE_SECONDS).left, 0.01))
+    return shake_hands(opened, unchecked(), place.host, deadline)
+
+
+def look(
+    place: Place, opened: socket.socket, connection: Connection, deadline: Deadline
+) -> tuple[Step, x509.Certificate | None]:
+    """Look at the certificate of a node; None where the settings don't trust it, or where there is none."""
+    name = place.named("TLS")
+    address = opened.getpeername()[:2]
+    try:
+        with shake_hands(opened, unchecked(), place.host, deadline) as secured:
+            der = secured.getpeercert(binary_form=True) or b""
+        certificate = x509.read(der)
+    except TimeoutError:
+        found = f"{place.where} takes connections and then says nothing (waited {HANDSHAKE_SECONDS:g} s)."
+        return place.part.fail(
+            name,
+            found,
+            Cure(
+                "Its pveproxy hangs, or something else listens there: check the port "
+                "(Proxmox VE: 8006), and on the node run:",
+                ("systemctl restart pveproxy",),
+            ),
+        ), None
+    except OSError as error:
+        return place.part.fail(name, *_explained(error, place)), None
+    except ValueError:
+        return place.part.fail(name, f"{place.where} shows a certificate that can't be read."), None
+    details = described(certificate)
+    if connection.fingerprints:
+        if not is_pinned(der, connection.fingerprints):
+            return place.part.fail(name, *_not_pinned(place, certificate), details=details), None
+        return sound(place, name, certificate, "is the pinned one"), certificate
+    if not (connection.verify_ssl or connection.ca_file):
+        return sound(place, name, certificate, "was not checked"), certificate
+    try:
+        with socket.create_connection(address, timeout=max(deadline.left, 0.01)) as second:
+            shake_hands(second, tls_context(connection), place.host, deadline).close()
+    except OSError as error:
+        found, *cures = _explained(error, place)
+        return place.part.fail(name, found, *cures, _pin_instead(certificate), details=details), None
+    except ProxmoxMcpError as error:
+        return place.part.fail(name, error.message, Cure(error.advice), details=details), None
+    by = "the authority in PROXMOX_CA_FILE" if connection.ca_file else "a public authority"
+    return sound(place, name, certificate, f"is trusted, by {by}"), certificate
+
+
+def described(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Whose it is, who made it, until when, for which names."""
+    if certificate.self_signed:
+        maker = "itself (self-signed)"
+    elif certificate.by_the_cluster:
+        maker = "the cluster's own authority (/etc/pve/pve-root-ca.pem on its nodes)"
+    else:
+        maker = _spelt(certificate.issuer)
+    return (
+        f"for {_spelt(certificate.subject)}; names: {', '.join(certificate.names) or 'none'}",
+        f"made by {maker}",
+        f"good from {certificate.not_before:%Y-%m-%d} until {certificate.not_after:%Y-%m-%d}",
+        f"SHA-256 fingerprint {certificate.fingerprint}",
+    )
+
+
+def checking(part: Part, connection: Connection, shown: Sequence[x509.Certificate]) -> Step:
+    """Whether certificates are checked, what that means, and the line that pins those that were shown."""
+    name = "certificate check"
+    if connection.fingerprints:
+        return part.ok(name, f"on: {len(connection.fingerprints)} pinned by PROXMOX_FINGERPRINT")
+    if connection.ca_file:
+        return part.ok(name, f"on: against {connection.ca_file} (PROXMOX_CA_FILE)")
+    if connection.verify_ssl:
+        return part.ok(name, "on: against public authorities (PROXMOX_VERIFY_SSL)")
+    if not shown:
+        return part.warn(name, _UNCHECKED)
+    return part.warn(name, _UNCHECKED, Cure(_ON_THE_NODE, (pin_line(shown),)))
+
+
+def pin_line(certificates: Sequence[x509.Certificate]) -> str:
+    """The setting that pins certificates."""
+    return f"PROXMOX_FINGERPRINT={','.join(dict.fromkeys(each.fingerprint for each in certificates))}"
+
+
+def sound(place: Place, name: str, certificate: x509.Certificate, verdict: str) -> Step:
+    """The step for a certificate that is taken: a warning where its time is not, or nearly over."""
+    details = described(certificate)
+    found = f"{_spelt(certificate.subject)}, until {certificate.not_after:%Y-%m-%d}; it {verdict}"
+    if not certificate.begun:
+        return place.part.warn(
+            name,
+            f"{found}; it is not good yet",
+            Cure("The clock of this machine or of the node is wrong."),
+            details=details,
+        )
+    if certificate.days_left >= SOON:
+        return place.part.ok(name, found, *details)
+    when = "has expired" if certificate.days_left < 0 else f"expires in {certificate.days_left} days"
+    cure = Cure(
+        "Renew it on the node, then pin the new one if it is pinned here:"
+        if certificate.by_the_cluster or certificate.self_signed
+        else "Renew it on the node (for one from ACME):",
+        ("pvecm updatecerts --force",)
+        if certificate.by_the_cluster or certificate.self_signed
+        else ("pvenode acme cert renew",),
+    )
+    return place.part.warn(name, f"{found}; it {when}", cure, details=details)
+
+
+def _explained(error: OSError, place: Place) -> tuple[Any, ...]:
+    from proxmox_mcp.pve.faults import explain
+
+    told = explain(error, place.where, _NothingSent(), writes=False, connect_timeout=HANDSHAKE_SECONDS)
+    return told.message, Cure(told.advice)
+
+
+def _not_pinned(place: Place, certificate: x509.Certificate) -> tuple[Any, ...]:
+    return (
+        f"The certificate of {place.where} is not the pinned one.",
+        Cure(
+            "If the node has a new certificate (after `pvecm updatecerts` or ACME), compare it with what "
+            "`pvenode cert info` shows on the node, then set it; with several nodes all of theirs, with commas. "
+            "If it has not, something else answers in its place.",
+            (pin_line([certificate]),),
+        ),
+    )
+
+
+def _pin_instead(certificate: x509.Certificate) -> Cure:
+    return Cure(f"Or pin it. {_ON_THE_NODE}", (pin_line([certificate]),))
+
+
+def _spelt(name: dict[str, str]) -> str:
+    common, organisation = name.get("CN", ""), name.get("O", "")
+    if common and organisation:
+        return f"{common} ({organisation})"
+    return common or organisation or "nobody named"

@@ -1,0 +1,141 @@
+"""One cluster, from the names of its nodes to what the identity may do there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.assembly import connection_of
+from proxmox_mcp.doctor import api, certificate, privileges, schema, way
+from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.timing import Deadline, Work
+from proxmox_mcp.doctor.way import Place
+from proxmox_mcp.errors import ProxmoxError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from proxmox_mcp.doctor.x509 import Certificate
+    from proxmox_mcp.pve.connection import Connection
+    from proxmox_mcp.settings import ClusterSettings
+
+SETTINGS = "settings"
+_PVEPROXY = "See that the port is right (Proxmox VE: 8006), and on the node: `systemctl status pveproxy`."
+
+
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """How far the way to one host goes: ``certificate`` is None where it ends before or at TLS."""
+
+    place: Place
+    steps: tuple[Step, ...]
+    certificate: Certificate | None = None
+
+
+def look(part: Part, settings: ClusterSettings, cache: Path, deadline: Deadline) -> Iterator[Step]:
+    """The steps, in order; what can't be looked at is skipped with its reason."""
+    try:
+        connection = connection_of(settings)
+    except SettingsError as error:
+        yield part.fail(SETTINGS, error.message, *([Cure(error.advice)] if error.advice else []))
+        return
+    hosts = ", ".join(map(str, connection.hosts))
+    yield part.ok(SETTINGS, f"{hosts}, as {connection.identity}, by {'token' if connection.token else 'password'}")
+    reached = _reach(part, connection, deadline)
+    ways = [each for each in reached if each.certificate is not None]
+    for each in reached:
+        yield from (_beside(step) if ways else step for step in each.steps)
+    if any(step.name.startswith("TLS") for each in reached for step in each.steps):
+        yield certificate.checking(part, connection, [each.certificate for each in ways if each.certificate])
+    if not ways:
+        yield part.skipped("authentication", "no node can be reached")
+        yield schema.look(part, settings.proxmox_apidoc, connection, None, "", cache, deadline)
+        return
+    yield from _inside(part, settings, connection, [each.place for each in ways], cache, deadline)
+
+
+def _reach(part: Part, connection: Connection, deadline: Deadline) -> list[_Reached]:
+    """All hosts at the same time: one that is silent costs its seconds once."""
+    places = [Place(part, host, "PROXMOX_HOST", _PVEPROXY) for host in connection.hosts]
+    works = [Work(partial(_reach_one, place, connection, deadline)) for place in places]
+    found = []
+    for place, work in zip(places, works, strict=True):
+        try:
+            found.append(work.result(deadline))
+        except TimeoutError:
+            found.append(_Reached(place, (part.fail(place.named("TCP"), f"{place.where} took too long."),)))
+    return found
+
+
+def _reach_one(place: Place, connection: Connection, deadline: Deadline) -> _Reached:
+    step, addresses = way.resolve(place, deadline)
+    if not addresses:
+        return _Reached(place, (step,))
+    tcp, opened = way.connect(place, addresses, deadline)
+    if opened is None:
+        return _Reached(place, (step, tcp))
+    with opened:
+        tls, shown = certificate.look(place, opened, connection, deadline)
+    return _Reached(place, (step, tcp, tls), shown)
+
+
+def _beside(step: Step) -> Step:
+    """A node that is away is no failure as long as another one answers."""
+    away = step.status == "fail" and not step.name.startswith("TLS")
+    return replace(step, status="warn", found=f"{step.found} The others are used.") if away else step
+
+
+def _inside(
+    part: Part,
+    settings: ClusterSettings,
+    connection: Connection,
+    places: Sequence[Place],
+    cache: Path,
+    deadline: Deadline,
+) -> Iterator[Step]:
+    """What the hosts themselves say, with the credentials."""
+    try:
+        session = api.Session(connection)
+    except SettingsError as error:
+        yield part.fail(SETTINGS, error.message, Cure(error.advice))
+        return
+    spoken = _speak(places, session, deadline)
+    for each in spoken.values():
+        yield from each.steps
+    answering = {place: each.version for place, each in spoken.items() if each.version}
+    if not answering:
+        if not any(each.refused for each in spoken.values()):
+            yield part.skipped("authentication", "no node answers as Proxmox VE does")
+        yield part.skipped("privileges", "nobody is signed in")
+        yield schema.look(part, settings.proxmox_apidoc, connection, None, "", cache, deadline)
+        return
+    place, version = next(iter(answering.items()))
+    yield api.accepted(place, connection)
+    if len(set(answering.values())) > 1:
+        told = ", ".join(f"{each.where} {known}" for each, known in answering.items())
+        yield part.warn("versions", f"The nodes run different versions: {told}", Cure("Bring all to the same one."))
+    try:
+        held = session.get(place, "/access/permissions", deadline)
+    except ProxmoxError as error:
+        yield part.fail(privileges.NAME, error.message, Cure(error.advice))
+    else:
+        yield privileges.judge(part, connection, held, version)
+    yield schema.look(part, settings.proxmox_apidoc, connection, place.where, version, cache, deadline)
+
+
+def _speak(places: Sequence[Place], session: api.Session, deadline: Deadline) -> dict[Place, api.Spoken]:
+    """Ask one host first: credentials that it refuses are not tried on the others. Those then at the same time."""
+    first, *others = places
+    spoken = {first: api.speak(first, session, deadline)}
+    if spoken[first].refused:
+        return spoken
+    works = {place: Work(partial(api.speak, place, session, deadline)) for place in others}
+    for place, work in works.items():
+        try:
+            spoken[place] = work.result(deadline)
+        except TimeoutError:
+            step = place.part.fail(place.named("Proxmox API"), f"{place.where} did not answer in time.")
+            spoken[place] = api.Spoken((step,))
+    return spoken

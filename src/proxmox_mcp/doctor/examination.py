@@ -1,0 +1,103 @@
+"""All that is looked at, side by side and in a set order, within one deadline."""
+
+from __future__ import annotations
+
+import queue
+from difflib import get_close_matches
+from functools import partial
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.doctor import cluster, listening, outside
+from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.timing import Deadline, Work
+from proxmox_mcp.settings import SECRETS, known_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from proxmox_mcp.doctor.target import Target
+    from proxmox_mcp.settings import Settings
+
+TOTAL_SECONDS = 28.0
+SETTINGS = Part("settings")
+
+
+def examine(
+    settings: Settings, names: Iterable[str], target: Target | None, deadline: Deadline, hold: float = 0.0
+) -> Iterator[Step]:
+    """Every step, as it is known.
+
+    ``names`` are the variables that are set; ``target`` is where clients reach the server, if that is to be looked at
+    too, with an idle stream kept open for ``hold`` seconds.
+    """
+    yield _read(settings)
+    cure = Cure("Nothing reads it: mend its name or take it out.")
+    yield from (SETTINGS.warn("names", note, cure) for note in (*settings.notes, *_misspelt(names)))
+    several = len(settings.clusters) > 1
+    cache = settings.server.state_directory / "schema"
+    groups = [
+        _Group(part, partial(cluster.look, part, each, cache, deadline), deadline)
+        for part, each in (
+            (Part(f"cluster {name}" if several else "Proxmox"), each) for name, each in settings.clusters.items()
+        )
+    ]
+    groups.append(_Group(listening.PART, lambda: listening.look(settings, deadline), deadline))
+    if target is not None:
+        longer = Deadline(deadline.end + hold)
+        groups.append(_Group(Part(target.base), lambda: outside.look(target, settings.server, deadline, hold), longer))
+    for group in groups:
+        yield from group.steps()
+
+
+def _misspelt(names: Iterable[str]) -> Iterator[str]:
+    """Variables that are nearly ours, without even the start of their names being right."""
+    known = known_names()
+    for name in sorted(names):
+        if not name.startswith(("PROXMOX_", "MCP_")) and (near := get_close_matches(name, known, 1, cutoff=0.85)):
+            yield f"{name} is set and is not a setting; did you mean {near[0]}?"
+
+
+def _read(settings: Settings) -> Step:
+    changed = sorted(settings.server.model_fields_set)
+    said = ", ".join(name.upper() for name in changed) or "no MCP_ variable is set: the defaults"
+    clusters = f"clusters: {', '.join(settings.clusters)}; " if len(settings.clusters) > 1 else ""
+    return SETTINGS.ok("environment", f"understood; {clusters}{said}")
+
+
+class _Group:
+    """Steps that are found in a thread of their own, and are handed over as they come."""
+
+    def __init__(self, part: Part, find: Callable[[], Iterator[Step]], deadline: Deadline) -> None:
+        self._part, self._find, self._deadline = part, find, deadline
+        self._found: queue.Queue[Step | None] = queue.Queue()
+        self._work = Work(self._run)
+
+    def _run(self) -> None:
+        try:
+            for step in self._find():
+                self._found.put(step)
+        finally:
+            self._found.put(None)
+
+    def steps(self) -> Iterator[Step]:
+        while True:
+            try:
+                step = self._found.get(timeout=self._deadline.left + 0.5)
+            except queue.Empty:
+                yield self._part.fail(
+                    "time", "The rest was given up: it took too long.", Cure("See what was slow above.")
+                )
+                return
+            if step is None:
+                self._work.result(Deadline.after(1.0))
+                return
+            yield step
+
+
+def secrets_of(settings: Settings, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """All secrets that the settings hold, those given by file among them."""
+    server = settings.server
+    held = [server.mcp_auth_token, server.mcp_state_key, server.mcp_state_url]
+    held += [each.proxmox_password for each in settings.clusters.values()]
+    given = [environment.get(name, "") for name in SECRETS]
+    return tuple(dict.fromkeys(value for value in (*(each.get_secret_value() for each in held), *given) if value))

@@ -1,0 +1,181 @@
+"""What would refuse the start of the server, and whom it would let in."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from proxmox_mcp.doctor import http
+from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxmox_mcp.doctor.timing import Deadline
+    from proxmox_mcp.settings import ServerSettings, Settings
+
+PART = Part("server")
+_BIND_FAULTS = {
+    errno.EADDRNOTAVAIL: (
+        "is no address of this machine",
+        "Set MCP_HOST to 0.0.0.0 (all of its addresses) or 127.0.0.1.",
+    ),
+    errno.EACCES: ("needs a privilege that this user has not", "Set MCP_PORT to one above 1023."),
+}
+
+
+def look(settings: Settings, deadline: Deadline) -> Iterator[Step]:
+    """The steps, in the order in which a start meets them."""
+    server = settings.server
+    yield _authentication(server)
+    yield _hosts(server)
+    yield _address(server, deadline)
+    yield from _files(settings)
+    if url := server.mcp_state_url.get_secret_value():
+        yield _store(url, deadline)
+
+
+def _authentication(server: ServerSettings) -> Step:
+    from proxmox_mcp.app.serving import must_be_safe
+
+    name = "who may call"
+    where = f"MCP_HOST={server.mcp_host}"
+    try:
+        must_be_safe(server)
+    except SettingsError as error:
+        text, *rest = error.advice.splitlines()
+        lines = tuple(line.strip() for line in rest if line.startswith("  "))
+        other = " ".join(line for line in rest if not line.startswith("  "))
+        return PART.fail(
+            name, f"The start is refused. {error.message}", Cure(text, lines), *([Cure(other)] if other else [])
+        )
+    if server.mcp_callers_file:
+        return PART.ok(name, f"{where}; callers with tokens, from {server.mcp_callers_file}; mode {server.mcp_mode}")
+    if server.mcp_auth_token.get_secret_value():
+        return PART.ok(name, f"{where}; who has the token MCP_AUTH_TOKEN; mode {server.mcp_mode}")
+    if server.loopback:
+        return PART.ok(name, f"{where}; whoever is on this machine, without a token; mode {server.mcp_mode}")
+    return PART.warn(
+        name,
+        f"{where} with MCP_AUTH=none: whoever reaches port {server.mcp_port} acts as the Proxmox identity",
+        Cure(
+            "Only right behind a proxy that asks who calls, on a network that nobody else is on. Else:",
+            ("MCP_AUTH=", "MCP_AUTH_TOKEN=<what `openssl rand -hex 32` prints>"),
+        ),
+    )
+
+
+def _hosts(server: ServerSettings) -> Step:
+    name = "names that clients may use"
+    if server.mcp_allowed_hosts:
+        return PART.ok(name, ", ".join(server.mcp_allowed_hosts))
+    if server.loopback:
+        return PART.ok(name, "loopback names (MCP_ALLOWED_HOSTS is not set)")
+    return PART.warn(
+        name,
+        "loopback names only (MCP_ALLOWED_HOSTS is not set): all others are answered with 421 Invalid Host header",
+        Cure(
+            "Set the name that stands in the clients' URL; several with commas:",
+            ("MCP_ALLOWED_HOSTS=proxmox-mcp.example.org",),
+        ),
+    )
+
+
+def _address(server: ServerSettings, deadline: Deadline) -> Step:
+    name = "address"
+    host = server.mcp_host.strip("[]")
+    where = f"{server.mcp_host} port {server.mcp_port}"
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, server.mcp_port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return _taken(server, where, deadline)
+        fault, cure = _BIND_FAULTS.get(
+            error.errno or 0, (f"can't be used: {error.strerror}", "Check MCP_HOST and MCP_PORT.")
+        )
+        return PART.fail(name, f"{where} {fault}.", Cure(cure))
+    return PART.ok(name, f"{where} is free")
+
+
+def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
+    """Something listens there: the server itself, as it should, or something else."""
+    host = server.mcp_host.strip("[]")
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it stands for is looked up
+    address = http.Address("http", local, server.mcp_port, "/livez")
+    try:
+        with http.exchange(address, patience=2.0, deadline=deadline.within(3.0)) as answer:
+            ours = answer.status == 200 and answer.text().strip() == "ok"
+    except http.Faults:
+        ours = False
+    if ours:
+        return PART.ok("address", f"{where}: a server answers there already")
+    return PART.fail(
+        "address",
+        f"{where} is taken by another program.",
+        Cure("See which one it is, or set MCP_PORT to another port:", (f"ss -ltnp 'sport = :{server.mcp_port}'",)),
+    )
+
+
+def _files(settings: Settings) -> Iterator[Step]:
+    from proxmox_mcp.guard.callers import load_callers
+    from proxmox_mcp.guard.policy_file import load_rules
+
+    server = settings.server
+    clusters = tuple(settings.clusters) if len(settings.clusters) > 1 else ()
+    if path := server.mcp_policy_file:
+        try:
+            rules = load_rules(Path(path))
+        except SettingsError as error:
+            yield _refused("policy", error)
+        else:
+            yield PART.ok("policy", f"{path}: {len(rules)} rules")
+    if path := server.mcp_callers_file:
+        try:
+            load_callers(Path(path), clusters)
+        except SettingsError as error:
+            yield _refused("callers", error)
+        else:
+            yield PART.ok("callers", f"{path} is sound")
+    if path := server.mcp_audit_file:
+        yield _audit(Path(path))
+
+
+def _refused(name: str, error: SettingsError) -> Step:
+    return PART.fail(name, f"The start is refused. {error.message}", Cure(error.advice))
+
+
+def _audit(path: Path) -> Step:
+    there = path if path.exists() else path.parent
+    if there.exists() and os.access(there, os.W_OK):
+        return PART.ok("audit", f"{path} can be written")
+    return PART.fail(
+        "audit",
+        f"MCP_AUDIT_FILE={path} can't be written: without its line no call that changes anything is sent.",
+        Cure(f"Make {path.parent} writable for the user that the server runs as (in a container a volume)."),
+    )
+
+
+def _store(url: str, deadline: Deadline) -> Step:
+    """The store that replicas share. Its URL may hold a password: only host and port are shown."""
+    name = "shared state"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or 6379
+    except ValueError:
+        host, port = "", 0
+    if not host or parts.scheme not in ("redis", "rediss", "valkey", "valkeys"):
+        return PART.fail(name, "MCP_STATE_URL is no address of a store.", Cure("It looks like redis://host:6379/0."))
+    try:
+        socket.create_connection((host, port), timeout=max(deadline.within(3.0).left, 0.01)).close()
+    except OSError as error:
+        said = f"The store of MCP_STATE_URL ({host} port {port}) can't be reached: {error.strerror or error}."
+        return PART.fail(name, said, Cure("Start it, or check the host, the port and the network between the two."))
+    return PART.ok(name, f"{host} port {port} takes connections")

@@ -1,0 +1,125 @@
+"""The server as clients reach it: the way there, its certificate, who is let in, then both transports."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.doctor import certificate, dialogue, http, sse, streamable, way, x509
+from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.target import HTTP, SSE, Target
+from proxmox_mcp.doctor.way import Place
+from proxmox_mcp.pve.connection import HostPort
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+
+    from proxmox_mcp.doctor.timing import Deadline
+    from proxmox_mcp.settings import ServerSettings
+
+HOLD = 75.0
+"""Seconds that ``--patient`` keeps a stream: over the minute at which many proxies cut."""
+_OTHER = {SSE: HTTP, HTTP: SSE}
+
+
+def look(target: Target, server: ServerSettings, deadline: Deadline, hold: float = 0.0) -> Iterator[Step]:
+    """The steps. ``hold``: seconds to keep an idle stream open, 0 for not at all; they come on top of the deadline."""
+    part = Part(target.base)
+    where = HostPort(target.address.host, target.address.port)
+    place = Place(part, where, "the address", "See that the proxy runs, and that its port is passed on to it.")
+    step, addresses = way.resolve(place, deadline)
+    yield step
+    opened = None
+    if addresses:
+        step, opened = way.connect(place, addresses, deadline)
+        yield step
+    if opened is None:
+        yield part.skipped("MCP", "it can't be reached")
+        return
+    with opened:
+        tls, trusted = _tls(place, target, opened, deadline)
+    if tls is not None:
+        yield tls
+    if not trusted:
+        yield part.skipped("MCP", "clients don't go on after this, and no token is sent over such a connection")
+        return
+    if server.mcp_auth_token.get_secret_value() or server.mcp_callers_file:
+        yield from _let_in(part, target, server, deadline)
+    held = replace(deadline, end=deadline.end + hold)
+    probes = {
+        SSE: lambda: sse.Probe(part, target, server, held, hold).steps(),
+        HTTP: lambda: streamable.Probe(part, target, server, deadline).steps(),
+    }
+    for route in target.asked:
+        yield from probes[route]()
+    for route in (_OTHER[each] for each in target.asked if _OTHER[each] not in target.asked):
+        # Not what was asked for: worth knowing, but no failure.
+        yield from (replace(step, status="warn") if step.status == "fail" else step for step in probes[route]())
+
+
+def _tls(place: Place, target: Target, opened: socket.socket, deadline: Deadline) -> tuple[Step | None, bool]:
+    """Whether clients trust the connection; plain http is what it is."""
+    part, name = place.part, "TLS"
+    if target.context is None:
+        if way.is_loopback(opened.getpeername()[0]):
+            return None, True
+        cure = Cure("Put a reverse proxy with a certificate before it: docs/reverse-proxies.md.")
+        return part.warn(name, "plain http: the token and all answers can be read on the way", cure), True
+    address = opened.getpeername()[:2]
+    try:
+        with certificate.shake_hands(opened, target.context, target.address.host, deadline) as secured:
+            shown = x509.read(secured.getpeercert(binary_form=True) or b"")
+        return certificate.sound(place, name, shown, "is trusted by public authorities or this system"), True
+    except TimeoutError:
+        return part.fail(name, "The connection opens, and no TLS comes.", Cure("See that the proxy is well.")), False
+    except ssl.SSLCertVerificationError as error:
+        return _distrusted(place, error, address, deadline), False
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or "no certificate that can be read"
+        found = f"{place.where} does not speak TLS ({reason})."
+        plain = f"http://{target.address.host}:{target.address.port}{target.address.path}"
+        return part.fail(name, found, Cure("Is it plain http? Then the address is:", (plain,))), False
+
+
+def _distrusted(
+    place: Place, error: ssl.SSLCertVerificationError, address: tuple[str, int], deadline: Deadline
+) -> Step:
+    """Clients refuse the certificate: whose it is, and what makes them take it."""
+    details: tuple[str, ...] = ()
+    try:
+        with certificate.again(address, place, deadline) as secured:
+            details = certificate.described(x509.read(secured.getpeercert(binary_form=True) or b""))
+    except (OSError, ValueError):
+        pass  # what was said of it the first time is enough
+    said = error.verify_message or "it can't be verified"
+    cures = [Cure("Give the proxy a certificate for this name from an authority that clients know (ACME).")]
+    if "self-signed" in said or "self signed" in said or "local issuer" in said:
+        cures.append(
+            Cure(
+                "Or let clients know your own authority: Gemini CLI, Claude Code and other programs on Node.js:",
+                ("NODE_EXTRA_CA_CERTS=/path/to/authority.pem",),
+            )
+        )
+    return place.part.fail("TLS", f"Clients refuse the certificate: {said.rstrip('.')}.", *cures, details=details)
+
+
+def _let_in(part: Part, target: Target, server: ServerSettings, deadline: Deadline) -> Iterator[Step]:
+    """Without a token the answer must be 401. What else it may be, the transports themselves explain."""
+    asked = dialogue.headers(server, dialogue.STREAM, with_token=False)
+    try:
+        with http.exchange(
+            target.at(SSE), headers=asked, context=target.context, patience=3.0, deadline=deadline.within(4.0)
+        ) as answer:
+            status, kind = answer.status, answer.content_type
+    except http.Faults:
+        return
+    if status == 200 and kind == dialogue.STREAM:
+        yield part.fail(
+            "who may call",
+            f"{target.base}{SSE} lets anybody in, without a token, although one is set here.",
+            Cure("The server that runs there was started with other settings: start it anew with these."),
+        )
+    elif status == 401:
+        yield part.ok("who may call", "without a token: 401, as it should be")

@@ -1,0 +1,119 @@
+"""The findings as text for people, or as JSON. Colours only on a terminal; lines to paste are never wrapped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from proxmox_mcp.doctor.clients import Configuration
+    from proxmox_mcp.doctor.steps import Step
+
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
+_SHORTEST_SECRET = 8
+"""Shorter values are not taken out: they would take too much else with them."""
+
+
+@dataclass
+class Masks:
+    """Takes the secrets of the settings out of all that is shown: a server may send back what it was sent."""
+
+    secrets: Sequence[str] = ()
+
+    def text(self, text: str) -> str:
+        for secret in self.secrets:
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret, "***")
+        return text
+
+    def value(self, value: Any) -> Any:
+        """The same for what JSON holds."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(each) for each in value]
+        return {key: self.value(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+@dataclass
+class Printer:
+    """Prints steps as they come."""
+
+    out: TextIO
+    masks: Masks = field(default_factory=Masks)
+    _part: str = ""
+
+    def __post_init__(self) -> None:
+        self._console = _console(self.out)
+
+    def step(self, step: Step) -> None:
+        if step.part != self._part:
+            self._part = step.part
+            self._line(f"\n{step.part}", style="bold")
+        self._line(f"  {step.status:<7} ", f"{step.name}: {step.found}", style=_STYLES[step.status])
+        for detail in step.details:
+            self._line("", f"            {detail}")
+        for cure in step.cures:
+            self._line("", f"          -> {cure.text}")
+            for line in cure.lines:
+                self._line("", f"                {line}")
+
+    def configurations(self, configurations: Iterable[Configuration], *, token: bool) -> None:
+        self._line("\nclients", style="bold")
+        if token:
+            self._line("", "  Set MCP_AUTH_TOKEN where the client runs; it is not printed here.")
+        for each in configurations:
+            self._line(f"\n  {each.client}", f"  ({each.where})", style="bold")
+            for line in each.text.splitlines():
+                self._line("", f"    {line}")
+
+    def verdict(self, steps: Sequence[Step]) -> None:
+        failed = sum(step.status == "fail" for step in steps)
+        warned = sum(step.status == "warn" for step in steps)
+        said = f"{failed} to cure, {warned} to look at" if failed else f"nothing to cure, {warned} to look at"
+        self._line(f"\n{said}", style="bold red" if failed else "bold green")
+
+    def _line(self, head: str, rest: str = "", *, style: str = "") -> None:
+        head, rest = self._sayable(head), self._sayable(rest)
+        if self._console is None:
+            self.out.write(f"{head}{rest}\n")
+            self.out.flush()
+            return
+        from rich.text import Text
+
+        self._console.print(Text.assemble((head, style), rest), soft_wrap=True)
+
+    def _sayable(self, text: str) -> str:
+        """Without secrets, and with what the encoding of the output lacks replaced."""
+        encoding = getattr(self.out, "encoding", None) or "utf-8"
+        return self.masks.text(text).encode(encoding, "replace").decode(encoding)
+
+
+def _console(out: TextIO) -> Any:
+    if not out.isatty():
+        return None
+    from rich.console import Console
+
+    return Console(file=out, highlight=False)
+
+
+def write_json(out: TextIO, steps: Sequence[Step], configurations: Sequence[Configuration], masks: Masks) -> None:
+    """One list: a step an element, and the configurations of the clients as details of the last."""
+    listed: list[dict[str, Any]] = [step.as_json() for step in steps]
+    if configurations:
+        listed.append(
+            {
+                "part": "clients",
+                "step": "configuration",
+                "status": "ok",
+                "found": f"for {len(configurations)} clients",
+                "details": [],
+                "cures": [],
+                "configurations": [each.as_json() for each in configurations],
+            }
+        )
+    json.dump(masks.value(listed), out, indent=2)
+    out.write("\n")

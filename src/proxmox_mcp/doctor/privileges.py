@@ -1,0 +1,88 @@
+"""What the identity may do, by what Proxmox says that it holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.uses import READ_ONLY, USES, Use
+from proxmox_mcp.pve.permissions import Permissions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from proxmox_mcp.doctor.uses import Ability, Extent
+    from proxmox_mcp.pve.connection import Connection
+
+NAME = "privileges"
+_ON_A_NODE = "As root on a node"
+
+
+def judge(part: Part, connection: Connection, data: object, version: str) -> Step:
+    """The step, from the ``data`` of ``/access/permissions``."""
+    release = int(version.partition(".")[0]) if version[:1].isdigit() else 9
+    permissions = Permissions.of(data)
+    if connection.identity == "root@pam":
+        return part.ok(NAME, "root@pam may do everything", *_advice_for_root(connection))
+    if not any(permissions.held.values()):
+        return part.fail(NAME, _nothing(connection), *_grants(connection, release, USES), *_inherit(connection))
+    extents = {use: {each: each.extent(permissions) for each in use.abilities} for use in USES}
+    details = tuple(line for use in USES for line in _told(use, extents[use]))
+    found = f"{connection.identity} may: {'; '.join(f'{use.name}: {_share(extents[use])}' for use in USES)}"
+    lacking = [use for use in USES if not _whole(extents[use])]
+    cures = _grants(connection, release, lacking)
+    if READ_ONLY in lacking:
+        blind = ", ".join(each.text for each, extent in extents[READ_ONLY].items() if extent != "all")
+        said = f"{found}. What it may not see is missing from lists, without an error: {blind}"
+        return part.warn(NAME, said, *cures, *_inherit(connection), details=details)
+    return Step(part=part.name, name=NAME, status="ok", found=found, details=details, cures=cures)
+
+
+def _nothing(connection: Connection) -> str:
+    if connection.token:
+        return (
+            f"The token {connection.identity} is right and has no privileges at all: it has privilege separation, and "
+            "none were given to it, or its user has none. Lists come empty, without an error."
+        )
+    return f"{connection.identity} is right and has no privileges at all. Lists come empty, without an error."
+
+
+def _grants(connection: Connection, release: int, uses: Sequence[Use]) -> tuple[Cure, ...]:
+    return tuple(Cure(f"{_ON_A_NODE}, for {use.name} use:", use.lines(connection, release)) for use in uses)
+
+
+def _inherit(connection: Connection) -> tuple[Cure, ...]:
+    """A token without privilege separation has all that its user has."""
+    if not connection.token:
+        return (Cure("To see what it has:", (f"pveum user permissions {connection.user}",)),)
+    user, name = connection.user, connection.token
+    return (
+        Cure("To see what the token has:", (f"pveum user token permissions {user} {name}",)),
+        Cure(
+            f"Or give the token all that {user} has{' (everything)' if user == 'root@pam' else ''}:",
+            (f"pveum user token modify {user} {name} --privsep 0",),
+        ),
+    )
+
+
+def _advice_for_root(connection: Connection) -> tuple[str, ...]:
+    return () if connection.token else ("a token of a user of its own, with less, is safer",)
+
+
+def _share(extents: Mapping[Ability, Extent]) -> str:
+    if _whole(extents):
+        return "all"
+    done = sum(extent != "none" for extent in extents.values())
+    return f"{done} of {len(extents)}" if done else "nothing"
+
+
+def _whole(extents: Mapping[Ability, Extent]) -> bool:
+    return all(extent == "all" for extent in extents.values())
+
+
+def _told(use: Use, extents: Mapping[Ability, Extent]) -> list[str]:
+    if _whole(extents):
+        return []
+    told = {"all": "may", "some": "may in some places", "none": "may not"}
+    able = {word: [each.text for each, had in extents.items() if had == extent] for extent, word in told.items()}
+    return [f"{use.name}, {word}: {'; '.join(texts)}" for word, texts in able.items() if texts]

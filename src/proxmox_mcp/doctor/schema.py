@@ -1,0 +1,123 @@
+"""Which schema calls will be checked against, where it is from, and whether it is that of the node's version."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.apidoc import load_index
+from proxmox_mcp.apidoc.at_hand import AtHand, index_at_hand
+from proxmox_mcp.apidoc.parse import parse_apidoc
+from proxmox_mcp.apidoc.source import Tls, fetch, node_url
+from proxmox_mcp.apidoc.store import IndexStore
+from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.errors import ApidocError
+
+if TYPE_CHECKING:
+    from proxmox_mcp.apidoc import EndpointIndex
+    from proxmox_mcp.doctor.timing import Deadline
+    from proxmox_mcp.pve.connection import Connection, HostPort
+
+FETCH_SECONDS = 8.0
+NAME = "schema"
+_PACKAGE = Cure(
+    "The node should serve it from its package pve-docs. As root on the node:",
+    ("apt install --reinstall pve-docs", "systemctl restart pveproxy"),
+)
+
+
+def look(
+    part: Part,
+    source: str,
+    connection: Connection,
+    host: HostPort | None,
+    version: str,
+    cache: Path,
+    deadline: Deadline,
+) -> Step:
+    """The step. ``host`` is a node that answers and ``version`` what it runs; None and empty where none does."""
+    try:
+        if source == "auto":
+            return _auto(part, connection, host, version, cache, deadline)
+        if source == "bundled":
+            return _compared(part, index_at_hand(version).index, "the bundled snapshot", version)
+        if "://" in source:
+            index = parse_apidoc(fetch(source, deadline=deadline.within(FETCH_SECONDS).left))
+            return _compared(part, index, "from a URL", version)
+        return _compared(part, load_index(Path(source)), "from a file", version)
+    except ApidocError as error:
+        return part.fail(NAME, f"PROXMOX_APIDOC={source}: {error.message}", Cure(error.advice or "Set it to auto."))
+
+
+def _auto(
+    part: Part, connection: Connection, host: HostPort | None, version: str, cache: Path, deadline: Deadline
+) -> Step:
+    if host is None:
+        found = _at_hand("", cache)
+        return part.warn(
+            NAME,
+            f"Proxmox VE {found.index.version}, {_origin(found)}: no node could be asked for its own",
+            Cure("It is fetched as soon as a node answers."),
+            details=_cache(cache),
+        )
+    try:
+        document = fetch(
+            node_url(host.host, host.port), tls=_tls(connection), deadline=deadline.within(FETCH_SECONDS).left
+        )
+        index = parse_apidoc(document, version=version)
+    except ApidocError as error:
+        found = _at_hand(version, cache)
+        said = f"Proxmox VE {found.index.version}, {_origin(found)}; the node runs {version}. Its own: {error.message}"
+        return part.warn(NAME, said, _PACKAGE, details=_cache(cache))
+    details = _cache(cache)
+    said = f"Proxmox VE {version}, from the node itself: {len(index.endpoints)} endpoints"
+    if details:
+        return part.warn(NAME, said, _writable(cache), details=details)
+    return part.ok(NAME, said)
+
+
+def _compared(part: Part, index: EndpointIndex, origin: str, version: str) -> Step:
+    known = index.version or "(of a version that it doesn't name)"
+    said = f"Proxmox VE {known}, {origin}: {len(index.endpoints)} endpoints"
+    if not version or index.version == version:
+        return part.ok(NAME, said)
+    return part.warn(
+        NAME,
+        f"{said}; the node runs {version}",
+        Cure(
+            "Faults by this schema are warnings, not refusals. To work from the node's own:", ("PROXMOX_APIDOC=auto",)
+        ),
+    )
+
+
+def _at_hand(version: str, cache: Path) -> AtHand:
+    """What is there already; a cache that is not there is not made."""
+    return index_at_hand(version, IndexStore(cache) if cache.is_dir() else None)
+
+
+def _origin(found: AtHand) -> str:
+    return "cached from a node" if found.kind == "cache" else "the bundled snapshot"
+
+
+def _cache(cache: Path) -> tuple[str, ...]:
+    """What keeps the schema from being cached."""
+    place = cache
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        return ()
+    return (f"it can't be kept for the next start: {place} is not writable for this user",)
+
+
+def _writable(cache: Path) -> Cure:
+    return Cure(
+        f"Make {cache} writable for the user that the server runs as, or name another directory:",
+        ("MCP_CACHE_DIR=/data",),
+    )
+
+
+def _tls(connection: Connection) -> Tls:
+    return Tls(
+        verify=connection.verify_ssl, ca_file=connection.ca_file, fingerprint=",".join(connection.fingerprints[:1])
+    )

@@ -1,0 +1,203 @@
+"""``/sse`` from outside, as a client uses it: the stream, the address for messages, an answer, and patience."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from proxmox_mcp.doctor import dialogue, http
+from proxmox_mcp.doctor.answers import UNBUFFERED, meaning
+from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.target import SSE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxmox_mcp.doctor.target import Target
+    from proxmox_mcp.doctor.timing import Deadline
+    from proxmox_mcp.settings import ServerSettings
+
+EVENT_SECONDS = 5.0
+LATE = 2.0
+"""Seconds after which an event is late: it is sent at once."""
+MESSAGES = "/messages/"
+NAME = "SSE"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One look at ``/sse``. ``hold``: seconds to keep the stream open afterwards."""
+
+    part: Part
+    target: Target
+    server: ServerSettings
+    deadline: Deadline
+    hold: float = 0.0
+
+    def steps(self) -> Iterator[Step]:
+        sent = dialogue.headers(self.server, dialogue.STREAM)
+        try:
+            with http.exchange(
+                self.target.at(SSE),
+                headers=sent,
+                context=self.target.context,
+                patience=EVENT_SECONDS,
+                deadline=self.deadline,
+            ) as answer:
+                yield from self._read(answer)
+        except TimeoutError:
+            yield self._silent(f"nothing came within {EVENT_SECONDS:g} s, not even the head of an answer")
+        except http.Faults as error:
+            yield self.part.fail(NAME, f"{self._where}: the connection broke off ({_reason(error)}).", _LOOK)
+
+    @property
+    def _where(self) -> str:
+        return f"{self.target.base}{SSE}"
+
+    def _read(self, answer: http.Answer) -> Iterator[Step]:
+        if answer.status != 200 or answer.content_type != dialogue.STREAM:
+            told = meaning(answer, answer.text(), self.target, self.server, with_token=self._has_token)
+            yield self.part.fail(NAME, f"{self._where}: {told.found}", *told.cures)
+            return
+        began = time.monotonic()
+        stream = dialogue.events(answer, EVENT_SECONDS)
+        try:
+            endpoint = next((data for name, data in stream if name == "endpoint"), None)
+        except TimeoutError:
+            yield self._silent(f"the stream opens, and no event came within {EVENT_SECONDS:g} s")
+            return
+        if endpoint is None:
+            yield self.part.fail(NAME, f"{self._where}: the stream ended before its first event.", _LOOK)
+            return
+        took = answer.seconds + time.monotonic() - began
+        if took > LATE:
+            yield self.part.warn(
+                NAME,
+                f"{self._where}: the first event came late, after {took:.1f} s: something holds it back.",
+                *UNBUFFERED,
+            )
+        yield from self._talk(answer, endpoint, took)
+
+    def _talk(self, answer: http.Answer, endpoint: str, took: float) -> Iterator[Step]:
+        url = urljoin(self._where, endpoint)
+        path = urlsplit(url).path
+        expected = self.target.prefix + MESSAGES
+        problem = self._post(url)
+        if path != expected:
+            given = path.removesuffix(MESSAGES) if path.endswith(MESSAGES) else path
+            said = f"{self._where}: clients are told to send messages to {path}, not to {expected}"
+            cure = Cure(
+                f"The server thinks its prefix is {given or 'none'}. Set, and start it anew:",
+                (f"MCP_ROOT_PATH={self.target.prefix}",),
+            )
+            yield (self.part.fail if problem else self.part.warn)(NAME, f"{said}.", cure)
+            if problem:
+                return
+        elif problem:
+            yield problem
+            return
+        began = time.monotonic()
+        try:
+            answers = (data for name, data in dialogue.events(answer, EVENT_SECONDS) if name == "message")
+            who = next((found for data in answers if (found := dialogue.server_of(data))), "")
+        except TimeoutError:
+            yield self._silent(f"a message was taken, and no answer came over the stream within {EVENT_SECONDS:g} s")
+            return
+        if not who:
+            yield self.part.fail(
+                NAME, f"{self._where}: the stream ended before the answer to the first message.", _LOOK
+            )
+            return
+        times = f"first event after {took:.2f} s, answer after {time.monotonic() - began:.2f} s"
+        yield self.part.ok(NAME, f"{self._where}: {who} answers; {times}")
+        if self.hold:
+            yield self._held(answer)
+
+    def _post(self, url: str) -> Step | None:
+        """Send the first message; the step that says what went wrong, if anything did."""
+        if not url.isascii() or urlsplit(url).netloc != urlsplit(self._where).netloc:
+            return self.part.fail(
+                NAME, f"{self._where}: messages are to go to another server, which no client does.", _LOOK
+            )
+        parts = urlsplit(url)
+        address = self.target.address.at(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+        try:
+            with http.exchange(
+                address,
+                "POST",
+                headers=dialogue.posted(self.server),
+                body=dialogue.INITIALIZE,
+                context=self.target.context,
+                patience=EVENT_SECONDS,
+                deadline=self.deadline,
+            ) as answer:
+                if answer.status in (200, 202):
+                    return None
+                told = meaning(answer, answer.text(), self.target, self.server, with_token=self._has_token)
+        except http.Faults as error:
+            return self.part.fail(
+                NAME, f"{self._where}: a message to {parts.path} got no answer ({_reason(error)}).", _LOOK
+            )
+        if answer.status == 404:
+            return self.part.fail(
+                NAME,
+                f"{self._where}: the stream opens, and messages to {parts.path} get 404.",
+                Cure(
+                    f"The proxy must pass {self.target.prefix}{MESSAGES} on as it does {self.target.prefix}{SSE}, "
+                    "to the same server: sessions of /sse live in one process."
+                ),
+            )
+        return self.part.fail(NAME, f"{self._where}: a message to {parts.path}: {told.found}", *told.cures)
+
+    def _silent(self, what: str) -> Step:
+        """Nothing comes: held back by a proxy, or the server hangs. Its health check tells which."""
+        name = f"{self._where}: {what}"
+        try:
+            with http.exchange(
+                self.target.at("/livez"), context=self.target.context, patience=2.0, deadline=self.deadline
+            ) as answer:
+                alive = answer.status == 200
+        except http.Faults:
+            return self.part.fail(NAME, f"{name}; nor does it answer anything else.", _LOOK)
+        why = (
+            "the server is well, so a proxy holds the stream back (buffering)" if alive else "a proxy may hold it back"
+        )
+        return self.part.fail(NAME, f"{name}: {why}.", *UNBUFFERED)
+
+    def _held(self, answer: http.Answer) -> Step:
+        name, began = "patience", time.monotonic()
+        try:
+            for _ in dialogue.events(answer, self.hold):
+                pass
+        except TimeoutError:
+            if time.monotonic() - began >= self.hold - 1:
+                return self.part.ok(name, f"an idle stream stayed open for {self.hold:g} s")
+        except http.Faults:
+            pass  # cut: how long it lasted is what was asked
+        lasted = time.monotonic() - began
+        return self.part.fail(
+            name,
+            f"An idle stream was cut after {lasted:.0f} s: calls that take longer fail.",
+            Cure("nginx:", ("proxy_read_timeout 1h;", "proxy_send_timeout 1h;")),
+            Cure(
+                "Traefik, at the entry point:", ("--entrypoints.websecure.transport.respondingTimeouts.readTimeout=0",)
+            ),
+            Cure(
+                "A tunnel or load balancer of a provider may have such a limit: use /mcp, which needs no long stream."
+            ),
+        )
+
+    @property
+    def _has_token(self) -> bool:
+        return bool(self.server.mcp_auth_token.get_secret_value())
+
+
+_LOOK = Cure("Look into the log of the proxy and that of the server (MCP_LOG_LEVEL=DEBUG).")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it did not come in time"
+    return (getattr(error, "strerror", None) or type(error).__name__).lower()

@@ -1,0 +1,58 @@
+"""What the doctor finds: one step after the other, each with its cure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Status = Literal["ok", "warn", "fail", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """What to do, in a sentence; ``lines`` are settings or commands to paste as they are."""
+
+    text: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that was looked at: ``part`` is the group it belongs to, such as ``cluster lab``."""
+
+    part: str
+    name: str
+    status: Status
+    found: str
+    details: tuple[str, ...] = ()
+    cures: tuple[Cure, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The step as ``doctor --json`` lists it."""
+        return {
+            "part": self.part,
+            "step": self.name,
+            "status": self.status,
+            "found": self.found,
+            "details": list(self.details),
+            "cures": [{"text": cure.text, "lines": list(cure.lines)} for cure in self.cures],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Makes the steps of one group."""
+
+    name: str
+
+    def ok(self, name: str, found: str, *details: str) -> Step:
+        return Step(part=self.name, name=name, status="ok", found=found, details=details)
+
+    def skipped(self, name: str, why: str) -> Step:
+        return Step(part=self.name, name=name, status="skipped", found=why)
+
+    def warn(self, name: str, found: str, *cures: Cure, details: tuple[str, ...] = ()) -> Step:
+        return Step(part=self.name, name=name, status="warn", found=found, details=details, cures=cures)
+
+    def fail(self, name: str, found: str, *cures: Cure, details: tuple[str, ...] = ()) -> Step:
+        return Step(part=self.name, name=name, status="fail", found=found, details=details, cures=cures)

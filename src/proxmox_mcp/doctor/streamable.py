@@ -1,0 +1,84 @@
+"""``/mcp`` from outside, as a client uses it: one message and its answer."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.doctor import dialogue, http
+from proxmox_mcp.doctor.answers import UNBUFFERED, meaning
+from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.target import HTTP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxmox_mcp.doctor.target import Target
+    from proxmox_mcp.doctor.timing import Deadline
+    from proxmox_mcp.settings import ServerSettings
+
+ANSWER_SECONDS = 6.0
+NAME = "streamable HTTP"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One look at ``/mcp``."""
+
+    part: Part
+    target: Target
+    server: ServerSettings
+    deadline: Deadline
+
+    def steps(self) -> Iterator[Step]:
+        where = f"{self.target.base}{HTTP}"
+        try:
+            with http.exchange(
+                self.target.at(HTTP),
+                "POST",
+                headers=dialogue.posted(self.server),
+                body=dialogue.INITIALIZE,
+                context=self.target.context,
+                patience=ANSWER_SECONDS,
+                deadline=self.deadline,
+            ) as answer:
+                yield self._judged(where, answer)
+                session = answer.headers.get("Mcp-Session-Id")
+            if session:
+                self._leave(session)
+        except TimeoutError:
+            yield self.part.fail(NAME, f"{where}: no answer came within {ANSWER_SECONDS:g} s.", *UNBUFFERED)
+        except http.Faults as error:
+            reason = (getattr(error, "strerror", None) or type(error).__name__).lower()
+            cure = Cure("Look into the log of the proxy and that of the server.")
+            yield self.part.fail(NAME, f"{where}: the connection broke off ({reason}).", cure)
+
+    def _judged(self, where: str, answer: http.Answer) -> Step:
+        if answer.status == 200 and answer.content_type == dialogue.STREAM:
+            data = (data for name, data in dialogue.events(answer, ANSWER_SECONDS) if name == "message")
+            who = next((found for text in data if (found := dialogue.server_of(text))), "")
+            body = ""
+        else:
+            body = answer.text()
+            who = dialogue.server_of(body) if answer.status == 200 else ""
+        if who:
+            return self.part.ok(NAME, f"{where}: {who} answers, after {answer.seconds:.2f} s")
+        has_token = bool(self.server.mcp_auth_token.get_secret_value())
+        told = meaning(answer, body, self.target, self.server, with_token=has_token)
+        return self.part.fail(NAME, f"{where}: {told.found}", *told.cures)
+
+    def _leave(self, session: str) -> None:
+        """End the session that was opened: a courtesy, which no proxy need pass on."""
+        sent = dialogue.posted(self.server) | {"Mcp-Session-Id": session}
+        with (
+            suppress(*http.Faults),
+            http.exchange(
+                self.target.at(HTTP),
+                "DELETE",
+                headers=sent,
+                context=self.target.context,
+                deadline=self.deadline.within(2.0),
+            ),
+        ):
+            pass

@@ -1,0 +1,59 @@
+"""The address that clients use, as the operator gave it, and what belongs to it."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+from proxmox_mcp.doctor.http import Address
+from proxmox_mcp.errors import SettingsError
+
+SSE, HTTP = "/sse", "/mcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """``prefix`` is the path before ``/sse`` and ``/mcp``; ``asked`` those of the two that the address named."""
+
+    address: Address
+    prefix: str
+    asked: tuple[str, ...]
+
+    @classmethod
+    def of(cls, url: str) -> Target:
+        """Raises SettingsError for what is no address."""
+        try:
+            address = Address.of(url if "://" in url else f"https://{url}")
+        except ValueError:
+            raise SettingsError(
+                "--url is no address that clients could use.",
+                "It looks like https://name/sse, without a user and password in it.",
+            ) from None
+        path = address.path.rstrip("/")
+        for end in (SSE, HTTP):
+            if path.endswith(end):
+                return cls(address, path.removesuffix(end), (end,))
+        return cls(address, path, (SSE, HTTP))
+
+    @property
+    def base(self) -> str:
+        return self.address.origin + self.prefix
+
+    def at(self, route: str) -> Address:
+        """A route of the server under the prefix."""
+        return self.address.at(self.prefix + route)
+
+    @property
+    def context(self) -> ssl.SSLContext | None:
+        """TLS as clients judge it: by public authorities and those of the system. None for plain http."""
+        if self.address.scheme != "https":
+            return None
+        import certifi
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cafile=certifi.where())
+        system = Path(ssl.get_default_verify_paths().openssl_cafile)
+        if system.is_file():
+            context.load_verify_locations(cafile=system)
+        return context

@@ -1,0 +1,59 @@
+"""Nothing that the doctor does may hang: deadlines, and a way to give up what knows none."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment (monotonic seconds) at which all must be over."""
+
+    end: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        return cls(time.monotonic() + seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds; never below zero."""
+        return max(0.0, self.end - time.monotonic())
+
+    def within(self, seconds: float) -> Deadline:
+        """The earlier of this one and ``seconds`` from now."""
+        return Deadline(min(self.end, time.monotonic() + seconds))
+
+
+class Work(Generic[T]):
+    """A function under way in a thread that no exit of the program waits for: a name server may be silent for ever."""
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+        self._result: list[T] = []
+        self._error: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run, name="doctor", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result.append(self._function())
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            self._error.append(error)
+
+    def result(self, deadline: Deadline) -> T:
+        """What the function returned or raised; ``TimeoutError`` where it is not over in time."""
+        self._thread.join(deadline.left)
+        if self._error:
+            raise self._error[0]
+        if not self._result:
+            raise TimeoutError("not over in time")
+        return self._result[0]
