@@ -6,24 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from proxmox_mcp.search.documents import Phrase
     from proxmox_mcp.search.vocabulary import Unit
-
-
-@dataclass(frozen=True, slots=True)
-class AskedUnit:
-    """A unit of a question as terms: what it is worth that a phrase has them.
-
-    A phrase with the word has its concepts too, so ``word`` is what the word is worth over ``concept``, which is the
-    worth of each of its concepts.
-    """
-
-    stem: str
-    concepts: tuple[str, ...]
-    word: float
-    concept: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,20 +42,17 @@ class PhraseIndex:
         self._lengths = tuple(sum(map(weight, phrase.units)) for phrase in phrases)
         self._parameters = tuple(phrase.parameter for phrase in phrases)
 
-    def nearest(self, asked: Sequence[AskedUnit], total: float, how: Nearness) -> tuple[float, str]:
+    def nearest(self, asked: Iterable[tuple[str, float]], total: float, how: Nearness) -> tuple[float, str]:
         """How much the nearest phrase and the question have in common, as a share of both; its parameter.
 
-        ``total`` is what the whole question is worth.
+        ``asked`` are the terms of the question, each with what it is worth that a phrase has it; ``total`` is what
+        the whole question is worth.
         """
         common: dict[int, float] = {}
-        places = self._phrases.get
-        worth = common.get
-        for unit in asked:
-            for number in places(unit.stem, ()):
-                common[number] = worth(number, 0.0) + unit.word
-            for concept in unit.concepts:
-                for number in places(concept, ()):
-                    common[number] = worth(number, 0.0) + unit.concept
+        places, so_far = self._phrases.get, common.get
+        for term, worth in asked:
+            for number in places(term, ()):
+                common[number] = so_far(number, 0.0) + worth
         best, next_best, best_of_parameter, parameter = 0.0, 0.0, 0.0, ""
         rest = (1 - how.closeness) * total
         for number, shared in common.items():

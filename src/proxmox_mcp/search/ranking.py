@@ -11,9 +11,10 @@ import math
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
-from proxmox_mcp.search.phrases import AskedUnit, Nearness, PhraseIndex
+from proxmox_mcp.search.phrases import Nearness, PhraseIndex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,17 +48,22 @@ class Weights:
     phrase: float = 0.4
     nearness: Nearness = field(default_factory=Nearness)
     reranked: int = 30
-    promising: float = 0.3
+    promising: float = 0.33
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """How well one document fits, and how near its nearest phrase is; ``parameter`` where that asks for one."""
 
     document: int
     score: float
     nearness: float
     parameter: str = ""
+
+
+_COMMON = 0.6
+"""A term that more of the documents have tells nothing between them."""
+
+_SCORE = attrgetter("score")
 
 
 class Ranker:
@@ -67,11 +73,14 @@ class Ranker:
         self._weights = weights
         self._count = len(documents)
         self._unknown = math.log(1 + self._count)
-        self._postings = self._inverted(documents)
-        self._rarity = {term: self._rarity_of(len(numbers)) for term, (numbers, _) in self._postings.items()}
-        for term, (_, counts) in self._postings.items():
-            share = self._rarity[term] * (weights.concept if term.startswith("=") else 1.0)
-            counts[:] = array("f", [share * count / (count + weights.saturation) for count in counts])
+        self._rarity: dict[str, float] = {}
+        self._postings: dict[str, tuple[array[int], array[float]]] = {}
+        for term, (numbers, counts) in self._inverted(documents).items():
+            rarity = self._rarity[term] = self._rarity_of(len(numbers))
+            if len(numbers) <= _COMMON * self._count:
+                share = rarity * (weights.concept if term.startswith("=") else 1.0)
+                impacts = array("f", [share * count / (count + weights.saturation) for count in counts])
+                self._postings[term] = numbers, impacts
         self._phrases = [document.phrases for document in documents]
         self._indexed: dict[int, PhraseIndex] = {}
 
@@ -111,16 +120,17 @@ class Ranker:
     def rank(self, units: Sequence[Unit], factors: Sequence[float]) -> list[Match]:
         """The documents that fit, best first; a score is multiplied with the document's factor."""
         w = self._weights
-        asked, total = self._asked(units)
+        asked = list({unit.stem: unit for unit in units}.values())
+        worth, total = self._worth(asked)
         if not total:
             return []
         scale = 1.0 / ((1 + w.concept) * total)
         matches = []
         for score, number in self._promising(asked, factors):
             index = self._indexed.get(number) or self._index(number)
-            near, parameter = index.nearest(asked, total, w.nearness)
+            near, parameter = index.nearest(worth, total, w.nearness)
             matches.append(Match(number, scale * score + w.phrase * near * factors[number], near, parameter))
-        matches.sort(key=lambda match: -match.score)
+        matches.sort(key=_SCORE, reverse=True)
         return matches
 
     def _index(self, number: int) -> PhraseIndex:
@@ -128,17 +138,22 @@ class Ranker:
         index = self._indexed[number] = PhraseIndex(self._phrases[number], self._weight)
         return index
 
-    def _asked(self, units: Sequence[Unit]) -> tuple[list[AskedUnit], float]:
-        """The units of a question with their worth, each once, and what they are worth together."""
-        asked, total = [], 0.0
-        for unit in {unit.stem: unit for unit in units}.values():
+    def _worth(self, asked: Sequence[Unit]) -> tuple[list[tuple[str, float]], float]:
+        """What it is worth that a phrase has a term of the question, term by term, and the worth of the question.
+
+        A phrase with a word has its concepts too: the word is worth what they leave of its weight.
+        """
+        worth: list[tuple[str, float]] = []
+        total = 0.0
+        for unit in asked:
             weight = self._weight(unit)
             shared = weight * self._weights.concept if unit.concepts else 0.0
-            asked.append(AskedUnit(unit.stem, unit.concepts, weight - shared, shared / max(1, len(unit.concepts))))
+            worth.append((unit.stem, weight - shared))
+            worth += [(concept, shared / len(unit.concepts)) for concept in unit.concepts]
             total += weight
-        return asked, total
+        return worth, total
 
-    def _promising(self, asked: Sequence[AskedUnit], factors: Sequence[float]) -> list[tuple[float, int]]:
+    def _promising(self, asked: Sequence[Unit], factors: Sequence[float]) -> list[tuple[float, int]]:
         """The best documents by their fields, with their scores."""
         scores = [0.0] * self._count
         for unit in asked:

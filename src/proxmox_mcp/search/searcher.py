@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.search.absent import Absence, load_absences
@@ -22,28 +22,35 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.index import EndpointIndex
     from proxmox_mcp.apidoc.model import Endpoint
 
+_NOTHING = Intent("")
+
 CONFIDENT = 0.45
 """The score from which a first hit is to be trusted: chosen on questions of our own, see ``benchmarks/search.py``."""
 
 NEIGHBOUR = 0.5
 """What scores are multiplied with where the question is for something that the API hasn't got: near is not it."""
 
-_NOTHING = Intent("")
 
-
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """An endpoint that was found, and how well it fits (0 to about 2; 1 for a path that was browsed).
 
-    ``does`` says in a line what it does, ``parameter`` is the one that was asked for (may be empty), and ``telling``
-    are the parameters that people ask for most.
+    ``parameter`` is the one that was asked for (may be empty), ``intent`` what we have to say of the endpoint.
     """
 
     endpoint: Endpoint
     score: float
-    does: str = ""
     parameter: str = ""
-    telling: tuple[str, ...] = ()
+    intent: Intent = _NOTHING
+
+    @property
+    def does(self) -> str:
+        """What the endpoint does, in a line; empty where it is newer than our intents."""
+        return self.intent.does
+
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """The parameters that people ask for."""
+        return tuple(self.intent.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +137,7 @@ class Searcher:
         return (bare,) if self._mender.knows(bare) else ()
 
     def _hit(self, endpoint: Endpoint, score: float, parameter: str = "") -> Hit:
-        intent = self._intents.get((endpoint.method, endpoint.path), _NOTHING)
-        return Hit(endpoint, score, intent.does, parameter, tuple(intent.parameters))
+        return Hit(endpoint, score, parameter, self._intents.get((endpoint.method, endpoint.path), _NOTHING))
 
 
 def _absence_document(absence: Absence, reader: Reader) -> Document:
