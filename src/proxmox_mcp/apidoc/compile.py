@@ -162,7 +162,7 @@ class Compiler:
             if keys is not None:
                 self._named[key] = PropertyString(keys, self.judge, VALIDATORS.get(schema.format))
             else:
-                self._named[key] = _judge_named(self.format(schema.format), quote)
+                self._named[key] = _judge_named(schema.format, self.format(schema.format), quote)
         return self._named[key]
 
 
@@ -244,11 +244,11 @@ def _out_of_bounds(schema: Schema, quoted: str) -> Fault:
     return Fault("bound", f"{quoted} is out of bounds: {wanted}")
 
 
-def _judge_named(format_: Format | None, quote: Callable[[str], str]) -> Judge | None:
+def _judge_named(name: str, format_: Format | None, quote: Callable[[str], str]) -> Judge | None:
     if format_ is None:
         return None
-    passes, wanted = format_
-    return lambda text: None if passes(text) else Fault("format", f"{quote(text)} is not {wanted}")
+    passes = format_.passes
+    return lambda text: None if passes(text) else Fault("format", f"{quote(text)} is not of the format {name}")
 
 
 def _judge_pattern(pattern: str | None, quote: Callable[[str], str]) -> Judge | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc import history
+from proxmox_mcp.apidoc.examples import EXAMPLES
 from proxmox_mcp.apidoc.load import bundled_versions
 from proxmox_mcp.apidoc.nearest import nearest
 from proxmox_mcp.apidoc.structures import LAST_INDEX, indexed
@@ -23,26 +24,26 @@ _TYPES = {"boolean": "1 or 0", "integer": "an integer", "number": "a number", "a
 _FLAGS = {"yes": "1", "true": "1", "on": "1", "no": "0", "false": "0", "off": "0"}
 
 
-def of_value(schema: Schema, compiler: Compiler, fault: Fault, value: object) -> str:
+def of_value(name: str, schema: Schema, compiler: Compiler, fault: Fault, value: object) -> str:
     """What a parameter takes, for a value that is none of it."""
-    keys = compiler.keys(schema.items or schema)
-    if keys is not None:
-        return _of_keys(keys, fault)
+    item = schema.items or schema
+    if compiler.keys(item) is not None:
+        return _of_keys(name, item, compiler, fault)
     text = value if isinstance(value, str) else ""
     if fault.kind == "enum" and (near := nearest(text, schema.enum, 1)):
-        return f"Did you mean {near[0]}? {of_schema(schema, compiler)}"
+        return f"Did you mean {near[0]}? {of_schema(name, schema, compiler)}"
     if schema.type == "boolean" and (flag := _FLAGS.get(text.lower())):
-        return f"Did you mean {flag}? {of_schema(schema, compiler)}"
-    return of_schema(schema, compiler)
+        return f"Did you mean {flag}? {of_schema(name, schema, compiler)}"
+    return of_schema(name, schema, compiler)
 
 
-def of_schema(schema: Schema, compiler: Compiler) -> str:
-    """What a parameter takes, as a sentence."""
+def of_schema(name: str, schema: Schema, compiler: Compiler) -> str:
+    """What the parameter ``name`` takes, as a sentence."""
     if schema.type == "array" and schema.items:
-        return f"A list, of each member: {of_schema(schema.items, compiler)}"
+        return f"A list, of each member: {of_schema(name, schema.items, compiler)}"
     keys = compiler.keys(schema)
     if keys is not None:
-        return f"Allowed: {example(keys)}. {_list_keys(keys)}"
+        return f"{_example(name, schema, compiler)} {_list_keys(keys)}"
     return f"Allowed: {'; '.join(_says(schema, compiler))}."
 
 
@@ -52,8 +53,9 @@ def _says(schema: Schema, compiler: Compiler) -> Iterable[str]:
         return
     described = compiler.format(schema.format) if isinstance(schema.format, str) else None
     yield described.wanted if described else _TYPES.get(schema.type, schema.type)
-    if schema.minimum is not None or schema.maximum is not None:
-        yield _range(schema.minimum, schema.maximum)
+    bounded = schema.minimum is not None or schema.maximum is not None
+    if bounded and (bounds := _range(schema.minimum, schema.maximum)) not in (described.wanted if described else ""):
+        yield bounds
     if schema.min_length is not None or schema.max_length is not None:
         yield f"{_range(schema.min_length, schema.max_length)} characters"
     if schema.pattern and not described:
@@ -71,18 +73,24 @@ def _enumerate(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + more
 
 
-def example(keys: Mapping[str, Schema]) -> str:
+def _example(name: str, schema: Schema, compiler: Compiler) -> str:
+    """An example of a property string that would pass, else its shape."""
+    judge = compiler.judge(name, schema)
+    for text in EXAMPLES.get(name.rstrip("0123456789").removesuffix("[n]"), ()):
+        if judge is None or judge(text) is None:
+            return f"For example {text}."
+    return f"The shape is {shape(compiler.keys(schema) or {})}."
+
+
+def shape(keys: Mapping[str, Schema]) -> str:
     """The shape of a property string, such as ``[model=]<model>,bridge=<bridge>[,tag=<tag>]``."""
     given = [(key, each) for key, each in keys.items() if not each.alias]
-    first = [(key, each) for key, each in given if each.default_key]
-    required = [(key, each) for key, each in given if not each.default_key and not each.optional]
-    optional = [(key, each) for key, each in given if not each.default_key and each.optional]
-    parts = [f"[{key}=]{_placeholder(key, each)}" for key, each in first]
-    parts += [f"{key}={_placeholder(key, each)}" for key, each in required]
-    shape = ",".join(parts)
-    for key, each in optional[: max(0, 3 - len(parts))]:
-        shape += f"[,{key}={_placeholder(key, each)}]" if shape else f"{key}={_placeholder(key, each)}"
-    return shape
+    parts = [f"[{key}=]{_placeholder(key, each)}" for key, each in given if each.default_key]
+    parts += [f"{key}={_placeholder(key, each)}" for key, each in given if not (each.default_key or each.optional)]
+    optional = [f"{key}={_placeholder(key, each)}" for key, each in given if each.optional and not each.default_key]
+    if not parts:
+        parts, optional = optional[:1], optional[1:]
+    return ",".join(parts) + "".join(f"[,{each}]" for each in optional[: max(0, 3 - len(parts))])
 
 
 def _placeholder(key: str, schema: Schema) -> str:
@@ -95,18 +103,16 @@ def _list_keys(keys: Mapping[str, Schema]) -> str:
     return f"Keys: {', '.join(key for key, each in keys.items() if not each.alias)}."
 
 
-def _of_keys(keys: Mapping[str, Schema], fault: Fault) -> str:
+def _of_keys(name: str, schema: Schema, compiler: Compiler, fault: Fault) -> str:
     """What a property string takes; of one key only where that is the one at fault."""
-    schema = keys.get(fault.key)
-    if schema is None:
-        near = nearest(fault.key, keys, 1) if fault.key else []
-        asked = f"Did you mean {near[0]}? " if near else ""
-        return f"{asked}Allowed: {example(keys)}. {_list_keys(keys)}"
-    if schema.enum:
-        return f"Allowed for {fault.key}: {_enumerate(schema.enum)}. The shape is {example(keys)}."
-    bounds = _range(schema.minimum, schema.maximum) if schema.minimum is not None or schema.maximum is not None else ""
-    kind = _TYPES.get(schema.type, schema.type)
-    return f"Allowed for {fault.key}: {kind}{' ' if bounds else ''}{bounds}. The shape is {example(keys)}."
+    keys = compiler.keys(schema) or {}
+    example = _example(name, schema, compiler)
+    key = keys.get(fault.key)
+    if key is not None:
+        return f"Allowed for {fault.key}: {'; '.join(_says(key, compiler))}. {example}"
+    if fault.key and (near := nearest(fault.key, keys, 1)):
+        return f"Did you mean {near[0]}? {example}"
+    return f"{example} {_list_keys(keys)}"
 
 
 def of_index(name: str) -> str:
@@ -118,6 +124,8 @@ def of_index(name: str) -> str:
 def of_unknown(endpoint: Endpoint, name: str, parameters: Mapping[str, Schema], version: str) -> str:
     """The nearest parameter, since or until when there is one of that name, or all names there are."""
     sentences = []
+    if (other := endpoint.parameters.get(name)) and other.type_property:
+        return f"It is for {other.type_property} {' and '.join(_types(other))} only."
     found = indexed(name)
     if near := nearest(name.rstrip("0123456789") if found else name, map(_spoken, parameters)):
         sentences.append(f"Did you mean {' or '.join(near)}?")
@@ -129,6 +137,10 @@ def of_unknown(endpoint: Endpoint, name: str, parameters: Mapping[str, Schema], 
         names = sorted(set(parameters) - set(endpoint.path_parameters))
         sentences.append(f"It takes: {_enumerate(names)}." if names else "It takes no parameters.")
     return " ".join(sentences)
+
+
+def _types(schema: Schema) -> tuple[str, ...]:
+    return schema.instance_types or tuple(name for each in schema.one_of for name in each.instance_types)
 
 
 def _spoken(name: str) -> str:
@@ -160,6 +172,8 @@ def of_path(index: EndpointIndex, method: str, path: str, found: DeadEnd) -> str
         sentences.append("Leave out /api2/json: paths start with /nodes, /cluster, /access, /storage or /pools.")
     elif near := _near_paths(index, found):
         sentences.append(f"Did you mean {' or '.join(near)}?")
+    elif found.parameter and found.segment.split() != [found.segment]:
+        sentences.append(f"What stands for {{{found.parameter}}} can't have blanks in it.")
     elif found.choices or found.parameter:
         offered = [*sorted(found.choices), *([f"{{{found.parameter}}}"] if found.parameter else [])]
         sentences.append(f"At {found.reached} there are: {_enumerate(offered)}.")
@@ -176,7 +190,7 @@ def _near_paths(index: EndpointIndex, found: DeadEnd) -> list[str]:
     rest = "".join(f"/{part}" for part in found.rest)
     if not found.segment:
         return []
-    near = [f"{base}/{each}" for each in nearest(found.segment, found.choices, 2)]
+    near = [f"{base}/{each}" for each in nearest(found.segment, found.choices)]
     whole = [f"{each}{rest}" for each in near if getattr(index.route(f"{each}{rest}"), "methods", None)]
     return whole or near
 

@@ -24,6 +24,10 @@ _is_blank = re.compile(rf"[{SPACE}]*").fullmatch
 _WORDS = {"1": "1", "on": "1", "yes": "1", "true": "1", "0": "0", "off": "0", "no": "0", "false": "0"}
 
 
+MOST_TOLD = 8
+"""How many faults of one property string are told."""
+
+
 class _Malformed(Exception):  # noqa: N818
     """The string can't be taken apart."""
 
@@ -62,7 +66,7 @@ class PropertyString:
             if key in values and needed not in values
         ]
         if found:
-            return Fault("format", "; ".join(f"{key}: {message}" for key, message in found), key=found[0][0])
+            return Fault("format", _listed(found), key=found[0][0])
         if self._validator and (message := self._validator(values)):
             return Fault("format", message)
         return None
@@ -118,6 +122,11 @@ class PropertyString:
         if self._keys[key].type == "boolean":
             part = _WORDS.get(part.lower().removesuffix("\n"), part)
         values[key] = part
+
+
+def _listed(found: list[tuple[str, str]]) -> str:
+    told = "; ".join(f"{key}: {message}" for key, message in found[:MOST_TOLD])
+    return f"{told}; and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else told
 
 
 def _prune_backups(values: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.apidoc.encode import is_many
 from proxmox_mcp.apidoc.model import Schema
 from proxmox_mcp.apidoc.structures import LAST_INDEX, indexed
 
@@ -73,6 +74,8 @@ class Plan:
 
     def for_type(self, value: object) -> Rules:
         """The rules for the value of the type property."""
+        if is_many(value) and len(value) == 1:
+            value = value[0]
         type_ = value if isinstance(value, str) and value in self._types else None
         if type_ not in self._by_type:
             self._by_type[type_] = self._rules(type_)

@@ -37,7 +37,7 @@ class Checker:
 
     def __init__(self, index: EndpointIndex) -> None:
         self._index = index
-        self._compiler = Compiler(structures(index.version), _formats_of(index))
+        self._compiler = Compiler(structures(index.version), formats_of(index))
         self._plans: dict[tuple[str, str], Plan] = {}
 
     def check(self, method: str, path: str, params: Mapping[str, object]) -> Check:
@@ -136,11 +136,11 @@ class Checker:
     def _hint(self, rules: Rules, name: str, fault: Fault, value: object) -> str:
         found = indexed(name)
         schema = rules.parameters.get(name) or (rules.parameters.get(found[0]) if found else None)
-        return hints.of_value(schema, self._compiler, fault, value) if schema else ""
+        return hints.of_value(name, schema, self._compiler, fault, value) if schema else ""
 
     def _describing(self, rules: Rules, name: str) -> Callable[[], str]:
         schema = rules.parameters.get(name)
-        return partial(hints.of_schema, schema, self._compiler) if schema else str
+        return partial(hints.of_schema, name, schema, self._compiler) if schema else str
 
     def _nowhere(self, method: str, path: str, params: Mapping[str, object], found: DeadEnd, canonical: str) -> Check:
         advice = partial(hints.of_path, self._index, method, path, found)
@@ -155,7 +155,7 @@ class Checker:
         return _as_it_is(params, _path_of(found), found.params, [problem])
 
 
-def _formats_of(index: EndpointIndex) -> Mapping[str, Format]:
+def formats_of(index: EndpointIndex) -> Mapping[str, Format]:
     """The formats whose values the index itself holds: ``GET /access/roles/{roleid}`` names the privileges."""
     role = index.get("GET", "/access/roles/{roleid}")
     privileges = frozenset(role.returns.properties or ()) if role else frozenset()

@@ -10,6 +10,9 @@ import socket
 
 from proxmox_mcp.apidoc.perl import number
 
+LONGEST = 256
+"""No two addresses are longer; what comes after a slash could be, and never is."""
+
 _PREFIX = re.compile(r"(\S+?)(/\S+)\n?")
 _RANGE = re.compile(r"(.+?)\s*-\s*(.+)\n?")
 _SUM = re.compile(r"(.+?)\s+\+\s+.+\n?")
@@ -21,6 +24,8 @@ _BITS = {4: 32, 6: 128}
 
 def version(text: str) -> int | None:
     """4 or 6 if ``Net::IP->new`` takes the text, else None."""
+    if len(text) > LONGEST:
+        return None
     if prefix := _PREFIX.fullmatch(text):
         return _of_prefix(prefix[1], prefix[2])
     if between := _RANGE.fullmatch(text):
