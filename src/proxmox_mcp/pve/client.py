@@ -209,7 +209,7 @@ class Proxmox:
 
     def _send(self, host: HostPort, call: _Sending) -> _Sent:
         transport, login = self._wired()
-        auth = login.sign(host, call.deadline)
+        auth = login.sign(host, call.deadline, call.connect_timeout)
         reply: Reply = transport.send(
             host,
             call.method,

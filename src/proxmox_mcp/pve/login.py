@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from proxmoxer.backends.https import ProxmoxHTTPApiTokenAuth, ProxmoxHTTPAuth
 
 from proxmox_mcp.errors import AnswerError, AuthenticationError
 from proxmox_mcp.pve import answers, errors
+from proxmox_mcp.pve.failover import CONNECT_ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +39,7 @@ TFA_ADVICE = (
 class Login(Protocol):
     """Signs requests."""
 
-    def sign(self, host: HostPort, deadline: float) -> AuthBase:
+    def sign(self, host: HostPort, deadline: float, connect_timeout: float = CONNECT_ALONE) -> AuthBase:
         """Credentials that are good now; may sign in at ``host`` first. Raises like ``Transport.send``."""
         ...
 
@@ -52,7 +54,7 @@ class TokenLogin:
     def __init__(self, connection: Connection) -> None:
         self._auth: AuthBase = ProxmoxHTTPApiTokenAuth(connection.user, connection.token, connection.secret)
 
-    def sign(self, host: HostPort, deadline: float) -> AuthBase:  # noqa: ARG002
+    def sign(self, host: HostPort, deadline: float, connect_timeout: float = CONNECT_ALONE) -> AuthBase:  # noqa: ARG002
         return self._auth
 
     def refused(self, auth: AuthBase) -> bool:  # noqa: ARG002
@@ -96,13 +98,13 @@ class PasswordLogin:
         self._refusal: AuthenticationError | None = None
         self._refused_at = 0.0
 
-    def sign(self, host: HostPort, deadline: float) -> AuthBase:
+    def sign(self, host: HostPort, deadline: float, connect_timeout: float = CONNECT_ALONE) -> AuthBase:
         ticket = self._ticket
         if ticket is not None and ticket.age < RENEW_AFTER:
             return ticket
         with self._lock:
             if self._ticket is None or self._ticket.age >= RENEW_AFTER:
-                self._ticket = self._sign_in(host, deadline)
+                self._ticket = self._sign_in(host, deadline, connect_timeout)
             return self._ticket
 
     def refused(self, auth: AuthBase) -> bool:
@@ -111,11 +113,13 @@ class PasswordLogin:
                 self._ticket = None
         return True
 
-    def _sign_in(self, host: HostPort, deadline: float) -> _Ticket:
+    def _sign_in(self, host: HostPort, deadline: float, connect_timeout: float) -> _Ticket:
         if self._refusal is not None and time.monotonic() - self._refused_at < REFUSAL_HOLDS:
             raise self._refusal
         old, self._ticket = self._ticket, None
-        post = _post_to(self._send, self._connection, host, deadline)
+        post = _post_to(
+            partial(self._send, host, deadline=deadline, connect_timeout=connect_timeout), self._connection, host
+        )
         if old is not None:
             try:
                 return _Ticket(old.username, old.pve_auth_ticket, post)
@@ -129,10 +133,10 @@ class PasswordLogin:
 
 
 def _post_to(
-    send: Callable[..., Reply], connection: Connection, host: HostPort, deadline: float
+    send: Callable[..., Reply], connection: Connection, host: HostPort
 ) -> Callable[[dict[str, str]], Mapping[str, Any]]:
     def post(fields: dict[str, str]) -> Mapping[str, Any]:
-        answer = answers.read(send(host, "POST", "/access/ticket", fields, deadline=deadline))
+        answer = answers.read(send("POST", "/access/ticket", fields))
         if isinstance(answer, answers.Refusal):
             raise errors.refused(answer, errors.Call("POST", "/access/ticket"), connection)
         data = answer.data if isinstance(answer.data, dict) else {}

@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from proxmox_mcp.errors import AnswerError, InvalidCallError
 from proxmox_mcp.pve import faults
+from proxmox_mcp.pve.failover import CONNECT_ALONE
 from proxmox_mcp.pve.sockets import FLIGHT, Pool, keep_deadlines, no_delay
 from proxmox_mcp.pve.tls import tls_context
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.pve.connection import Connection, HostPort
 
-CONNECT_TIMEOUT = 5.0
 POOL_SIZE = 10
 MAX_ANSWER = 64 * 1024 * 1024
 MAX_REQUEST = 512 * 1024
@@ -90,7 +90,7 @@ class Transport:
         auth: AuthBase | None = None,
         *,
         deadline: float,
-        connect_timeout: float = CONNECT_TIMEOUT,
+        connect_timeout: float = CONNECT_ALONE,
     ) -> Reply:
         """Send one request and read its answer to the end, before ``deadline`` (monotonic seconds).
 
