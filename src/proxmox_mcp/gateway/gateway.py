@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.errors import ProxmoxError
+from proxmox_mcp.errors import NodeUnreachableError, ProxmoxError
 from proxmox_mcp.gateway.answers import mark, returned_fields
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
 from proxmox_mcp.gateway.candidates import candidates, unknown_node
@@ -91,8 +91,8 @@ class Gateway:
             trail.decided(decision)
             if call.dry_run:
                 return Got(None, checked, told=await self._rehearsed(checked, decision, cluster))
-            self.guard.admit(decision, call)
             caution = doubtful(checked.doubts, schema) if checked.doubts else ""
+            self.guard.admit(decision, call, caution)
             trail.confirmed(await self.guard.confirm(checked.action, decision, call, cluster, client, caution))
             await trail.before_sending()
             got = await self._sent(checked, call, cluster, client, trail)
@@ -110,7 +110,7 @@ class Gateway:
         except ProxmoxError as error:
             self._hide_secrets(error, checked)
             if there_is := await candidates(error, action, cluster):
-                error.advice = f"{there_is} {error.advice}".strip()
+                error.advice = f"{there_is} {error.advice}" if isinstance(error, NodeUnreachableError) else there_is
             if checked.doubts:
                 error.advice = f"{error.advice}\n{doubtful(checked.doubts, cluster.schema.current)}".strip()
             raise

@@ -56,18 +56,23 @@ class Guard:
         facts = await live_facts(vmids, cluster)
         return self.policy.decide(action, call.caller, facts)
 
-    def admit(self, decision: Decision, call: Call) -> None:
-        """Refuse what is denied, and what the read tool is not for. Raises DeniedError."""
+    def admit(self, decision: Decision, call: Call, caution: str = "") -> None:
+        """Refuse what is denied, and what the read tool is not for. Raises DeniedError.
+
+        ``caution`` is what the schema holds against the call: mostly the reason why it is judged so.
+        """
         risk = decision.judgement.risk
         if decision.verdict is Verdict.DENY:
             said = f"Not allowed: {decision.reason}. The call is judged `{risk}` ({decision.judgement.why})."
-            raise DeniedError(said, f"{_NOTHING_SENT} The operator of this server decides that; don't try other ways.")
+            advice = f"{_NOTHING_SENT} The operator of this server decides that; don't try other ways."
+            raise DeniedError("\n".join(filter(None, (said, caution))), advice)
         if call.reads_only and risk is not Risk.READ:
-            raise DeniedError(
+            said = (
                 f"proxmox_api_get is for what only reads the cluster; this is judged `{risk}` "
-                f"({decision.judgement.why}).",
-                f"{_NOTHING_SENT} Use proxmox_api_call with method GET.",
+                f"({decision.judgement.why})."
             )
+            advice = f"{_NOTHING_SENT} Use proxmox_api_call with method GET."
+            raise DeniedError("\n".join(filter(None, (caution, said))), advice)
 
     async def confirm(
         self, action: Action, decision: Decision, call: Call, cluster: Cluster, client: Client, caution: str = ""

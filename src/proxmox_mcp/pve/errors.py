@@ -92,14 +92,14 @@ def _who(message: str, connection: Connection) -> str:
         f"One of three is wrong; Proxmox does not say which.{hint} "
         f"The user: `pveum user list` must show {user}, enabled. "
         f"The token: `pveum user token list {user}` must show {name}, not expired. "
-        f"The secret: {_new_secret(connection)}"
+        f"{_new_secret(connection)}"
     )
 
 
 def _new_secret(connection: Connection) -> str:
     user, name = connection.user, connection.token
     return (
-        "It is shown only once; for a new one: "
+        "The secret is shown only once; for a new one: "
         f"`pveum user token remove {user} {name} && pveum user token add {user} {name}` "
         "(its permissions must be set again)."
     )

@@ -46,7 +46,7 @@ def read(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(tool: Tool, name: str) -> str:
-    near = get_close_matches(name.lower(), tool.parameters, 1, cutoff=0.5)
+    near = get_close_matches(name.lower(), tool.parameters, 1, cutoff=0.6)
     known = ", ".join(tool.parameters) or "none"
     inside = " Parameters of the API call go into `data`." if "data" in tool.parameters else ""
     return f"{name}: is no argument; " + (f"did you mean `{near[0]}`?" if near else f"allowed: {known}.") + inside
