@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.store import IndexStore
@@ -15,8 +16,8 @@ from proxmox_mcp.guard.approvals import Approvals
 from proxmox_mcp.guard.audit import AuditLog
 from proxmox_mcp.guard.caller import Limits, Mode
 from proxmox_mcp.guard.callers import Callers, CallersSource
-from proxmox_mcp.guard.confirm import Confirmations, MemoryStore, Setting
-from proxmox_mcp.guard.limits import RateLimits
+from proxmox_mcp.guard.confirm import Confirmations, ConfirmationStore, MemoryStore, Setting
+from proxmox_mcp.guard.limits import ProcessLimits, RateLimits
 from proxmox_mcp.guard.policy_file import PolicySource
 from proxmox_mcp.guard.redact import Redactor
 from proxmox_mcp.guard.risk import RiskTable
@@ -61,19 +62,34 @@ def guard_of(settings: Settings) -> Guard:
     """The guard with its files. Raises PolicyFileError for a policy that can't be read or understood."""
     server = settings.server
     secrets = [each.proxmox_password.get_secret_value() for each in settings.clusters.values()]
-    redactor = Redactor([*secrets, server.mcp_auth_token.get_secret_value(), server.mcp_state_key.get_secret_value()])
+    secrets += [server.mcp_auth_token.get_secret_value(), server.mcp_state_key.get_secret_value()]
+    secrets.append(urlsplit(server.mcp_state_url.get_secret_value()).password or "")
+    redactor = Redactor(secrets)
+    store, limits = _counted(server)
     policy_file = Path(server.mcp_policy_file) if server.mcp_policy_file else None
     return Guard(
         risks=RiskTable.load(data_directory() / "risks.toml"),
         source=PolicySource(Mode(server.mcp_mode), policy_file),
         setting=Setting(server.mcp_confirm),
-        confirmations=Confirmations(MemoryStore()),
+        confirmations=Confirmations(store),
         approvals=Approvals(server.state_directory / "approvals.sqlite"),
-        limits=RateLimits(Limits(calls_per_minute=server.mcp_rate_limit, concurrent=server.mcp_concurrency)),
+        limits=limits,
         audit=AuditLog(Path(server.mcp_audit_file) if server.mcp_audit_file else None, redactor),
         redactor=redactor,
         vault=Vault(server.state_directory / "secrets.sqlite"),
     )
+
+
+def _counted(server: ServerSettings) -> tuple[ConfirmationStore, RateLimits]:
+    """Where confirmations wait and calls are counted: in this process, or where all replicas look."""
+    default = Limits(calls_per_minute=server.mcp_rate_limit, concurrent=server.mcp_concurrency)
+    url = server.mcp_state_url.get_secret_value()
+    if not url:
+        return MemoryStore(), ProcessLimits(default)
+    from proxmox_mcp.guard.shared import SharedConfirmations, SharedLimits, SharedState
+
+    state = SharedState(url)
+    return SharedConfirmations(state), SharedLimits(state, default)
 
 
 def gateway_of(settings: Settings, observe: Observe = lambda _: None) -> Gateway:

@@ -27,6 +27,10 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL")
 
 
+_SHORTEST_KEY = 32
+"""Bytes that the SDK asks of a key it seals with."""
+
+
 def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
@@ -97,7 +101,7 @@ class ServerSettings(_Values):
         SecretStr(""), description="Valkey or Redis that replicas share, `redis://host:port/0`."
     )
     mcp_state_key: SecretStr = Field(
-        SecretStr(""), description="Key that seals what clients hand back; replicas share it."
+        SecretStr(""), description="Key that seals what clients hand back, at least 32 bytes; replicas share it."
     )
     mcp_rate_limit: int = Field(600, ge=0, description="Calls that one caller may make in a minute; 0: no limit.")
     mcp_concurrency: int = Field(20, ge=1, le=1000, description="Calls that one caller may have under way.")
@@ -117,6 +121,13 @@ class ServerSettings(_Values):
         value = value.rstrip("/")
         if value and not value.startswith("/"):
             raise ValueError("starts with a slash, such as /proxmox")
+        return value
+
+    @field_validator("mcp_state_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value().encode()) < _SHORTEST_KEY:
+            raise ValueError(f"is at least {_SHORTEST_KEY} bytes; `openssl rand -hex 32` makes a good one")
         return value
 
     @property
@@ -165,7 +176,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         if "PROXMOX_HOST" in values:
             raise SettingsError("PROXMOX_HOST and MCP_CLUSTERS_FILE are both set.", "Move the cluster into the file.")
         clusters = _read_clusters(Path(server.mcp_clusters_file), values)
-    return Settings(server=server, clusters=clusters, notes=_misspelt(given))
+    return Settings(server=server, clusters=clusters, notes=(*_misspelt(given), *_halves(server)))
 
 
 def _read_secret(name: str, path: str) -> str:
@@ -229,6 +240,16 @@ def _read_cluster(name: str, table: Mapping[str, Any], shared: Mapping[str, str]
     if "PROXMOX_HOST" not in values:
         raise SettingsError(f"{where}PROXMOX_HOST is missing.")
     return _build(ClusterSettings, values, where)
+
+
+def _halves(server: ServerSettings) -> tuple[str, ...]:
+    """Settings that do half of what they are for without another."""
+    if server.mcp_state_url.get_secret_value() and not server.mcp_state_key.get_secret_value():
+        return (
+            "MCP_STATE_URL is set and MCP_STATE_KEY is not: a person's answer to a question of one replica is refused "
+            "by the others. Give all replicas the same key.",
+        )
+    return ()
 
 
 def _misspelt(given: Mapping[str, str]) -> tuple[str, ...]:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
 @pytest.fixture(scope="session")
 def action() -> Callable[..., Action]:
     """Makes a resolved action: ``action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", 102, purge=1)``.

@@ -98,6 +98,7 @@ def _lifespan(server: Server[Any], gateway: Gateway) -> Any:
                 warm(cluster.schema)
                 group.start_soon(cluster.schema.keep)
                 stack.push_async_callback(cluster.pve.aclose)
+            group.start_soon(gateway.guard.limits.keep)
             stack.callback(group.cancel_scope.cancel)
             yield
 

@@ -64,7 +64,7 @@ class Gateway:
 
     async def call(self, call: Call, client: Client = NO_CLIENT) -> str:
         """Make one call and tell its result. Raises ProxmoxMcpError: what was wrong and what to do next."""
-        with self.guard.limits.call(call.caller):
+        async with self.guard.limits.call(call.caller):
             cluster = choose(self.clusters, call.cluster, call.caller)
             method = method_of(call)
             places = await find_places(call, method, cluster)
@@ -77,7 +77,7 @@ class Gateway:
 
     async def read(self, call: Call, cluster: Cluster) -> Any:
         """The data of a GET that a tool of ours makes; guarded and put on record as any other."""
-        with self.guard.limits.call(call.caller):
+        async with self.guard.limits.call(call.caller):
             return (await self.one(call, "GET", call.path, cluster, NO_CLIENT)).data
 
     async def one(self, call: Call, method: str, path: str, cluster: Cluster, client: Client) -> Got:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
+
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
 from proxmox_mcp.gateway.subjects import live_facts, subjects_of
 from proxmox_mcp.guard import effect
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.guard.vault import Vault
 
 _NOTHING_SENT = "Nothing was sent."
+_in_thread = anyio.to_thread.run_sync
+"""Confirmations and approvals may lie in a file or on another machine."""
 
 
 @dataclass(frozen=True)
@@ -95,27 +99,27 @@ class Guard:
         if client.answer is not None and by_rung is Rung.ELICIT:
             if not client.answer.agreed:
                 raise ConfirmationError("The person at the client declined.", f"{_NOTHING_SENT} Ask what they want.")
-            self.confirmations.redeem(client.answer.token, exact, statement)
+            await _in_thread(self.confirmations.redeem, client.answer.token, exact, statement)
             return "person"
         if call.confirm:
-            return self._redeem(call.confirm, exact, statement, decision)
+            return await _in_thread(self._redeem, call.confirm, exact, statement, decision)
         match by_rung:
             case Rung.ELICIT:
-                token = self.confirmations.issue(exact, statement)
+                token = await _in_thread(self.confirmations.issue, exact, statement)
                 if not await client.ask(f"{said}\nDo it?", token):
                     raise ConfirmationError(
                         "The person at the client declined.", f"{_NOTHING_SENT} Ask what they want."
                     )
-                self.confirmations.redeem(token, exact, await self.statement(action, cluster))
+                await _in_thread(self.confirmations.redeem, token, exact, await self.statement(action, cluster))
                 return "person"
             case Rung.TOKEN:
-                token = self.confirmations.issue(exact, statement)
+                token = await _in_thread(self.confirmations.issue, exact, statement)
                 raise ConfirmationNeededError(
                     f"{said}\n{_NOTHING_SENT} This needs a confirmation ({decision.reason}).",
                     f"confirm: {token}\n{effect.HOW_TO_CONFIRM}",
                 )
             case Rung.OPERATOR:
-                number = self.approvals.request(exact, statement)
+                number = await _in_thread(self.approvals.request, exact, statement)
                 raise ConfirmationNeededError(
                     f"{said}\n{_NOTHING_SENT} A person must approve this ({decision.reason}).",
                     f"Ask the operator to run `proxmox-mcp approve {number}` on the server; "

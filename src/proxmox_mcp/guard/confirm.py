@@ -73,7 +73,8 @@ class Call:
 
 
 class ConfirmationStore(Protocol):
-    """Where tokens wait. Both methods are atomic, so that replicas can share one."""
+    """Where tokens wait. Both methods are atomic, so that replicas can share one; one that can't be reached raises
+    ``GuardError``."""
 
     def issue(self, key: str, sealed: str, seconds: float) -> None:
         """Keep ``sealed`` under ``key`` for so many seconds."""

@@ -21,6 +21,7 @@ async def serve_stdio(server: Server[Any], gateway: Gateway) -> None:
         for cluster in gateway.clusters.values():
             warm(cluster.schema)
             group.start_soon(cluster.schema.keep)
+        group.start_soon(gateway.guard.limits.keep)
         async with stdio_server() as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
         group.cancel_scope.cancel()

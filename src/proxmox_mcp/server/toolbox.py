@@ -27,7 +27,7 @@ async def run(
     """Run a tool by name with arguments that were read. Raises ProxmoxMcpError."""
     cluster = arguments.get("cluster", "")
     if tool == "search_api":
-        with gateway.guard.limits.call(caller):
+        async with gateway.guard.limits.call(caller):
             return await find(
                 gateway.clusters,
                 caller,
