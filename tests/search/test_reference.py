@@ -113,3 +113,10 @@ def test_endpoints_without_parameters_say_so() -> None:
 )
 def test_calls_that_start_a_task_are_known(method: str, path: str, is_task: bool) -> None:
     assert starts_task(_endpoint(method, path)) is is_task
+
+
+def test_only_signs_that_occur_are_explained() -> None:
+    plain = render_reference(_endpoint("GET", "/cluster/resources"))
+    assert "Parameters (a|b one of):\ntype: vm|storage|node|sdn" in plain
+    assert "* required" in render_reference(_endpoint("PUT", "/access/acl"))
+    assert "@x keys of x" in render_reference(_endpoint("PUT", _CONFIG), version="9.1")

@@ -126,7 +126,7 @@ def test_patterns_lose_what_says_nothing(pattern: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("permissions", "text"),
     [
-        (Permissions(user="all"), "any user"),
+        (Permissions(user="all"), "any user; the call itself may check more"),
         (Permissions(user="world"), "no login"),
         (Permissions(), "only root@pam"),
         (Permissions(check=("perm", "/vms/{vmid}", ("VM.Clone",))), "VM.Clone on /vms/{vmid}"),

@@ -14,7 +14,9 @@ def privileges(permissions: Permissions, *, short: bool = False) -> str:
     """What a caller needs, such as ``VM.Clone on /vms/{vmid}``; ``short`` folds long lists of privileges."""
     if permissions.check:
         return _expression(permissions.check, short=short)
-    return {"all": "any user", "world": "no login"}.get(permissions.user, "only root@pam")
+    if permissions.user == "all":
+        return "any user" if short else "any user; the call itself may check more"
+    return "no login" if permissions.user == "world" else "only root@pam"
 
 
 def _expression(check: tuple[Any, ...], *, short: bool, inner: bool = False) -> str:

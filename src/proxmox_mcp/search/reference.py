@@ -5,6 +5,7 @@ No descriptions of Proxmox's are given but those that say what the facts don't: 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.structures import structures
@@ -32,8 +33,17 @@ _PLAIN_TEXT = {
     ("POST", "/nodes/{node}/wakeonlan"),
 }
 _NOTATION = (
-    "Notation: * required; =1 default; a|b one of; a{,-b} is a|a-b; a* several that begin so; <x> a format; "
-    "/x/ a pattern, \\h a hex digit; {..} a property string k=v,k=v; [k=] a key that may be left out; @x keys of x."
+    (r"\w\*(?=[:,;} ]|$)", "* required"),
+    (r"(?<=[\w/)>])=\w", "=1 default"),
+    (r"\w\|\w", "a|b one of"),
+    (r"\w\{[,_-]", "a{,-b} is a|a-b"),
+    (r"\w\*\|", "a* several that begin so"),
+    (r" <", "<x> a format"),
+    (r" /", "/x/ a pattern"),
+    (r"\\h", r"\h a hex digit"),
+    (r" \{", "{..} a property string k=v,k=v"),
+    (r"\[[\w-]+=\]", "[k=] a key that may be left out"),
+    (r"\{@", "@x keys of x"),
 )
 
 
@@ -141,7 +151,15 @@ def _parameters(endpoint: Endpoint, known: Mapping[str, Mapping[str, Schema]]) -
     simple = [(_marked(name, each), plain(each)) for name, each in own.items() if name not in spelled]
     strings = [(_marked(name, own[name]), property_string(keys, shapes.get(name))) for name, keys in spelled.items()]
     open_end = ["any other parameter is taken too"] if endpoint.open else []
-    return [*lines, _NOTATION, "Parameters:", *together(simple), *together(strings), *open_end]
+    body = [*together(simple), *together(strings), *open_end]
+    return [*lines, f"Parameters{_notation(body)}:", *body]
+
+
+def _notation(body: Sequence[str]) -> str:
+    """What the signs mean that occur."""
+    text = "\n".join(body)
+    meanings = [meaning for sign, meaning in _NOTATION if re.search(sign, text, re.MULTILINE)]
+    return f" ({'; '.join(meanings)})" if meanings else ""
 
 
 def _marked(name: str, schema: Schema) -> str:
