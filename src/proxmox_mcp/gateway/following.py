@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import TaskFailedError
@@ -19,6 +20,7 @@ WAIT_WITH_PROGRESS, WAIT_WITHOUT = 300.0, 50.0
 """Seconds to follow a task by default: some clients give up a call after 60 seconds without a sign of life."""
 
 _TAIL = 12
+_ARCHIVE = re.compile(r"creating (?:vzdump|Proxmox Backup Server) archive '([^']+)'")
 _WARNINGS = 10
 
 
@@ -58,7 +60,7 @@ def _said(outcome: TaskOutcome, mark: Mark) -> str:
     name = f"Task {task.type}" + (f" of {task.id}" if task.id else "") + f" on {task.node}"
     took = f" after {short_duration(outcome.seconds)}" if outcome.seconds is not None else ""
     if outcome.state == "ok":
-        return f"{name} ended: OK{took}.\nUPID: {outcome.upid}"
+        return f"{name} ended: OK{took}.{_made(outcome, mark)}\nUPID: {outcome.upid}"
     if outcome.state == "warnings":
         lines = "\n".join(outcome.warnings[-_WARNINGS:] or outcome.tail[-_TAIL:])
         return f"{name} ended with warnings ({outcome.exit_status}){took}.\n{mark('log', lines)}\nUPID: {outcome.upid}"
@@ -73,6 +75,12 @@ def _said(outcome: TaskOutcome, mark: Mark) -> str:
         f"{name} has started and still runs{percent}; it goes on by itself. Its end is not known yet.{doing}{away}\n"
         f"To wait for it: proxmox_api_get path={_status_path(outcome)} wait=300\nUPID: {outcome.upid}"
     )
+
+
+def _made(outcome: TaskOutcome, mark: Mark) -> str:
+    """The archives that a backup wrote, as its log names them: what whoever asked for one wants to know."""
+    found = [match[1] for line in outcome.tail if (match := _ARCHIVE.search(line))]
+    return f"\nWritten: {mark('line', ', '.join(found))}" if found else ""
 
 
 def _status_path(outcome: TaskOutcome) -> str:

@@ -1,0 +1,121 @@
+"""Thirty errands of administrators on the demo cluster, through a real client: the regression suite of the whole."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cl100k import count_tokens
+from clients import connect
+from proxmox_mcp.demo import start_demo_cluster
+from serving import TOKEN, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from serving import Served
+
+ERRANDS: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("errands.toml").read_text(encoding="utf-8"))[
+    "errand"
+]
+COUNTED = 15
+DOCUMENT = Path(__file__).parents[2] / "docs" / "errands.md"
+_HEAD = """\
+# Errands
+
+What administrators ask of a model, and what each takes through these tools: calls, confirmations by a token among
+them, and the cl100k tokens of their answers, on the demo cluster (38 guests). The calls are those of
+`tests/scenarios/errands.toml`, written for a model that knows the tools and searches for each endpoint; a real model may take
+others. A test runs them and holds this table; `UPDATE_GOLDEN=1 scripts/test tests/scenarios` writes it.
+
+| | asks | calls | tokens |
+|---|---|---|---|
+"""
+_NOT_ARGUMENTS = frozenset({"tool", "holds", "lacks", "fails", "confirmed"})
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an errand took: calls, and the tokens of their answers."""
+
+    calls: int
+    tokens: int
+
+
+@dataclass
+class Costs:
+    by_errand: dict[int, Cost] = field(default_factory=dict)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def costs() -> Costs:
+    return Costs()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with start_demo_cluster(task_seconds=0.3) as demo:
+        settings = {**demo.environment, "MCP_AUTH_TOKEN": TOKEN}
+        with serving(tmp_path_factory.mktemp("errands"), **settings) as server:
+            yield server
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("number", range(1, len(ERRANDS) + 1), ids=lambda n: ERRANDS[n - 1]["asks"][:40])
+async def test_an_errand_ends_as_it_was_asked(number: int, served: Served, costs: Costs) -> None:
+    made = tokens = 0
+    async with connect(served) as client:
+        for call in ERRANDS[number - 1]["calls"]:
+            arguments = {name: value for name, value in call.items() if name not in _NOT_ARGUMENTS}
+            answer = await client.call(call["tool"], **arguments)
+            made, tokens = made + 1, tokens + count_tokens(answer.text)
+            if call.get("confirmed"):
+                assert "Nothing was sent" in answer.text, answer
+                answer = await client.call(call["tool"], **arguments, confirm=answer.token)
+                made, tokens = made + 1, tokens + count_tokens(answer.text)
+            assert answer.is_error is call.get("fails", False), answer
+            for text in call.get("holds", ()):
+                assert text in answer.text, answer
+            for text in call.get("lacks", ()):
+                assert text not in answer.text, answer
+    costs.by_errand[number] = Cost(made, tokens)
+
+
+def test_the_document_says_what_the_errands_take(costs: Costs) -> None:
+    if len(costs.by_errand) < COUNTED:
+        pytest.skip("not all errands were run")
+    if os.environ.get("UPDATE_GOLDEN"):
+        DOCUMENT.write_text(_written(costs), encoding="utf-8")
+    told = _told(DOCUMENT)
+    for number in range(1, COUNTED + 1):
+        cost = costs.by_errand[number]
+        assert told[number].calls == cost.calls, f"errand {number}: the document says {told[number].calls} calls"
+        assert abs(told[number].tokens - cost.tokens) <= 0.15 * cost.tokens + 20, (
+            f"errand {number}: {cost.tokens} tokens"
+        )
+    assert sum(told[n].calls for n in range(1, COUNTED + 1)) / COUNTED <= 4
+
+
+def _written(costs: Costs) -> str:
+    rows = [
+        f"| {number} | {ERRANDS[number - 1]['asks']} | {costs.by_errand[number].calls} | {costs.by_errand[number].tokens} |"
+        for number in range(1, COUNTED + 1)
+    ]
+    counted = [costs.by_errand[number] for number in range(1, COUNTED + 1)]
+    calls, tokens = sum(c.calls for c in counted) / COUNTED, sum(c.tokens for c in counted) / COUNTED
+    return _HEAD + "\n".join([*rows, f"| | in the mean | {calls:.1f} | {tokens:.0f} |", ""])
+
+
+def _told(document: Path) -> dict[int, Cost]:
+    rows = [line.split("|") for line in document.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    return {int(row[1]): Cost(int(row[3]), int(row[4])) for row in rows if row[1].strip().isdecimal()}
