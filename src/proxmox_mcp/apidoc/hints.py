@@ -197,6 +197,9 @@ def _near_paths(index: EndpointIndex, found: DeadEnd) -> list[str]:
 
 def of_method(found: Route, method: str, version: str) -> str:
     """The methods that a path has, and since or until when it has the one that was asked for."""
-    offered = "; ".join(f"{name}: {endpoint.name.replace('_', ' ')}" for name, endpoint in found.methods.items())
+    offered = ", ".join(
+        f"{name} ({endpoint.name.replace('_', ' ')})" if endpoint.name else name
+        for name, endpoint in found.methods.items()
+    )
     since = _when(history.endpoint_versions(method, found.template), version)
     return f"{f'{method} {since}. ' if since else ''}Possible: {offered}."

@@ -149,9 +149,8 @@ class Checker:
         return _as_it_is(params, canonical or "/", found.params, [problem])
 
     def _no_method(self, method: str, found: Route, params: Mapping[str, object]) -> Check:
-        allowed = ", ".join(found.methods)
         advice = partial(hints.of_method, found, method, self._index.version)
-        problem = Problem("path", "method", f"{shown(method)} is not possible at {found.template}: {allowed}", advice)
+        problem = Problem("path", "method", f"{shown(method)} is not possible at {found.template}", advice)
         return _as_it_is(params, _path_of(found), found.params, [problem])
 
 
