@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.guard.foreign import clean
@@ -9,6 +10,7 @@ from proxmox_mcp.guard.foreign import mark as set_off
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import Endpoint
+    from proxmox_mcp.gateway.checking import Checked
 
 _FOREIGN = frozenset(
     {"description", "notes", "comment", "out-data", "err-data", "content", "t", "msg", "log", "line", "last-log"}
@@ -17,6 +19,16 @@ _FOREIGN = frozenset(
 
 _LONG = 60
 """From this many characters, or a second line, a foreign text is set off; a short note stays in its cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What came of one call: ``data`` with its secrets taken out, and what is to be said beside it."""
+
+    data: Any
+    checked: Checked
+    notes: tuple[str, ...] = ()
+    told: str = ""
 
 
 def mark(field: str, text: str) -> str:

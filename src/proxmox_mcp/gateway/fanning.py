@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -13,20 +12,24 @@ from proxmox_mcp.gateway.places import PLACE_FIELDS, place_of
 from proxmox_mcp.shape import render
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from proxmox_mcp.apidoc import Endpoint
-    from proxmox_mcp.gateway.call import Call, Client
-    from proxmox_mcp.gateway.cluster import Cluster
-    from proxmox_mcp.gateway.gateway import Gateway, Got
+    from proxmox_mcp.gateway.answers import Got
+    from proxmox_mcp.gateway.call import Client
     from proxmox_mcp.gateway.places import Places
     from proxmox_mcp.pve.targets import Target
+    from proxmox_mcp.shape import Budget, View
 
 _FAILURES_TOLD = 8
 
 
-async def gather(gateway: Gateway, call: Call, places: Places, cluster: Cluster, client: Client) -> str:
-    """Ask every place and merge what comes. Each place is checked, decided and put on record as a call of its own.
+async def gather(
+    ask_at: Callable[[str], Awaitable[Got]], view: View, places: Places, client: Client, budget: Budget
+) -> str:
+    """Ask every place and merge what comes. Each is checked, decided and put on record as a call of its own.
 
-    Raises the error of the first place where every one failed.
+    Raises the error of the first place where every one failed, and a DeniedError of any.
     """
     got: dict[str, Got] = {}
     failures: dict[str, ProxmoxMcpError] = {}
@@ -35,7 +38,7 @@ async def gather(gateway: Gateway, call: Call, places: Places, cluster: Cluster,
     async def ask(target: Target) -> None:
         nonlocal done
         try:
-            got[target.path] = await gateway.one(_quietly(call), "GET", target.path, cluster, client)
+            got[target.path] = await ask_at(target.path)
         except (DeniedError, ViewError):
             raise
         except ProxmoxMcpError as error:
@@ -50,12 +53,7 @@ async def gather(gateway: Gateway, call: Call, places: Places, cluster: Cluster,
     records = [record for target in asked if target.path in got for record in _records(got[target.path].data, target)]
     notes = _notes(places, failures)
     known = (*PLACE_FIELDS, *returned_fields(_endpoint(got)))
-    return render(records, call.view, budget=gateway.budget, mark=mark, notes=notes, known=known)
-
-
-def _quietly(call: Call) -> Call:
-    """A place among many is never asked about: what needs a confirmation is refused there, by the read's own rule."""
-    return replace(call, reads_only=True, confirm="", wait=0.0)
+    return render(records, view, budget=budget, mark=mark, notes=notes, known=known)
 
 
 async def _all(ask: Any, targets: list[Target]) -> None:

@@ -6,17 +6,19 @@ Every tool and every command goes through ``Gateway``; each step takes what the 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import NodeUnreachableError, ProxmoxError
-from proxmox_mcp.gateway.answers import mark, returned_fields
+from proxmox_mcp.gateway.answers import Got, mark, returned_fields
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
 from proxmox_mcp.gateway.candidates import candidates, unknown_node
 from proxmox_mcp.gateway.checking import Checked, check, doubtful
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fanning import gather
 from proxmox_mcp.gateway.following import follow, patience, report
+from proxmox_mcp.gateway.observing import NOBODY
 from proxmox_mcp.gateway.places import find_places, method_of
 from proxmox_mcp.gateway.trail import Trail
 from proxmox_mcp.guard.redact import secrets_in
@@ -29,19 +31,10 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc.verdict import Mode as Validation
     from proxmox_mcp.gateway.guarding import Guard
+    from proxmox_mcp.gateway.observing import Observer
     from proxmox_mcp.guard.policy import Decision
 
 _TASK_STATUS = "/nodes/{node}/tasks/{upid}/status"
-
-
-@dataclass(frozen=True, slots=True)
-class Got:
-    """What came of one call: ``data`` with its secrets taken out, and what is to be said beside it."""
-
-    data: Any
-    checked: Checked
-    notes: tuple[str, ...] = ()
-    told: str = ""
 
 
 class Gateway:
@@ -55,12 +48,14 @@ class Gateway:
         validation: Validation,
         budget: Budget,
         task_wait: float = 0.0,
+        observer: Observer = NOBODY,
     ) -> None:
         self.clusters = clusters
         self.guard = guard
         self.budget = budget
         self._validation = validation
         self._task_wait = task_wait
+        self._observer = observer
 
     async def call(self, call: Call, client: Client = NO_CLIENT) -> str:
         """Make one call and tell its result. Raises ProxmoxMcpError: what was wrong and what to do next."""
@@ -69,7 +64,7 @@ class Gateway:
             method = method_of(call)
             places = await find_places(call, method, cluster)
             if places.fanned:
-                return await gather(self, call, places, cluster, client)
+                return await gather(partial(self._place, call, cluster), call.view, places, client, self.budget)
             got = await self.one(call, method, places.targets[0].path, cluster, client)
             if got.told:
                 return "\n".join((got.told, *got.notes))
@@ -89,6 +84,7 @@ class Gateway:
             trail.resolved(checked.action)
             decision = await self.guard.decide(checked.action, call, cluster)
             trail.decided(decision)
+            self._observer.decided(cluster.name, decision)
             if call.dry_run:
                 return Got(None, checked, told=await self._rehearsed(checked, decision, cluster))
             caution = doubtful(checked.doubts, schema) if checked.doubts else ""
@@ -97,6 +93,11 @@ class Gateway:
             await trail.before_sending()
             got = await self._sent(checked, call, cluster, client, trail)
             return replace(got, notes=(*got.notes, caution)) if caution else got
+
+    async def _place(self, call: Call, cluster: Cluster, path: str) -> Got:
+        """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""
+        quiet = replace(call, reads_only=True, confirm="", wait=0.0)
+        return await self.one(quiet, "GET", path, cluster, NO_CLIENT)
 
     async def _sent(self, checked: Checked, call: Call, cluster: Cluster, client: Client, trail: Trail) -> Got:
         """Send the call, and follow the tasks that it starts. ``told`` is set where the tasks are the answer."""
@@ -129,6 +130,8 @@ class Gateway:
             told = f"Done: {action.method} {action.path}" if data in (None, "") else ""
             return Got(data, checked, told=told)
         outcomes = await follow(upids, seconds, cluster, client, started=started)
+        for outcome in outcomes:
+            self._observer.followed(cluster.name, outcome)
         cluster.inventory.forget()
         return Got(None, checked, told=report(outcomes, mark))
 
