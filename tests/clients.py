@@ -87,9 +87,11 @@ async def connect(
         async with _session(sse_client(f"{served.url}/sse", headers, 10, 60), era, person) as session:
             yield session
         return
-    async with httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(10, read=60)) as http:
-        async with _session(streamable_http_client(f"{served.url}/mcp", http_client=http), era, person) as session:
-            yield session
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(10, read=60)) as http,
+        _session(streamable_http_client(f"{served.url}/mcp", http_client=http), era, person) as session,
+    ):
+        yield session
 
 
 @asynccontextmanager

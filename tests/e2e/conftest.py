@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from goldens import hold
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from serving import TOKEN, Served, serving
 
@@ -16,6 +19,15 @@ if TYPE_CHECKING:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate for loopback, and its key."""
+    from fakepve.certs import make_cert
+
+    certificate, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
+    return Path(certificate), Path(key)
 
 
 @pytest.fixture(scope="session")
@@ -36,4 +48,28 @@ def server(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     """The plain server: ``guarded``, with an audit file."""
     directory = tmp_path_factory.mktemp("server")
     with serving(directory, **on_demo, MCP_AUDIT_FILE=str(directory / "audit.jsonl")) as served:
+        served.wait_for("from the node itself")
         yield served
+
+
+_MOVING = (
+    (re.compile(r"UPID:([\w-]+):[0-9A-F]{8}:[0-9A-F]{8,9}:[0-9A-F]{8}:"), r"UPID:\1:<pid>:<pstart>:<starttime>:"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
+    (re.compile(r"\b([0-9A-F]{2}:){31}[0-9A-F]{2}\b"), "<fingerprint>"),
+    (re.compile(r"\b(after|within) [\d.]+ ?s\b"), r"\1 <seconds>"),
+    (re.compile(r"\bin \d+s$", re.MULTILINE), "in <seconds>"),
+    (re.compile(r"\d{4}_\d\d_\d\d-\d\d_\d\d_\d\d"), "<time>"),
+    (re.compile(r"^confirm: \S+$", re.MULTILINE), "confirm: <token>"),
+)
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Holds what a model reads to its golden file, but for what is another at every run."""
+
+    def check(name: str, text: str) -> None:
+        for pattern, instead in _MOVING:
+            text = pattern.sub(instead, text)
+        hold(Path(__file__).parent / "golden" / f"{name}.txt", text)
+
+    return check
