@@ -140,7 +140,7 @@ class Gateway:
         also = secrets_in(checked.data, checked.action.template)
         redactor = self.guard.redactor
         error.message, error.advice = redactor.text(error.message, also), redactor.text(error.advice, also)
-        error.errors = {name: redactor.text(text, also) for name, text in error.errors.items()}
+        """Why a list is empty: there is no such node, or the identity may not see what is in it."""
 
     def _shaped(self, got: Got, call: Call) -> str:
         fields = returned_fields(got.checked.endpoint)
