@@ -11,6 +11,7 @@ from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.gateway import Gateway
 from proxmox_mcp.gateway.guarding import Guard
+from proxmox_mcp.gateway.observing import NOBODY
 from proxmox_mcp.gateway.schema import SchemaKeeper
 from proxmox_mcp.guard.approvals import Approvals
 from proxmox_mcp.guard.audit import AuditLog
@@ -29,10 +30,9 @@ from proxmox_mcp.shape import Budget
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxmox_mcp.gateway.observing import Observer
     from proxmox_mcp.pve.client import Exchange
     from proxmox_mcp.settings import ClusterSettings, ServerSettings, Settings
-
-    Observe = Callable[[str], Callable[[Exchange], None] | None]
 
 
 def connection_of(settings: ClusterSettings) -> Connection:
@@ -62,10 +62,10 @@ def guard_of(settings: Settings) -> Guard:
     """The guard with its files. Raises PolicyFileError for a policy that can't be read or understood."""
     server = settings.server
     secrets = [each.proxmox_password.get_secret_value() for each in settings.clusters.values()]
+    store, limits = _counted(server)
     secrets += [server.mcp_auth_token.get_secret_value(), server.mcp_state_key.get_secret_value()]
     secrets.append(urlsplit(server.mcp_state_url.get_secret_value()).password or "")
     redactor = Redactor(secrets)
-    store, limits = _counted(server)
     policy_file = Path(server.mcp_policy_file) if server.mcp_policy_file else None
     return Guard(
         risks=RiskTable.load(data_directory() / "risks.toml"),
@@ -92,20 +92,20 @@ def _counted(server: ServerSettings) -> tuple[ConfirmationStore, RateLimits]:
     return SharedConfirmations(state), SharedLimits(state, default)
 
 
-def gateway_of(settings: Settings, observe: Observe = lambda _: None) -> Gateway:
-    """Everything from the settings to a gateway; connects to nothing.
-
-    ``observe`` gives, for a cluster's name, who is told of each exchange with it. Raises SettingsError.
-    """
+def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
+    """Everything from the settings to a gateway; connects to nothing. Raises SettingsError."""
     server = settings.server
     store = IndexStore(server.state_directory / "schema")
-    clusters = {name: cluster_of(name, each, store, observe(name)) for name, each in settings.clusters.items()}
+    clusters = {
+        name: cluster_of(name, each, store, observer.exchanges(name)) for name, each in settings.clusters.items()
+    }
     return Gateway(
         clusters,
         guard_of(settings),
         validation=server.mcp_validation,
         budget=Budget.of(server.mcp_result_tokens),
         task_wait=server.mcp_task_wait,
+        observer=observer,
     )
 
 

@@ -245,10 +245,10 @@ def _read_cluster(name: str, table: Mapping[str, Any], shared: Mapping[str, str]
 def _halves(server: ServerSettings) -> tuple[str, ...]:
     """Settings that do half of what they are for without another."""
     if server.mcp_state_url.get_secret_value() and not server.mcp_state_key.get_secret_value():
-        return (
-            "MCP_STATE_URL is set and MCP_STATE_KEY is not: a person's answer to a question of one replica is refused "
-            "by the others. Give all replicas the same key.",
+        half = (
+            "MCP_STATE_URL is set and MCP_STATE_KEY is not: a person's answer to a question of one replica is refused"
         )
+        return (f"{half} by the others. Give all replicas the same key.",)
     return ()
 
 

@@ -15,6 +15,7 @@ from proxmox_mcp.app.authentication import Authentication
 from proxmox_mcp.app.hosts import HostGuard
 from proxmox_mcp.app.paths import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, RootPath
 from proxmox_mcp.app.sse import MOST_BODY, MOST_SESSIONS, Sse
+from proxmox_mcp.app.tracing import RequestIds
 from proxmox_mcp.gateway.schema import warm
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ def make_app(
     callers: Callers | CallersSource | None,
     metrics: Metrics | None = None,
 ) -> ASGIApp:
-    """The application with its guards, outermost first: root path, Host and Origin, authentication."""
+    """The application with its guards, outermost first: request id, root path, Host and Origin, authentication."""
     sse = Sse(server)
+    if metrics is not None:
+        metrics.sessions = lambda: {"sse": sse.sessions, "http": _sessions(server)}
     http = server.streamable_http_app(
         streamable_http_path=HTTP,
         stateless_http=settings.mcp_stateless,
@@ -53,7 +56,6 @@ def make_app(
             return PlainTextResponse("Not Found", 404)
         from proxmox_mcp.app.metrics import CONTENT_TYPE
 
-        metrics.sessions.set(sse.sessions)
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     app = Starlette(
@@ -68,7 +70,12 @@ def make_app(
         lifespan=_lifespan(server, gateway),
     )
     guarded = HostGuard(Authentication(app, callers), settings.mcp_allowed_hosts, settings.mcp_allowed_origins)
-    return RootPath(guarded, settings.mcp_root_path)
+    return RequestIds(RootPath(guarded, settings.mcp_root_path))
+
+
+def _sessions(server: Server[Any]) -> int:
+    """Sessions of streamable HTTP; the SDK has no public count. None are kept where it is stateless."""
+    return len(server.session_manager._server_instances)  # noqa: SLF001
 
 
 class _AsgiEndpoint:

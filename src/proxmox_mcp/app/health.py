@@ -24,18 +24,21 @@ def live(_: Request) -> Response:
 def readiness(gateway: Gateway) -> Any:
     """The endpoint for ``/readyz``.
 
-    Ready means that calls are taken: the schema is loaded. A cluster that is away does not make the server unready,
-    since then its clients would get a proxy's error in place of ours; the reasons name it.
+    Ready means that calls are taken: the schema is loaded, and what replicas share can be reached. A cluster that is
+    away does not make the server unready, since then its clients would get a proxy's error in place of ours; the
+    reasons name it.
     """
 
     def ready(request: Request) -> Response:
         reasons = {name: _cluster(cluster) for name, cluster in gateway.clusters.items()}
-        is_ready = all("fault" not in each for each in reasons.values())
+        fault = gateway.guard.limits.fault
+        is_ready = not fault and all("fault" not in each for each in reasons.values())
         status = 200 if is_ready else 503
         if "verbose" in request.query_params:
             if CALLER not in request.scope:
                 return PlainTextResponse("Unauthorized", 401, {"WWW-Authenticate": "Bearer"})
-            return JSONResponse({"ready": is_ready, "version": __version__, "clusters": reasons}, status)
+            told = {"ready": is_ready, "version": __version__, "clusters": reasons}
+            return JSONResponse({**told, "shared_state": fault or "ok"}, status)
         return PlainTextResponse("ready" if is_ready else "not ready", status)
 
     return ready

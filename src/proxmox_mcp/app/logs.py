@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.server.request_id import known_id
+
 if TYPE_CHECKING:
     from proxmox_mcp.guard.redact import Redactor
     from proxmox_mcp.settings import ServerSettings
@@ -29,10 +31,12 @@ def configure_logging(settings: ServerSettings, redactor: Redactor | None = None
 
 class _Text(logging.Formatter):
     def __init__(self, redactor: Redactor | None) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        super().__init__("%(asctime)s %(levelname)s %(name)s%(request)s: %(message)s")
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
+        known = known_id()
+        record.request = f" [{known}]" if known else ""
         text = super().format(record)
         return self._redactor.text(text) if self._redactor else text
 
@@ -49,6 +53,8 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if known := known_id():
+            entry["request_id"] = known
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
         if self._redactor:

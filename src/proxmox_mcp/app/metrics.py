@@ -1,59 +1,139 @@
-"""Metrics for Prometheus, in a registry of our own."""
+"""Metrics for Prometheus, in a registry of our own.
+
+Every family is in ``FAMILIES``, from which the collectors are made and ``docs/metrics.md`` is written.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from proxmox_mcp import __version__
+from proxmox_mcp.errors import ApidocError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from prometheus_client.core import Metric
 
     from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.guard.policy import Decision
     from proxmox_mcp.pve.client import Exchange
+    from proxmox_mcp.pve.tasks import TaskOutcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family of metrics: ``name`` without the suffix that Prometheus' format adds to counters."""
+
+    name: str
+    kind: Literal["counter", "histogram", "gauge"]
+    labels: tuple[str, ...]
+    help: str
+
+    @property
+    def exposed(self) -> str:
+        """The name as it is read: ``_total`` ends that of a counter."""
+        return f"{self.name}_total" if self.kind == "counter" else self.name
+
+
+CALLS = Family(
+    "proxmox_mcp_tool_calls",
+    "counter",
+    ("tool", "result"),
+    "Calls of tools by result: ok, asked (a question went to the person), or the code of an error",
+)
+DECISIONS = Family(
+    "proxmox_mcp_decisions",
+    "counter",
+    ("cluster", "risk", "verdict"),
+    "Decisions of the policy on resolved calls: allow, deny or confirm",
+)
+TASKS = Family(
+    "proxmox_mcp_tasks",
+    "counter",
+    ("cluster", "type", "end"),
+    "Tasks that calls started, by Proxmox' type and end: ok, warnings, failed, or running where the wait was over",
+)
+TASK_SECONDS = Family(
+    "proxmox_mcp_task_seconds", "histogram", ("cluster", "type"), "Time that tasks took that were followed to the end"
+)
+REQUESTS = Family(
+    "proxmox_mcp_proxmox_requests",
+    "counter",
+    ("cluster", "host", "method", "status"),
+    "Requests to Proxmox by HTTP status (0: no answer)",
+)
+SECONDS = Family(
+    "proxmox_mcp_proxmox_seconds", "histogram", ("cluster", "method"), "Time that Proxmox took to answer, in seconds"
+)
+SESSIONS = Family(
+    "proxmox_mcp_sessions", "gauge", ("transport",), "Sessions that are open: sse, or http (none where it is stateless)"
+)
+HOST_UP = Family("proxmox_mcp_host_up", "gauge", ("cluster", "host"), "Whether a host answered when last asked")
+IN_USE = Family("proxmox_mcp_host_in_use", "gauge", ("cluster", "host"), "Whether calls go to a host")
+WHY = Family("proxmox_mcp_host_in_use_info", "gauge", ("cluster", "host", "reason"), "Why calls go to this host")
+SCHEMA = Family(
+    "proxmox_mcp_schema_info",
+    "gauge",
+    ("cluster", "version", "source", "node_version"),
+    "The schema in force, where it is from, and the version that the node runs (empty: not asked yet)",
+)
+STATE_UP = Family(
+    "proxmox_mcp_shared_state_up", "gauge", (), "Whether confirmations and limits can be kept (MCP_STATE_URL)"
+)
+BUILD = Family("proxmox_mcp_build_info", "gauge", ("version",), "The version of this server")
+
+FAMILIES = (
+    CALLS,
+    DECISIONS,
+    TASKS,
+    TASK_SECONDS,
+    REQUESTS,
+    SECONDS,
+    SESSIONS,
+    HOST_UP,
+    IN_USE,
+    WHY,
+    SCHEMA,
+    STATE_UP,
+    BUILD,
+)
+_TASK_BUCKETS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+
+
+def describe() -> list[tuple[str, str, tuple[str, ...], str]]:
+    """Every family as name, type, labels and help: what ``docs/metrics.md`` tells."""
+    return [(family.exposed, family.kind, family.labels, family.help) for family in FAMILIES]
+
+
 class Metrics:
-    """What is counted. ``gateway`` is looked at when metrics are read; set it before the first reading."""
+    """What is counted (``gateway.observing.Observer``); ``gateway`` and ``sessions`` are asked at each reading."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.gateway: Gateway | None = None
-        self._calls = Counter(
-            "proxmox_mcp_tool_calls",
-            "Calls of tools by result (ok, asked, or an error code)",
-            ["tool", "result"],
-            registry=self.registry,
-        )
-        self._requests = Counter(
-            "proxmox_mcp_proxmox_requests",
-            "Requests to Proxmox by HTTP status (0: no answer)",
-            ["cluster", "host", "method", "status"],
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "proxmox_mcp_proxmox_seconds",
-            "Time that Proxmox took to answer",
-            ["cluster", "method"],
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        self.sessions = Gauge("proxmox_mcp_sse_sessions", "SSE sessions that are open", registry=self.registry)
-        self.registry.register(_Clusters(self))
+        self.sessions: Callable[[], Mapping[str, int]] = dict
+        self._calls = self._counter(CALLS)
+        self._decisions = self._counter(DECISIONS)
+        self._tasks = self._counter(TASKS)
+        self._task_seconds = self._histogram(TASK_SECONDS, _TASK_BUCKETS)
+        self._requests = self._counter(REQUESTS)
+        self._seconds = self._histogram(SECONDS, _BUCKETS)
+        self.registry.register(_Now(self))
 
     def called(self, tool: str, result: str) -> None:
+        """A call of a tool has ended."""
         self._calls.labels(tool, result).inc()
 
     def exchanges(self, cluster: str) -> Callable[[Exchange], None]:
-        """Who is told of each exchange with a cluster."""
-
         def told(exchange: Exchange) -> None:
             status = str(exchange.status or 0)
             self._requests.labels(cluster, exchange.host, exchange.method, status).inc()
@@ -61,29 +141,63 @@ class Metrics:
 
         return told
 
+    def decided(self, cluster: str, decision: Decision) -> None:
+        self._decisions.labels(cluster, str(decision.judgement.risk), str(decision.verdict)).inc()
+
+    def followed(self, cluster: str, outcome: TaskOutcome) -> None:
+        kind = outcome.task.type
+        self._tasks.labels(cluster, kind, outcome.state).inc()
+        if outcome.state != "running" and outcome.seconds is not None:
+            self._task_seconds.labels(cluster, kind).observe(outcome.seconds)
+
     def text(self) -> bytes:
         """All of them in the format that Prometheus reads."""
         return generate_latest(self.registry)
 
+    def _counter(self, family: Family) -> Counter:
+        return Counter(family.name, family.help, family.labels, registry=self.registry)
 
-class _Clusters(Collector):
-    """The state of hosts and schemas, read at the moment of asking."""
+    def _histogram(self, family: Family, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(family.name, family.help, family.labels, buckets=buckets, registry=self.registry)
+
+
+class _Now(Collector):
+    """What is so at the moment of asking: sessions, hosts, schemas."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
-        up = GaugeMetricFamily("proxmox_mcp_host_up", "Whether a host answered last", labels=["cluster", "host"])
-        in_use = GaugeMetricFamily("proxmox_mcp_host_in_use", "The host in use", labels=["cluster", "host"])
-        schema = GaugeMetricFamily(
-            "proxmox_mcp_schema_info", "The schema in force", labels=["cluster", "version", "source", "node_version"]
-        )
+        sessions, build, state = _gauge(SESSIONS), _gauge(BUILD), _gauge(STATE_UP)
+        for transport, count in self._metrics.sessions().items():
+            sessions.add_metric([transport], count)
+        build.add_metric([__version__], 1)
+        yield sessions
+        yield build
         gateway = self._metrics.gateway
-        for name, cluster in (gateway.clusters if gateway else {}).items():
-            for node in cluster.pve.state().nodes:
-                if node.up is not None:
-                    up.add_metric([name, node.host], float(node.up))
-                in_use.add_metric([name, node.host], float(node.in_use))
+        if gateway is not None:
+            state.add_metric([], float(not gateway.guard.limits.fault))
+            yield state
+            yield from _clusters(gateway)
+
+
+def _clusters(gateway: Gateway) -> Iterable[Metric]:
+    up, in_use, why, schema = _gauge(HOST_UP), _gauge(IN_USE), _gauge(WHY), _gauge(SCHEMA)
+    for name, cluster in gateway.clusters.items():
+        known = cluster.pve.state()
+        for node in known.nodes:
+            if node.up is not None:
+                up.add_metric([name, node.host], float(node.up))
+            in_use.add_metric([name, node.host], float(node.in_use))
+        if known.in_use:
+            why.add_metric([name, known.in_use, known.reason], 1.0)
+        try:
             current = cluster.schema.current
-            schema.add_metric([name, current.index.version, current.kind, current.node_version], 1.0)
-        return [up, in_use, schema]
+        except ApidocError:
+            continue  # /readyz says why.
+        schema.add_metric([name, current.index.version, current.kind, current.node_version], 1.0)
+    return [up, in_use, why, schema]
+
+
+def _gauge(family: Family) -> GaugeMetricFamily:
+    return GaugeMetricFamily(family.name, family.help, labels=family.labels)

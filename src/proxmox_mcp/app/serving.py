@@ -49,7 +49,7 @@ def serve(settings: Settings) -> None:
 
     must_be_safe(settings.server)
     metrics = Metrics()
-    gateway = gateway_of(settings, metrics.exchanges)
+    gateway = gateway_of(settings, metrics)
     metrics.gateway = gateway
     callers = callers_of(settings.server, tuple(settings.clusters))
     configure_logging(settings.server, gateway.guard.redactor)

@@ -21,6 +21,7 @@ from proxmox_mcp.guard.caller import LOCAL, Caller, Mode
 from proxmox_mcp.server import arguments, prompts, references, toolbox
 from proxmox_mcp.server.client import Asked, McpClient
 from proxmox_mcp.server.definitions import INSTRUCTIONS, tools_for
+from proxmox_mcp.server.request_id import request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,6 +76,7 @@ class _Handlers:
     async def call_tool(
         self, context: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
+        request_id()
         try:
             text = await self._run(context, params)
         except Asked as asked:

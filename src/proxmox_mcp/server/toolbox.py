@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import uuid
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.gateway import Call, Gateway
 from proxmox_mcp.gateway.finding import find
 from proxmox_mcp.gateway.lists import list_nodes, list_resources
+from proxmox_mcp.server.request_id import request_id
 from proxmox_mcp.shape import View
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def run(
         cluster=cluster,
         caller=caller,
         client=client_name,
-        id=uuid.uuid4().hex[:16],
+        id=request_id(),
     )
     if tool == "list_nodes":
         return await list_nodes(gateway, call)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from proxmox_mcp.app.metrics import FAMILIES, Metrics, describe
+from proxmox_mcp.assembly import gateway_of
+from proxmox_mcp.errors import UnreachableError
+from proxmox_mcp.guard.policy import Decision
+from proxmox_mcp.guard.risk import Judgement, Risk
+from proxmox_mcp.guard.rules import Verdict
+from proxmox_mcp.pve.client import Exchange
+from proxmox_mcp.pve.tasks import TaskOutcome
+from proxmox_mcp.settings import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UPID = "UPID:pve1:0000A1B2:0012C3D4:6741E2F0:qmstart:102:mcp@pve!mcp:"
+
+
+@pytest.fixture
+def metrics(tmp_path: Path) -> Metrics:
+    """After one of everything."""
+    made = Metrics()
+    environment = {
+        "PROXMOX_HOST": "127.0.0.1:1,127.0.0.2:1",
+        "PROXMOX_USER": "mcp@pve",
+        "PROXMOX_TOKEN_ID": "mcp",
+        "PROXMOX_PASSWORD": "11111111-2222-3333-4444-555555555555",
+        "PROXMOX_APIDOC": "bundled",
+        "MCP_CACHE_DIR": str(tmp_path),
+    }
+    made.gateway = gateway_of(load_settings(environment), made)
+    made.sessions = lambda: {"sse": 2, "http": 1}
+    made.called("list_nodes", "ok")
+    made.called("proxmox_api_call", "guard.denied")
+    judged = Judgement(Risk.DESTROY, "it deletes")
+    made.decided("default", Decision(verdict=Verdict.CONFIRM, judgement=judged, reason="mode guarded"))
+    made.followed("default", TaskOutcome(upid=UPID, state="ok", exit_status="OK", seconds=3.0))
+    made.followed("default", TaskOutcome(upid=UPID, state="running"))
+    told = made.exchanges("default")
+    told(Exchange("127.0.0.1:1", "GET", "/nodes", 200, 0.03))
+    told(Exchange("127.0.0.1:1", "POST", "/nodes/pve1/qemu", None, 5.0))
+    hosts = made.gateway.clusters["default"].pve._hosts
+    one, two = made.gateway.clusters["default"].pve.connection.hosts
+    hosts.failed(one, UnreachableError("127.0.0.1:1 refuses the connection."))
+    hosts.worked(two)
+    return made
+
+
+def read(metrics: Metrics) -> dict[str, float]:
+    """Every sample as it is read, ``name{label="value"}``."""
+    samples = {}
+    for family in text_string_to_metric_families(metrics.text().decode()):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            samples[f"{sample.name}{{{labels}}}"] = sample.value
+    return samples
+
+
+def test_what_is_described_is_what_is_exposed(metrics: Metrics) -> None:
+    exposed = {}
+    for family in text_string_to_metric_families(metrics.text().decode()):
+        if family.name.endswith("_created"):
+            continue
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        exposed[name] = (family.type, labels, family.documentation)
+    described = {name: (kind, set(labels), text) for name, kind, labels, text in describe()}
+    assert described == exposed
+    assert len(described) == len(FAMILIES)
+
+
+def test_calls_decisions_and_tasks_are_counted_by_what_became_of_them(metrics: Metrics) -> None:
+    samples = read(metrics)
+    assert samples['proxmox_mcp_tool_calls_total{result="ok",tool="list_nodes"}'] == 1
+    assert samples['proxmox_mcp_tool_calls_total{result="guard.denied",tool="proxmox_api_call"}'] == 1
+    assert samples['proxmox_mcp_decisions_total{cluster="default",risk="destroy",verdict="confirm"}'] == 1
+    assert samples['proxmox_mcp_tasks_total{cluster="default",end="ok",type="qmstart"}'] == 1
+    assert samples['proxmox_mcp_tasks_total{cluster="default",end="running",type="qmstart"}'] == 1
+
+
+def test_only_a_task_that_was_seen_to_end_adds_to_the_times(metrics: Metrics) -> None:
+    samples = read(metrics)
+    assert samples['proxmox_mcp_task_seconds_count{cluster="default",type="qmstart"}'] == 1
+    assert samples['proxmox_mcp_task_seconds_sum{cluster="default",type="qmstart"}'] == 3
+
+
+def test_exchanges_are_counted_by_host_and_status_and_timed(metrics: Metrics) -> None:
+    samples = read(metrics)
+    wanted = 'cluster="default",host="127.0.0.1:1",method="{}",status="{}"'
+    for method, status in (("GET", "200"), ("POST", "0")):
+        assert samples[f"proxmox_mcp_proxmox_requests_total{{{wanted.format(method, status)}}}"] == 1
+    assert samples['proxmox_mcp_proxmox_seconds_bucket{cluster="default",le="0.05",method="GET"}'] == 1
+
+
+def test_the_host_in_use_is_named_and_why(metrics: Metrics) -> None:
+    samples = read(metrics)
+    assert samples['proxmox_mcp_host_up{cluster="default",host="127.0.0.1:1"}'] == 0
+    assert samples['proxmox_mcp_host_up{cluster="default",host="127.0.0.2:1"}'] == 1
+    assert samples['proxmox_mcp_host_in_use{cluster="default",host="127.0.0.2:1"}'] == 1
+    why = next(name for name in samples if name.startswith("proxmox_mcp_host_in_use_info"))
+    assert "127.0.0.1:1 failed: 127.0.0.1:1 refuses the connection." in why
+
+
+def test_sessions_and_the_schema_are_read_at_the_moment_of_asking(metrics: Metrics) -> None:
+    metrics.sessions = lambda: {"sse": 5, "http": 0}
+    samples = read(metrics)
+    assert samples['proxmox_mcp_sessions{transport="sse"}'] == 5
+    assert samples['proxmox_mcp_sessions{transport="http"}'] == 0
+    assert any(name.startswith("proxmox_mcp_schema_info{") and 'source="bundled"' in name for name in samples)
+
+
+def test_before_there_is_a_gateway_the_rest_can_be_read() -> None:
+    assert "proxmox_mcp_build_info" in Metrics().text().decode()
