@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxmox_mcp.apidoc import Check, EndpointIndex, load_index
+from proxmox_mcp.apidoc import Check, EndpointIndex, bundled_versions, load_index
 from proxmox_mcp.apidoc.structures import LAST_INDEX
+from proxmox_mcp.apidoc.verdict import Standing, split
 
 CALLS = Path(__file__).parent / "data" / "calls.jsonl"
 CONFIG = "/nodes/pve1/qemu/100/config"
@@ -236,3 +238,27 @@ def test_many_parameters_and_a_long_path_are_no_trouble() -> None:
     check("GET", "/nodes" * 20_000)
     assert len(found.problems) == 20_000
     assert time.perf_counter() - start < 5
+
+
+def test_what_a_newer_release_doesnt_publish_is_told_to_be_unsure() -> None:
+    newest = index()
+    newer = EndpointIndex(newest.endpoints, replace(newest.origin, version="10.1.2"))
+    found = newer.check("PUT", CONFIG, {"startup": "first", "sata9": "none", "net0": "foo", "onboot": "yes"})
+    assert kinds(found) == {
+        "startup": "unpublished",
+        "sata9": "unpublished",
+        "net0": "format",
+        "onboot": "type",
+    }
+    refusals, _ = split(found.problems, Standing.NODE, "auto")
+    assert {problem.parameter for problem in refusals} == {"net0", "onboot"}
+
+
+@pytest.mark.parametrize("version", bundled_versions())
+def test_every_bundled_version_judges_its_calls(version: str) -> None:
+    schema = index(version)
+    for endpoint in schema.endpoints:
+        path = endpoint.path.replace("{vmid}", "100").replace("{", "").replace("}", "")
+        found = schema.check(endpoint.method, path, {"bogus": 1})
+        assert found.endpoint is endpoint
+        assert all(problem.message and isinstance(problem.hint, str) for problem in found.problems)

@@ -42,7 +42,8 @@ class Compiler:
         self._structures = structures
         self._formats = formats
         self._named: dict[tuple[str, bool], Judge | None] = {}
-        self._shared: dict[tuple[object, bool, bool], Take] = {}
+        self._shared: dict[tuple[object, bool], Take] = {}
+        self._accepted: dict[object, set[str]] = {}
 
     def take(self, name: str, schema: Schema, *, in_query: bool) -> Take:
         """What turns a value of the parameter ``name`` into what is sent. An empty list vanishes from a query.
@@ -51,12 +52,18 @@ class Compiler:
         """
         if schema.type == "array":
             return self._take_array(name, schema)
-        if schema.format is not None and not isinstance(schema.format, str):
+        if not isinstance(schema.format, str | None):
             return self._take_scalar(name, schema, in_query=in_query)
-        key = (_likeness(schema), _is_secret(name) is None, in_query)
+        key = (_likeness(name, schema), in_query)
         if key not in self._shared:
             self._shared[key] = self._take_scalar(name, schema, in_query=in_query)
         return self._shared[key]
+
+    def accepted(self, name: str, schema: Schema) -> set[str]:
+        """Where to note the texts that a parameter of a path took: the same few come again and again."""
+        if not isinstance(schema.format, str | None):
+            return set()
+        return self._accepted.setdefault(_likeness(name, schema), set())
 
     def _take_scalar(self, name: str, schema: Schema, *, in_query: bool) -> Take:
         judges = self._judges(name, schema)
@@ -166,10 +173,10 @@ class Compiler:
         return self._named[key]
 
 
-def _likeness(schema: Schema) -> object:
+def _likeness(name: str, schema: Schema) -> object:
     """What the judgement of a text depends on."""
     bounds = schema.minimum, schema.maximum, schema.min_length, schema.max_length
-    return schema.type, schema.format, schema.pattern, schema.enum, bounds
+    return schema.type, schema.format, schema.pattern, schema.enum, bounds, _is_secret(name) is None
 
 
 def _from_list(texts: list[str] | Fault, *, joined: bool, in_query: bool) -> str | Fault | None:

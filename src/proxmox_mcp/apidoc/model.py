@@ -185,7 +185,8 @@ class Problem(NamedTuple):
     ``parameter`` is the name of the parameter at fault, ``path`` for the path and the method.
     ``kind`` is ``endpoint``, ``method``, ``unknown`` (parameter), ``missing``, ``conflict`` (path against body),
     ``requires``, ``type``, ``format``, ``pattern``, ``length``, ``bound``, ``enum``, ``index`` (beyond a bound that
-    Proxmox doesn't publish), or ``unsendable`` (no HTTP request can carry it).
+    Proxmox doesn't publish), ``unpublished`` (against what older releases ask and this one doesn't publish), or
+    ``unsendable`` (no HTTP request can carry it).
     ``message`` says what is wrong, ``hint`` what is allowed and the nearest right thing; it is made when it is read.
     """
 

@@ -47,15 +47,16 @@ class Takes(dict[str, "Take | None"]):
 class Rules:
     """The rules of an endpoint, or of it for one of its types (see ``Plan``).
 
-    ``required`` are the parameters that must be given beside those of the path, ``requires`` pairs of which the first
-    asks for the second.
+    ``required`` are the parameters that must be given beside those of the path, ``requires`` what some parameters ask
+    for. ``accepted`` holds texts that the parameters of the path are known to take.
     """
 
     endpoint: Endpoint
     parameters: Mapping[str, Schema]
     takes: Takes
-    required: tuple[str, ...]
-    requires: tuple[tuple[str, str], ...]
+    accepted: Mapping[str, set[str]]
+    required: frozenset[str]
+    requires: Mapping[str, str]
 
 
 class Plan:
@@ -93,8 +94,9 @@ class Plan:
             endpoint=self.endpoint,
             parameters=parameters,
             takes=Takes(self._compiler, parameters, in_query=in_query),
-            required=tuple(name for name, each in parameters.items() if not each.optional and name not in in_path),
-            requires=tuple((name, schema.requires) for name, schema in parameters.items() if schema.requires),
+            accepted={name: self._compiler.accepted(name, parameters[name]) for name in in_path},
+            required=frozenset(name for name, each in parameters.items() if not each.optional).difference(in_path),
+            requires={name: each.requires for name, each in parameters.items() if each.requires},
         )
 
 

@@ -9,7 +9,7 @@ import json
 import re
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.model import Schema
@@ -48,6 +48,13 @@ def indexed(name: str) -> tuple[str, int] | None:
 
 
 @cache
+def is_known_to(version: str) -> bool:
+    """Whether what we know beside ``apidoc.js`` was read of this release or a later one; so it is if none is named."""
+    newest = max(_parts(facts["since"]) for facts in _facts())
+    return _parts(version) <= newest
+
+
+@cache
 def structures(version: str) -> Mapping[str, Mapping[str, Schema]]:
     """The keys of property strings by the name of their format, as ``version`` has them; the newest where it is empty.
 
@@ -55,13 +62,18 @@ def structures(version: str) -> Mapping[str, Mapping[str, Schema]]:
     """
     known: dict[str, Mapping[str, Schema]] = {}
     wanted = _parts(version)
-    for line in (data_directory() / "formats.jsonl").read_bytes().splitlines():
-        facts = json.loads(line)
+    for facts in _facts():
         name = facts["format"]
         if name not in known or not wanted or _parts(facts["since"]) <= wanted:
             keys = {key: Schema.read(each) for key, each in facts["keys"].items()}
             known[name] = MappingProxyType(keys)
     return MappingProxyType(known)
+
+
+@cache
+def _facts() -> tuple[dict[str, Any], ...]:
+    lines = (data_directory() / "formats.jsonl").read_bytes().splitlines()
+    return tuple(json.loads(line) for line in lines)
 
 
 def _parts(version: str) -> tuple[int, ...]:

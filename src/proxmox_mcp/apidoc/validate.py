@@ -18,17 +18,20 @@ from proxmox_mcp.apidoc.formats import Format
 from proxmox_mcp.apidoc.model import Check, Problem
 from proxmox_mcp.apidoc.routes import DeadEnd
 from proxmox_mcp.apidoc.rules import Plan, Rules
-from proxmox_mcp.apidoc.structures import indexed, structures
+from proxmox_mcp.apidoc.structures import indexed, is_known_to, structures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from proxmox_mcp.apidoc.index import EndpointIndex
-    from proxmox_mcp.apidoc.model import Endpoint, Wire
+    from proxmox_mcp.apidoc.model import Endpoint, Schema, Wire
     from proxmox_mcp.apidoc.routes import Route
 
 _is_plain = re.compile(r"/[A-Za-z0-9._~:@!,/-]*").fullmatch
 _SAFE = ":@!,"
+LONGEST_KEPT, MOST_KEPT = 64, 4096
+"""Texts up to this length, and this many of them, are kept as known to be right."""
+
 _DOTS = {".": "%2E", "..": "%2E%2E"}
 
 
@@ -38,6 +41,7 @@ class Checker:
     def __init__(self, index: EndpointIndex) -> None:
         self._index = index
         self._compiler = Compiler(structures(index.version), formats_of(index))
+        self._is_known = is_known_to(index.version)
         self._plans: dict[tuple[str, str], Plan] = {}
 
     def check(self, method: str, path: str, params: Mapping[str, object]) -> Check:
@@ -59,8 +63,10 @@ class Checker:
         self._check_path(rules, found.params, problems)
         if params:
             self._check_params(rules, found.params, params, data, problems)
-        if rules.required or rules.requires:
-            self._check_gaps(rules, found.params, data, problems)
+        if rules.required and not data.keys() >= rules.required:
+            self._check_missing(rules, data, problems)
+        if rules.requires and not data.keys().isdisjoint(rules.requires):
+            self._check_requires(rules, found.params, data, problems)
         return Check(not problems, endpoint, found.params, data, canonical or _path_of(found), problems)
 
     def _plan(self, template: str, endpoint: Endpoint) -> Plan:
@@ -68,10 +74,16 @@ class Checker:
         return plan
 
     def _check_path(self, rules: Rules, path_params: Mapping[str, str], problems: list[Problem]) -> None:
-        takes = rules.takes
+        accepted = rules.accepted
         for name, text in path_params.items():
-            if (take := takes[name]) and isinstance(taken := take(text), Fault):
+            known = accepted[name]
+            if text in known:
+                continue
+            take = rules.takes[name]
+            if take and isinstance(taken := take(text), Fault):
                 problems.append(self._problem(rules, name, taken, text))
+            elif len(text) <= LONGEST_KEPT and len(known) < MOST_KEPT:
+                known.add(text)
 
     def _check_params(
         self,
@@ -99,18 +111,22 @@ class Checker:
             elif taken is not None:
                 data[name] = taken
 
-    def _check_gaps(self, rules: Rules, path_params: Mapping[str, str], data: Wire, problems: list[Problem]) -> None:
-        """What is required and not there."""
-        faulty = {problem.parameter for problem in problems} if problems else ()
+    def _check_missing(self, rules: Rules, data: Wire, problems: list[Problem]) -> None:
+        faulty = {problem.parameter for problem in problems}
         problems += [
             Problem(name, "missing", "is required and not given", self._describing(rules, name))
-            for name in rules.required
-            if name not in data and name not in faulty
+            for name in sorted(rules.required - data.keys() - faulty)
         ]
-        for name, needed in rules.requires:
-            if name in data and needed not in data and needed not in path_params and needed not in faulty:
-                message = f"is required where {name} is given"
-                problems.append(Problem(needed, "requires", message, self._describing(rules, needed)))
+
+    def _check_requires(
+        self, rules: Rules, path_params: Mapping[str, str], data: Wire, problems: list[Problem]
+    ) -> None:
+        there = {*data, *path_params, *(problem.parameter for problem in problems)}
+        problems += [
+            Problem(needed, "requires", f"is required where {name} is given", self._describing(rules, needed))
+            for name, needed in rules.requires.items()
+            if name in data and needed not in there
+        ]
 
     def _check_unknown(self, rules: Rules, name: object, value: object, data: Wire, problems: list[Problem]) -> None:
         """A parameter that the schema doesn't name."""
@@ -126,16 +142,19 @@ class Checker:
     def _unknown(self, rules: Rules, name: str) -> Problem:
         found = indexed(name)
         if found and found[0] in rules.parameters:
-            return Problem(name, "index", f"{found[1]} is beyond the last index", hints.of_index(found[0]))
+            kind = "index" if self._is_known else "unpublished"
+            return Problem(name, kind, f"{found[1]} is beyond the last index", hints.of_index(found[0]))
         advice = partial(hints.of_unknown, rules.endpoint, name, rules.parameters, self._index.version)
         return Problem(name, "unknown", "is no parameter of this endpoint", advice)
 
     def _problem(self, rules: Rules, name: str, fault: Fault, value: object) -> Problem:
-        return Problem(name, fault.kind, fault.message, partial(self._hint, rules, name, fault, value))
+        kind = fault.kind
+        if kind == "format" and not self._is_known and not _is_published(rules, name):
+            kind = "unpublished"
+        return Problem(name, kind, fault.message, partial(self._hint, rules, name, fault, value))
 
     def _hint(self, rules: Rules, name: str, fault: Fault, value: object) -> str:
-        found = indexed(name)
-        schema = rules.parameters.get(name) or (rules.parameters.get(found[0]) if found else None)
+        schema = _schema(rules, name)
         return hints.of_value(name, schema, self._compiler, fault, value) if schema else ""
 
     def _describing(self, rules: Rules, name: str) -> Callable[[], str]:
@@ -152,6 +171,17 @@ class Checker:
         advice = partial(hints.of_method, found, method, self._index.version)
         problem = Problem("path", "method", f"{shown(method)} is not possible at {found.template}", advice)
         return _as_it_is(params, _path_of(found), found.params, [problem])
+
+
+def _schema(rules: Rules, name: str) -> Schema | None:
+    found = indexed(name)
+    return rules.parameters.get(name) or (rules.parameters.get(found[0]) if found else None)
+
+
+def _is_published(rules: Rules, name: str) -> bool:
+    """Whether the schema itself says what a value looks like, not a format by its name."""
+    schema = _schema(rules, name)
+    return schema is None or not isinstance((schema.items or schema).format, str)
 
 
 def formats_of(index: EndpointIndex) -> Mapping[str, Format]:

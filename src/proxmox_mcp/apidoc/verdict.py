@@ -3,7 +3,8 @@
 A fault is a refusal where the rule is known to be the node's: of its own schema, or of its version. A schema of the
 same release may lack what a later point release has: there an endpoint or a parameter that it doesn't know, and a
 bound that Proxmox doesn't publish, are doubts, and the call is sent. A schema of another release may also differ in
-what a value may be.
+what a value may be. And what no schema publishes is only known of the releases that we have seen: of a newer one it
+is a doubt, whatever the schema's standing.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ Mode = Literal["auto", "enforce", "warn"]
 """``MCP_VALIDATION``: by the standing of the schema, all faults refused, or none."""
 
 _NEVER_SENT = frozenset({"unsendable", "conflict"})
+_UNSURE = frozenset({"unpublished"})
 _LACKS = frozenset({"endpoint", "method", "unknown", "index"})
 _DIFFERS = frozenset({"enum", "format", "pattern", "length", "bound", "requires", "missing"})
 
@@ -60,7 +62,7 @@ def split(problems: Sequence[Problem], standing: Standing, mode: Mode) -> tuple[
 def _is_doubtful(kind: str, standing: Standing, mode: Mode) -> bool:
     if kind in _NEVER_SENT or mode == "enforce":
         return False
-    if mode == "warn":
+    if mode == "warn" or kind in _UNSURE:
         return True
     if standing is Standing.SNAPSHOT:
         return kind in _LACKS

@@ -125,7 +125,7 @@ def _checked(index: EndpointIndex, line: dict[str, Any]) -> Check:
     params = line.get("params")
     method, path = line.get("method"), line.get("path")
     return index.check(
-        method.upper() if isinstance(method, str) else "",
+        method if isinstance(method, str) else "",
         path if isinstance(path, str) else "",
         params if isinstance(params, dict) else {},
     )

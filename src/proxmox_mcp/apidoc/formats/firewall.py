@@ -43,6 +43,7 @@ _service = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9+._-]*[A-Za-z0-9+]
 _protocol = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9+._-]*[A-Za-z0-9+])?|[0-9]{1,3}").fullmatch
 _LAST_PORT = 65535
 _MOST_PORTS = 15
+_LAST_PROTOCOL, _MPTCP = 255, "262"
 
 
 def _is_addresses(text: str) -> bool:
@@ -89,7 +90,7 @@ def _is_ports(text: str, named: frozenset[str]) -> bool:
 def _is_protocol(text: str) -> bool:
     if not is_true(text):
         return True
-    return _protocol(text) is not None and (not text.isdigit() or int(text) <= 255)
+    return _protocol(text) is not None and (not text.isdigit() or int(text) <= _LAST_PROTOCOL or text == _MPTCP)
 
 
 def _is_helpers(text: str) -> bool:
