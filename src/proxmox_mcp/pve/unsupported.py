@@ -49,12 +49,3 @@ def reject_unsupported(endpoint: Endpoint, data: Mapping[str, object]) -> None:
             f"With download=1, {endpoint.method} {endpoint.path} answers with a file, which can't go through here.",
             "Leave download out and read the lines with start and limit.",
         )
-
-
-def carried_by_json(endpoint: Endpoint, data: Mapping[str, object] | None = None) -> bool:
-    """Whether an endpoint's call and answer are JSON."""
-    try:
-        reject_unsupported(endpoint, data or {})
-    except UnsupportedCallError:
-        return False
-    return True
