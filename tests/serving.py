@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import signal
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 COMMAND = [sys.executable, "-m", "proxmox_mcp"]
 TOKEN = "a-token-that-only-these-tests-use"
+CALLERS = {
+    "ops": "ops-token-of-these-tests",
+    "viewer": "viewer-token-of-these-tests",
+    "gone": "gone-token-of-these-tests",
+}
+"""Callers and their tokens; the last has expired."""
 _SOURCE = str(Path(proxmox_mcp.__file__).parents[1])
 _START_SECONDS = 20.0
 
@@ -35,6 +42,16 @@ def environment(directory: Path, **settings: str) -> dict[str, str]:
         "MCP_CACHE_DIR": str(directory / "state"),
         **settings,
     }
+
+
+def callers_file(**modes: str) -> str:
+    """A callers file as ``proxmox-mcp token new`` would have it."""
+    lines = []
+    for name, token in CALLERS.items():
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        lines += ["[[caller]]", f'name = "{name}"', f'token_sha256 = "{digest}"', f'mode = "{modes.get(name, "full")}"']
+        lines += ["expires = 2020-01-01"] if name == "gone" else []
+    return "\n".join(lines)
 
 
 def free_port() -> int:

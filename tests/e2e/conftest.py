@@ -10,10 +10,10 @@ import pytest
 
 from goldens import hold
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
-from serving import TOKEN, Served, serving
+from serving import CALLERS, TOKEN, Served, callers_file, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -73,3 +73,29 @@ def golden() -> Callable[[str, str], None]:
         hold(Path(__file__).parent / "golden" / f"{name}.txt", text)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def several(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server with several callers (``ops`` may do all, ``viewer`` reads), names of its own, and all that it logs."""
+    directory = tmp_path_factory.mktemp("several")
+    file = directory / "callers.toml"
+    file.write_text(callers_file(viewer="read-only"))
+    with serving(
+        directory,
+        **demo.environment,
+        MCP_CALLERS_FILE=str(file),
+        MCP_ALLOWED_HOSTS="pve.example.org, [::1], 127.0.0.1,exact.example.org:8443",
+        MCP_ALLOWED_ORIGINS="https://chat.example.org",
+        MCP_AUDIT_FILE=str(directory / "audit.jsonl"),
+        MCP_LOG_LEVEL="DEBUG",
+        MCP_LOG_FORMAT="json",
+    ) as served:
+        served.wait_for("from the node itself")
+        yield served
+
+
+@pytest.fixture(scope="session")
+def tokens() -> dict[str, str]:
+    """The tokens of the callers of ``several``."""
+    return CALLERS
