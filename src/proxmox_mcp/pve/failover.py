@@ -120,7 +120,7 @@ class Hosts:
         reasons = "\n".join(f"- {e.message}" for e in known)
         return UnreachableError(
             f"None of the {len(self._breakers)} hosts of PROXMOX_HOST answers:\n{reasons}",
-            "Nothing was sent. The next call tries again; `proxmox-mcp doctor` looks closer.",
+            "The next call tries again; `proxmox-mcp doctor` looks closer.",
         )
 
     def state(self) -> State:
