@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import TaskFailedError
+from proxmox_mcp.guard.foreign import one_line
 from proxmox_mcp.shape.quantities import short_duration
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ WAIT_WITH_PROGRESS, WAIT_WITHOUT = 300.0, 50.0
 _TAIL = 12
 _ARCHIVE = re.compile(r"creating (?:vzdump|Proxmox Backup Server) archive '([^']+)'")
 _WARNINGS = 10
+_LONGEST_LINE = 1000
 
 
 def patience(asked: float | None, setting: float, client: Client) -> float:
@@ -60,7 +62,7 @@ def _said(outcome: TaskOutcome, mark: Mark) -> str:
     name = f"Task {task.type}" + (f" of {task.id}" if task.id else "") + f" on {task.node}"
     took = f" after {short_duration(outcome.seconds)}" if outcome.seconds is not None else ""
     if outcome.state == "ok":
-        return f"{name} ended: OK{took}.{_made(outcome, mark)}\nUPID: {outcome.upid}"
+        return f"{name} ended: OK{took}.{_made(outcome)}\nUPID: {outcome.upid}"
     if outcome.state == "warnings":
         lines = "\n".join(outcome.warnings[-_WARNINGS:] or outcome.tail[-_TAIL:])
         return f"{name} ended with warnings ({outcome.exit_status}){took}.\n{mark('log', lines)}\nUPID: {outcome.upid}"
@@ -77,10 +79,10 @@ def _said(outcome: TaskOutcome, mark: Mark) -> str:
     )
 
 
-def _made(outcome: TaskOutcome, mark: Mark) -> str:
+def _made(outcome: TaskOutcome) -> str:
     """The archives that a backup wrote, as its log names them: what whoever asked for one wants to know."""
     found = [match[1] for line in outcome.tail if (match := _ARCHIVE.search(line))]
-    return f"\nWritten: {mark('line', ', '.join(found))}" if found else ""
+    return f"\nWritten: {one_line(', '.join(found), _LONGEST_LINE)}" if found else ""
 
 
 def _status_path(outcome: TaskOutcome) -> str:

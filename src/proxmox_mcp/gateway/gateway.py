@@ -86,6 +86,7 @@ class Gateway:
             trail.decided(decision)
             self._observer.decided(cluster.name, decision)
             if call.dry_run:
+                trail.rehearsed()
                 return Got(None, checked, told=await self._rehearsed(checked, decision, cluster))
             caution = doubtful(checked.doubts, schema) if checked.doubts else ""
             self.guard.admit(decision, call, caution)

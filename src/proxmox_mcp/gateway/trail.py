@@ -31,6 +31,7 @@ class Trail:
         self._log = log
         self._started = time.monotonic()
         self.upid = ""
+        self.success = "ok"
         self.record = AuditCall(
             id=call.id,
             caller=call.caller.name,
@@ -58,6 +59,10 @@ class Trail:
     def confirmed(self, by: str) -> None:
         self.record = replace(self.record, confirmation=by)
 
+    def rehearsed(self) -> None:
+        """Nothing is sent, whatever was decided."""
+        self.success = "dry-run"
+
     async def before_sending(self) -> None:
         """Put a write on record before it is sent. Raises AuditError: then it must not be sent."""
         if self.record.method != "GET":
@@ -79,7 +84,7 @@ class Trail:
             result, message = "internal", type(error).__name__
             raise
         else:
-            result = "ok"
+            result = self.success
         finally:
             self._close(result, message)
 
