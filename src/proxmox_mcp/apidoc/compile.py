@@ -12,26 +12,29 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.apidoc import encode
 from proxmox_mcp.apidoc.faults import Fault, shown, unsendable
 from proxmox_mcp.apidoc.formats import Format, find_format, is_list
-from proxmox_mcp.apidoc.patterns import anchored
-from proxmox_mcp.apidoc.perl import is_true, number
+from proxmox_mcp.apidoc.judges import (
+    Judge,
+    Quote,
+    first_fault,
+    judge_bounds,
+    judge_enum,
+    judge_length,
+    judge_named,
+    judge_pattern,
+    judge_type,
+)
+from proxmox_mcp.apidoc.perl import is_true
 from proxmox_mcp.apidoc.properties import VALIDATORS, PropertyString
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Schema
 
-Judge = Callable[[str], Fault | None]
-"""What is wrong with a text."""
-
 Taken = str | list[str] | Fault | None
 Take = Callable[[object], Taken]
 """From a JSON value that is not null to what is sent, None where nothing is, or its fault."""
 
-_is_integer = re.compile(r"[+-]?\d+\n?").fullmatch
-_is_number = re.compile(r"[+-]?(?:\d+\.\d+|\d+\.|\.\d+|\d+)(?:[eE][+-]?\d+)?\n?").fullmatch
 _is_secret = re.compile(r"pass|secret|key|token|ticket|hmac|certificate", re.IGNORECASE).search
 _JSON_FORMATS = frozenset({"pve-command-batch"})
-_FLAGS = frozenset({"1", "0"})
-_UNBOUNDED = (float("-inf"), float("inf"))
 
 
 class Compiler:
@@ -145,22 +148,22 @@ class Compiler:
 
     def judge(self, name: str, schema: Schema) -> Judge | None:
         """The judge of texts for a parameter or key; None where any text is right."""
-        return _all_of(self._judges(name, schema))
+        return first_fault(self._judges(name, schema))
 
     def _judges(self, name: str, schema: Schema) -> tuple[Judge, ...]:
         """What judges a text one after the other; the bounds of numbers are judged with their type."""
         quote = _hidden if _is_secret(name) else shown
         found = (
-            _judge_type(schema, quote),
+            judge_type(schema, quote),
             self._judge_format(schema, quote),
-            _judge_pattern(schema.pattern, quote),
-            _judge_length(schema.min_length, schema.max_length),
-            _judge_bounds(schema, quote),
-            _judge_enum(schema.enum, quote),
+            judge_pattern(schema.pattern, quote),
+            judge_length(schema.min_length, schema.max_length),
+            judge_bounds(schema, quote),
+            judge_enum(schema.enum, quote),
         )
         return tuple(each for each in found if each)
 
-    def _judge_format(self, schema: Schema, quote: Callable[[str], str]) -> Judge | None:
+    def _judge_format(self, schema: Schema, quote: Quote) -> Judge | None:
         keys = self.keys(schema)
         if not isinstance(schema.format, str):
             return PropertyString(keys, self.judge) if keys is not None else None
@@ -169,7 +172,7 @@ class Compiler:
             if keys is not None:
                 self._named[key] = PropertyString(keys, self.judge, VALIDATORS.get(schema.format))
             else:
-                self._named[key] = _judge_named(schema.format, self.format(schema.format), quote)
+                self._named[key] = judge_named(schema.format, self.format(schema.format), quote)
         return self._named[key]
 
 
@@ -196,105 +199,3 @@ def _nth(position: int, texts: Sequence[str]) -> str:
 
 def _hidden(_: str) -> str:
     return "the value"
-
-
-def _all_of(judges: tuple[Judge, ...]) -> Judge | None:
-    """One judge out of several: the first fault counts."""
-    if len(judges) <= 1:
-        return judges[0] if judges else None
-    if len(judges) == 2:
-        first, second = judges
-        return lambda text: first(text) or second(text)
-
-    def judge(text: str) -> Fault | None:
-        for each in judges:
-            if fault := each(text):
-                return fault
-        return None
-
-    return judge
-
-
-def _judge_type(schema: Schema, quote: Callable[[str], str]) -> Judge | None:
-    if schema.type == "boolean":
-        return lambda text: None if text in _FLAGS else Fault("type", f"{quote(text)} is not a boolean")
-    if schema.type == "integer":
-        return _judge_number(_is_integer, "an integer", schema, quote)
-    if schema.type == "number":
-        return _judge_number(_is_number, "a number", schema, quote)
-    return None
-
-
-def _judge_number(is_one: Callable[[str], object], kind: str, schema: Schema, quote: Callable[[str], str]) -> Judge:
-    least, most = _bounds(schema)
-    if (least, most) == _UNBOUNDED:
-        return lambda text: None if is_one(text) else Fault("type", f"{quote(text)} is not {kind}")
-
-    def judge(text: str) -> Fault | None:
-        if not is_one(text):
-            return Fault("type", f"{quote(text)} is not {kind}")
-        return None if least <= number(text) <= most else _out_of_bounds(schema, quote(text))
-
-    return judge
-
-
-def _bounds(schema: Schema) -> tuple[float, float]:
-    least, most = _UNBOUNDED
-    return least if schema.minimum is None else schema.minimum, most if schema.maximum is None else schema.maximum
-
-
-def _out_of_bounds(schema: Schema, quoted: str) -> Fault:
-    if schema.minimum is None or schema.maximum is None:
-        wanted = f"at most {schema.maximum}" if schema.minimum is None else f"at least {schema.minimum}"
-    else:
-        wanted = f"{schema.minimum} to {schema.maximum}"
-    return Fault("bound", f"{quoted} is out of bounds: {wanted}")
-
-
-def _judge_named(name: str, format_: Format | None, quote: Callable[[str], str]) -> Judge | None:
-    if format_ is None:
-        return None
-    passes = format_.passes
-    return lambda text: None if passes(text) else Fault("format", f"{quote(text)} is not of the format {name}")
-
-
-def _judge_pattern(pattern: str | None, quote: Callable[[str], str]) -> Judge | None:
-    if not pattern or (matches := anchored(pattern)) is None:
-        return None
-    return lambda text: None if matches(text) else Fault("pattern", f"{quote(text)} does not match the pattern")
-
-
-def _judge_length(shortest: int | None, longest: int | None) -> Judge | None:
-    if shortest is None and longest is None:
-        return None
-    least = shortest or 0
-    most = float("inf") if longest is None else longest
-
-    def judge(text: str) -> Fault | None:
-        if least <= len(text) <= most:
-            return None
-        wanted = f"at most {longest}" if len(text) > most else f"at least {shortest}"
-        return Fault("length", f"is {len(text)} characters long; {wanted} are allowed")
-
-    return judge
-
-
-def _judge_bounds(schema: Schema, quote: Callable[[str], str]) -> Judge | None:
-    """Bounds of what is not typed as a number: they hold where it looks like one."""
-    least, most = _bounds(schema)
-    if schema.type in {"integer", "number"} or (least, most) == _UNBOUNDED:
-        return None
-
-    def judge(text: str) -> Fault | None:
-        if not _is_number(text) or least <= number(text) <= most:
-            return None
-        return _out_of_bounds(schema, quote(text))
-
-    return judge
-
-
-def _judge_enum(enum: tuple[str, ...], quote: Callable[[str], str]) -> Judge | None:
-    if not enum:
-        return None
-    allowed = frozenset(enum)
-    return lambda text: None if text in allowed else Fault("enum", f"{quote(text)} is not one of the values allowed")
