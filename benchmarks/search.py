@@ -186,8 +186,20 @@ def report(name: str, questions: Sequence[Question], source: str) -> list[Answer
     median = statistics.median(each.microseconds for each in answered)
     held = memory(ENGINES[name], source, [question.query for question in questions])
     print(f"{name:14} {figures(answered)}")
-    print(f"{'':14} median {median:.0f} us a search, built in {milliseconds:.0f} ms, holds {held:.1f} MiB")
+    again = f" ({from_stored(source):.0f} ms from what was stored)" if name == "ours" else ""
+    print(f"{'':14} median {median:.0f} us a search, built in {milliseconds:.0f} ms{again}, holds {held:.1f} MiB")
     return answered
+
+
+def from_stored(source: str) -> float:
+    """The milliseconds that our search takes to be ready from what an earlier one stored: the best of three."""
+    stored = Searcher(load_index(source)).store()
+
+    def make(index: EndpointIndex) -> Callable[[str], Found]:
+        searcher = Searcher(index, stored=stored)
+        return lambda query: ([(h.endpoint.method, h.endpoint.path) for h in searcher.search(query)], True)
+
+    return built(make, source)[1]
 
 
 def by(answered: Sequence[Answered], key: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.errors import ApidocFormatError
 from proxmox_mcp.search.text import words
-from proxmox_mcp.search.vocabulary import Reader, Vocabulary, load_vocabulary, stems_of
+from proxmox_mcp.search.vocabulary import Vocabulary, load_vocabulary, stems_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,21 +45,6 @@ def test_stop_words_count_in_longer_names_only(vocabulary: Vocabulary) -> None:
 
 def test_verbs_ask_for_methods_in_the_order_of_the_text(vocabulary: Vocabulary) -> None:
     assert vocabulary.verbs(stems_of("edit it, then get rid of it")) == [("PUT", "POST"), ("DELETE",)]
-
-
-def test_a_reader_gives_the_same_units_as_the_vocabulary(vocabulary: Vocabulary) -> None:
-    reader = Reader(vocabulary)
-    for text in ("remove two factor", "get rid of two-factor for user 12", "2fa", ""):
-        read = sorted((unit.stem, unit.concepts) for unit in reader.units(text))
-        assert read == sorted((unit.stem, unit.concepts) for unit in vocabulary.units(stems_of(text)))
-
-
-def test_a_reader_remembers_the_words_as_written(vocabulary: Vocabulary) -> None:
-    reader = Reader(vocabulary)
-    reader.units("removing snapshots, snapshots")
-    assert reader.known()["snapshots"] == 2
-    assert reader.known()["removing"] == 1
-    assert "snapshot" not in reader.known()
 
 
 @pytest.mark.parametrize("line", ["delete remove", "delete [REMOVE]: rm", "Delete: rm", "delete:", "delete: rm, 12"])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.search.intents import Intent
 
@@ -15,25 +14,32 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc.model import Endpoint
     from proxmox_mcp.search.intents import Key
-    from proxmox_mcp.search.vocabulary import Reader, Unit
+    from proxmox_mcp.search.reading import Places, Reader
 
 _PLACEHOLDER = re.compile(r"\{[^}]*\}")
 _NOTHING = Intent("")
 
 
-class Phrase(NamedTuple):
-    """One way of asking, as units; ``parameter`` is empty where it asks for the endpoint itself."""
-
-    units: tuple[Unit, ...]
-    parameter: str = ""
+FACTS = ("path", "leaf", "name", "parameters", "description")
+"""The first lines of a document: what the schema says of an endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The texts of one endpoint: units by the name of the field, and its phrases one by one."""
+    """The texts of one endpoint as lines: the facts, then phrases for it, then phrases for its parameters.
 
-    fields: Mapping[str, tuple[Unit, ...]]
-    phrases: tuple[Phrase, ...]
+    ``places`` are the terms of the lines by their numbers. ``parameters`` are those asked for, one for each line that
+    asks for one.
+    """
+
+    places: Places
+    lines: int
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> int:
+        """The number of the line after the phrases for the endpoint itself."""
+        return self.lines - len(self.parameters)
 
 
 def documents(endpoints: Sequence[Endpoint], intents: Mapping[Key, Intent], reader: Reader) -> list[Document]:
@@ -41,36 +47,27 @@ def documents(endpoints: Sequence[Endpoint], intents: Mapping[Key, Intent], read
     return [_document(each, intents.get((each.method, each.path), _NOTHING), reader) for each in endpoints]
 
 
+def document_of(phrases: Sequence[str], reader: Reader) -> Document:
+    """The document of something that has no more than phrases."""
+    lines = [*("" for _ in FACTS), *phrases]
+    return Document(reader.places(lines), len(lines))
+
+
 def _document(endpoint: Endpoint, intent: Intent, reader: Reader) -> Document:
     description, names = _facts(endpoint)
     segments = [s for s in endpoint.path.split("/") if s and not _PLACEHOLDER.fullmatch(s)]
-    own = [name for name in names if name not in endpoint.path_parameters]
     asked = [(name, text) for name, texts in intent.parameters.items() for text in (name, *texts)]
-    path, leaf, name, parameters, does, *wordings = reader.lines(
-        [
-            " ".join(segments),
-            segments[-1] if segments else "",
-            endpoint.name.replace("_", " "),
-            " ".join(own),
-            intent.does,
-            *intent.phrases,
-            *(text for _, text in asked),
-        ]
-    )
-    phrases = [Phrase(units) for units in (does, *wordings[: len(intent.phrases)])]
-    of_parameters = [
-        Phrase(units, name) for (name, _), units in zip(asked, wordings[len(intent.phrases) :], strict=True)
+    lines = [
+        " ".join(segments),
+        segments[-1] if segments else "",
+        endpoint.name.replace("_", " "),
+        " ".join(name for name in names if name not in endpoint.path_parameters),
+        description.replace("\n", " "),
+        intent.does,
+        *intent.phrases,
+        *(text for _, text in asked),
     ]
-    fields = {
-        "intents": tuple(chain.from_iterable(phrase.units for phrase in phrases)),
-        "asked": tuple(chain.from_iterable(phrase.units for phrase in of_parameters)),
-        "path": path,
-        "leaf": leaf,
-        "name": name,
-        "parameters": parameters,
-        "description": reader.units(description) if description else (),
-    }
-    return Document(fields, tuple(phrase for phrase in (*phrases, *of_parameters) if phrase.units))
+    return Document(reader.places(lines), len(lines), tuple(name for name, _ in asked))
 
 
 def _facts(endpoint: Endpoint) -> tuple[str, list[str]]:

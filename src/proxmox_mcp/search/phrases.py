@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+from proxmox_mcp.search.documents import FACTS
 
-    from proxmox_mcp.search.documents import Phrase
-    from proxmox_mcp.search.vocabulary import Unit
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from proxmox_mcp.search.documents import Document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,21 +29,20 @@ class Nearness:
 
 
 class PhraseIndex:
-    """The phrases of one endpoint by the terms that occur in them."""
+    """The phrases of one endpoint; its facts are none, and infinitely far."""
 
-    __slots__ = ("_lengths", "_parameters", "_phrases")
+    __slots__ = ("_document", "_lengths")
 
-    def __init__(self, phrases: Sequence[Phrase], weight: Callable[[Unit], float]) -> None:
-        places: dict[str, list[int]] = {}
-        for number, phrase in enumerate(phrases):
-            terms = {unit.stem for unit in phrase.units}
-            for unit in phrase.units:
-                terms.update(unit.concepts)
-            for term in terms:
-                places.setdefault(term, []).append(number)
-        self._phrases = {term: tuple(numbers) for term, numbers in places.items()}
-        self._lengths = tuple(sum(map(weight, phrase.units)) for phrase in phrases)
-        self._parameters = tuple(phrase.parameter for phrase in phrases)
+    def __init__(self, document: Document, rarity: Mapping[str, float]) -> None:
+        lengths = [0.0] * document.lines
+        for term, numbers in document.places.items():
+            if term[0] != "=":
+                worth = rarity[term]
+                for number in numbers:
+                    lengths[number] += worth
+        lengths[: len(FACTS)] = (math.inf for _ in FACTS)
+        self._document = document
+        self._lengths = array("f", lengths)
 
     def nearest(self, asked: Iterable[tuple[str, float]], total: float, how: Nearness) -> tuple[float, str]:
         """How much the nearest phrase and the question have in common, as a share of both; its parameter.
@@ -49,19 +51,19 @@ class PhraseIndex:
         the whole question is worth.
         """
         common: dict[int, float] = {}
-        places, so_far = self._phrases.get, common.get
+        places, so_far = self._document.places.get, common.get
         for term, worth in asked:
             for number in places(term, ()):
                 common[number] = so_far(number, 0.0) + worth
         best, next_best, best_of_parameter, parameter = 0.0, 0.0, 0.0, ""
-        rest = (1 - how.closeness) * total
+        own, rest = self._document.own, (1 - how.closeness) * total
         for number, shared in common.items():
             value = shared / (how.closeness * self._lengths[number] + rest)
             if value > best:
                 best, next_best = value, best
             elif value > next_best:
                 next_best = value
-            if value > best_of_parameter and (name := self._parameters[number]):
-                best_of_parameter, parameter = value, name
+            if number >= own and value > best_of_parameter:
+                best_of_parameter, parameter = value, self._document.parameters[number - own]
         meant = parameter if best_of_parameter >= how.parameter * best else ""
         return min(1.0, best) + how.second * min(1.0, next_best), meant

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import Counter
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from proxmox_mcp.search.documents import FACTS
 from proxmox_mcp.search.phrases import Nearness, PhraseIndex
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.search.documents import Document
     from proxmox_mcp.search.vocabulary import Unit
+
+
+FIELDS = (*FACTS, "intents", "asked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,10 @@ class Weights:
     nearness: Nearness = field(default_factory=Nearness)
     reranked: int = 30
     promising: float = 0.33
+
+    def once(self, name: str, length: int, average: float) -> float:
+        """What one occurrence in a field counts: its weight, for less the longer it is beside that of others."""
+        return self.fields[name] / (1 - self.length + self.length * length / max(1.0, average))
 
 
 class Match(NamedTuple):
@@ -81,8 +89,7 @@ class Ranker:
                 share = rarity * (weights.concept if term.startswith("=") else 1.0)
                 impacts = array("f", [share * count / (count + weights.saturation) for count in counts])
                 self._postings[term] = numbers, impacts
-        self._phrases = [document.phrases for document in documents]
-        self._indexed: dict[int, PhraseIndex] = {}
+        self._phrases = [PhraseIndex(document, self._rarity) for document in documents]
 
     def _rarity_of(self, documents: int) -> float:
         """What a term is worth that so many documents have."""
@@ -90,24 +97,17 @@ class Ranker:
 
     def _inverted(self, documents: Sequence[Document]) -> dict[str, tuple[array[int], array[float]]]:
         """For each term the documents that have it, with its frequency there, weighed by field and length."""
-        w = self._weights
-        total: Counter[str] = Counter()
-        for document in documents:
-            total.update({name: len(units) for name, units in document.fields.items()})
-        scale = {name: (1 - w.length, w.length * len(documents) / max(1, total[name])) for name in w.fields}
+        lengths = [_lengths(document) for document in documents]
+        averages = [sum(each) / len(lengths) for each in zip(*lengths, strict=True)]
         inverted: dict[str, tuple[array[int], array[float]]] = {}
-        for number, document in enumerate(documents):
-            frequency: dict[str, float] = {}
-            for name, units in document.fields.items():
-                constant, slope = scale[name]
-                once = w.fields[name] / (constant + slope * len(units))
-                for unit in units:
-                    for term in (unit.stem, *unit.concepts):
-                        frequency[term] = frequency.get(term, 0.0) + once
-            for term, count in frequency.items():
-                posting = inverted.get(term) or inverted.setdefault(term, (array("H"), array("f")))
-                posting[0].append(number)
-                posting[1].append(count)
+        for number, (document, own_lengths) in enumerate(zip(documents, lengths, strict=True)):
+            once = list(map(self._weights.once, FIELDS, own_lengths, averages))
+            for term, places in document.places.items():
+                if term not in inverted:
+                    inverted[term] = array("H"), array("f")
+                numbers, counts = inverted[term]
+                numbers.append(number)
+                counts.append(_frequency(places, once, document.own))
         return inverted
 
     def _weight(self, unit: Unit) -> float:
@@ -127,16 +127,10 @@ class Ranker:
         scale = 1.0 / ((1 + w.concept) * total)
         matches = []
         for score, number in self._promising(asked, factors):
-            index = self._indexed.get(number) or self._index(number)
-            near, parameter = index.nearest(worth, total, w.nearness)
+            near, parameter = self._phrases[number].nearest(worth, total, w.nearness)
             matches.append(Match(number, scale * score + w.phrase * near * factors[number], near, parameter))
         matches.sort(key=_SCORE, reverse=True)
         return matches
-
-    def _index(self, number: int) -> PhraseIndex:
-        """The phrases of a document, indexed when they are first compared: a start need not wait for all."""
-        index = self._indexed[number] = PhraseIndex(self._phrases[number], self._weight)
-        return index
 
     def _worth(self, asked: Sequence[Unit]) -> tuple[list[tuple[str, float]], float]:
         """What it is worth that a phrase has a term of the question, term by term, and the worth of the question.
@@ -157,7 +151,7 @@ class Ranker:
         """The best documents by their fields, with their scores."""
         scores = [0.0] * self._count
         for unit in asked:
-            for term in (unit.stem, *unit.concepts):
+            for term in unit.terms:
                 posting = self._postings.get(term)
                 if posting is not None:
                     for number, impact in zip(*posting, strict=True):
@@ -166,3 +160,22 @@ class Ranker:
         best = [(score * factors[number], number) for number, score in enumerate(scores) if score > least]
         best.sort(reverse=True)
         return best[: self._weights.reranked]
+
+
+def _frequency(places: Sequence[int], once: Sequence[float], own: int) -> float:
+    """How often a term occurs on lines, each counted as its field is: the facts one by one, the phrases together."""
+    first = bisect_left(places, len(FACTS)) if places[0] < len(FACTS) else 0
+    asked = len(places) - bisect_left(places, own) if places[-1] >= own else 0
+    count = (len(places) - first - asked) * once[-2] + asked * once[-1]
+    return count + sum([once[number] for number in places[:first]]) if first else count
+
+
+def _lengths(document: Document) -> list[int]:
+    """How long each field is: the facts in terms, the others in phrases."""
+    lengths = [0] * len(FACTS)
+    for places in document.places.values():
+        for number in places:
+            if number >= len(FACTS):
+                break
+            lengths[number] += 1
+    return [*lengths, document.own - len(FACTS), len(document.parameters)]

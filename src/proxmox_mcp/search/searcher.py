@@ -9,14 +9,17 @@ from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.search.absent import Absence, load_absences
 from proxmox_mcp.search.browse import browse, path_query
 from proxmox_mcp.search.cues import CueWeights, Factors, cues_of
-from proxmox_mcp.search.documents import Document, Phrase, documents
+from proxmox_mcp.search.documents import Document, document_of, documents
 from proxmox_mcp.search.intents import Intent, load_intents
 from proxmox_mcp.search.ranking import Ranker, Weights
+from proxmox_mcp.search.reading import Reader
+from proxmox_mcp.search.stored import pack, source_of, unpack
 from proxmox_mcp.search.text import STOP_WORDS, without_number, words
 from proxmox_mcp.search.typos import Mender
-from proxmox_mcp.search.vocabulary import Reader, load_vocabulary, stem_of
+from proxmox_mcp.search.vocabulary import load_vocabulary, stem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from proxmox_mcp.apidoc.index import EndpointIndex
@@ -69,6 +72,9 @@ class Results:
 class Searcher:
     """Searches one index. Made once; searching changes nothing but small caches.
 
+    ``stored`` is what ``store`` gave for an earlier searcher, and saves most of the work of making this one; where it
+    is of another index or of other files, it is not used (``was_stored`` tells).
+
     Raises ApidocFormatError where a file of ``directory`` (``apidoc/`` by default) can't be read as what it should be.
     """
 
@@ -76,6 +82,7 @@ class Searcher:
         self,
         index: EndpointIndex,
         directory: Path | None = None,
+        stored: bytes = b"",
         weights: Weights | None = None,
         cues: CueWeights | None = None,
     ) -> None:
@@ -84,12 +91,23 @@ class Searcher:
         self._intents = load_intents(directory / "intents")
         self._absences = load_absences(directory / "absent.txt")
         self._vocabulary = load_vocabulary(directory / "words.txt")
+        self._source = source_of(index, directory)
+        unpacked = unpack(self._source, stored)
+        self.was_stored = unpacked is not None
+        self._documents, self._known_words = unpacked or self._read_all()
+        self._ranker = Ranker(self._documents, weights or Weights())
+        self._factors = Factors(self._endpoints, len(self._absences), cues or CueWeights())
+        self._mender = Mender(self._known_words)
+
+    def _read_all(self) -> tuple[list[Document], Mapping[str, int]]:
         reader = Reader(self._vocabulary)
         of_endpoints = documents(self._endpoints, self._intents, reader)
-        of_absences = [_absence_document(absence, reader) for absence in self._absences]
-        self._ranker = Ranker([*of_endpoints, *of_absences], weights or Weights())
-        self._factors = Factors(self._endpoints, len(self._absences), cues or CueWeights())
-        self._mender = Mender(reader.known())
+        of_absences = [document_of(absence.phrases, reader) for absence in self._absences]
+        return [*of_endpoints, *of_absences], reader.known()
+
+    def store(self) -> bytes:
+        """What can be kept for the next searcher of the same index."""
+        return pack(self._source, self._documents, self._known_words)
 
     def search(self, query: str, limit: int = 5) -> list[Hit]:
         """The endpoints that fit a question, best first; those of a path where it is one."""
@@ -138,8 +156,3 @@ class Searcher:
 
     def _hit(self, endpoint: Endpoint, score: float, parameter: str = "") -> Hit:
         return Hit(endpoint, score, parameter, self._intents.get((endpoint.method, endpoint.path), _NOTHING))
-
-
-def _absence_document(absence: Absence, reader: Reader) -> Document:
-    phrases = tuple(Phrase(units) for units in reader.lines(absence.phrases))
-    return Document({"intents": tuple(unit for phrase in phrases for unit in phrase.units)}, phrases)

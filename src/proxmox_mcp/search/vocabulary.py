@@ -6,32 +6,31 @@ The concepts stand in ``apidoc/words.txt``, whose head says how it is written.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import ApidocFormatError
-from proxmox_mcp.search.text import LINE_END, STOP_WORDS, chunks_by_line, stem, words, words_of
+from proxmox_mcp.search.text import STOP_WORDS, stem, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _LINE = re.compile(r"([a-z][a-z ]*?)\s*(?:\[([A-Z ]+)\])?:\s*(\S.*)")
-_NOTHING: frozenset[str] = frozenset()
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Unit:
-    """One word, or several that name one concept, as it is compared: its stem, its concepts (each with a ``=``).
-
-    The same words read by one Reader are the same object.
-    """
+    """One word, or several that name one concept, as it is compared: its stem, its concepts (each with a ``=``)."""
 
     stem: str
     concepts: tuple[str, ...] = ()
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """All that it can be found by."""
+        return (self.stem, *self.concepts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,76 +74,6 @@ class Vocabulary:
 
     def _longest(self, stems: Sequence[str], position: int) -> tuple[str, ...]:
         return max(self.names_at(stems, position), key=len, default=(stems[position],))
-
-
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """What a Reader remembers of a word: its stem, its unit (none for a stop word), what follows in longer names."""
-
-    stem: str
-    unit: Unit | None
-    followers: frozenset[str]
-
-
-class Reader:
-    """Reads texts as units, and remembers the words as they were written, for typos to be mended to."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
-        self._followers = {first: frozenset(n[1] for n in names) for first, names in vocabulary.longer.items()}
-        self._read: list[str] = []
-        self._chunks: dict[str, tuple[_Word, ...]] = {}
-        self._units: dict[tuple[str, ...], Unit] = {}
-
-    def units(self, text: str) -> tuple[Unit, ...]:
-        """The units of a text; the same object for the same words."""
-        return self.lines([text.replace(LINE_END, " ")])[0]
-
-    def lines(self, lines: Iterable[str]) -> list[tuple[Unit, ...]]:
-        """The units of each of several lines, which have no end of line in them."""
-        found = chunks_by_line(lines)
-        self._read += found
-        known = self._chunks
-        units: list[tuple[Unit, ...]] = []
-        line: list[_Word] = []
-        for chunk in found:
-            if chunk == LINE_END:
-                units.append(self._units_of(line))
-                line = []
-            else:
-                line += known[chunk] if chunk in known else self._remembered(chunk)
-        units.append(self._units_of(line))
-        return units
-
-    def _units_of(self, line: list[_Word]) -> tuple[Unit, ...]:
-        units = [word.unit for word in line if word.unit is not None]
-        for position, (word, following) in enumerate(pairwise(line)):
-            if following.stem in word.followers:
-                names = self._vocabulary.names_at([each.stem for each in line], position)
-                units += map(self._unit, names)
-        return tuple(units)
-
-    def known(self) -> Counter[str]:
-        """How often each word was read, those of the vocabulary once more."""
-        counts = Counter(self._vocabulary.words)
-        read = Counter(self._read)
-        del read[LINE_END]
-        for chunk, times in read.items():
-            for word in words_of(chunk):
-                counts[word] += times
-        return counts
-
-    def _remembered(self, chunk: str) -> tuple[_Word, ...]:
-        found = self._chunks[chunk] = tuple(map(self._word, words_of(chunk)))
-        return found
-
-    def _word(self, word: str) -> _Word:
-        stemmed = stem_of(word)
-        unit = None if word in STOP_WORDS else self._unit((stemmed,))
-        return _Word(stemmed, unit, self._followers.get(stemmed, _NOTHING))
-
-    def _unit(self, name: tuple[str, ...]) -> Unit:
-        return self._units.get(name) or self._units.setdefault(name, self._vocabulary.unit(name))
 
 
 def stem_of(word: str) -> str:
