@@ -24,6 +24,7 @@ COMMAND = [sys.executable, "-m", "proxmox_mcp"]
 TOKEN = "a-token-that-only-these-tests-use"
 CALLERS = {
     "ops": "ops-token-of-these-tests",
+    "dev": "dev-token-of-these-tests",
     "viewer": "viewer-token-of-these-tests",
     "gone": "gone-token-of-these-tests",
 }
@@ -139,7 +140,7 @@ def run(directory: Path, *arguments: str, **settings: str) -> subprocess.Complet
 def serving(directory: Path, **settings: str) -> Iterator[Served]:
     """A server for the length of a block. Fails where it doesn't come up."""
     directory.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = int(settings.get("MCP_PORT") or free_port())
     settings = {"MCP_HOST": "127.0.0.1", "MCP_PORT": str(port), **settings}
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -27,7 +27,8 @@ MOST_SESSIONS = 1000
 MOST_BODY = 1024 * 1024
 """Bytes of one message; Proxmox itself takes 512 KiB."""
 
-_OPENING = ("initialize", "server/discover", "ping")
+_OPENING = ("initialize", "server/discover")
+_INITIALIZED = "notifications/initialized"
 _ENVELOPE = "io.modelcontextprotocol/protocolVersion"
 
 
@@ -58,11 +59,14 @@ class Sse:
 
 
 class _Reopened:
-    """What is read from a client, with the notification put before it that a client which reopened left out."""
+    """What is read from a client, with the notification put before it that a client which reopened left out.
+
+    Until the session is opened by whatever opens one, a first request that doesn't is taken to go on from before.
+    """
 
     def __init__(self, inner: ReadStream[SessionMessage | Exception]) -> None:
         self._inner = inner
-        self._first = True
+        self._opened = False
         self._held: SessionMessage | Exception | None = None
 
     @property
@@ -74,13 +78,15 @@ class _Reopened:
             held, self._held = self._held, None
             return held
         item = await self._inner.receive()
-        if self._first:
-            self._first = False
-            if isinstance(item, SessionMessage) and _goes_on(item):
-                self._held = item
-                initialized = types.JSONRPCNotification(jsonrpc="2.0", method="notifications/initialized")
-                return SessionMessage(initialized, metadata=item.metadata)
-        return item
+        if self._opened or not isinstance(item, SessionMessage):
+            return item
+        goes_on = _goes_on(item.message)
+        self._opened = goes_on or _opens(item.message)
+        if not goes_on:
+            return item
+        self._held = item
+        initialized = types.JSONRPCNotification(jsonrpc="2.0", method=_INITIALIZED)
+        return SessionMessage(initialized, metadata=item.metadata)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
@@ -101,9 +107,17 @@ class _Reopened:
         await self.aclose()
 
 
-def _goes_on(item: SessionMessage) -> bool:
-    """Whether a first message is a request of a session that began elsewhere."""
-    message = item.message
-    if not isinstance(message, types.JSONRPCRequest) or message.method in _OPENING:
+def _goes_on(message: types.JSONRPCMessage) -> bool:
+    """Whether a message is a request of a session that was opened on another stream."""
+    if not isinstance(message, types.JSONRPCRequest) or message.method == "ping":
         return False
-    return _ENVELOPE not in ((message.params or {}).get("_meta") or {})
+    return not _opens(message)
+
+
+def _opens(message: types.JSONRPCMessage) -> bool:
+    """Whether a message opens a session, or belongs to the era that has none to open."""
+    if isinstance(message, types.JSONRPCNotification):
+        return message.method == _INITIALIZED
+    if not isinstance(message, types.JSONRPCRequest):
+        return False
+    return message.method in _OPENING or _ENVELOPE in ((message.params or {}).get("_meta") or {})
