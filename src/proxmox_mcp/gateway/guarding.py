@@ -67,7 +67,9 @@ class Guard:
         """
         risk = decision.judgement.risk
         if decision.verdict is Verdict.DENY:
-            said = f"Not allowed: {decision.reason}. The call is judged `{risk}` ({decision.judgement.why})."
+            said = f"Not allowed: {decision.reason}."
+            if decision.judgement.why not in decision.reason:
+                said += f" The call is judged `{risk}` ({decision.judgement.why})."
             advice = f"{_NOTHING_SENT} The operator of this server decides that; don't try other ways."
             raise DeniedError("\n".join(filter(None, (said, caution))), advice)
         if call.reads_only and risk is not Risk.READ:

@@ -65,8 +65,12 @@ class Trail:
 
     async def before_sending(self) -> None:
         """Put a write on record before it is sent. Raises AuditError: then it must not be sent."""
-        if self.record.method != "GET":
+        if self.record.method == "GET":
+            return
+        try:
             await anyio.to_thread.run_sync(self._log.intent, self.record)
+        except AuditError as error:
+            raise AuditError(error.message, f"Nothing was sent. {error.advice}") from error
 
     @asynccontextmanager
     async def closed(self) -> AsyncIterator[Trail]:
