@@ -1,0 +1,94 @@
+"""What a benchmark finds: rows of one table, each beside the simplest thing that could do the same work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One figure. ``simplest`` is what the simplest thing took in the same run, None where there is no such thing.
+
+    ``aim`` bounds the ratio (or ``ours``, where there is no ``simplest``): from above, or from below for ``more``.
+    """
+
+    what: str
+    unit: str
+    ours: float
+    simplest: float | None = None
+    aim: float | None = None
+    more: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        return self.ours / self.simplest if self.simplest else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the aim is met; None where there is none."""
+        if self.aim is None:
+            return None
+        figure = self.ours if self.ratio is None else self.ratio
+        return figure >= self.aim if self.more else figure <= self.aim
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds of many runs of one thing."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+    @property
+    def least(self) -> float:
+        return min(self.seconds)
+
+    def share(self, part: float) -> float:
+        """The time that ``part`` (0 to 1) of the runs stayed within."""
+        ordered = sorted(self.seconds)
+        return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def interleaved(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
+    """The times of several works, done in turn: what else the machine does falls on all of them alike."""
+    found: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(rounds):
+        names = list(works)
+        for name in names if turn % 2 else reversed(names):
+            started = perf_counter()
+            works[name]()
+            found[name].append(perf_counter() - started)
+    return {name: Times(tuple(seconds)) for name, seconds in found.items()}
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The rows in Markdown."""
+    lines = ["| what | unit | ours | simplest | ratio | aim | |", "|---|---|---:|---:|---:|---:|---|"]
+    for row in rows:
+        cells = (
+            row.what,
+            row.unit,
+            shown(row.ours),
+            shown(row.simplest),
+            f"{row.ratio:.2f}" if row.ratio is not None else "",
+            f"{'≥' if row.more else '≤'} {row.aim:g}" if row.aim is not None else "",
+            {True: "met", False: "missed", None: ""}[row.met],
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def shown(figure: float | None) -> str:
+    """A figure with as many digits as it can carry."""
+    if figure is None:
+        return ""
+    return f"{figure:,.0f}" if abs(figure) >= 100 or figure == int(figure) else f"{figure:.3g}"
