@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx2
 import mcp_types as types
@@ -17,10 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
-    from serving import Served
 
 ERAS = ("legacy", "auto")
 """How a client opens: with ``initialize`` (up to 2025-11-25), or by asking what there is (2026-07-28)."""
+
+
+class Reachable(Protocol):
+    """A server at an address, in whichever process."""
+
+    @property
+    def url(self) -> str: ...
 
 
 class Person:
@@ -79,7 +85,7 @@ class Session:
 
 @asynccontextmanager
 async def connect(
-    served: Served, transport: str = "sse", era: str = "legacy", token: str = TOKEN, person: Person | None = None
+    served: Reachable, transport: str = "sse", era: str = "legacy", token: str = TOKEN, person: Person | None = None
 ) -> AsyncIterator[Session]:
     """A client of a server over ``sse`` or ``http``. With a ``person`` it declares that it can ask."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}

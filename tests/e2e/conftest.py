@@ -11,6 +11,7 @@ import pytest
 from goldens import hold
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from serving import CALLERS, TOKEN, Served, callers_file, serving
+from upstream import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,11 +44,29 @@ def on_demo(demo: DemoCluster) -> dict[str, str]:
     return {**demo.environment, "MCP_AUTH_TOKEN": TOKEN}
 
 
+RESERVED = """
+[[rule]]
+verdict = "confirm"
+by = "person"
+path = "/nodes/{node}/qemu/{vmid}/status/reset"
+guest = 134
+reason = "ask Lena"
+"""
+
+
+@pytest.fixture(scope="session")
+def upstream(demo: DemoCluster) -> Upstream:
+    """The cluster, past the server."""
+    return Upstream(demo)
+
+
 @pytest.fixture(scope="session")
 def server(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The plain server: ``guarded``, with an audit file."""
+    """The plain server: ``guarded``, with an audit file, and one guest whose reset is reserved for people."""
     directory = tmp_path_factory.mktemp("server")
-    with serving(directory, **on_demo, MCP_AUDIT_FILE=str(directory / "audit.jsonl")) as served:
+    (directory / "policy.toml").write_text(RESERVED)
+    files = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_POLICY_FILE": str(directory / "policy.toml")}
+    with serving(directory, **on_demo, **files) as served:
         served.wait_for("from the node itself")
         yield served
 
@@ -77,10 +96,10 @@ def golden() -> Callable[[str, str], None]:
 
 @pytest.fixture(scope="session")
 def several(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server with several callers (``ops`` may do all, ``viewer`` reads), names of its own, and all that it logs."""
+    """A server with several callers (``viewer`` only reads), names of its own, and all its log lines in JSON."""
     directory = tmp_path_factory.mktemp("several")
     file = directory / "callers.toml"
-    file.write_text(callers_file(viewer="read-only"))
+    file.write_text(callers_file(ops="guarded", dev="guarded", viewer="read-only"))
     with serving(
         directory,
         **demo.environment,

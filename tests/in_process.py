@@ -1,0 +1,52 @@
+"""The server within the test's own process, over real HTTP: for what a test must reach into, such as a clock."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+import uvicorn
+
+from proxmox_mcp.app.application import make_app
+from proxmox_mcp.assembly import callers_of, gateway_of
+from proxmox_mcp.server.mcp_server import make_server
+from proxmox_mcp.settings import load_settings
+from serving import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from proxmox_mcp.gateway import Gateway
+
+
+@dataclass(frozen=True)
+class Here:
+    """A server that runs in this process."""
+
+    gateway: Gateway
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def serving_here(directory: Path, **settings: str) -> AsyncIterator[Here]:
+    """Serve for the length of a block."""
+    read = load_settings({"MCP_HOST": "127.0.0.1", "MCP_CACHE_DIR": str(directory / "state"), **settings})
+    gateway, port = gateway_of(read), free_port()
+    app = make_app(make_server(gateway), gateway, read.server, callers_of(read.server, tuple(read.clusters)))
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    async with anyio.create_task_group() as group:
+        group.start_soon(server.serve)
+        while not server.started:  # noqa: ASYNC110 - it has no event for it
+            await anyio.sleep(0.01)
+        try:
+            yield Here(gateway, port)
+        finally:
+            server.should_exit = True
