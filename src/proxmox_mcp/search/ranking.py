@@ -46,10 +46,10 @@ class Weights:
             "description": 0.5,
         }
     )
-    concept: float = 0.9
+    concept: float = 1.0
     saturation: float = 1.0
-    length: float = 0.35
-    phrase: float = 0.4
+    length: float = 0.15
+    phrase: float = 0.35
     nearness: Nearness = field(default_factory=Nearness)
     reranked: int = 30
     promising: float = 0.33

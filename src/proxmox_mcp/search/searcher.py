@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _NOTHING = Intent("")
 
-CONFIDENT = 0.45
+CONFIDENT = 0.42
 """The score from which a first hit is to be trusted: chosen on questions of our own, see ``benchmarks/search.py``."""
 
 NEIGHBOUR = 0.5
