@@ -58,6 +58,7 @@ class Chroot:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
         self._work = Path(tempfile.mkdtemp(prefix="proxmox-mcp-image-"))
+        self._images: list[str] = []
         self._roots: dict[str, Path] = {}
 
     @staticmethod
@@ -68,7 +69,8 @@ class Chroot:
     def close(self) -> None:
         """Remove what was made for this run; the stand-in base stays for the next."""
         self._buildah("rm", "--all")
-        self._buildah("rmi", "--force", *self._roots)
+        if self._images:
+            self._buildah("rmi", "--force", *self._images)
         shutil.rmtree(self._work)
 
     def build(self, context: Path, arguments: Mapping[str, str]) -> str:
@@ -78,10 +80,12 @@ class Chroot:
         values = [f"--build-arg={name}={value}" for name, value in {**arguments, "BASE_IMAGE": BASE}.items()]
         # Docker's format, since OCI's has no health check.
         self._buildah("build", "--format=docker", "--pull-never", "--tag", image, *values, str(context), capture=False)
+        self._images.append(image)
         return image
 
     def pull(self, image: str) -> None:
         self._buildah("pull", "--policy=missing", image)
+        self._images.append(image)
 
     def config(self, image: str) -> Config:
         return Config.read(self._inspect(image)["Docker"]["config"])
