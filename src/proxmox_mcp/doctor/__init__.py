@@ -21,7 +21,8 @@ def run(
     """Examine the set-up and print what was found; the exit status is returned.
 
     ``url`` is the address that clients use (``https://name/sse``), to be reached as they would; ``patient`` also keeps
-    an idle stream there open for 75 s. Everything else is over within 30 s. No secret is printed.
+    an idle stream there open for 75 s. Everything else is over within 30 s. Authorities in NODE_EXTRA_CA_CERTS are
+    trusted there, as Gemini CLI and other programs on Node.js do. No secret is printed.
     """
     from proxmox_mcp.doctor import outside
     from proxmox_mcp.doctor.clients import configurations
@@ -35,7 +36,7 @@ def run(
 
     try:
         settings = load_settings(environment)
-        target = Target.of(url) if url else None
+        target = Target.of(url, environment.get("NODE_EXTRA_CA_CERTS", "")) if url else None
     except SettingsError as error:
         step = SETTINGS.fail("environment", error.message, *([Cure(error.advice)] if error.advice else []))
         if as_json:

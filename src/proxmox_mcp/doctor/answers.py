@@ -125,9 +125,9 @@ def _unauthorized(answer: Answer, server: ServerSettings, *, with_token: bool) -
 
 def _redirected(answer: Answer, target: Target) -> Meaning:
     where = _printable(answer.headers.get("Location") or "")[:120]
-    if where.startswith("https://") and target.address.scheme == "http":
+    if target.address.scheme == "http" and where.startswith(f"https://{target.address.host}/"):
         return Meaning(
-            f"{answer.status}: plain http is sent on to https; clients don't follow with their token.",
+            f"{answer.status}: sent on to https; clients don't follow with their token.",
             (Cure("Give clients this address:", (f"https://{target.address.host}{target.address.path}",)),),
         )
     return Meaning(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.doctor.way import Place
     from proxmox_mcp.pve.connection import Connection
 
+CONNECT_SECONDS = 4.0
 API_SECONDS = 8.0
 """For one answer: a refusal of credentials takes Proxmox three seconds."""
 _PRODUCT = re.compile(
@@ -42,8 +43,9 @@ class Session:
         from proxmox_mcp.pve import answers, errors
 
         end = deadline.within(API_SECONDS).end
-        auth = self._login.sign(place.where, end)
-        answer = answers.read(self._transport.send(place.where, "GET", path, {}, auth, deadline=end))
+        auth = self._login.sign(place.where, end, CONNECT_SECONDS)
+        reply = self._transport.send(place.where, "GET", path, {}, auth, deadline=end, connect_timeout=CONNECT_SECONDS)
+        answer = answers.read(reply)
         if isinstance(answer, answers.Refusal):
             raise errors.refused(answer, errors.Call("GET", path), self.connection)
         return answer.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -51,9 +52,9 @@ def look(part: Part, settings: ClusterSettings, cache: Path, deadline: Deadline)
         yield certificate.checking(part, connection, [each.certificate for each in ways if each.certificate])
     if not ways:
         yield part.skipped("authentication", "no node can be reached")
-        yield schema.look(part, settings.proxmox_apidoc, connection, None, "", cache, deadline)
+        yield schema.look(part, settings.proxmox_apidoc, connection, None, cache, deadline)
         return
-    yield from _inside(part, settings, connection, [each.place for each in ways], cache, deadline)
+    yield from _inside(part, settings, connection, ways, cache, deadline)
 
 
 def _reach(part: Part, connection: Connection, deadline: Deadline) -> list[_Reached]:
@@ -91,7 +92,7 @@ def _inside(
     part: Part,
     settings: ClusterSettings,
     connection: Connection,
-    places: Sequence[Place],
+    ways: Sequence[_Reached],
     cache: Path,
     deadline: Deadline,
 ) -> Iterator[Step]:
@@ -101,7 +102,21 @@ def _inside(
     except SettingsError as error:
         yield part.fail(SETTINGS, error.message, Cure(error.advice))
         return
-    spoken = _speak(places, session, deadline)
+    with closing(session):
+        yield from _signed_in(part, settings, session, ways, cache, deadline)
+
+
+def _signed_in(
+    part: Part,
+    settings: ClusterSettings,
+    session: api.Session,
+    ways: Sequence[_Reached],
+    cache: Path,
+    deadline: Deadline,
+) -> Iterator[Step]:
+    """What is told to who comes with the credentials."""
+    connection = session.connection
+    spoken = _speak([each.place for each in ways], session, deadline)
     for each in spoken.values():
         yield from each.steps
     answering = {place: each.version for place, each in spoken.items() if each.version}
@@ -109,7 +124,7 @@ def _inside(
         if not any(each.refused for each in spoken.values()):
             yield part.skipped("authentication", "no node answers as Proxmox VE does")
         yield part.skipped("privileges", "nobody is signed in")
-        yield schema.look(part, settings.proxmox_apidoc, connection, None, "", cache, deadline)
+        yield schema.look(part, settings.proxmox_apidoc, connection, None, cache, deadline)
         return
     place, version = next(iter(answering.items()))
     yield api.accepted(place, connection)
@@ -122,7 +137,9 @@ def _inside(
         yield part.fail(privileges.NAME, error.message, Cure(error.advice))
     else:
         yield privileges.judge(part, connection, held, version)
-    yield schema.look(part, settings.proxmox_apidoc, connection, place.where, version, cache, deadline)
+    shown = next(each.certificate for each in ways if each.place is place)
+    node = schema.Node(place.where, version, shown.fingerprint if shown else "")
+    yield schema.look(part, settings.proxmox_apidoc, connection, node, cache, deadline)
 
 
 def _speak(places: Sequence[Place], session: api.Session, deadline: Deadline) -> dict[Place, api.Spoken]:

@@ -26,8 +26,8 @@ MOST = 64 * 1024
 """Bytes of an answer that are read."""
 AGENT = "proxmox-mcp-doctor"
 
-Faults = (OSError, http.client.HTTPException)
-"""What an exchange raises."""
+Faults = (OSError, http.client.HTTPException, ValueError)
+"""What an exchange raises; ValueError for what can't be sent, or can't be read as HTTP."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.doctor.timing import Deadline
     from proxmox_mcp.settings import ServerSettings
 
+TOKENLESS_SECONDS = 3.0
 HOLD = 75.0
 """Seconds that ``--patient`` keeps a stream: over the minute at which many proxies cut."""
 _OTHER = {SSE: HTTP, HTTP: SSE}
@@ -98,7 +99,7 @@ def _distrusted(
     if "self-signed" in said or "self signed" in said or "local issuer" in said:
         cures.append(
             Cure(
-                "Or let clients know your own authority: Gemini CLI, Claude Code and other programs on Node.js:",
+                "Or let clients (Gemini CLI, Claude Code, all on Node.js) and this doctor know your own authority:",
                 ("NODE_EXTRA_CA_CERTS=/path/to/authority.pem",),
             )
         )
@@ -110,16 +111,20 @@ def _let_in(part: Part, target: Target, server: ServerSettings, deadline: Deadli
     asked = dialogue.headers(server, dialogue.STREAM, with_token=False)
     try:
         with http.exchange(
-            target.at(SSE), headers=asked, context=target.context, patience=3.0, deadline=deadline.within(4.0)
+            target.at(SSE),
+            headers=asked,
+            context=target.context,
+            patience=TOKENLESS_SECONDS,
+            deadline=deadline.within(TOKENLESS_SECONDS),
         ) as answer:
             status, kind = answer.status, answer.content_type
     except http.Faults:
         return
     if status == 200 and kind == dialogue.STREAM:
         yield part.fail(
-            "who may call",
+            "who may call, from outside",
             f"{target.base}{SSE} lets anybody in, without a token, although one is set here.",
             Cure("The server that runs there was started with other settings: start it anew with these."),
         )
     elif status == 401:
-        yield part.ok("who may call", "without a token: 401, as it should be")
+        yield part.ok("who may call, from outside", "without a token: 401, as it should be")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,19 +28,21 @@ _PACKAGE = Cure(
 )
 
 
-def look(
-    part: Part,
-    source: str,
-    connection: Connection,
-    host: HostPort | None,
-    version: str,
-    cache: Path,
-    deadline: Deadline,
-) -> Step:
-    """The step. ``host`` is a node that answers and ``version`` what it runs; None and empty where none does."""
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that answers: what it runs, and the fingerprint of the certificate that it showed."""
+
+    where: HostPort
+    version: str
+    fingerprint: str
+
+
+def look(part: Part, source: str, connection: Connection, node: Node | None, cache: Path, deadline: Deadline) -> Step:
+    """The step. ``node`` is one to ask, None where none answers; ``cache`` the directory of the schema cache."""
+    version = node.version if node else ""
     try:
         if source == "auto":
-            return _auto(part, connection, host, version, cache, deadline)
+            return _auto(part, connection, node, cache, deadline)
         if source == "bundled":
             return _compared(part, index_at_hand(version).index, "the bundled snapshot", version)
         if "://" in source:
@@ -50,30 +53,28 @@ def look(
         return part.fail(NAME, f"PROXMOX_APIDOC={source}: {error.message}", Cure(error.advice or "Set it to auto."))
 
 
-def _auto(
-    part: Part, connection: Connection, host: HostPort | None, version: str, cache: Path, deadline: Deadline
-) -> Step:
-    if host is None:
+def _auto(part: Part, connection: Connection, node: Node | None, cache: Path, deadline: Deadline) -> Step:
+    if node is None:
         found = _at_hand("", cache)
         return part.warn(
             NAME,
             f"Proxmox VE {found.index.version}, {_origin(found)}: no node could be asked for its own",
             Cure("It is fetched as soon as a node answers."),
+            *_writable(cache),
             details=_cache(cache),
         )
     try:
-        document = fetch(
-            node_url(host.host, host.port), tls=_tls(connection), deadline=deadline.within(FETCH_SECONDS).left
-        )
-        index = parse_apidoc(document, version=version)
+        url = node_url(node.where.host, node.where.port)
+        document = fetch(url, tls=_tls(connection, node), deadline=deadline.within(FETCH_SECONDS).left)
+        index = parse_apidoc(document, version=node.version)
     except ApidocError as error:
-        found = _at_hand(version, cache)
-        said = f"Proxmox VE {found.index.version}, {_origin(found)}; the node runs {version}. Its own: {error.message}"
-        return part.warn(NAME, said, _PACKAGE, details=_cache(cache))
+        found = _at_hand(node.version, cache)
+        said = f"Proxmox VE {found.index.version}, {_origin(found)}; the node runs {node.version}. {error.message}"
+        return part.warn(NAME, said, _PACKAGE, *_writable(cache), details=_cache(cache))
     details = _cache(cache)
-    said = f"Proxmox VE {version}, from the node itself: {len(index.endpoints)} endpoints"
+    said = f"Proxmox VE {node.version}, from the node itself: {len(index.endpoints)} endpoints"
     if details:
-        return part.warn(NAME, said, _writable(cache), details=details)
+        return part.warn(NAME, said, *_writable(cache), details=details)
     return part.ok(NAME, said)
 
 
@@ -110,14 +111,17 @@ def _cache(cache: Path) -> tuple[str, ...]:
     return (f"it can't be kept for the next start: {place} is not writable for this user",)
 
 
-def _writable(cache: Path) -> Cure:
-    return Cure(
+def _writable(cache: Path) -> tuple[Cure, ...]:
+    if not _cache(cache):
+        return ()
+    cure = Cure(
         f"Make {cache} writable for the user that the server runs as, or name another directory:",
         ("MCP_CACHE_DIR=/data",),
     )
+    return (cure,)
 
 
-def _tls(connection: Connection) -> Tls:
-    return Tls(
-        verify=connection.verify_ssl, ca_file=connection.ca_file, fingerprint=",".join(connection.fingerprints[:1])
-    )
+def _tls(connection: Connection, node: Node) -> Tls:
+    """As for calls; of several pins the one that this node has shown."""
+    pin = node.fingerprint if connection.fingerprints else ""
+    return Tls(verify=connection.verify_ssl, ca_file=connection.ca_file, fingerprint=pin)

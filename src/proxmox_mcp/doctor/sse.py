@@ -37,7 +37,10 @@ class Probe:
     hold: float = 0.0
 
     def steps(self) -> Iterator[Step]:
-        sent = dialogue.headers(self.server, dialogue.STREAM)
+        yield from self._attempt({"Accept-Encoding": "gzip, deflate, br"})
+
+    def _attempt(self, encodings: dict[str, str]) -> Iterator[Step]:
+        sent = dialogue.headers(self.server, dialogue.STREAM) | encodings
         try:
             with http.exchange(
                 self.target.at(SSE),
@@ -61,6 +64,12 @@ class Probe:
             told = meaning(answer, answer.text(), self.target, self.server, with_token=self._has_token)
             yield self.part.fail(NAME, f"{self._where}: {told.found}", *told.cures)
             return
+        if encoding := answer.headers.get("Content-Encoding"):
+            said = f"{self._where}: the proxy compresses the stream ({encoding[:20]}), which may hold events back."
+            cure = Cure("Leave text/event-stream out of it. nginx, in the location of this server:", ("gzip off;",))
+            yield self.part.warn(NAME, said, cure)
+            yield from self._attempt({})
+            return
         began = time.monotonic()
         stream = dialogue.events(answer, EVENT_SECONDS)
         try:
@@ -81,8 +90,12 @@ class Probe:
         yield from self._talk(answer, endpoint, took)
 
     def _talk(self, answer: http.Answer, endpoint: str, took: float) -> Iterator[Step]:
-        url = urljoin(self._where, endpoint)
-        path = urlsplit(url).path
+        try:
+            url = urljoin(self._where, endpoint)
+            path = urlsplit(url).path
+        except ValueError:
+            yield self.part.fail(NAME, f"{self._where}: clients are told an address for messages that is none.", _LOOK)
+            return
         expected = self.target.prefix + MESSAGES
         problem = self._post(url)
         if path != expected:

@@ -19,10 +19,17 @@ class Target:
     address: Address
     prefix: str
     asked: tuple[str, ...]
+    authorities: Path | None = None
 
     @classmethod
-    def of(cls, url: str) -> Target:
-        """Raises SettingsError for what is no address."""
+    def of(cls, url: str, authorities: str = "") -> Target:
+        """``authorities`` is a PEM file of those that clients know besides the public ones.
+
+        Raises SettingsError for what is no address, or no such file.
+        """
+        known = Path(authorities) if authorities else None
+        if known and not known.is_file():
+            raise SettingsError(f"NODE_EXTRA_CA_CERTS is {known}: there is no such file.", "It takes a PEM file.")
         try:
             address = Address.of(url if "://" in url else f"https://{url}")
         except ValueError:
@@ -33,8 +40,8 @@ class Target:
         path = address.path.rstrip("/")
         for end in (SSE, HTTP):
             if path.endswith(end):
-                return cls(address, path.removesuffix(end), (end,))
-        return cls(address, path, (SSE, HTTP))
+                return cls(address, path.removesuffix(end), (end,), known)
+        return cls(address, path, (SSE, HTTP), known)
 
     @property
     def base(self) -> str:
@@ -52,8 +59,8 @@ class Target:
         import certifi
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(cafile=certifi.where())
         system = Path(ssl.get_default_verify_paths().openssl_cafile)
-        if system.is_file():
-            context.load_verify_locations(cafile=system)
+        for file in (Path(certifi.where()), system, self.authorities):
+            if file and file.is_file():
+                context.load_verify_locations(cafile=file)
         return context

@@ -1,0 +1,93 @@
+"""The whole of it: what people read, what programs read, and that it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from typing import TYPE_CHECKING
+
+from doctor.examined import SECRET, TOKEN, examined, printed
+from doctor.proxies import listening
+from proxmox_mcp.doctor import examination, run
+from pve.raw_server import drip, reply, serving
+from serving import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from doctor.certificates import Made
+
+    Environment = Callable[..., dict[str, str]]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_people_read_the_fault_its_cure_and_what_to_paste(environment: Environment) -> None:
+    status, text = printed(environment(free_port()))
+    assert status == 1
+    assert "refuses the connection" in text
+    assert "-> Nothing listens on port" in text
+    assert "Bearer $MCP_AUTH_TOKEN" in text
+    assert text.rstrip().splitlines()[-1].startswith("1 to cure")
+    assert TOKEN not in text
+    assert SECRET not in text
+    assert "\x1b" not in text
+
+
+def test_a_terminal_gets_colours_and_unbroken_lines(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = Terminal()
+    run(environment(free_port()), out=out)
+    assert "\x1b[" in out.getvalue()
+    assert "claude mcp add --scope user --transport http proxmox" in out.getvalue()
+    assert '--header "Authorization: Bearer $MCP_AUTH_TOKEN"\n' in out.getvalue()
+
+
+def test_an_output_that_knows_ascii_only_is_no_fault(environment: Environment, certificate: Made) -> None:
+    page = reply(body="<title>Kühlschrank</title>".encode(), Content_Type="text/html")
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    with serving(page, certificate.files) as server:
+        run(environment(server.port), out=out)
+    out.seek(0)
+    assert "K?hlschrank" in out.read()
+
+
+def test_programs_read_one_list_of_steps(environment: Environment) -> None:
+    out = io.StringIO()
+    status = run(environment(free_port()), as_json=True, out=out)
+    steps = json.loads(out.getvalue())
+    assert status == 1
+    assert {"part", "step", "status", "found", "details", "cures"} <= steps[0].keys()
+    assert {step["status"] for step in steps} <= {"ok", "warn", "fail", "skipped"}
+    assert steps[-1]["configurations"][0]["client"] == "Gemini CLI"
+
+
+def test_a_wrong_environment_is_told_to_programs_too() -> None:
+    out = io.StringIO()
+    assert run({"MCP_PORT": "http"}, as_json=True, out=out) == 2
+    assert json.loads(out.getvalue())[0]["found"].startswith("MCP_PORT")
+
+
+def test_it_ends_in_time_whatever_the_node_does(
+    environment: Environment, certificate: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node and a server that send a byte now and then outlive every timeout of a single read."""
+    monkeypatch.setattr(examination, "TOTAL_SECONDS", 1.5)
+    endless = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX: " + b"y" * 10_000
+    with (
+        serving(lambda _, channel: drip(channel, endless, every=0.05), certificate.files) as node,
+        listening(lambda channel: drip(channel, endless, every=0.05)) as outer,
+    ):
+        began = time.monotonic()
+        report = examined(environment(node.port), url=f"http://127.0.0.1:{outer}/sse")
+        took = time.monotonic() - began
+    assert report.status == 1
+    assert took < 4
