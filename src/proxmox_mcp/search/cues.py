@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,10 +57,10 @@ class Factors:
     def __init__(self, endpoints: Sequence[Endpoint], others: int, weights: CueWeights) -> None:
         self._weights = weights
         self._others = [1.0] * others
-        self._traits = [_traits(endpoint) for endpoint in endpoints]
         directories = _directories(endpoints)
-        listings = [endpoint.method == "GET" and endpoint.path in directories for endpoint in endpoints]
-        self._base = [1 - weights.directory if listing else 1.0 for listing in listings]
+        of_each = [_traits(endpoint, directories) for endpoint in endpoints]
+        self._traits = list(dict.fromkeys(of_each))
+        self._of_each = [self._traits.index(traits) for traits in of_each]
         self._made: dict[Cues, array[float]] = {}
 
     def of(self, cues: Cues) -> Sequence[float]:
@@ -68,32 +68,39 @@ class Factors:
         if made is None:
             if len(self._made) >= _REMEMBERED:
                 self._made.clear()
-            made = self._made[cues] = array(
-                "f", [b * self._factor(t, cues) for b, t in zip(self._base, self._traits, strict=True)] + self._others
-            )
+            factors = [self._factor(traits, cues) for traits in self._traits]
+            made = self._made[cues] = array("f", [factors[number] for number in self._of_each] + self._others)
         return made
 
-    def _factor(self, traits: tuple[str, str, str], cues: Cues) -> float:
-        method, kind, scope = traits
+    def _factor(self, traits: _Traits, cues: Cues) -> float:
         w = self._weights
-        factor = 1.0
-        if cues.methods and method != cues.methods[0]:
-            factor *= 1 - (w.method / 2 if method in cues.methods else w.method)
-        if len(cues.kinds) == 1 and kind and kind not in cues.kinds:
+        factor = 1 - w.directory if traits.directory else 1.0
+        if cues.methods and traits.method != cues.methods[0]:
+            factor *= 1 - (w.method / 2 if traits.method in cues.methods else w.method)
+        if len(cues.kinds) == 1 and traits.kind and traits.kind not in cues.kinds:
             factor *= 1 - w.kind
         if cues.kinds:
-            if not kind:
+            if not traits.kind:
                 factor *= 1 - w.scope
-        elif cues.scopes and scope not in cues.scopes:
+        elif cues.scopes and traits.scope not in cues.scopes:
             factor *= 1 - w.scope
         return factor
 
 
-def _traits(endpoint: Endpoint) -> tuple[str, str, str]:
-    """The method, the kind of guest (or nothing), the scope: guest, node or cluster."""
+class _Traits(NamedTuple):
+    """``kind`` of guest (or nothing), ``scope`` (guest, node or cluster), ``directory``: only lists what lies below."""
+
+    method: str
+    kind: str
+    scope: str
+    directory: bool
+
+
+def _traits(endpoint: Endpoint, directories: set[str]) -> _Traits:
+    directory = endpoint.method == "GET" and endpoint.path in directories
     if match := re.match(r"/nodes/\{node\}/(qemu|lxc)\b", endpoint.path):
-        return endpoint.method, "vm" if match[1] == "qemu" else "container", "guest"
-    return endpoint.method, "", "node" if endpoint.path.startswith("/nodes") else "cluster"
+        return _Traits(endpoint.method, "vm" if match[1] == "qemu" else "container", "guest", directory)
+    return _Traits(endpoint.method, "", "node" if endpoint.path.startswith("/nodes") else "cluster", directory)
 
 
 def _directories(endpoints: Sequence[Endpoint]) -> set[str]:
