@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.gateway import Gateway
 
 RESOURCES = "/cluster/resources"
+_PATIENCE, _PATIENCE_WITH_THE_DEAD = 8.0, 2.0
+"""Seconds that a cluster has to answer where others are listed beside it; the second where it didn't answer last."""
 
 
 async def list_nodes(gateway: Gateway, call: Call) -> str:
@@ -55,8 +57,11 @@ async def _side_by_side(gateway: Gateway, call: Call, table: Callable[[Cluster, 
     told: dict[str, str] = {}
 
     async def ask(cluster: Cluster) -> None:
+        patience = _PATIENCE if cluster.pve.state().in_use else _PATIENCE_WITH_THE_DEAD
+        told[cluster.name] = f"(not to be had: no answer within {patience:g} s; name it in `cluster` to wait longer)"
         try:
-            told[cluster.name] = table(cluster, await gateway.read(call, cluster) or [])
+            with anyio.move_on_after(patience):
+                told[cluster.name] = table(cluster, await gateway.read(call, cluster) or [])
         except ProxmoxMcpError as error:
             told[cluster.name] = f"(not to be had: {error.message})"
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.pve.inventory import Api
 
 KEPT = 60.0
+PATIENCE = 2.0
+"""Seconds to wait for the permissions: what they add is not worth holding up a search for a node that is away."""
 Verdict = Literal["allowed", "denied", "unknown"]
 _PARAMETER = re.compile(r"\{([\w-]+)\}")
 
@@ -229,7 +231,7 @@ class PermissionCache:
         async with self._turn:
             if not self._read or time.monotonic() - self._read > self._kept:
                 try:
-                    data = await self._api.request("GET", "/access/permissions")
+                    data = await self._api.request("GET", "/access/permissions", deadline=PATIENCE)
                     self._judge = Judge(self._identity, Permissions.of(data))
                 except ProxmoxError:
                     self._judge = None

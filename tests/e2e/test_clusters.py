@@ -1,0 +1,187 @@
+"""Several clusters behind one server, one of which takes connections and never says a word."""
+
+from __future__ import annotations
+
+import json
+import socket
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from clients import Session, connect
+from proxmox_mcp.demo import DemoCluster, start_demo_cluster
+from proxmox_mcp.guard.callers import token_sha256
+from serving import TOKEN, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from serving import Served
+
+pytestmark = pytest.mark.anyio
+
+HOME = "the-token-of-one-who-may-use-home-only"
+CALLERS = f"""
+[[caller]]
+name = "ops"
+token_sha256 = "{token_sha256(TOKEN)}"
+
+[[caller]]
+name = "homely"
+token_sha256 = "{token_sha256(HOME)}"
+clusters = ["home"]
+"""
+POLICY = """
+[[rule]]
+verdict = "deny"
+cluster = "lab"
+path = "/nodes/{node}/qemu/{vmid}/snapshot"
+method = "POST"
+"""
+HANGING = 8
+
+
+@pytest.fixture(scope="module")
+def other() -> Iterator[DemoCluster]:
+    with start_demo_cluster(task_seconds=0.2) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def several(demo: DemoCluster, other: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """``lab`` and ``home`` live; ``mute`` takes connections and is silent."""
+    directory = tmp_path_factory.mktemp("clusters")
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as mute:
+        hosts = {"lab": demo.environment, "home": other.environment}
+        hosts["mute"] = {**demo.environment, "PROXMOX_PORT": str(mute.getsockname()[1])}
+        files = {
+            "clusters.toml": "\n".join(
+                line
+                for name, values in hosts.items()
+                for line in (f"[{name}]", *(f'{k} = "{v}"' for k, v in values.items()))
+            ),
+            "callers.toml": CALLERS,
+            "policy.toml": POLICY,
+        }
+        for name, text in files.items():
+            (directory / name).write_text(text)
+        settings = {
+            "MCP_CLUSTERS_FILE": str(directory / "clusters.toml"),
+            "MCP_CALLERS_FILE": str(directory / "callers.toml"),
+            "MCP_POLICY_FILE": str(directory / "policy.toml"),
+            "MCP_AUDIT_FILE": str(directory / "audit.jsonl"),
+        }
+        with serving(directory, **settings) as served:
+            served.wait_for("from the node itself")
+            yield served
+
+
+async def seconds(session: Session, tool: str, **arguments: Any) -> float:
+    began = time.monotonic()
+    answer = await session.call(tool, **arguments)
+    assert not answer.is_error, answer
+    return time.monotonic() - began
+
+
+async def test_every_tool_takes_the_cluster_from_a_list_of_those_that_the_caller_may_use(several: Served) -> None:
+    async with connect(several) as session, connect(several, token=HOME) as homely:
+        tools = {tool.name: tool.input_schema["properties"] for tool in (await session.client.list_tools()).tools}
+        narrow = (await homely.client.list_tools()).tools
+    assert len(tools) == 5
+    for properties in tools.values():
+        assert properties["cluster"]["enum"] == ["lab", "home", "mute"]
+    assert all("cluster" not in tool.input_schema["properties"] for tool in narrow)
+
+
+async def test_a_dead_cluster_slows_no_other(several: Served) -> None:
+    async with connect(several) as session, connect(several) as busy:
+        await seconds(session, "list_nodes", cluster="lab")
+        before = [await seconds(session, "list_nodes", cluster="lab") for _ in range(15)]
+        hung = 0
+
+        async def hang() -> None:
+            nonlocal hung
+            answer = await busy.get("/cluster/status", cluster="mute")
+            assert answer.is_error
+            hung += 1
+
+        async with anyio.create_task_group() as group:
+            for _ in range(HANGING):
+                group.start_soon(hang)
+            await anyio.sleep(0.3)
+            during = [await seconds(session, "list_nodes", cluster="lab") for _ in range(15)]
+            still_hanging = HANGING - hung
+            group.cancel_scope.cancel()
+    assert still_hanging > 0, "nothing hung while it was measured"
+    assert statistics.median(during) < 3 * statistics.median(before) + 0.02, (before, during)
+    assert max(during) < 1.0, during
+
+
+async def test_a_search_does_not_wait_for_a_dead_cluster(several: Served) -> None:
+    async with connect(several) as session:
+        assert await seconds(session, "search_api", query="start a vm", cluster="mute") < 4.0
+        assert await seconds(session, "search_api", query="stop a vm", cluster="mute") < 1.0
+
+
+async def test_lists_show_all_clusters_and_say_soon_of_the_dead_one_that_it_is_not_to_be_had(several: Served) -> None:
+    async with connect(several) as session:
+        for tool in ("get_cluster_resources", "list_nodes"):
+            began = time.monotonic()
+            text = (await session.call(tool)).text
+            assert time.monotonic() - began < 7.0
+            lab, home, mute = (text.index(f"cluster {name}\n") for name in ("lab", "home", "mute"))
+            assert "pve1" in text[lab:home]
+            assert "pve1" in text[home:mute]
+            assert "not to be had" in text[mute:]
+
+
+async def test_a_caller_of_one_cluster_reaches_and_sees_no_other(several: Served) -> None:
+    async with connect(several, token=HOME) as session:
+        text = (await session.call("get_cluster_resources")).text
+        assert "lab" not in text.splitlines()[0]
+        assert "mute" not in text
+        assert not (await session.get("/version")).is_error
+        other = await session.get("/version", cluster="lab")
+    assert other.is_error
+    assert "home" in other.text or "is no argument" in other.text
+
+
+async def test_a_rule_for_one_cluster_leaves_the_others_alone(several: Served) -> None:
+    call = ("POST", "/nodes/pve3/qemu/135/snapshot", {"snapname": "here"})
+    async with connect(several) as session:
+        denied = await session.make(*call, cluster="lab")
+        done = await session.make(*call, cluster="home")
+    assert "Not allowed" in denied.text
+    assert not done.is_error, done
+
+
+async def test_a_token_for_one_cluster_confirms_nothing_at_another(several: Served) -> None:
+    path = "/nodes/pve3/qemu/135"
+    async with connect(several) as session:
+        token = (await session.make("DELETE", path, cluster="home")).token
+        crossed = await session.make("DELETE", path, cluster="lab", confirm=token)
+        assert (await session.get(f"{path}/config", cluster="lab")).text
+    assert "for another call" in crossed.text
+
+
+async def test_a_call_that_names_no_cluster_is_told_which_there_are(several: Served) -> None:
+    async with connect(several) as session:
+        answer = await session.get("/version")
+    assert answer.is_error
+    assert "lab, home, mute" in answer.text
+
+
+async def test_the_audit_and_the_metrics_name_the_cluster(several: Served) -> None:
+    async with connect(several) as session:
+        for cluster in ("lab", "home"):
+            await session.get("/version", cluster=cluster)
+    lines = [json.loads(line) for line in (several.directory / "audit.jsonl").read_text().splitlines()]
+    assert {line["cluster"] for line in lines if line["path"] == "/version"} >= {"lab", "home"}
+    metrics = several.ask("GET", "/metrics", {"Authorization": f"Bearer {TOKEN}"}).text
+    for cluster in ("lab", "home", "mute"):
+        assert f'proxmox_mcp_host_in_use{{cluster="{cluster}",' in metrics
+        assert f'proxmox_mcp_schema_info{{cluster="{cluster}",' in metrics
+    assert 'proxmox_mcp_decisions_total{cluster="home",' in metrics
