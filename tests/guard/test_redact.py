@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxmox_mcp.apidoc.load import bundled_versions, load_bundled
+from proxmox_mcp.apidoc import bundled_versions
+from proxmox_mcp.apidoc.load import load_bundled
+from proxmox_mcp.guard import redact
 from proxmox_mcp.guard.redact import HIDDEN, Redactor, is_secret_name, secret_names, secrets_in
 
 if TYPE_CHECKING:
@@ -185,3 +187,16 @@ def names_within(schema: Schema) -> Iterator[str]:
         yield from names_within(inner)
     if schema.items is not None:
         yield from names_within(schema.items)
+
+
+def test_what_is_too_short_to_be_searched_could_match_no_pattern() -> None:
+    shortest = min(re._parser.parse(pattern.pattern).getwidth()[0] for pattern, _ in redact._TEXT_PATTERNS)  # type: ignore[attr-defined]
+    assert shortest >= redact._SHORTEST_MATCH - len("@")
+
+
+def test_a_password_in_the_shortest_of_urls_goes() -> None:
+    assert Redactor().text("://u:p@") == f"://u:{HIDDEN}@"
+
+
+def test_own_credentials_shorter_than_any_pattern_go() -> None:
+    assert Redactor(known=["abcd", "a-long-credential-of-ours"]).text("abcd") == HIDDEN

@@ -87,8 +87,10 @@ _TEXT_PATTERNS = (
     (re.compile(r"(otpauth://[^\s?]*\?)[^\s\"']*"), rf"\1{HIDDEN}"),
     (_NAMED_IN_TEXT, rf"\1{HIDDEN}"),
 )
-_MARKS = ("pve", "://", "-----", "bearer", "pass", "secret", "token")
+_MARKS = ("::", "://", "-----", "bearer", "pass", "secret", "token")
 """What any of the patterns needs: most texts hold none of it, and are not searched further."""
+_SHORTEST_MATCH = len("://u:p@")
+"""What any of the patterns takes at the least: names of nodes, states and types are shorter."""
 
 
 @lru_cache(maxsize=4096)
@@ -112,6 +114,8 @@ class Redactor:
     def __init__(self, known: Iterable[str] = ()) -> None:
         values = sorted({value for value in known if len(value) >= _SHORTEST}, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, values))) if values else None
+        self._shortest = min((_SHORTEST_MATCH, *map(len, values)))
+        self._shortest_known = len(values[-1]) if values else 0
 
     def data(self, value: Any, template: str = "", keep: Callable[[str, Any], str] | None = None) -> Any:
         """A copy of parameters or of a result with secrets replaced, at any depth. ``template``: their endpoint's.
@@ -154,9 +158,9 @@ class Redactor:
         return out
 
     def _text(self, text: str) -> str:
-        if len(text) < _SHORTEST:
+        if len(text) < self._shortest:
             return text
-        if self._known is not None:
+        if self._known is not None and len(text) >= self._shortest_known:
             text = self._known.sub(HIDDEN, text)
         lowered = text.lower()
         for mark in _MARKS:
