@@ -88,13 +88,13 @@ def measure(rounds: int = ROUNDS) -> list[Row]:
             ours, bare = times["ours", transport], times["bare", transport]
             what = f"`list_nodes` over {NAMES[transport]}, {after}"
             aim = AIM if delay else None
-            rows.append(
-                Row(what=what, unit="ms", ours=ours.median * 1000, simplest=bare.median * 1000, aim=aim)
-            )
+            rows.append(Row(what=what, unit="ms", ours=ours.median * 1000, simplest=bare.median * 1000, aim=aim))
         if delay:
             direct = times["direct", ""].median * 1000
             best = times["ours", "stdio"].median * 1000
-            rows.append(Row(what="`list_nodes` over stdio, beside `proxmoxer` alone", unit="ms", ours=best, simplest=direct))
+            rows.append(
+                Row(what="`list_nodes` over stdio, beside `proxmoxer` alone", unit="ms", ours=best, simplest=direct)
+            )
     return rows
 
 

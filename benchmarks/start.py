@@ -49,7 +49,10 @@ async def measured(rounds: int) -> tuple[dict[str, Times], dict[str, Times]]:
     wall: dict[str, list[float]] = {"ours": [], "bare": []}
     cpu: dict[str, list[float]] = {"ours": [], "bare": []}
     with tempfile.TemporaryDirectory() as state:
-        servers = {"ours": (OURS, environment("ours", "", Path(state))), "bare": (BARE, environment("bare", "", Path()))}
+        servers = {
+            "ours": (OURS, environment("ours", "", Path(state))),
+            "bare": (BARE, environment("bare", "", Path())),
+        }
         for name, (command, told) in servers.items():
             await start(command, told)
             print(f"start: {name} is warm", file=sys.stderr)
