@@ -12,9 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from proxmox_mcp.apidoc.build import build, obtain, save_snapshot, write_at_once
+from proxmox_mcp.apidoc.build import build, history, obtain, save_snapshot, write_at_once
 from proxmox_mcp.apidoc.data_files import data_directory
-from proxmox_mcp.apidoc.history import record
 from proxmox_mcp.apidoc.source import SITE_URL, Tls, node_url
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.errors import ApidocError
@@ -67,7 +66,7 @@ def main() -> int:
     options = _arguments().parse_args()
     try:
         if options.history:
-            write_at_once(data_directory() / "history.json", record())
+            write_at_once(data_directory() / "history.json", history())
         else:
             _build(options)
     except ApidocError as error:

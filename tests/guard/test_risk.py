@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from proxmox_mcp.apidoc import bundled_versions
 from proxmox_mcp.apidoc.data_files import data_directory
-from proxmox_mcp.apidoc.load import bundled_versions, load_bundled
+from proxmox_mcp.apidoc.load import load_bundled
 from proxmox_mcp.guard.risk import Risk, RiskTable, call_key, expand, reviewed_risks
 
 QEMU = "/nodes/{node}/qemu/{vmid}"

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from proxmox_mcp.apidoc.load import bundled_versions, load_bundled
+from proxmox_mcp.apidoc import bundled_versions
+from proxmox_mcp.apidoc.load import load_bundled
 from proxmox_mcp.guard.risk import reviewed_risks
 from proxmox_mcp.guard.table import render
 

@@ -6,9 +6,10 @@ A library of its own: it knows nothing of MCP, of connections to Proxmox or of s
 from __future__ import annotations
 
 from proxmox_mcp.apidoc.index import EndpointIndex, Origin
-from proxmox_mcp.apidoc.load import bundled_versions, load_index, nearest_bundled
+from proxmox_mcp.apidoc.load import load_index
 from proxmox_mcp.apidoc.model import Check, Endpoint, Method, Permissions, Problem, Schema
 from proxmox_mcp.apidoc.parse import parse_apidoc
+from proxmox_mcp.apidoc.releases import bundled_versions, nearest_bundled
 from proxmox_mcp.apidoc.routes import DeadEnd, Route
 
 __all__ = [

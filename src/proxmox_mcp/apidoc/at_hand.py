@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from proxmox_mcp.apidoc.load import bundled_versions, load_bundled, nearest_bundled
+from proxmox_mcp.apidoc.load import load_bundled
+from proxmox_mcp.apidoc.releases import bundled_versions, nearest_bundled
 from proxmox_mcp.errors import ApidocCacheError
 
 if TYPE_CHECKING:

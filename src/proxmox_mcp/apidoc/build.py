@@ -5,19 +5,25 @@ What ``scripts/build_index.py`` and ``proxmox-mcp index`` do.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.facts import facts_only
+from proxmox_mcp.apidoc.history import nameless
 from proxmox_mcp.apidoc.index import EndpointIndex
-from proxmox_mcp.apidoc.load import bundled_versions, load_bundled, read_file
+from proxmox_mcp.apidoc.load import load_bundled, read_file
 from proxmox_mcp.apidoc.parse import parse_apidoc
+from proxmox_mcp.apidoc.releases import bundled_versions
 from proxmox_mcp.apidoc.snapshot import write_snapshot
 from proxmox_mcp.errors import ApidocFormatError, ApidocSourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.apidoc.model import Endpoint
     from proxmox_mcp.apidoc.source import Progress, Tls
 
 _OTHER_PRODUCTS = {
@@ -95,3 +101,33 @@ def write_at_once(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise ApidocSourceError(f"{path} can't be written: {error.strerror or error}.", "Name another file.") from error
+
+
+def history() -> bytes:
+    """The history of all bundled snapshots, as ``history.json`` holds it: one endpoint a line."""
+    newest: dict[str, str] = {}
+    having: dict[str, dict[str, Endpoint]] = {}
+    for version in bundled_versions():
+        for endpoint in load_bundled(version).endpoints:
+            key = nameless(endpoint.method, endpoint.path)
+            newest[key] = f"{endpoint.method} {endpoint.path}"
+            having.setdefault(key, {})[version] = endpoint
+    endpoints = {newest[key]: [list(having[key]), *_changes(having[key])] for key in having}
+    lines = ",\n".join(f"{json.dumps(name)}:{json.dumps(endpoints[name])}" for name in sorted(endpoints, key=_by_path))
+    return f"{{\n{lines}\n}}\n".encode()
+
+
+def _changes(versions: Mapping[str, Endpoint]) -> list[dict[str, list[str]]]:
+    """The versions of each parameter that not all of them have; nothing where there is none."""
+    names = sorted({name for endpoint in versions.values() for name in endpoint.parameters})
+    found = {name: [version for version, each in versions.items() if name in each.parameters] for name in names}
+    path_parameters = {name for each in versions.values() for name in each.path_parameters}
+    changed = {
+        name: those for name, those in found.items() if len(those) < len(versions) and name not in path_parameters
+    }
+    return [changed] if changed else []
+
+
+def _by_path(name: str) -> tuple[str, str]:
+    method, template = name.split(" ", 1)
+    return template, method

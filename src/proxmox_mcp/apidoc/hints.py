@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc import history
 from proxmox_mcp.apidoc.examples import EXAMPLES
-from proxmox_mcp.apidoc.load import bundled_versions
 from proxmox_mcp.apidoc.nearest import nearest
 from proxmox_mcp.apidoc.structures import LAST_INDEX, indexed
 
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc.compile import Compiler
     from proxmox_mcp.apidoc.faults import Fault
-    from proxmox_mcp.apidoc.index import EndpointIndex
     from proxmox_mcp.apidoc.model import Endpoint, Schema
-    from proxmox_mcp.apidoc.routes import DeadEnd, Route
+    from proxmox_mcp.apidoc.routes import DeadEnd, Index, Route
 
 MOST_NAMES = 12
 _TYPES = {"boolean": "1 or 0", "integer": "an integer", "number": "a number", "array": "a list", "string": "text"}
@@ -130,8 +128,7 @@ def of_unknown(endpoint: Endpoint, name: str, parameters: Mapping[str, Schema], 
     if near := nearest(name.rstrip("0123456789") if found else name, map(_spoken, parameters)):
         sentences.append(f"Did you mean {' or '.join(near)}?")
     key = found[0] if found else name
-    bundled = ".".join(map(str, _parts(version))) in bundled_versions()
-    if since := _when(history.parameter_versions(endpoint.method, endpoint.path, key, changed=bundled), version):
+    if since := _when(history.parameter_versions(endpoint.method, endpoint.path, key), version):
         sentences.append(f"{name} {since}.")
     if not sentences:
         names = sorted(set(parameters) - set(endpoint.path_parameters))
@@ -161,7 +158,7 @@ def _parts(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
-def of_path(index: EndpointIndex, method: str, path: str, found: DeadEnd) -> str:
+def of_path(index: Index, method: str, path: str, found: DeadEnd) -> str:
     """The nearest endpoints to a path that there isn't, and since or until when there is one."""
     sentences = []
     if past := history.find_past(path):
@@ -182,7 +179,7 @@ def of_path(index: EndpointIndex, method: str, path: str, found: DeadEnd) -> str
     return " ".join(sentences)
 
 
-def _near_paths(index: EndpointIndex, found: DeadEnd) -> list[str]:
+def _near_paths(index: Index, found: DeadEnd) -> list[str]:
     """Paths that go on from where the path ended, with the nearest part in place of the wrong one."""
     base = found.reached.rstrip("/")
     for name, text in found.params.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
@@ -116,3 +116,16 @@ def _dead_end(node: _Node, params: dict[str, str], left: list[str]) -> DeadEnd:
         choices=tuple(node.literals),
         parameter=node.parameter,
     )
+
+
+class Index(Protocol):
+    """What a check needs of an ``EndpointIndex``."""
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def router(self) -> Router: ...
+    def get(self, method: str, path: str) -> Endpoint | None: ...
+    def route(self, path: str) -> Route | DeadEnd: ...

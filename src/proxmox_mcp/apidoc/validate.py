@@ -23,9 +23,8 @@ from proxmox_mcp.apidoc.structures import indexed, is_known_to, structures
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from proxmox_mcp.apidoc.index import EndpointIndex
     from proxmox_mcp.apidoc.model import Endpoint, Schema, Wire
-    from proxmox_mcp.apidoc.routes import Route
+    from proxmox_mcp.apidoc.routes import Index, Route
 
 _is_plain = re.compile(r"/[A-Za-z0-9._~:@!,/-]*").fullmatch
 _SAFE = ":@!,"
@@ -38,7 +37,7 @@ _DOTS = {".": "%2E", "..": "%2E%2E"}
 class Checker:
     """Checks calls against one index. What an endpoint asks is compiled when it is first used, and kept."""
 
-    def __init__(self, index: EndpointIndex) -> None:
+    def __init__(self, index: Index) -> None:
         self._index = index
         self._compiler = Compiler(structures(index.version), formats_of(index))
         self._is_known = is_known_to(index.version)
@@ -184,7 +183,7 @@ def _is_published(rules: Rules, name: str) -> bool:
     return schema is None or not isinstance((schema.items or schema).format, str)
 
 
-def formats_of(index: EndpointIndex) -> Mapping[str, Format]:
+def formats_of(index: Index) -> Mapping[str, Format]:
     """The formats whose values the index itself holds: ``GET /access/roles/{roleid}`` names the privileges."""
     role = index.get("GET", "/access/roles/{roleid}")
     privileges = frozenset(role.returns.properties or ()) if role else frozenset()
