@@ -126,17 +126,11 @@ def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
 
 def _files(settings: Settings) -> Iterator[Step]:
     from proxmox_mcp.guard.callers import load_callers
-    from proxmox_mcp.guard.policy_file import load_rules
 
     server = settings.server
     clusters = tuple(settings.clusters) if len(settings.clusters) > 1 else ()
     if path := server.mcp_policy_file:
-        try:
-            rules = load_rules(Path(path))
-        except SettingsError as error:
-            yield _refused("policy", error)
-        else:
-            yield PART.ok("policy", f"{path}: {len(rules)} rules")
+        yield _policy(Path(path))
     if path := server.mcp_callers_file:
         try:
             load_callers(Path(path), clusters)
@@ -146,6 +140,22 @@ def _files(settings: Settings) -> Iterator[Step]:
             yield PART.ok("callers", f"{path} is sound")
     if path := server.mcp_audit_file:
         yield _audit(Path(path))
+
+
+def _policy(path: Path) -> Step:
+    """A fault refuses the start; a path that fits no endpoint doesn't, and its rule never matches."""
+    from proxmox_mcp.apidoc import bundled_versions, load_index
+    from proxmox_mcp.guard.policy_file import load_rules
+
+    try:
+        rules = load_rules(path)
+    except SettingsError as error:
+        return _refused("policy", error)
+    try:
+        load_rules(path, {each.path for version in bundled_versions() for each in load_index(version).endpoints})
+    except SettingsError as error:
+        return PART.warn("policy", f"A rule that never matches. {error.message}", Cure(error.advice))
+    return PART.ok("policy", f"{path}: {len(rules)} rules")
 
 
 def _refused(name: str, error: SettingsError) -> Step:
