@@ -1,0 +1,137 @@
+"""A cluster of three nodes as an upstream on the wire, as a script in memory, and gateways over either."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proxmox_mcp.assembly import gateway_of
+from proxmox_mcp.errors import FailedError
+from proxmox_mcp.gateway.cluster import Cluster
+from proxmox_mcp.gateway.schema import SchemaKeeper
+from proxmox_mcp.pve.answers import Answer
+from proxmox_mcp.pve.connection import Connection, HostPort
+from proxmox_mcp.settings import load_settings
+from pve.raw_server import RawServer, Request, reply
+from pve.raw_server import serving as raw_serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from proxmox_mcp.gateway import Gateway
+
+SECRET = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def guest(vmid: int, name: str, node: str, kind: str = "qemu", **more: Any) -> dict[str, Any]:
+    return {"type": kind, "vmid": vmid, "name": name, "node": node, "id": f"{kind}/{vmid}", "status": "running", **more}
+
+
+RESOURCES: list[dict[str, Any]] = [
+    *({"type": "node", "node": f"pve{n}", "id": f"node/pve{n}", "status": "online"} for n in (1, 2)),
+    {"type": "node", "node": "pve3", "id": "node/pve3", "status": "offline"},
+    guest(100, "web-01", "pve1", pool="production", tags="prod;web"),
+    guest(101, "web-02", "pve1"),
+    guest(102, "db", "pve2"),
+    guest(103, "twin", "pve2", "lxc"),
+    guest(104, "twin", "pve2", "lxc"),
+    guest(105, "lost", "pve3"),
+    *(
+        {"type": "storage", "storage": name, "node": f"pve{n}", "id": f"storage/pve{n}/{name}", "status": "available",
+         "plugintype": kind, "content": content, "shared": shared}
+        for n in (1, 2)
+        for name, kind, content, shared in (("local", "dir", "iso,backup", 0), ("nas", "nfs", "backup", 1))
+    ),
+]  # fmt: skip
+
+
+def answer(request: Request, connection: Any) -> None:
+    """What the upstream says: what there is, and nothing for the rest."""
+    path = request.target.partition("?")[0].removeprefix("/api2/json")
+    data: Any = [] if request.method == "GET" else None
+    if path == "/cluster/resources":
+        data = RESOURCES
+    elif path == "/version":
+        data = {"version": "9.2.1", "release": "9.2"}
+    elif path.endswith("/config") and request.method == "GET":
+        data = {"name": "web-01", "scsi0": "local:vm-100-disk-0,size=8G"}
+    connection.sendall(reply(data))
+
+
+@pytest.fixture(scope="module")
+def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawServer]:
+    """An upstream that keeps what came in, byte by byte."""
+    from fakepve.certs import make_cert
+
+    certificate, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
+    with raw_serving(answer, (Path(certificate), Path(key))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def gateway_to(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Gateway]:
+    """Makes a gateway to a port of loopback: ``gateway_to(port, policy="...", MCP_MODE="full")``."""
+
+    def make(port: int, policy: str = "", **settings: str) -> Gateway:
+        directory = tmp_path_factory.mktemp("gateway")
+        if policy:
+            (directory / "policy.toml").write_text(policy)
+            settings["MCP_POLICY_FILE"] = str(directory / "policy.toml")
+        base = {
+            "PROXMOX_HOST": f"127.0.0.1:{port}",
+            "PROXMOX_USER": "mcp@pve",
+            "PROXMOX_TOKEN_ID": "t1",
+            "PROXMOX_PASSWORD": SECRET,
+            "PROXMOX_APIDOC": "bundled",
+            "MCP_CACHE_DIR": str(directory),
+            "MCP_AUDIT_FILE": str(directory / "audit.jsonl"),
+            "MCP_RATE_LIMIT": "0",
+        }
+        return gateway_of(load_settings({**base, **settings}))
+
+    return make
+
+
+class Script:
+    """A ``Proxmox`` that answers by a script: data by path, or an error to raise. Keeps what it was asked."""
+
+    def __init__(self, answers: Mapping[str, Any] | None = None, identity: str = "root@pam") -> None:
+        user, _, token = identity.partition("!")
+        self.connection = Connection(hosts=(HostPort("pve1"),), user=user, token=token, secret=SECRET)
+        self.answers = {"/cluster/resources": RESOURCES, "/access/permissions": {"/": {"VM.Audit": 1}}}
+        self.answers |= answers or {}
+        self.asked: list[tuple[str, str, dict[str, Any]]] = []
+
+    async def request(self, method: str, path: str, params: Any = None, *, deadline: float | None = None) -> Any:
+        self.asked.append((method, path, dict(params or {})))
+        said = self.answers.get(path, FailedError(f"{path} is not in the script"))
+        if isinstance(said, Exception):
+            raise said
+        return json.loads(json.dumps(said))
+
+    async def answer(self, *given: Any, **more: Any) -> Answer:
+        return Answer(await self.request(*given, **more))
+
+    @property
+    def paths(self) -> list[str]:
+        return [path for _, path, _ in self.asked]
+
+
+@pytest.fixture
+def scripted() -> Callable[..., tuple[Cluster, Script]]:
+    """Makes a cluster in memory and its script: ``scripted({"/nodes": []})``."""
+
+    def make(answers: Mapping[str, Any] | None = None, identity: str = "root@pam") -> tuple[Cluster, Script]:
+        script = Script(answers, identity)
+        keeper = SchemaKeeper(script, "bundled", None)  # type: ignore[arg-type]
+        return Cluster.of("default", script, keeper), script  # type: ignore[arg-type]
+
+    return make
