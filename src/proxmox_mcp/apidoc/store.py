@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FORMAT = b"proxmox-mcp index 1"
 _NEWEST = "newest"
+_KEPT = "made: "
 _SIZE_LIMIT = 128 * 1024 * 1024
 _LOCK_TIMEOUT = 2.0
 
@@ -33,7 +34,7 @@ _LOCK_TIMEOUT = 2.0
 class IndexStore:
     """Indexes kept by product, version and digest of their source.
 
-    Both methods raise ApidocCacheError where the cache can't be used: unwritable, damaged, locked, or open to others.
+    Each method raises ApidocCacheError where the cache can't be used: unwritable, damaged, locked, or open to others.
     The caller goes on without it, and says so.
     """
 
@@ -42,10 +43,9 @@ class IndexStore:
 
     def save(self, index: EndpointIndex) -> None:
         """Keep an index, in the place of one of the same version and digest; at once or not at all."""
-        data = write_snapshot(index, prose=True)
         key = _key(index.origin)
         with self._opened() as cache:
-            cache.set(key, b"%b %b\n%b" % (_FORMAT, _checksum(data), data))
+            cache.set(key, _entry(write_snapshot(index, prose=True)))
             cache.set(_NEWEST, key.encode())
 
     def load(self, version: str = "") -> EndpointIndex | None:
@@ -55,15 +55,29 @@ class IndexStore:
             entry = cache.get(key) if key else None
         if entry is None:
             return None
-        head, _, data = bytes(entry).partition(b"\n")
+        try:
+            return read_snapshot(self._data(entry), trusted=True)
+        except ApidocFormatError as error:
+            raise self._unusable("it is damaged") from error
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep bytes that were made of an index (a search over it) under a name of their own."""
+        with self._opened() as cache:
+            cache.set(_KEPT + name, _entry(data))
+
+    def kept(self, name: str) -> bytes:
+        """What ``keep`` kept under a name; empty where there is nothing."""
+        with self._opened() as cache:
+            entry = cache.get(_KEPT + name)
+        return self._data(entry) if entry is not None else b""
+
+    def _data(self, entry: object) -> bytes:
+        head, _, data = bytes(entry).partition(b"\n")  # type: ignore[call-overload]
         if not head.startswith(_FORMAT + b" "):
             raise self._unusable("it was written by another version of this program")
         if head.removeprefix(_FORMAT + b" ") != _checksum(data):
             raise self._unusable("it is damaged")
-        try:
-            return read_snapshot(data, trusted=True)
-        except ApidocFormatError as error:
-            raise self._unusable("it is damaged") from error
+        return bytes(data)
 
     @contextmanager
     def _opened(self) -> Iterator[Cache]:
@@ -102,6 +116,10 @@ class IndexStore:
             f"The cache {self.directory} can't be used: {why}.",
             "Remove it or name another directory; until then work goes on without it.",
         )
+
+
+def _entry(data: bytes) -> bytes:
+    return b"%b %b\n%b" % (_FORMAT, _checksum(data), data)
 
 
 def _key(origin: Origin) -> str:

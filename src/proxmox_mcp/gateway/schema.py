@@ -46,13 +46,22 @@ class Schema:
     kind: Kind
     node_version: str = ""
     trouble: str = ""
+    store: IndexStore | None = None
 
     @cached_property
     def searcher(self) -> Searcher:
-        """Made on first use."""
+        """Made on first use, from what was kept of one that was made before."""
         from proxmox_mcp.search import Searcher
 
-        return Searcher(self.index)
+        name = f"search {self.index.version} {self.index.origin.digest}"
+        try:
+            searcher = Searcher(self.index, stored=self.store.kept(name) if self.store else b"")
+            if self.store is not None and not searcher.was_stored:
+                self.store.keep(name, searcher.store())
+        except ApidocCacheError as error:
+            _LOG.info("the search is made anew: %s", error)
+            return Searcher(self.index)
+        return searcher
 
     @property
     def is_the_nodes(self) -> bool:
@@ -124,16 +133,16 @@ class SchemaKeeper:
     def _at_hand(self, version: str = "") -> Schema:
         if self._source == "auto":
             found = index_at_hand(version, self._store)
-            return Schema(found.index, found.kind, version, found.trouble)
+            return Schema(found.index, found.kind, version, found.trouble, self._store)
         if self._source == "bundled":
-            return Schema(index_at_hand(version).index, "bundled", version)
+            return Schema(index_at_hand(version).index, "bundled", version, store=self._store)
         if self._current is not None:
-            return Schema(self._current.index, self._current.kind, version)
+            return Schema(self._current.index, self._current.kind, version, store=self._store)
         if "://" not in self._source:
-            return Schema(load_index(Path(self._source)), "file", version)
+            return Schema(load_index(Path(self._source)), "file", version, store=self._store)
         from proxmox_mcp.apidoc.build import build, obtain
 
-        return Schema(build(obtain(self._source))[0], "url", version)
+        return Schema(build(obtain(self._source))[0], "url", version, store=self._store)
 
     def _from_the_node(self, version: str) -> None:
         from proxmox_mcp.apidoc.build import build, obtain
@@ -153,7 +162,9 @@ class SchemaKeeper:
             except ApidocCacheError as error:
                 trouble = str(error)
                 _LOG.warning("the schema was not cached: %s", error)
-        self._current = Schema(index, "node", version, trouble)
+        schema = Schema(index, "node", version, trouble, self._store)
+        _warm(schema)
+        self._current = schema
 
 
 def warm(keeper: SchemaKeeper) -> None:
@@ -163,6 +174,12 @@ def warm(keeper: SchemaKeeper) -> None:
 
 def _load(keeper: SchemaKeeper) -> None:
     try:
-        _ = keeper.current.searcher
+        _warm(keeper.current)
     except ApidocError as error:
         _LOG.error("%s", error)
+
+
+def _warm(schema: Schema) -> None:
+    """What the first search and the first check would otherwise wait for."""
+    _ = schema.searcher
+    schema.index.check("GET", "/version")

@@ -110,8 +110,12 @@ class Searcher:
         return pack(self._source, self._documents, self._known_words)
 
     def search(self, query: str, limit: int = 5) -> list[Hit]:
-        """The endpoints that fit a question, best first; those of a path where it is one."""
-        return list(self.find(query, limit).hits)
+        """The endpoints that fit a question, best first; those of a path where it is one.
+
+        None where the question is for something that the API has no endpoint for (``find`` says what to do instead).
+        """
+        results = self.find(query, limit)
+        return list(results.hits) if results.absent is None else []
 
     def find(self, query: str, limit: int = 5, method: str = "") -> Results:
         """As ``search``, with what is to be said about the result; only endpoints of ``method`` where it is given."""
