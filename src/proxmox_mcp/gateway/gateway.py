@@ -148,7 +148,7 @@ class Gateway:
         return render(got.data, call.view, budget=self.budget, mark=mark, notes=got.notes, known=fields)
 
     async def _seen(self, data: Any, checked: Checked, cluster: Cluster) -> tuple[str, ...]:
-        """Why a list is empty: there is no such node, or the identity may not see what is in it; nothing else is said."""
+        """Why a list is empty: there is no such node, or the identity may not see what is in it."""
         if data != []:
             return ()
         if there_is := await unknown_node(checked.action, cluster):
