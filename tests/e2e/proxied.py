@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reverse-proxies.md"
 TOKEN = "a-token-that-only-the-tests-know-of"
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+CADDY = shutil.which("caddy")
 START_SECONDS = 20.0
 
 FRAME = """
@@ -123,6 +124,23 @@ def nginx(directory: Path, server: str, upstream: int, certificate: Certificate)
     (place / "nginx.conf").write_text(FRAME.format(directory=place, server=text))
     command = [NGINX, "-p", str(place), "-e", str(place / "error.log"), "-c", str(place / "nginx.conf")]
     with running(command, port):
+        yield port
+
+
+@contextmanager
+def caddy(directory: Path, site: str, upstream: int, certificate: Certificate) -> Iterator[int]:
+    """A recipe with the port and the certificate of this machine put in. Yields the port that speaks TLS."""
+    assert CADDY
+    port = free_port()
+    name = site.split()[0]
+    text = site.replace(f"{name} {{", f"https://{name}:{port} {{\n    tls {certificate[0]} {certificate[1]}", 1)
+    options = ("admin off", "grace_period 1s", "auto_https off", "default_bind 127.0.0.1", f"default_sni {name}")
+    frame = "{\n" + "".join(f"    {option}\n" for option in options) + "}\n"
+    place = directory / f"Caddyfile-{port}"
+    place.write_text(frame + text.replace(":8000", f":{upstream}"))
+    home = {"HOME": str(directory), "PATH": os.environ["PATH"]}
+    command = [CADDY, "run", "--config", str(place), "--adapter", "caddyfile"]
+    with running(command, port, env=home, stderr=subprocess.DEVNULL):
         yield port
 
 
