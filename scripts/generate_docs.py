@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp import errors
 from proxmox_mcp.apidoc import bundled_versions, load_index
+from proxmox_mcp.app.metrics import describe
 from proxmox_mcp.guard import table
 from proxmox_mcp.guard.risk import reviewed_risks
 from proxmox_mcp.server.definitions import INSTRUCTIONS, TOOLS
@@ -110,11 +111,24 @@ def risks() -> str:
     return table.render({version: load_index(version) for version in bundled_versions()}, reviewed_risks())
 
 
+def metrics() -> str:
+    """Every family of metrics."""
+    rows = ["| name | type | labels | |", "|---|---|---|---|"]
+    for name, kind, labels, says in describe():
+        rows.append(f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {says}. |")
+    told = (
+        "`/metrics` answers in Prometheus' text format. It needs a token like the rest, or none on a port of its own\n"
+        "(`MCP_METRICS_PORT`), which is for a network that only Prometheus is on.\n"
+    )
+    return "\n".join(["# Metrics\n\n" + _MADE, told, "\n".join(rows) + "\n"])
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "tools.md": tools,
     "errors.md": error_codes,
     "risks.md": risks,
+    "metrics.md": metrics,
 }
 
 

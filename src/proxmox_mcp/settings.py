@@ -98,7 +98,8 @@ class ServerSettings(_Values):
     mcp_result_tokens: int = Field(4000, ge=200, le=100_000, description="Most tokens of one answer.")
     mcp_stateless: bool = Field(False, description="Serve `/mcp` without sessions, for several replicas.")
     mcp_state_url: SecretStr = Field(
-        SecretStr(""), description="Valkey or Redis that replicas share, `redis://host:port/0`."
+        SecretStr(""),
+        description="Valkey or Redis that replicas share, `redis://host:port/0`; while it is away calls are refused.",
     )
     mcp_state_key: SecretStr = Field(
         SecretStr(""), description="Key that seals what clients hand back, at least 32 bytes; replicas share it."
