@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """``arguments`` by name, each with what it is; all required. ``text`` holds them in braces."""
+    """``says`` is what a person chooses by. ``arguments`` by name, each with what it is; all required.
+
+    ``text`` holds them in braces.
+    """
 
     name: str
     title: str
+    says: str
     text: str
     arguments: Mapping[str, str] = field(default_factory=dict)
 
@@ -26,6 +30,7 @@ PROMPTS = (
     Prompt(
         "cluster_health",
         "Health of the cluster",
+        "Nodes, quorum, storages, disks, failed tasks and HA: what needs attention, worst first",
         "Look after the health of this Proxmox cluster. Use list_nodes; get_cluster_resources type=storage filter "
         "`disk>80%`; proxmox_api_get /cluster/status for quorum; /cluster/tasks filter `status!=OK`; "
         "/nodes/*/disks/list filter `health!=PASSED` fields node,devpath,health; /cluster/ha/status/current. "
@@ -34,6 +39,7 @@ PROMPTS = (
     Prompt(
         "missing_backups",
         "What has no backup",
+        "Guests in no backup job, and those whose newest backup is missing or old",
         "Find the guests without a backup. proxmox_api_get /cluster/backup-info/not-backed-up names those in no job; "
         '/nodes/*/storage/*/content data {"content": "backup"} fields vmid,ctime,volid shows what there is. List '
         "guests in no job, and guests whose newest backup is older than seven days or missing. Propose a job. "
@@ -42,6 +48,7 @@ PROMPTS = (
     Prompt(
         "make_room",
         "Make room on a storage",
+        "What could go from a full storage, and how much that frees",
         "Storage `{storage}` is full. With proxmox_api_get look at /nodes/*/storage/{storage}/content, sorted in your "
         "head by size: backups beyond the newest few, ISOs and templates that nothing uses, disks of guests that are "
         "gone. Say what could go and how much that frees. Delete nothing before I agree to each.",
@@ -50,6 +57,7 @@ PROMPTS = (
     Prompt(
         "node_maintenance",
         "Prepare a node for maintenance",
+        "Plan where each running guest of a node goes, then migrate them",
         "Prepare node `{node}` for maintenance without downtime. List its running guests with get_cluster_resources "
         "type=vm filter `node={node} and status=running`; check quorum without it (/cluster/status) and room on the "
         "other nodes (list_nodes); for each VM ask /nodes/{node}/qemu/VMID/migrate what stands against a move. "
@@ -59,6 +67,7 @@ PROMPTS = (
     Prompt(
         "failed_task",
         "Look into a failed task",
+        "Find a failed task and its log, and say why it failed",
         "Find out why this failed: {what}. Use proxmox_api_get /cluster/tasks filter `status!=OK` to find the task, "
         "then /nodes/NODE/tasks/UPID/log for its log. Say what went wrong, why, and how to put it right. Change "
         "nothing before I agree.",
@@ -73,6 +82,7 @@ def listed() -> list[types.Prompt]:
         types.Prompt(
             name=prompt.name,
             title=prompt.title,
+            description=prompt.says,
             arguments=[
                 types.PromptArgument(name=name, description=says, required=True)
                 for name, says in prompt.arguments.items()
@@ -94,5 +104,6 @@ def get(name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:
     for each in prompt.arguments:
         text = text.replace("{" + each + "}", arguments[each])
     return types.GetPromptResult(
-        messages=[types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))]
+        description=prompt.says,
+        messages=[types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))],
     )
