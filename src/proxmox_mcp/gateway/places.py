@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from proxmox_mcp.errors import InvalidCallError
 from proxmox_mcp.pve.targets import ANY, Target, needs_lookup, resolve
@@ -60,7 +61,7 @@ async def find_places(call: Call, method: str, cluster: Cluster) -> Places:
         return Places((Target(path),))
     resources = await cluster.inventory.resources()
     targets = resolve(path, method, resources)
-    fanned = _stands_for_many(path)
+    fanned = method == "GET" and _stands_for_many(path)
     kept = tuple(target for target in targets if _fits(target, call)) if fanned else targets
     return Places(kept[call.places : call.places + AT_A_TIME], len(kept), call.places, fanned)
 
@@ -79,7 +80,7 @@ def place_of(target: Target) -> dict[str, object]:
 
 def _stands_for_many(path: str) -> bool:
     """Whether a ``*`` stands for several places; one for the node of a single guest does not."""
-    parts = [part for part in path.partition("?")[0].split("/") if part]
+    parts = [part for part in unquote(path.partition("?")[0]).split("/") if part]
     return ANY in parts[2:] or (ANY in parts and not (parts[2:3] in (["qemu"], ["lxc"]) and len(parts) > 3))
 
 
