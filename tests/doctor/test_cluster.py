@@ -149,7 +149,8 @@ def test_a_node_that_takes_the_request_and_hangs(
     with serving(lambda *_: None, certificate.files) as hanging:
         report = examined(environment(hanging.port))
     assert report.status == 1
-    assert "did not finish" in report.step("Proxmox API")["found"]
+    assert "takes the request and does not answer" in report.step("Proxmox API")["found"]
+    assert "systemctl restart pvedaemon pveproxy" in lines(report.step("Proxmox API"))
 
 
 def test_a_web_page_in_the_place_of_the_api(environment: Environment, certificate: Made) -> None:

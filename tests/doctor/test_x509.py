@@ -6,7 +6,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doctor.certificates import make
@@ -60,6 +60,7 @@ def test_what_is_no_certificate_is_a_value_error(data: bytes) -> None:
         x509.read(data)
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_damaged_certificate_is_read_or_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -10,7 +10,7 @@ from proxmox_mcp.doctor import http
 from proxmox_mcp.doctor.certificate import unchecked
 from proxmox_mcp.doctor.credentials import refusal_cures
 from proxmox_mcp.doctor.steps import Cure, Step
-from proxmox_mcp.errors import AuthenticationError, ProxmoxError
+from proxmox_mcp.errors import AuthenticationError, DeadlineError, ProxmoxError
 
 if TYPE_CHECKING:
     from proxmox_mcp.doctor.timing import Deadline
@@ -24,6 +24,10 @@ _PRODUCT = re.compile(
     r"<title>[^<]*?(Proxmox (?:Backup Server|Mail Gateway|Datacenter Manager|Virtual Environment))", re.IGNORECASE
 )
 _TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
+_HANGS = Cure(
+    "Its daemons hang, often on a storage that is away. On the node:",
+    ("journalctl --since -10min -u pveproxy -u pvedaemon", "systemctl restart pvedaemon pveproxy"),
+)
 _OTHER_PRODUCT = "This server works with Proxmox VE alone: set PROXMOX_HOST to a Proxmox VE node, port 8006."
 
 
@@ -79,6 +83,9 @@ def speak(place: Place, session: Session, deadline: Deadline) -> Spoken:
             ),
             refused=True,
         )
+    except DeadlineError:
+        found = f"{place.where} takes the request and does not answer it (waited {API_SECONDS:g} s)."
+        return Spoken((place.part.fail(api, found, _HANGS),))
     except ProxmoxError as error:
         product = _product(place, deadline) if error.status is not None else ""
         if product and "Virtual Environment" not in product:
