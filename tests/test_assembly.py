@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proxmox_mcp.assembly import gateway_of
+from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.guard.limits import ProcessLimits
+from proxmox_mcp.settings import load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROXMOX = {
+    "PROXMOX_HOST": "127.0.0.1:1",
+    "PROXMOX_USER": "mcp@pve",
+    "PROXMOX_TOKEN_ID": "mcp",
+    "PROXMOX_PASSWORD": "11111111-2222-3333-4444-555555555555",
+}
+
+
+def made(directory: Path, **settings: str) -> Any:
+    return gateway_of(load_settings({**PROXMOX, "MCP_CACHE_DIR": str(directory), **settings}))
+
+
+def test_a_server_by_itself_counts_and_confirms_in_its_own_process(tmp_path: Path) -> None:
+    assert isinstance(made(tmp_path).guard.limits, ProcessLimits)
+
+
+def test_with_a_store_replicas_count_and_confirm_there_and_nothing_is_connected_at_the_start(tmp_path: Path) -> None:
+    pytest.importorskip("redis")
+    from proxmox_mcp.guard.shared import SharedLimits
+
+    gateway = made(tmp_path, MCP_STATE_URL="redis://:a-password-of-the-store@127.0.0.1:1/0")
+    assert isinstance(gateway.guard.limits, SharedLimits)
+    assert gateway.guard.limits.fault == ""
+
+
+def test_the_stores_password_is_a_secret_like_the_others(tmp_path: Path) -> None:
+    pytest.importorskip("redis")
+    gateway = made(tmp_path, MCP_STATE_URL="redis://:a-password-of-the-store@127.0.0.1:1/0")
+    assert "a-password-of-the-store" not in gateway.guard.redactor.text("AUTH a-password-of-the-store failed")
+
+
+@pytest.mark.parametrize("url", ["redis://[::1", "localhost:6379", "https://store.example.org"])
+def test_a_store_that_is_no_store_stops_the_start(url: str, tmp_path: Path) -> None:
+    pytest.importorskip("redis")
+    with pytest.raises(SettingsError, match="MCP_STATE_URL"):
+        made(tmp_path, MCP_STATE_URL=url)
+
+
+def test_a_key_that_is_too_short_stops_the_start_and_is_not_shown() -> None:
+    with pytest.raises(SettingsError, match="MCP_STATE_KEY: is at least 32 bytes") as caught:
+        load_settings({**PROXMOX, "MCP_STATE_KEY": "short-and-secret"})
+    assert "short-and-secret" not in str(caught.value)
+
+
+def test_a_store_without_a_key_is_noted_since_answers_would_not_cross(tmp_path: Path) -> None:
+    (note,) = load_settings({**PROXMOX, "MCP_STATE_URL": "redis://127.0.0.1"}).notes
+    assert "MCP_STATE_KEY" in note
+    assert load_settings({**PROXMOX, "MCP_STATE_URL": "redis://127.0.0.1", "MCP_STATE_KEY": "k" * 32}).notes == ()
