@@ -67,11 +67,12 @@ def _said(outcome: TaskOutcome, mark: Mark) -> str:
         lines = "\n".join(outcome.warnings[-_WARNINGS:] or outcome.tail[-_TAIL:])
         return f"{name} ended with warnings ({outcome.exit_status}){took}.\n{mark('log', lines)}\nUPID: {outcome.upid}"
     if outcome.state == "failed":
-        lines = "\n".join(outcome.tail[-_TAIL:])
+        said_already = (outcome.exit_status, f"TASK ERROR: {outcome.exit_status}")
+        lines = "\n".join([line for line in outcome.tail if line not in said_already][-_TAIL:])
         shown = f"\n{mark('log', lines)}" if lines else ""
         return f"{name} FAILED{took}: {outcome.exit_status}{shown}\nUPID: {outcome.upid}"
     percent = f" at {outcome.fraction:.0%}" if outcome.fraction is not None else ""
-    doing = f"\n{mark('log', outcome.last_line)}" if outcome.last_line else ""
+    doing = f"\nIts log says: `{one_line(outcome.last_line)}`" if outcome.last_line else ""
     away = f"\nIts node can't be asked now: {outcome.away}" if outcome.away else ""
     return (
         f"{name} has started and still runs{percent}; it goes on by itself. Its end is not known yet.{doing}{away}\n"
