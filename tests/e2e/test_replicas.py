@@ -116,6 +116,13 @@ def balanced(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield both
 
 
+@pytest.fixture(scope="module")
+def keyless(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
+    """Replicas that each seal with a key of their own. One of them dies in the last test of this file."""
+    with replicas(tmp_path_factory.mktemp("keyless"), demo) as both:
+        yield both
+
+
 class Traffic:
     """Every ``tools/call`` that a client sent, and which replica answered it."""
 
@@ -228,18 +235,14 @@ async def test_an_older_client_cannot_be_asked_where_there_are_no_sessions_and_g
     assert len(set(traffic.replicas[-2:])) == 2
 
 
-async def test_without_a_common_key_an_answer_is_not_read_by_the_other_replica(
-    demo: DemoCluster, tmp_path: Path
-) -> None:
-    with replicas(tmp_path, demo) as both:
-        assert "MCP_STATE_KEY" in both.one.log
-        async with client(both, "auto", Person()) as (session, _):
-            path = await snapshot(session, "unsealed")
-            with pytest.raises(MCPError, match="Invalid or expired requestState"):
-                await remove(session, path)
-            assert not (await session.get(f"{GUEST}/snapshot", filter="name=unsealed")).is_error
-        async with connect(both.one, "http") as one:
-            assert not (await remove(one, path, confirm=(await remove(one, path)).token)).is_error
+async def test_without_a_common_key_an_answer_is_not_read_by_the_other_replica(keyless: Balanced) -> None:
+    assert "MCP_STATE_KEY" in keyless.one.log
+    async with client(keyless, "auto", Person()) as (session, _):
+        path = await snapshot(session, "unsealed")
+        with pytest.raises(MCPError, match="Invalid or expired requestState"):
+            await remove(session, path)
+    async with connect(keyless.one, "http") as one:
+        assert not (await remove(one, path, confirm=(await remove(one, path)).token)).is_error
 
 
 async def test_the_calls_of_one_caller_are_counted_over_both_replicas(balanced: Balanced) -> None:
@@ -248,20 +251,6 @@ async def test_the_calls_of_one_caller_are_counted_over_both_replicas(balanced: 
     assert [each.is_error for each in answers] == [False] * 5 + [True] * 3
     assert "more than 5 calls within a minute" in answers[-1].text
     assert len(set(traffic.replicas[:5])) == 2
-
-
-async def test_a_replica_that_dies_takes_nobody_with_it(demo: DemoCluster, tmp_path: Path) -> None:
-    with replicas(tmp_path, demo, MCP_STATE_KEY=STATE_KEY) as both:
-        async with client(both, "auto") as (session, traffic):
-            path = await snapshot(session, "orphaned")
-            stated = await remove(session, path)
-            issuer = both.one if traffic.replicas[-1].endswith(str(both.one.port)) else both.other
-            issuer.process.kill()
-            issuer.process.wait(10)
-            done = await remove(session, path, confirm=stated.token)
-            assert not done.is_error, done
-            for _ in range(3):
-                assert not (await session.call("list_nodes")).is_error
 
 
 async def test_while_the_store_is_away_nothing_is_let_through_and_all_is_well_when_it_is_back(
@@ -285,6 +274,19 @@ async def test_while_the_store_is_away_nothing_is_let_through_and_all_is_well_wh
         assert not (await remove(one, path, confirm=(await remove(one, path)).token)).is_error
     assert balanced.one.ask("GET", "/readyz").status == 200
     assert "a-password-of-the-store" not in balanced.one.log
+
+
+async def test_a_replica_that_dies_takes_nobody_with_it(keyless: Balanced) -> None:
+    async with client(keyless, "auto") as (session, traffic):
+        path = await snapshot(session, "orphaned")
+        stated = await remove(session, path)
+        issuer = keyless.one if traffic.replicas[-1].endswith(str(keyless.one.port)) else keyless.other
+        issuer.process.kill()
+        issuer.process.wait(10)
+        done = await remove(session, path, confirm=stated.token)
+        assert not done.is_error, done
+        for _ in range(3):
+            assert not (await session.call("list_nodes")).is_error
 
 
 def _audit(balanced: Balanced, which: str) -> list[str]:
