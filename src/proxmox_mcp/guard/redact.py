@@ -144,16 +144,18 @@ class Redactor:
     def _mapping(
         self, value: Mapping[str, Any], local: frozenset[str], keep: Callable[[str, Any], str]
     ) -> dict[str, Any]:
-        hidden = local | _VALUES_OF_SUBJECT if _has_secret_subject(value) else local
-        out: dict[str, Any] = {}
+        hidden, may_name_another = _secrets_among(tuple(value), local)
+        if may_name_another and _has_secret_subject(value):
+            hidden |= _VALUES_OF_SUBJECT & value.keys()
+        out = dict(value)
         for name, member in value.items():
-            if (is_secret_name(name) or name in hidden) and _shows_something(member):
+            kind = type(member)
+            if name in hidden and _shows_something(member):
                 out[name] = keep(name, member)
-            elif type(member) is str:
-                out[name] = self._text(member)
-            elif type(member) in _PLAIN:
-                out[name] = member
-            else:
+            elif kind is str:
+                if len(member) >= self._shortest:
+                    out[name] = self._text(member)
+            elif kind not in _PLAIN:
                 out[name] = self._value(member, local, keep)
         return out
 
@@ -179,6 +181,13 @@ def _hide(name: str, value: Any) -> str:  # noqa: ARG001
 
 _PLAIN = frozenset({int, float, bool, type(None)})
 _VALUES_OF_SUBJECT = frozenset({"value", "pending", "old", "new", "default", "v"})
+
+
+@lru_cache(maxsize=256)
+def _secrets_among(names: tuple[str, ...], local: frozenset[str]) -> tuple[frozenset[str], bool]:
+    """Which of a record's names are of secrets, and whether one of them may name another: alike in a whole list."""
+    hidden = frozenset(name for name in names if name in local or is_secret_name(name))
+    return hidden, not _VALUES_OF_SUBJECT.isdisjoint(names)
 
 
 def _has_secret_subject(value: Mapping[str, Any]) -> bool:
