@@ -12,12 +12,8 @@ import pytest
 
 from cl100k import count_tokens
 from clients import connect
-from proxmox_mcp.demo import start_demo_cluster
-from serving import TOKEN, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from serving import Served
 
 ERRANDS: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("errands.toml").read_text(encoding="utf-8"))[
@@ -52,22 +48,9 @@ class Costs:
     by_errand: dict[int, Cost] = field(default_factory=dict)
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def costs() -> Costs:
     return Costs()
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with start_demo_cluster(task_seconds=0.3) as demo:
-        settings = {**demo.environment, "MCP_AUTH_TOKEN": TOKEN}
-        with serving(tmp_path_factory.mktemp("errands"), **settings) as server:
-            yield server
 
 
 @pytest.mark.anyio

@@ -36,6 +36,8 @@ CORPORA = {
         f"{i} web-{i:02} running {_random.randrange(100)} {_random.random() * 64:.1f}/64 {i % 30}d prod;db"
         for i in range(80)
     ),
+    "one short name a line": "pve1\n" * 300,
+    "names with a realm": "\n".join(f"user{i}@pve" for i in range(200)),
     "raw figures": "\n".join(
         f"{_random.randrange(10**12)} {_random.random()} {_random.randrange(10**6)}" for _ in range(120)
     ),

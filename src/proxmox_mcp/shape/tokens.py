@@ -29,8 +29,8 @@ _COMMON_PAIRS = frozenset(
     for word in re.findall(
         r"\w+",
         "abcdgilmnprstuvy baeilou caehiklortu daeiorsu eacdefgilmnprstvwx faefio gaehiru haeior "
-        "iabcdefglmnoprstv kes laeilostuy maeimops nacdefginostu ocdglmnoprstuvw paeiloprstu qu "
-        "racdeikmnorstuy sacehiopstuy tacehilorstuy ubeilmnprst vaei waeino xt ys ze",
+        "iabcdefglmnoprstv kes laeilostuy maeimopsy nacdefginostu obcdfglmnoprstuvw paeiloprstu qu "
+        "racdeikmnorstuy sacehiopstuy tacehilorstuy ubeilmnprst vaei waeino xt ys zeu",
     )
     for second in word[1:]
 )
@@ -95,11 +95,15 @@ def _price_of_capitals(piece: str) -> float:
 
 
 def _price_of_word(word: str) -> float:
-    """1 for a word of the language; half a token a letter for what only looks like one (a password, base64)."""
+    """1 for a word of the language; half a token a letter for what only looks like one (a password, base64).
+
+    A short name that begins as no word does (``pve``, ``zfs``) is mostly two tokens.
+    """
     rare = sum(word[i : i + 2] not in _COMMON_PAIRS for i in range(len(word) - 1))
     if rare and 2 * rare >= max(len(word) - 1, _ODD_IN_SHORT_WORDS):
         return 0.8 + 0.53 * len(word)
-    return 1 + 0.15 * rare + 0.12 * max(0, len(word) - 3) + 0.2 * max(0, len(word) - 7)
+    begins_oddly = len(word) > 1 and word[:2] not in _COMMON_PAIRS
+    return 1 + 0.75 * begins_oddly + 0.15 * rare + 0.12 * max(0, len(word) - 3) + 0.2 * max(0, len(word) - 7)
 
 
 def _price_of_signs(piece: str) -> float:

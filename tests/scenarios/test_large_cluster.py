@@ -1,0 +1,184 @@
+"""Three nodes and 2,000 guests: every answer of every tool stays within the budget, and nothing is cut silently."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cl100k import count_tokens
+from proxmox_mcp.assembly import gateway_of
+from proxmox_mcp.gateway import NO_CLIENT, Gateway
+from proxmox_mcp.gateway.cluster import Cluster
+from proxmox_mcp.gateway.schema import SchemaKeeper
+from proxmox_mcp.guard.caller import LOCAL
+from proxmox_mcp.pve.answers import Answer
+from proxmox_mcp.pve.failover import State
+from proxmox_mcp.server import toolbox
+from proxmox_mcp.settings import load_settings
+from resources import resources
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from proxmox_mcp.pve.connection import Connection
+
+BUDGET, CHARACTERS = 4000, 40_000
+RECORDS = resources(2000)
+
+
+@dataclass
+class LargePve:
+    """A cluster that answers at once, from what is made up here."""
+
+    connection: Connection
+
+    async def request(self, method: str, path: str, params: Any = None, *, deadline: float | None = None) -> Any:
+        return (await self.answer(method, path, params, deadline=deadline)).data
+
+    async def answer(self, method: str, path: str, params: Any = None, *, deadline: float | None = None) -> Answer:
+        for pattern, made in _ANSWERS:
+            if found := re.fullmatch(pattern, path):
+                data = made(*found.groups())
+                return Answer(data, len(data) if isinstance(data, list) else None)
+        return Answer([], 0)
+
+    def state(self) -> State:
+        return State("pve1:8006", "the only one", ())
+
+
+def _guests(node: str, kind: str) -> list[dict[str, Any]]:
+    return [r for r in RECORDS if r["type"] == kind and r["node"] == node]
+
+
+def _config(vmid: str) -> dict[str, Any]:
+    nets = {f"net{n}": f"virtio=BC:24:11:00:00:{n:02X},bridge=vmbr{n},firewall=1,tag={n + 2}" for n in range(32)}
+    disks = {f"scsi{n}": f"ceph:vm-{vmid}-disk-{n},iothread=1,size=64G" for n in range(31)}
+    return {"name": f"vm-{vmid}", "cores": 8, "memory": 32_768, "description": "Notes\n" * 4000, **nets, **disks}
+
+
+def _tasks(node: str) -> list[dict[str, Any]]:
+    upid = f"UPID:{node}:000003EB:00001B6D:6B014D2D:vzdump:103:root@pam:"
+    return [{"upid": upid, "node": node, "type": "vzdump", "id": "103", "status": "OK", "n": n} for n in range(3000)]
+
+
+_ANSWERS: tuple[tuple[str, Any], ...] = (
+    ("/version", lambda: {"version": "9.1.3", "release": "9.1"}),
+    ("/cluster/resources", lambda: RECORDS),
+    ("/access/permissions", lambda: {"/": {"VM.Audit": 1, "Sys.Audit": 1}}),
+    (r"/nodes/([^/]+)/(qemu|lxc)", _guests),
+    (r"/nodes/[^/]+/(?:qemu|lxc)/(\d+)/config", _config),
+    (r"/nodes/[^/]+/(?:qemu|lxc)/\d+/snapshot", lambda: [{"name": f"s{n}", "snaptime": n * 86_400} for n in range(9)]),
+    (r"/nodes/([^/]+)/tasks", _tasks),
+    (
+        r"/nodes/[^/]+/tasks/[^/]+/log",
+        lambda: [{"n": n, "t": f"INFO: line {n} of a long backup"} for n in range(20_000)],
+    ),
+    (r"/nodes/[^/]+/rrddata", lambda: [{"time": t * 60, "cpu": t / 1e6, "memused": t * 1e9} for t in range(5000)]),
+    (
+        r"/nodes/[^/]+/storage/[^/]+/content",
+        lambda: [{"volid": f"nas:backup/vzdump-qemu-{n}-2026.vma.zst", "size": n, "ctime": n} for n in range(10_000)],
+    ),
+    (r"/nodes/[^/]+/journal", lambda: [f"Nov 22 05:00:{n % 60:02} pve1 kernel: something {n}" for n in range(50_000)]),
+    ("/cluster/log", lambda: [{"msg": "x" * 3000, "user": "root@pam", "time": n} for n in range(500)]),
+    (
+        "/access/users",
+        lambda: [{"userid": f"user{n}@pve", "groups": ["a", "b"], "comment": "ü" * 90} for n in range(3000)],
+    ),
+)
+
+GETS = (
+    "/cluster/resources", "/nodes/pve1/qemu", "/nodes/*/qemu", "/nodes/*/lxc", "/nodes/*/qemu/*/snapshot",
+    "/nodes/*/qemu/*/config", "/nodes/*/tasks", "/nodes/pve1/tasks",
+    "/nodes/pve1/rrddata?timeframe=day", "/nodes/*/rrddata?timeframe=day",
+    "/nodes/*/storage/*/content", "/nodes/pve1/storage/nas/content", "/nodes/pve1/journal", "/cluster/log",
+    "/access/users", "/nodes/pve1/tasks/UPID:pve1:000003EB:00001B6D:6B014D2D:vzdump:103:root@pam:/log",
+)  # fmt: skip
+VIEWS: tuple[dict[str, Any], ...] = ({}, {"limit": 5}, {"limit": 100_000}, {"fields": "node"}, {"filter": "node~pve"})
+TYPES = ("all", "vm", "qemu", "lxc", "storage", "node", "pool")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Gateway:
+    environment = {"PROXMOX_HOST": "127.0.0.1", "PROXMOX_USER": "root@pam", "PROXMOX_PASSWORD": "x" * 12}
+    gateway = gateway_of(load_settings({**environment, "MCP_CACHE_DIR": str(tmp_path), "MCP_RATE_LIMIT": "0"}))
+    connection = gateway.clusters["default"].pve.connection
+    pve: Any = LargePve(connection)
+    keeper = SchemaKeeper(pve, "bundled", None)
+    return Gateway(
+        {"default": Cluster.of("default", pve, keeper)}, gateway.guard, validation="auto", budget=gateway.budget
+    )
+
+
+async def _told(gateway: Gateway, tool: str, **arguments: Any) -> str:
+    """The answer, or the error that is one: a view that does not suit the data is refused by name."""
+    from proxmox_mcp.errors import ViewError
+
+    try:
+        return await toolbox.run(gateway, tool, arguments, LOCAL, NO_CLIENT)
+    except ViewError as error:
+        return str(error)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", GETS)
+async def test_whatever_is_read_stays_within_the_budget(path: str, gateway: Gateway) -> None:
+    for view in VIEWS:
+        text = await _told(gateway, "proxmox_api_get", path=path, **view)
+        assert count_tokens(text) <= BUDGET * 1.1, (path, view)
+        assert len(text) < CHARACTERS, (path, view)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", TYPES)
+async def test_whatever_is_listed_stays_within_the_budget(kind: str, gateway: Gateway) -> None:
+    for view in VIEWS:
+        text = await _told(gateway, "get_cluster_resources", type=kind, **view)
+        assert count_tokens(text) <= BUDGET * 1.1, (kind, view)
+        assert len(text) < CHARACTERS, (kind, view)
+
+
+@pytest.mark.anyio
+async def test_a_list_that_does_not_fit_says_how_many_there_are_and_where_it_goes_on(gateway: Gateway) -> None:
+    text = await _told(gateway, "get_cluster_resources", type="vm")
+    cursor = re.search(r"of 2000, next: cursor=(\S+)\)", text)
+    assert cursor is not None, text[-200:]
+    following = await _told(gateway, "get_cluster_resources", type="vm", cursor=cursor[1])
+    assert "of 2000" in following
+
+
+@pytest.mark.anyio
+async def test_all_pages_together_show_every_guest_once(gateway: Gateway) -> None:
+    seen: list[str] = []
+    cursor = ""
+    for _ in range(100):
+        view = {"cursor": cursor} if cursor else {}
+        text = await _told(gateway, "get_cluster_resources", type="vm", fields="vmid", **view)
+        seen += re.findall(r"^\d+$", text, re.MULTILINE)
+        following = re.search(r"next: cursor=(\S+)\)", text)
+        if following is None:
+            break
+        cursor = following[1]
+    assert sorted(map(int, seen)) == sorted(r["vmid"] for r in RECORDS if r["type"] in ("qemu", "lxc"))
+
+
+@pytest.mark.anyio
+async def test_a_fan_out_over_more_places_than_one_call_asks_goes_on_by_its_cursor(gateway: Gateway) -> None:
+    text = await _told(gateway, "proxmox_api_get", path="/nodes/*/qemu/*/snapshot", filter="name=s1", fields="vmid")
+    assert "cursor=places-500" in text
+    text = await _told(
+        gateway,
+        "proxmox_api_get",
+        path="/nodes/*/qemu/*/snapshot",
+        filter="name=s1",
+        fields="vmid",
+        cursor="places-500",
+    )
+    assert "Places 501-" in text
