@@ -6,16 +6,17 @@ import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import TaskFailedError
-from proxmox_mcp.guard.foreign import one_line
+from proxmox_mcp.guard.foreign import mark, one_line
 from proxmox_mcp.shape.quantities import short_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from proxmox_mcp.gateway.call import Client
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.pve.tasks import Progress, TaskOutcome
-    from proxmox_mcp.shape import Mark
+
+    Words = Callable[[str], str]
 
 WAIT_WITH_PROGRESS, WAIT_WITHOUT = 300.0, 50.0
 """Seconds to follow a task by default: some clients give up a call after 60 seconds without a sign of life."""
@@ -34,30 +35,36 @@ def patience(asked: float | None, setting: float, client: Client) -> float:
 
 
 async def follow(
-    upids: Sequence[str], seconds: float, cluster: Cluster, client: Client, *, started: float | None = None
+    upids: Sequence[str],
+    seconds: float,
+    cluster: Cluster,
+    client: Client,
+    words: Words,
+    *,
+    started: float | None = None,
 ) -> list[TaskOutcome]:
-    """Follow tasks together, telling the client how far they are."""
-    furthest = 0.0
+    """Follow tasks together, telling the client how far they are. ``words`` takes secrets out of what logs say."""
+    shares: dict[str, float] = {}
 
     async def told(progress: Progress) -> None:
-        nonlocal furthest
         if progress.fraction is not None:
-            furthest = max(furthest, progress.fraction)
-        await client.progress(furthest or None, progress.line)
+            shares[progress.upid] = max(progress.fraction, shares.get(progress.upid, 0.0))
+        done = sum(shares.values()) / len(upids) if shares else None
+        await client.progress(done, one_line(words(progress.line)))
 
     return await cluster.tasks.wait_all(upids, seconds, told, started=started)
 
 
-def report(outcomes: Sequence[TaskOutcome], mark: Mark) -> str:
+def report(outcomes: Sequence[TaskOutcome], words: Words) -> str:
     """What became of the tasks. Raises TaskFailedError where one ended with an error, with all that is to be said."""
-    text = "\n".join(_said(outcome, mark) for outcome in outcomes)
+    text = words("\n".join(map(_said, outcomes)))
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if failed:
         raise TaskFailedError(text, "The whole log: GET " + _log_path(failed[0]))
     return text
 
 
-def _said(outcome: TaskOutcome, mark: Mark) -> str:
+def _said(outcome: TaskOutcome) -> str:
     task = outcome.task
     name = f"Task {task.type}" + (f" of {task.id}" if task.id else "") + f" on {task.node}"
     took = f" after {short_duration(outcome.seconds)}" if outcome.seconds is not None else ""
@@ -65,12 +72,12 @@ def _said(outcome: TaskOutcome, mark: Mark) -> str:
         return f"{name} ended: OK{took}.{_made(outcome)}\nUPID: {outcome.upid}"
     if outcome.state == "warnings":
         lines = "\n".join(outcome.warnings[-_WARNINGS:] or outcome.tail[-_TAIL:])
-        return f"{name} ended with warnings ({outcome.exit_status}){took}.\n{mark('log', lines)}\nUPID: {outcome.upid}"
+        return f"{name} ended with warnings ({outcome.exit_status}){took}.\n{mark(lines, '`log`')}\nUPID: {outcome.upid}"
     if outcome.state == "failed":
         said_already = (outcome.exit_status, f"TASK ERROR: {outcome.exit_status}")
         lines = "\n".join([line for line in outcome.tail if line not in said_already][-_TAIL:])
-        shown = f"\n{mark('log', lines)}" if lines else ""
-        return f"{name} FAILED{took}: {outcome.exit_status}{shown}\nUPID: {outcome.upid}"
+        shown = f"\n{mark(lines, '`log`')}" if lines else ""
+        return f"{name} FAILED{took}: {one_line(outcome.exit_status, _LONGEST_LINE)}{shown}\nUPID: {outcome.upid}"
     percent = f" at {outcome.fraction:.0%}" if outcome.fraction is not None else ""
     doing = f"\nIts log says: `{one_line(outcome.last_line)}`" if outcome.last_line else ""
     away = f"\nIts node can't be asked now: {outcome.away}" if outcome.away else ""

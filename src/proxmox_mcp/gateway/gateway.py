@@ -103,10 +103,10 @@ class Gateway:
     async def _sent(self, checked: Checked, call: Call, cluster: Cluster, client: Client, trail: Trail) -> Got:
         """Send the call, and follow the tasks that it starts. ``told`` is set where the tasks are the answer."""
         action, started = checked.action, time.monotonic()
-        seconds = patience(call.wait, self._task_wait, client)
+        seconds, words = patience(call.wait, self._task_wait, client), self.guard.redactor.text
         if action.template == _TASK_STATUS and call.wait:
-            outcomes = await follow([action.path_params["upid"]], seconds, cluster, client)
-            return Got(None, checked, told=report(outcomes, mark))
+            outcomes = await follow([action.path_params["upid"]], seconds, cluster, client, words)
+            return Got(None, checked, told=report(outcomes, words))
         try:
             data = await cluster.pve.request(action.method, checked.path, checked.data)
         except ProxmoxError as error:
@@ -130,11 +130,11 @@ class Gateway:
             data = self.guard.redactor.data(data, action.template, keep)
             told = f"Done: {action.method} {action.path}" if data in (None, "") else ""
             return Got(data, checked, told=told)
-        outcomes = await follow(upids, seconds, cluster, client, started=started)
+        outcomes = await follow(upids, seconds, cluster, client, words, started=started)
         for outcome in outcomes:
             self._observer.followed(cluster.name, outcome)
         cluster.inventory.forget()
-        return Got(None, checked, told=report(outcomes, mark))
+        return Got(None, checked, told=report(outcomes, words))
 
     def _hide_secrets(self, error: ProxmoxError, checked: Checked) -> None:
         """Proxmox echoes values in its refusals."""
