@@ -70,9 +70,9 @@ def _refusal(reply: Reply) -> Refusal:
     content = _parse(reply)
     if not isinstance(content, dict):
         if reply.body.strip() and reply.status not in PROXY_STATUS:
-            kind = _kind(reply, content).capitalize()
+            kind = _kind(reply, content)
             raise AnswerError(
-                f"{kind} came with status {reply.status} instead of an answer of the API.",
+                f"{kind[0].upper()}{kind[1:]} came with status {reply.status} instead of an answer of the API.",
                 _NO_API,
                 status=reply.status,
                 sent=reply.status >= 500,

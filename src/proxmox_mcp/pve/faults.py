@@ -81,8 +81,7 @@ def _unsent(causes: list[BaseException], host: HostPort, connect_timeout: float)
                 f"{host} refuses the connection.",
                 "Nothing listens there: check the port, and on the node `systemctl status pveproxy`.",
             )
-    timed_out = any(isinstance(c, TimeoutError | urllib3.exceptions.TimeoutError | requests.Timeout) for c in causes)
-    if timed_out:
+    if any(map(_timed_out, causes)):
         return UnreachableError(
             f"{host} did not answer within {connect_timeout:g} s.",
             "The node is down, or a firewall drops the connection: check PROXMOX_HOST and the way there.",
@@ -93,6 +92,13 @@ def _unsent(causes: list[BaseException], host: HostPort, connect_timeout: float)
             "Something listens there that is not pveproxy, or pveproxy is just restarting: check the port.",
         )
     return UnreachableError(f"{host} can't be reached ({_words(causes)}).", "Check PROXMOX_HOST and the way there.")
+
+
+def _timed_out(cause: BaseException) -> bool:
+    """``NewConnectionError`` is no timeout, although urllib3 derives it from one: it is any failure to connect."""
+    if isinstance(cause, urllib3.exceptions.NewConnectionError):
+        return False
+    return isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError | requests.Timeout)
 
 
 def _distrusted(cause: ssl.SSLCertVerificationError, host: HostPort) -> TlsError:

@@ -103,6 +103,7 @@ class Transport:
         if body is not None:
             request.headers["Content-Type"] = FORM
         FLIGHT.start(deadline=deadline, silence=self._connection.timeout)
+        connect_timeout = min(connect_timeout, self._connection.timeout)
         try:
             prepared = session.prepare_request(request)
             timeout = (min(connect_timeout, FLIGHT.patience), FLIGHT.patience)
