@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 def best_grouping(records: Sequence[Record], candidates: Sequence[str]) -> tuple[str, ...]:
     """Those of ``candidates`` to group by for the fewest tokens; none where columns are as cheap."""
     weights = {name: _weight(records, name) for name in candidates}
+    columns = {name: [record.get(name) for record in records] for name in candidates}
     best: tuple[str, ...] = ()
     least = sum(weights.values())
     for size in range(1, len(candidates) + 1):
         for names in combinations(candidates, size):
-            groups = len({tuple(record.get(name) for name in names) for record in records})
+            groups = len(set(zip(*(columns[name] for name in names), strict=True)))
             heading = sum(weights[name] for name in names) / max(1, len(records)) + 2
             cost = groups * heading + sum(weight for name, weight in weights.items() if name not in names)
             if cost < least:

@@ -78,7 +78,7 @@ def digest(items: Sequence[Any]) -> str:
     """Four hex digits that change when members come, go or move, but not when only their figures change."""
     checksum = 0
     for item in items:
-        identity = tuple(item.get(key) for key in _IDENTITY) if isinstance(item, dict) else item
+        identity = tuple(map(item.get, _IDENTITY)) if isinstance(item, dict) else item
         checksum = crc32(repr(identity).encode("utf-8", "surrogatepass"), checksum)
     return f"{checksum & 0xFFFF:04x}"
 
