@@ -72,7 +72,7 @@ def interleaved(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[
 
 def table(rows: Iterable[Row]) -> str:
     """The rows in Markdown."""
-    lines = ["| what | unit | ours | simplest | ratio | aim | |", "|---|---|---:|---:|---:|---:|---|"]
+    lines = ["| what | unit | ours | beside | ratio | aim | |", "|---|---|---:|---:|---:|---:|---|"]
     for row in rows:
         cells = (
             row.what,

@@ -1,0 +1,156 @@
+"""Many sessions at a time over ``/sse`` and ``/mcp``, beside the bare server; and what sessions leave behind.
+
+Each session calls ``list_nodes`` again as soon as it has its answer. Both servers run all the time and are loaded in
+turn. Memory is what the process holds by itself; of a session, the difference between a hundred open and none. Then a
+thousand sessions are opened, used and closed, to see whether memory and descriptors come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from benchmarks.figures import Row, Times, table
+from benchmarks.servers import Kind, Server, Transport, serving, upstream
+from benchmarks.wire import Http, Session, Sse, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SESSIONS = (1, 20, 100)
+ROUNDS = 5
+CALLS = 400
+"""Calls of one round, over all its sessions."""
+AIM = 0.9
+PASSING, AT_A_TIME = 1000, 50
+FLAT = 1.05
+"""Most that memory may grow over ``PASSING`` sessions, as a ratio."""
+CALL = {"name": "list_nodes", "arguments": {}}
+NAMES = {"sse": "/sse", "http": "/mcp"}
+KINDS: tuple[Kind, ...] = ("ours", "bare")
+
+
+@dataclass
+class Load:
+    """What came of loading one server with so many sessions."""
+
+    throughputs: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    errors: int = 0
+    memory: list[float] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
+
+    @property
+    def times(self) -> Times:
+        return Times(tuple(self.seconds))
+
+
+async def connected(transport: Transport, port: int) -> Session:
+    return await opened(await (Sse if transport == "sse" else Http).connect(port))
+
+
+async def calls(session: Session, count: int, load: Load) -> None:
+    for _ in range(count):
+        began = perf_counter()
+        try:
+            await session.ask("tools/call", CALL)
+        except (RuntimeError, OSError, asyncio.IncompleteReadError):
+            load.errors += 1
+        load.seconds.append(perf_counter() - began)
+
+
+async def one_round(server: Server, transport: Transport, count: int, load: Load) -> None:
+    """Open so many sessions, call with all of them, note what they hold, close them."""
+    memory, descriptors = server.memory, server.descriptors
+    sessions = await asyncio.gather(*(connected(transport, server.port) for _ in range(count)))
+    await asyncio.gather(*(calls(session, 1, Load()) for session in sessions))
+    each = max(4, CALLS // count)
+    began = perf_counter()
+    await asyncio.gather(*(calls(session, each, load) for session in sessions))
+    load.throughputs.append(each * count / (perf_counter() - began))
+    load.memory.append((server.memory - memory) / count * 1024)
+    load.descriptors.append(server.descriptors - descriptors)
+    await asyncio.gather(*(session.close() for session in sessions))
+    await asyncio.sleep(0.3)
+
+
+async def pass_by(server: Server, transport: Transport, count: int) -> None:
+    """So many sessions, each opened, used once and closed."""
+    for _ in range(count // AT_A_TIME):
+        sessions = await asyncio.gather(*(connected(transport, server.port) for _ in range(AT_A_TIME)))
+        await asyncio.gather(*(session.ask("tools/call", CALL) for session in sessions))
+        await asyncio.gather(*(session.close() for session in sessions))
+    await asyncio.sleep(1.0)
+
+
+async def loaded(transport: Transport, rounds: int) -> tuple[dict[tuple[Kind, int], Load], dict[Kind, list[float]]]:
+    """Loads by server and number of sessions; memory and descriptors before and after sessions have passed by."""
+    loads = {(kind, count): Load() for kind in KINDS for count in SESSIONS}
+    passed: dict[Kind, list[float]] = {}
+    with ExitStack() as stack:
+        at = stack.enter_context(upstream())
+        state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        servers = {kind: stack.enter_context(serving(kind, transport, at, state)) for kind in KINDS}
+        for server in servers.values():
+            await one_round(server, transport, max(SESSIONS), Load())
+        for turn in range(rounds):
+            for count in SESSIONS:
+                for kind in KINDS if turn % 2 else reversed(KINDS):
+                    await one_round(servers[kind], transport, count, loads[kind, count])
+        for kind, server in servers.items():
+            await pass_by(server, transport, PASSING // 5)
+            before = [server.memory, float(server.descriptors)]
+            await pass_by(server, transport, PASSING)
+            passed[kind] = [*before, server.memory, float(server.descriptors)]
+    return loads, passed
+
+
+def rows_of(transport: Transport, rounds: int) -> Iterable[Row]:
+    loads, passed = asyncio.run(loaded(transport, rounds))
+    name = NAMES[transport]
+    for count in SESSIONS:
+        ours, bare = loads["ours", count], loads["bare", count]
+        what = f"{name}, {count} session{'s' if count > 1 else ''}"
+        yield Row(
+            what=f"{what}: throughput",
+            unit="calls/s",
+            ours=median(ours.throughputs),
+            simplest=median(bare.throughputs),
+            aim=AIM,
+            more=True,
+        )
+        for label, part in (("p50", 0.5), ("p99", 0.99)):
+            mine, theirs = ours.times.share(part) * 1000, bare.times.share(part) * 1000
+            yield Row(what=f"{what}: {label}", unit="ms", ours=mine, simplest=theirs)
+        yield Row(what=f"{what}: errors", unit=f"of {len(ours.seconds):,}", ours=ours.errors, aim=0)
+    ours, bare = loads["ours", max(SESSIONS)], loads["bare", max(SESSIONS)]
+    yield Row(what=f"{name}: memory of a session", unit="KiB", ours=median(ours.memory), simplest=median(bare.memory))
+    held = f"{name}: descriptors of {max(SESSIONS)} sessions"
+    yield Row(what=held, unit="", ours=median(ours.descriptors), simplest=median(bare.descriptors))
+    before, files_before, after, files_after = passed["ours"]
+    of_bare = passed["bare"][2]
+    yield Row(what=f"{name}: memory of the server after {PASSING:,} sessions", unit="MiB", ours=after, simplest=of_bare)
+    yield Row(
+        what=f"{name}: memory after {PASSING:,} sessions, beside that before",
+        unit="MiB",
+        ours=after,
+        simplest=before,
+        aim=FLAT,
+    )
+    left = f"{name}: descriptors left by {PASSING:,} sessions"
+    yield Row(what=left, unit="", ours=files_after - files_before, aim=0)
+
+
+def measure(rounds: int = ROUNDS) -> list[Row]:
+    return [row for transport in ("sse", "http") for row in rows_of(transport, rounds)]
+
+
+if __name__ == "__main__":
+    print(table(measure(int(os.environ.get("ROUNDS", ROUNDS)))))
