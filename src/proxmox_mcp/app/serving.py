@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("proxmox_mcp")
 _GRACE = 5
 """Seconds that calls under way have when the server is told to end."""
+_KEEP_ALIVE = 75
+"""Seconds that an idle connection stays open: longer than a model thinks, and than proxies keep theirs (nginx: 60)."""
 
 
 def must_be_safe(settings: ServerSettings) -> None:
@@ -81,6 +83,7 @@ def _config(app: Any, settings: ServerSettings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE,
+        timeout_keep_alive=_KEEP_ALIVE,
         lifespan="on",
     )
 
