@@ -67,13 +67,26 @@ class Answer:
 
 
 class Session:
-    """One connected client; ``call`` gives what the model would read."""
+    """One connected client; ``call`` gives what the model would read. ``progress`` is what ``watched`` calls told."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.progress: list[tuple[float, float | None, str]] = []
 
     async def call(self, tool: str, /, **arguments: Any) -> Answer:
         return Answer(await self.client.call_tool(tool, arguments, read_timeout_seconds=30))
+
+    async def watched(self, method: str, path: str, data: Mapping[str, Any]) -> Answer:
+        """A call whose progress the client wants to hear of."""
+        self.progress = []
+        arguments = {"method": method, "path": path, "data": data}
+        result = await self.client.call_tool(
+            "proxmox_api_call", arguments, read_timeout_seconds=30, progress_callback=self._told
+        )
+        return Answer(result)
+
+    async def _told(self, progress: float, total: float | None, message: str | None) -> None:
+        self.progress.append((progress, total, message or ""))
 
     async def get(self, path: str, **arguments: Any) -> Answer:
         return await self.call("proxmox_api_get", path=path, **arguments)
