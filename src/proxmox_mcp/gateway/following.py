@@ -72,7 +72,9 @@ def _said(outcome: TaskOutcome) -> str:
         return f"{name} ended: OK{took}.{_made(outcome)}\nUPID: {outcome.upid}"
     if outcome.state == "warnings":
         lines = "\n".join(outcome.warnings[-_WARNINGS:] or outcome.tail[-_TAIL:])
-        return f"{name} ended with warnings ({outcome.exit_status}){took}.\n{mark(lines, '`log`')}\nUPID: {outcome.upid}"
+        return (
+            f"{name} ended with warnings ({outcome.exit_status}){took}.\n{mark(lines, '`log`')}\nUPID: {outcome.upid}"
+        )
     if outcome.state == "failed":
         said_already = (outcome.exit_status, f"TASK ERROR: {outcome.exit_status}")
         lines = "\n".join([line for line in outcome.tail if line not in said_already][-_TAIL:])
