@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.errors import NodeUnreachableError, ProxmoxError
+from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.gateway.answers import Got, mark, returned_fields
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
 from proxmox_mcp.gateway.candidates import candidates, unknown_node
@@ -126,9 +126,14 @@ class Gateway:
         upids = find_upids(data)
         trail.upid = " ".join(upids)
         if not upids:
-            keep = self.guard.vault.keeper(call.caller.name, f"{action.method} {action.path}")
-            data = self.guard.redactor.data(data, action.template, keep)
-            told = f"Done: {action.method} {action.path}" if data in (None, "") else ""
+            name = f"{action.method} {action.path}"
+            keep = self.guard.vault.keeper(call.caller.name, name)
+            try:
+                data = self.guard.redactor.data(data, action.template, keep)
+            except GuardError as error:
+                said = f"{name} was done, but the secret that it gave could not be kept: {error.message}"
+                raise GuardError(said, f"Revoke it, and make the call again. {error.advice}") from error
+            told = f"Done: {name}" if data in (None, "") else ""
             return Got(data, checked, told=told)
         outcomes = await follow(upids, seconds, cluster, client, words, started=started)
         for outcome in outcomes:
