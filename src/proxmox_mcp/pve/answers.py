@@ -49,7 +49,7 @@ def read(reply: Reply, *, writes: bool = False) -> Answer | Refusal:
     if 200 <= reply.status < 300:
         return _success(reply, writes)
     if reply.status >= 400:
-        return _refusal(reply)
+        return _refusal(reply, writes)
     raise _redirected(reply)
 
 
@@ -66,14 +66,14 @@ def _success(reply: Reply, writes: bool) -> Answer:
     return Answer(content["data"], total if isinstance(total, int) else None)
 
 
-def _refusal(reply: Reply) -> Refusal:
+def _refusal(reply: Reply, writes: bool) -> Refusal:
     content = _parse(reply)
     if not isinstance(content, dict):
         if reply.body.strip() and reply.status not in PROXY_STATUS:
             kind = _kind(reply, content)
             raise AnswerError(
                 f"{kind[0].upper()}{kind[1:]} came with status {reply.status} instead of an answer of the API.",
-                _NO_API,
+                f"{_NO_API} {_UNKNOWN_OUTCOME}" if writes and reply.status >= 500 else _NO_API,
                 status=reply.status,
                 sent=reply.status >= 500,
             )

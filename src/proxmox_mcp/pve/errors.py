@@ -30,6 +30,7 @@ _MISSING = re.compile(
     r"\((?P<path>[^,()]*), (?P<privileges>[A-Z][\w.]+(?:(?:\||, | && )[A-Z][\w.]+)*)(?P<more>[^)]*)\)"
 )
 _LISTED_ERRORS = 12
+_UNKNOWN_OUTCOME = "The call may have taken effect: look before you repeat it."
 
 
 def refused(refusal: Refusal, call: Call, connection: Connection) -> ProxmoxError:
@@ -48,8 +49,10 @@ def refused(refusal: Refusal, call: Call, connection: Connection) -> ProxmoxErro
         return NodeUnreachableError(
             _away(message, status, call), _bring_back(status, call), status=status, sent=status != 595
         )
-    advice = advise(message, call)
-    return FailedError(message, advice, status=status, errors=dict(refusal.errors), sent=status in {502, 504})
+    advice, unknown = advise(message, call), status in {502, 504}
+    if unknown and call.method != "GET":
+        advice = f"{advice} {_UNKNOWN_OUTCOME}".strip()
+    return FailedError(message, advice, status=status, errors=dict(refusal.errors), sent=unknown)
 
 
 def _faults(refusal: Refusal) -> str:
@@ -133,4 +136,4 @@ def _bring_back(status: int, call: Call) -> str:
         advice = "On the node: systemctl status pvedaemon. "
     if status == 595:
         return advice + "Nothing was done."
-    return advice + "The call may have reached it: look before you repeat it."
+    return advice.strip() if call.method == "GET" else advice + _UNKNOWN_OUTCOME

@@ -84,6 +84,10 @@ class _Connection(HTTPSConnection):
     def is_connected(self) -> bool:
         if time.monotonic() - self._idle_since > PROXY_KEEPS_ALIVE:
             return False
+        # What is left of an answer that was longer than it said would be read as the next one: urllib3 looks for it
+        # in the kernel only, not in what TLS has decrypted already.
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return False
         return super().is_connected
 
     def connect(self) -> None:
