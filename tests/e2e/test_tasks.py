@@ -106,7 +106,8 @@ async def test_a_call_that_the_client_calls_off_leaves_its_task_alone(
         with anyio.move_on_after(0.5):
             await session.make("POST", "/nodes/pve2/vzdump", data)
             raise AssertionError("the call was not called off")
-        assert (running := _running(upstream, "pve2", "vzdump"))
+        running = _running(upstream, "pve2", "vzdump")
+        assert running
         ended = await session.get(f"/nodes/pve2/tasks/{running[0]}/status", wait=30)
     assert "Task vzdump on pve2 ended: OK" in ended.text
     last = _audited(server, "/nodes/pve2/vzdump")[-1]
