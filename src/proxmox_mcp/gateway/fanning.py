@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from proxmox_mcp.errors import DeniedError, ProxmoxMcpError, ViewError
+from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway.answers import mark, returned_fields
 from proxmox_mcp.gateway.places import PLACE_FIELDS, place_of
 from proxmox_mcp.shape import render
@@ -29,7 +29,8 @@ async def gather(
 ) -> str:
     """Ask every place and merge what comes. Each is checked, decided and put on record as a call of its own.
 
-    Raises the error of the first place where every one failed, and a DeniedError of any.
+    What is denied at one place fails there, and leaves the others. Raises the error of the first place where every
+    one failed.
     """
     got: dict[str, Got] = {}
     failures: dict[str, ProxmoxMcpError] = {}
@@ -39,8 +40,6 @@ async def gather(
         nonlocal done
         try:
             got[target.path] = await ask_at(target.path)
-        except (DeniedError, ViewError):
-            raise
         except ProxmoxMcpError as error:
             failures[target.path] = error
         done += 1
