@@ -1,0 +1,1 @@
+"""Real clients, installed and run against a real server on loopback: ``scripts/clients``."""

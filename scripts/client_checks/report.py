@@ -1,0 +1,70 @@
+"""The table: on the terminal, and as ``docs/clients.md``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts.client_checks import conformance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from scripts.client_checks.check import Row
+
+_HEAD = """\
+# Clients
+
+<!-- Written by scripts/clients --write. -->
+
+What real clients see. `scripts/clients` installs each of them into a cache, starts the demo cluster and servers on
+loopback, runs the client against them, and holds what it saw to what it should see; it fails where one saw something
+else or could not be installed. `http` is `/mcp`, `sse` is `/sse`; over both a token is sent.
+
+A scripted model is a small HTTP server on loopback that stands in for the vendor's: it calls the tools in a set order
+and keeps what the client hands back. So the client is the real one, and no account is needed.
+
+| client | version | transport | what was done | outcome |
+|---|---|---|---|---|
+"""
+_CONFORMANCE = """
+## The conformance suite
+
+Its scenarios are written for a test server that has fixtures for each of them. Where a scenario needs such a fixture,
+it does not apply, and is held to fail for that reason alone. It can't send a token, so it runs against a server
+without authentication; extensions of the protocol that this server does not declare are left out.
+
+| scenario | applies |
+|---|---|
+"""
+
+
+def line(row: Row) -> str:
+    """A row for the terminal."""
+    mark = {"as expected": "ok  ", "not as expected": "FAIL", "not installed": "none"}[row.verdict]
+    told = f": {row.told}" if row.told else ""
+    return f"{mark} {row.client} {row.version} [{row.transport}] {row.does}{told}"
+
+
+def status(rows: Iterable[Row]) -> int:
+    """0 only where there are rows and every one is as expected."""
+    verdicts = [row.verdict for row in rows]
+    return 0 if verdicts and all(verdict == "as expected" for verdict in verdicts) else 1
+
+
+def document(rows: Sequence[Row]) -> str:
+    """``docs/clients.md``."""
+    cells = (
+        (row.client, row.version, row.transport, row.does, f"{row.verdict}{'; ' if row.told else ''}{row.told}")
+        for row in rows
+    )
+    table = "".join(f"| {' | '.join(_cell(cell) for cell in each)} |\n" for each in cells)
+    applies = [*conformance.APPLIES.items()]
+    scenarios = [f"| `{name}` | yes{'; ' if note else ''}{note} |\n" for name, note in applies]
+    scenarios += [
+        f"| `{name}{'*' if name.endswith('-') else ''}` | no: {why} |\n" for name, why in conformance.NEEDS.items()
+    ]
+    return _HEAD + table + _CONFORMANCE + "".join(scenarios)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

@@ -1,0 +1,109 @@
+"""The demo cluster, and servers on it that the clients talk to."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from scripts.client_checks.check import expect
+
+from proxmox_mcp.demo import start_demo_cluster
+from serving import COMMAND, TOKEN, Served, environment, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+AUTHORIZATION = f"Authorization: Bearer {TOKEN}"
+"""The header that every client over HTTP is given."""
+_PATIENCE = 30.0
+
+
+class Server:
+    """A server behind a token that can be started anew on its port."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._settings = dict(settings)
+        self._stack = ExitStack()
+        self._starts = 0
+        self.served = self._start()
+
+    def url(self, transport: str) -> str:
+        """Where a client finds it: ``sse`` or ``http``."""
+        return self.served.url + {"sse": "/sse", "http": "/mcp"}[transport]
+
+    def restart(self) -> None:
+        """End it as an update would, and start it anew on the same port."""
+        self.end()
+        self._settings["MCP_PORT"] = str(self.served.port)
+        self.served = self._start()
+
+    def end(self) -> None:
+        self._stack.close()
+
+    def await_session(self, transport: str) -> None:
+        """Until a session is open. Raises UnexpectedError where none comes."""
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        until = time.monotonic() + _PATIENCE
+        while True:
+            told = self.served.ask("GET", "/metrics", headers).text
+            if re.search(rf'^proxmox_mcp_sessions{{transport="{transport}"}} [1-9]', told, re.MULTILINE):
+                return
+            expect(time.monotonic() < until, f"no session over {transport} was opened again within {_PATIENCE:.0f} s")
+            time.sleep(0.1)
+
+    def _start(self) -> Served:
+        self._starts += 1
+        return self._stack.enter_context(serving(self._directory / str(self._starts), **self._settings))
+
+
+class Servers:
+    """What the checks have to work with: ``shared`` and ``open`` (no authentication), and homes for clients.
+
+    ``settings`` are those of a server on the demo cluster.
+    """
+
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+        self._directory = directory
+        self.settings = settings
+        self._homes = 0
+        self.shared = Server(directory / "shared", {**settings, "MCP_AUTH_TOKEN": TOKEN})
+        self.open = Server(directory / "open", settings)
+
+    def end(self) -> None:
+        self.shared.end()
+        self.open.end()
+
+    @contextmanager
+    def own(self, **settings: str) -> Iterator[Server]:
+        """A server for one check, which may restart it."""
+        server = Server(self.home(), {**self.settings, "MCP_AUTH_TOKEN": TOKEN, **settings})
+        try:
+            yield server
+        finally:
+            server.end()
+
+    def home(self) -> Path:
+        """A new home for a client, with the directory ``work`` in it where the client runs."""
+        self._homes += 1
+        home = self._directory / f"home-{self._homes}"
+        (home / "work").mkdir(parents=True)
+        return home
+
+    def stdio(self) -> tuple[list[str], dict[str, str]]:
+        """The command of a server over stdio, and its environment."""
+        return [*COMMAND, "serve", "--stdio"], environment(self.home(), **self.settings)
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[Servers]:
+    """A demo cluster with its servers, for the length of a block."""
+    with start_demo_cluster(task_seconds=0.5) as cluster:
+        servers = Servers(directory, {**cluster.environment, "MCP_LOG_LEVEL": "WARNING"})
+        try:
+            yield servers
+        finally:
+            servers.end()
