@@ -47,6 +47,7 @@ async def gather(
 
     asked = [target for target in places.targets if target.online]
     await _all(ask, asked)
+    failures = {target.path: failures[target.path] for target in asked if target.path in failures}
     if failures and not got:
         raise next(iter(failures.values()))
     records = [record for target in asked if target.path in got for record in _records(got[target.path].data, target)]
