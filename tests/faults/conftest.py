@@ -1,0 +1,98 @@
+"""A Proxmox, a proxy before it that does harm, and servers of ours behind that."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from faults.proxy import Proxy
+from faults.table import Table
+from serving import TOKEN, Served, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fakepve import FakePve
+
+SECRET = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def table() -> Table:
+    """What all the faults came to."""
+    return Table()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, Path]]:
+    """Two self-signed certificates for loopback, with their keys."""
+    from fakepve.certs import make_cert
+
+    made = [make_cert(str(tmp_path_factory.mktemp("pki")))[:2] for _ in range(2)]
+    return [(Path(certificate), Path(key)) for certificate, key in made]
+
+
+@pytest.fixture(scope="session")
+def pve(fakepve_session: FakePve) -> FakePve:
+    """A Proxmox of two nodes with a few guests; its tasks end at once."""
+    fakepve_session.apitokens["root@pam!mcp"] = SECRET
+    fakepve_session.nodes["pve2"] = {"online": True}
+    for vmid, node in ((100, "pve1"), (101, "pve1"), (200, "pve2")):
+        fakepve_session.add_vm(vmid, f"guest-{vmid}", node=node, status="stopped")
+    return fakepve_session
+
+
+@pytest.fixture(scope="session")
+def proxy(pve: FakePve, certificates: list[tuple[Path, Path]]) -> Iterator[Proxy]:
+    running = Proxy(pve.port, certificates[0])
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def clusters(proxy: Proxy, certificates: list[tuple[Path, Path]]) -> dict[str, dict[str, str]]:
+    """Ways to talk to the one Proxmox: in a hurry, with patience, by password, and with its certificate pinned."""
+    base = {
+        "PROXMOX_HOST": f"127.0.0.1:{proxy.port}",
+        "PROXMOX_USER": "root@pam",
+        "PROXMOX_TOKEN_ID": "mcp",
+        "PROXMOX_PASSWORD": SECRET,
+        "PROXMOX_TIMEOUT": "1",
+        "PROXMOX_APIDOC": "bundled",
+    }
+    der = ssl.PEM_cert_to_DER_cert(certificates[0][0].read_text())
+    return {
+        "quick": base,
+        "patient": {**base, "PROXMOX_TIMEOUT": "10"},
+        "password": {**base, "PROXMOX_TOKEN_ID": "", "PROXMOX_PASSWORD": "secret"},
+        "pinned": {**base, "PROXMOX_FINGERPRINT": hashlib.sha256(der).hexdigest()},
+    }
+
+
+@pytest.fixture(scope="session")
+def server(clusters: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The server that most faults are tried on, one after the other, by whichever of the ways."""
+    directory = tmp_path_factory.mktemp("faults")
+    lines = []
+    for name, values in clusters.items():
+        lines += [f"[{name}]", *(f'{key} = "{value}"' for key, value in values.items())]
+    (directory / "clusters.toml").write_text("\n".join(lines))
+    settings = {
+        "MCP_CLUSTERS_FILE": str(directory / "clusters.toml"),
+        "MCP_AUTH_TOKEN": TOKEN,
+        "MCP_MODE": "full",
+        "MCP_RATE_LIMIT": "0",
+        "MCP_AUDIT_FILE": str(directory / "audit.jsonl"),
+    }
+    with serving(directory, **settings) as served:
+        yield served

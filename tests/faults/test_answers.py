@@ -1,0 +1,286 @@
+"""What a node, or the way to it, does wrong: each told with its cause and in time, and no write sent twice."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from clients import Answer, Session, connect
+from faults.proxy import Fault, close, refusal, reset, says
+from faults.table import Row
+from pve.raw_server import reply
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from faults.proxy import Ask, Proxy
+    from faults.table import Table
+    from pve.raw_server import Request
+    from serving import Served
+
+pytestmark = pytest.mark.anyio
+
+CONFIG = "/nodes/pve1/qemu/100/config"
+DOUBT = "look before you repeat it"
+PAGE = b"<html><body>Welcome to nginx!</body></html>"
+_NUMBERS = itertools.count()
+
+
+def of_the_call(request: Request) -> bool:
+    """Not what the server asks by itself, such as the node's version."""
+    return "/qemu/100/" in request.target
+
+
+def on_call(respond: Callable[[Any, Ask], None]) -> Fault:
+    return Fault(respond=respond, when=of_the_call)
+
+
+def mute(connection: Any) -> None:
+    """Take the connection and never say a word."""
+    while connection.recv(65536):
+        pass
+
+
+def silent(connection: Any, ask: Ask) -> None:
+    """Do what was asked and say nothing."""
+    ask()
+    mute(connection)
+
+
+def late(connection: Any, ask: Ask) -> None:
+    answer = ask()
+    time.sleep(0.6)
+    connection.sendall(answer)
+
+
+def drips(connection: Any, ask: Ask) -> None:
+    """The head at once, then a byte every fifth of a second: each read is in time, the whole is not."""
+    head, _, body = ask().partition(b"\r\n\r\n")
+    connection.sendall(head.replace(f"Content-Length: {len(body)}".encode(), b"Content-Length: 4000") + b"\r\n\r\n")
+    while True:
+        connection.sendall(b" ")
+        time.sleep(0.2)
+
+
+def cut(connection: Any, ask: Ask) -> None:
+    """Half of the answer, then an end in the plain way."""
+    answer = ask()
+    connection.sendall(answer[: len(answer) - 8])
+    close(connection)
+
+
+def reset_after(share: float) -> Callable[[Any, Ask], None]:
+    """So much of the answer, then a RST."""
+
+    def respond(connection: Any, ask: Ask) -> None:
+        answer = ask()
+        if share:
+            connection.sendall(answer[: int(len(answer) * share)])
+            time.sleep(0.05)
+        reset(connection)
+
+    return respond
+
+
+def lost_before_it_was_done(connection: Any, ask: Ask) -> None:
+    reset(connection)
+
+
+def too_long(connection: Any, ask: Ask) -> None:
+    """The length says more than comes, and the connection stays open."""
+    answer = ask()
+    length = len(answer.partition(b"\r\n\r\n")[2])
+    connection.sendall(answer.replace(f"Content-Length: {length}".encode(), f"Content-Length: {length + 100}".encode()))
+    mute(connection)
+
+
+def too_short(connection: Any, ask: Ask) -> None:
+    answer = ask()
+    length = len(answer.partition(b"\r\n\r\n")[2])
+    connection.sendall(answer.replace(f"Content-Length: {length}".encode(), b"Content-Length: 5"))
+
+
+def without_length(connection: Any, ask: Ask) -> None:
+    head, _, body = ask().partition(b"\r\n\r\n")
+    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length")]
+    connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+    close(connection)
+
+
+def broken_chunks(connection: Any, ask: Ask) -> None:
+    ask()
+    connection.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"dat\r\nnot a length\r\n')
+    close(connection)
+
+
+def page(status: int, reason: str) -> Callable[[Any, Ask], None]:
+    return says(reply(status=status, reason=reason, body=PAGE, Content_Type="text/html"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault and what is held of it, for a read and a write.
+
+    ``told`` is a fragment of both answers, empty where they succeed; ``arrived`` and ``done`` count one call;
+    ``doubtful``: the write may have taken effect, and its answer says so. ``cluster``: the way to the node.
+    """
+
+    name: str
+    fault: Fault
+    told: str
+    within: float
+    arrived: int = 1
+    done: int = 0
+    doubtful: bool = False
+    cluster: str = "quick"
+
+
+CASES = [
+    Case("nothing listens on the port", Fault(refuses=True), "refuses the connection", 2, arrived=0),
+    Case("reset as soon as it is connected", Fault(greet=reset), "closed the connection during the TLS", 2, 0),
+    Case("connected, and never a word", Fault(greet=mute), "did not answer within 1 s", 4, 0),
+    Case("plain HTTP on the port", Fault(greet=lambda c: c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
+         "does not speak TLS", 2, 0),
+    Case("reset before the request was done", on_call(lost_before_it_was_done), "broke off before it answered", 2, doubtful=True),
+    Case("reset after it was done", on_call(reset_after(0)), "broke off before it answered", 2, done=1,
+         doubtful=True),
+    Case("reset in the middle of the answer", on_call(reset_after(0.9)), "was cut off", 2, done=1,
+         doubtful=True),
+    Case("the answer ends before its end", on_call(cut), "was cut off", 2, done=1, doubtful=True),
+    Case("less than its length says", on_call(too_long), "said nothing for as long as PROXMOX_TIMEOUT", 4,
+         done=1, doubtful=True),
+    Case("more than its length says", on_call(too_short), "something that is not JSON", 2, done=1,
+         doubtful=True),
+    Case("no length at all", on_call(without_length), "", 2, done=1),
+    Case("chunks that are none", on_call(broken_chunks), "was cut off", 2, done=1, doubtful=True),
+    Case("a slow first byte, within PROXMOX_TIMEOUT", on_call(late), "", 2, done=1),
+    Case("no first byte", on_call(silent), "said nothing for as long as PROXMOX_TIMEOUT", 4, done=1,
+         doubtful=True),
+    Case("a byte now and then, for ever", on_call(drips), "did not finish its answer in the time", 9, done=1,
+         doubtful=True),
+    Case("a web page with 200", on_call(page(200, "OK")), "with a web page instead of an answer", 2,
+         doubtful=True),
+    Case("a web page with 404", on_call(page(404, "Not Found")), "web page came with status 404", 2),
+    Case("a web page with 502", on_call(page(502, "Bad Gateway")), "web page came with status 502", 2,
+         doubtful=True),
+    Case("a redirect", on_call(says(reply(status=301, reason="Moved", Location="https://127.0.0.1:1/"))),
+         "a redirect, which is not followed", 2),
+    Case("no HTTP at all", on_call(says(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")), "is not HTTP", 2, doubtful=True),
+    Case("401 after three seconds", on_call(refusal(401, "authentication failure", after=3.0)),
+         "Proxmox refuses the credentials", 5, cluster="patient"),
+    Case("500 in Proxmox's words", on_call(refusal(500, "got no worker upid - start worker failed")),
+         "got no worker upid", 2),
+    Case("503 in Proxmox's words", on_call(refusal(503, "Service Unavailable")), "Service Unavailable", 2),
+    Case("595: the node can't reach the other", on_call(refusal(595, "No route to host")),
+         "can't reach node pve1 (595 No route to host)", 2),
+    Case("596: the way to the other node timed out", on_call(refusal(596, "Connection timed out")),
+         "can't reach node pve1 (596", 2, doubtful=True),
+]  # fmt: skip
+
+
+async def read(session: Session, cluster: str = "quick") -> Answer:
+    return await session.get(CONFIG, fields="name", cluster=cluster)
+
+
+async def write(session: Session, text: str, cluster: str = "quick") -> Answer:
+    return await session.make("PUT", CONFIG, {"description": text}, cluster=cluster)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_what_goes_wrong_is_told_in_time_and_no_write_is_sent_twice(
+    case: Case, server: Served, proxy: Proxy, table: Table
+) -> None:
+    mark = f"fault-{next(_NUMBERS)}-"
+    answers: dict[str, tuple[Answer, float]] = {}
+
+    async def timed(kind: str, call: Awaitable[Answer]) -> None:
+        began = time.monotonic()
+        answers[kind] = await call, time.monotonic() - began
+
+    async with connect(server, "http") as session:
+        before = proxy.count(CONFIG)
+        with proxy.harm(case.fault):
+            async with anyio.create_task_group() as group:
+                group.start_soon(timed, "read", read(session, case.cluster))
+                group.start_soon(timed, "write", write(session, mark, case.cluster))
+            after = proxy.count(CONFIG)
+        for kind, (answer, took) in sorted(answers.items()):
+            assert answer.is_error is bool(case.told), answer
+            assert case.told in answer.text
+            assert "<html" not in answer.text
+            assert (DOUBT in answer.text) is (case.doubtful and kind == "write"), answer
+            table.add(Row(case.name, kind, answer.text, case.within, took, case.arrived, case.done))
+        assert proxy.count(mark) == (case.arrived, case.done)
+        assert tuple(b - a for a, b in zip(before, after, strict=True)) == (2 * case.arrived, 2 * case.done)
+        assert (await read(session, case.cluster)).text == "name: guest-100", "after the fault all is well"
+        assert not (await write(session, f"{mark}after", case.cluster)).is_error
+
+
+async def test_what_was_left_on_a_connection_is_never_taken_for_the_answer_to_the_next_call(
+    server: Served, proxy: Proxy
+) -> None:
+    poison = reply({"name": "poison"})
+
+    def leaves(connection: Any, ask: Ask) -> None:
+        connection.sendall(ask() + b" " * 9000 + poison + poison)
+
+    def leaves_more(connection: Any, ask: Ask) -> None:
+        connection.sendall(ask() + poison * 200)
+
+    async with connect(server, "http") as session:
+        for respond in (leaves, leaves_more):
+            with proxy.harm(on_call(respond)):
+                for _ in range(4):
+                    assert (await read(session)).text == "name: guest-100"
+                    assert not (await session.call("list_nodes", cluster="quick")).is_error
+
+
+async def test_a_storm_of_failures_is_told_call_by_call_and_over_when_it_is_over(
+    server: Served, proxy: Proxy, table: Table
+) -> None:
+    storm = itertools.cycle([(500, "oops"), (503, "Service Unavailable"), (596, "Connection timed out")])
+
+    def respond(connection: Any, ask: Ask) -> None:
+        refusal(*next(storm))(connection, ask)
+
+    async with connect(server, "http") as session:
+        before = proxy.count(CONFIG)[0]
+        began = time.monotonic()
+        with proxy.harm(on_call(respond)):
+            answers = [await write(session, f"storm-{number}") for number in range(60)]
+        took = time.monotonic() - began
+        assert all(answer.is_error for answer in answers)
+        assert proxy.count(CONFIG)[0] - before == 60
+        assert proxy.count("storm-")[1] == 0
+        assert not (await write(session, "calm")).is_error
+    table.add(Row("sixty 5xx in a row", "60 writes", answers[-1].text, 20, took, 60, 0))
+
+
+async def test_a_server_behind_a_fault_goes_on_answering_what_needs_no_node(
+    server: Served, proxy: Proxy, table: Table
+) -> None:
+    async with connect(server, "http") as session:
+        with proxy.harm(Fault(greet=mute)):
+            began = time.monotonic()
+            found = await session.call("search_api", query="start a vm", cluster="quick")
+            ready = server.ask("GET", "/readyz")
+            took = time.monotonic() - began
+    assert "/nodes/{node}/qemu/{vmid}/status/start" in found.text
+    assert ready.status == 200
+    table.add(Row("connected, and never a word", "search_api", found.text.splitlines()[0], 4, took))
+
+
+async def test_every_call_through_the_faults_is_on_record(server: Served) -> None:
+    lines = (server.directory / "audit.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    writes = [record for record in records if record["method"] == "PUT"]
+    intents = {record["id"] for record in writes if record["event"] == "intent"}
+    outcomes = {record["id"] for record in writes if record["event"] == "outcome"}
+    assert len(intents) > 2 * len(CASES)
+    assert intents == outcomes
