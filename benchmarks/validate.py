@@ -157,7 +157,7 @@ def others(index: EndpointIndex, calls: Sequence[Call]) -> None:
         for method in methods.keys() & {"post", "put"}:
             content = methods[method].get("requestBody", {}).get("content", {})
             if schema := content.get("application/json", {}).get("schema"):
-                bodies[f"{method.upper()} {path}"] = fastjsonschema.compile(_plain(schema))
+                bodies[f"{method.upper()} {path}"] = fastjsonschema.compile(plain_schema(schema))
     routed = [(bodies[key], call["params"]) for call in calls if (key := _key(index, call)) in bodies]
 
     def validate(work: tuple[Callable[[Any], Any], Any]) -> None:
@@ -180,11 +180,11 @@ def _key(index: EndpointIndex, call: Call) -> str:
     return f"{call['method']} {_template(index, call)}"
 
 
-def _plain(schema: Any) -> Any:
+def plain_schema(schema: Any) -> Any:
     """The schema without formats, which fastjsonschema doesn't know, and defaults, which it would fill in."""
     if isinstance(schema, dict):
-        return {key: _plain(each) for key, each in schema.items() if key not in {"format", "default"}}
-    return [_plain(each) for each in schema] if isinstance(schema, list) else schema
+        return {key: plain_schema(each) for key, each in schema.items() if key not in {"format", "default"}}
+    return [plain_schema(each) for each in schema] if isinstance(schema, list) else schema
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
