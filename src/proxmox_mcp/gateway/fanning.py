@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.shape import Budget, View
 
 _FAILURES_TOLD = 8
+_NEXT = "next: cursor="
 
 
 async def gather(
@@ -53,7 +54,13 @@ async def gather(
     records = [record for target in asked if target.path in got for record in _records(got[target.path].data, target)]
     notes = _notes(places, failures)
     known = (*PLACE_FIELDS, *returned_fields(_endpoint(got)))
-    return render(records, view, budget=budget, mark=mark, notes=notes, known=known)
+    return _from_here(render(records, view, budget=budget, mark=mark, notes=notes, known=known), places)
+
+
+def _from_here(text: str, places: Places) -> str:
+    """The cursor of a page names the places that it is a page of, where those are not the first."""
+    head, next_, tail = text.rpartition(_NEXT)
+    return f"{head}{next_}places-{places.first}/{tail}" if next_ and places.first else text
 
 
 async def _all(ask: Any, targets: list[Target]) -> None:
