@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.shape.cells import CUT, LONGEST_CELL
+from proxmox_mcp.shape.tokens import weigh
 from proxmox_mcp.shape.view import closing, digest, start_of
 
 if TYPE_CHECKING:
@@ -75,10 +76,13 @@ def _page(sections: Sequence[Section], view: View, budget: Budget, what: str, su
 
 
 def _fitting(blocks: Iterator[str], room: Budget) -> Iterator[str]:
+    tokens, characters = room.tokens, room.characters
     for block in blocks:
-        if not room.fits(block):
+        weight = weigh(block)
+        if weight > tokens or len(block) > characters:
             return
-        room = room.less(block)
+        tokens -= weight + 1
+        characters -= len(block) + 1
         yield block
 
 
@@ -89,11 +93,11 @@ def _blocks(sections: Sequence[Section], start: int) -> Iterator[str]:
     for section in sections:
         skipped = min(max(0, start - passed), len(section.records))
         passed += skipped
-        heading = section.heading
+        heading, head = section.heading, section.table.head
         for record in section.records[skipped:]:
             lead = []
-            if section.table.head != header:
-                header = section.table.head
+            if head != header:
+                header = head
                 lead.append(header)
             if heading:
                 lead.append(heading)
