@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from proxmox_mcp.errors import InvalidCallError
+from proxmox_mcp.errors import InvalidCallError, ViewError
 from proxmox_mcp.pve.targets import ANY, Target, needs_lookup, resolve
 
 if TYPE_CHECKING:
@@ -54,16 +54,25 @@ def plain_path(path: str) -> str:
 async def find_places(call: Call, method: str, cluster: Cluster) -> Places:
     """The places that a call goes to; looked up live only where its path leaves something open.
 
-    Raises TargetError with the candidates, or ProxmoxError where the cluster can't be asked.
+    Raises TargetError with the candidates, ViewError for a cursor beyond the end, or ProxmoxError where the cluster can't be asked.
     """
     path = plain_path(call.path)
     if not needs_lookup(path):
-        return Places((Target(path),))
+        return _page((Target(path),), call)
     resources = await cluster.inventory.resources()
     targets = resolve(path, method, resources)
     fanned = method == "GET" and _stands_for_many(path)
     kept = tuple(target for target in targets if _fits(target, call)) if fanned else targets
-    return Places(kept[call.places : call.places + AT_A_TIME], len(kept), call.places, fanned)
+    return _page(kept, call, fanned=fanned)
+
+
+def _page(targets: tuple[Target, ...], call: Call, *, fanned: bool = False) -> Places:
+    if call.places and call.places >= len(targets):
+        raise ViewError(
+            f"cursor: places-{call.places} is beyond the {len(targets)} that the path stands for now.",
+            "Start again without cursor.",
+        )
+    return Places(targets[call.places : call.places + AT_A_TIME], len(targets), call.places, fanned)
 
 
 def place_of(target: Target) -> dict[str, object]:
