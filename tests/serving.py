@@ -115,7 +115,7 @@ class Served:
         self.process.send_signal(number)
         return self.process.wait(10)
 
-    def wait_for(self, text: str, seconds: float = 5.0) -> None:
+    def wait_for(self, text: str, seconds: float = 20.0) -> None:
         """Until the log holds a text."""
         until = time.monotonic() + seconds
         while text not in self.log:
