@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fakepve import FakePve
 
 SECRET = "11111111-2222-3333-4444-555555555555"
+PASSWORD = "a-password-of-these-tests"
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, P
 def pve(fakepve_session: FakePve) -> FakePve:
     """A Proxmox of two nodes with a few guests; its tasks end at once."""
     fakepve_session.apitokens["root@pam!mcp"] = SECRET
+    fakepve_session.password = PASSWORD
     fakepve_session.nodes["pve2"] = {"online": True}
     for vmid, node in ((100, "pve1"), (101, "pve1"), (200, "pve2")):
         fakepve_session.add_vm(vmid, f"guest-{vmid}", node=node, status="stopped")
@@ -74,7 +76,7 @@ def clusters(proxy: Proxy, certificates: list[tuple[Path, Path]]) -> dict[str, d
     return {
         "quick": base,
         "patient": {**base, "PROXMOX_TIMEOUT": "10"},
-        "password": {**base, "PROXMOX_TOKEN_ID": "", "PROXMOX_PASSWORD": "secret"},
+        "password": {**base, "PROXMOX_TOKEN_ID": "", "PROXMOX_PASSWORD": PASSWORD},
         "pinned": {**base, "PROXMOX_FINGERPRINT": hashlib.sha256(der).hexdigest()},
     }
 

@@ -32,7 +32,7 @@ _MOVING = (
 
 @dataclass(frozen=True)
 class Row:
-    """``within`` and ``took`` in seconds; ``arrived`` and ``done`` are counted at the proxy, None where it has no say."""
+    """``within`` and ``took`` in seconds; ``arrived`` and ``done`` are counted at the proxy, None where none is."""
 
     fault: str
     call: str

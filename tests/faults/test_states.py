@@ -1,0 +1,204 @@
+"""What changes under way: tickets, certificates, the quorum, and nodes that go and come back."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from clients import Answer, connect
+from faults.proxy import Fault
+from faults.table import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterator
+    from pathlib import Path
+
+    from fakepve import FakePve
+
+    from faults.proxy import Proxy
+    from faults.table import Table
+    from serving import Served
+
+pytestmark = pytest.mark.anyio
+
+CONFIG = "/nodes/pve1/qemu/101/config"
+
+
+def description(pve: FakePve) -> str:
+    return str(pve.guest(101).config.get("description", ""))
+
+
+async def timed(call: Awaitable[Answer]) -> tuple[Answer, float]:
+    began = time.monotonic()
+    answer = await call
+    return answer, time.monotonic() - began
+
+
+async def test_an_expired_ticket_costs_a_read_nothing_and_a_write_is_told_to_be_repeated(
+    server: Served, proxy: Proxy, pve: FakePve, table: Table
+) -> None:
+    async with connect(server, "http") as session:
+        assert not (await session.get(CONFIG, cluster="password")).is_error
+        pve.revoke_tickets()
+        logins = proxy.count("/access/ticket")[0]
+        read, took = await timed(session.get(CONFIG, fields="name", cluster="password"))
+        assert read.text == "name: guest-101"
+        assert proxy.count("/access/ticket")[0] == logins + 1
+        table.add(Row("the ticket has expired", "read", read.text, 2, took))
+        pve.revoke_tickets()
+        change = {"description": "with-a-dead-ticket"}
+        refused, took = await timed(session.make("PUT", CONFIG, change, cluster="password"))
+        assert refused.is_error
+        assert "Nothing was done: repeat the call" in refused.text
+        assert proxy.count("with-a-dead-ticket")[0] == 1
+        assert description(pve) != "with-a-dead-ticket"
+        table.add(Row("the ticket has expired", "write", refused.text, 2, took, 1, 0))
+        assert not (await session.make("PUT", CONFIG, change, cluster="password")).is_error
+    assert description(pve) == "with-a-dead-ticket"
+
+
+async def test_after_the_certificate_has_changed_nothing_is_sent_to_whoever_shows_another(
+    server: Served, proxy: Proxy, certificates: list[tuple[Path, Path]], table: Table
+) -> None:
+    async with connect(server, "http") as session:
+        assert not (await session.get(CONFIG, cluster="pinned")).is_error
+        proxy.trust(certificates[1])
+        proxy.drop()
+        try:
+            for kind in ("read", "write"):
+                before = len(proxy.requests)
+                call = (
+                    session.get(CONFIG, cluster="pinned")
+                    if kind == "read"
+                    else session.make("PUT", CONFIG, {"description": "to-a-stranger"}, cluster="pinned")
+                )
+                answer, took = await timed(call)
+                assert answer.is_error
+                assert "is not the pinned one: its SHA-256 fingerprint is" in answer.text
+                assert "Nothing secret was sent" in answer.text
+                assert len(proxy.requests) == before
+                table.add(Row("another certificate than the pinned one", kind, answer.text, 2, took, 0, 0))
+        finally:
+            proxy.trust(certificates[0])
+            proxy.drop()
+        assert not (await session.get(CONFIG, cluster="pinned")).is_error
+
+
+async def test_without_a_quorum_reads_work_and_a_write_is_told_why_not(
+    server: Served, proxy: Proxy, pve: FakePve, table: Table
+) -> None:
+    async with connect(server, "http") as session:
+        pve.lose_quorum()
+        try:
+            read, _ = await timed(session.get(CONFIG, cluster="quick"))
+            written, took = await timed(session.make("PUT", CONFIG, {"description": "no-quorum"}, cluster="quick"))
+        finally:
+            pve.regain_quorum()
+        assert not read.is_error
+        assert written.is_error
+        assert "no quorum" in written.text
+        assert proxy.count("no-quorum")[0] == 1
+        assert description(pve) != "no-quorum"
+        table.add(Row("the cluster has lost its quorum", "write", written.text, 2, took, 1, 0))
+        assert not (await session.make("PUT", CONFIG, {"description": "quorum"}, cluster="quick")).is_error
+    assert description(pve) == "quorum"
+
+
+async def test_a_node_that_is_gone_is_named_with_those_that_are_there_and_answers_when_it_is_back(
+    server: Served, proxy: Proxy, pve: FakePve, table: Table
+) -> None:
+    path = "/nodes/pve2/qemu/200/config"
+    async with connect(server, "http") as session:
+        pve.set_node_offline("pve2")
+        try:
+            for kind in ("read", "write"):
+                call = (
+                    session.get(path, cluster="quick")
+                    if kind == "read"
+                    else session.make("PUT", path, {"description": "to-the-gone"}, cluster="quick")
+                )
+                answer, took = await timed(call)
+                assert answer.is_error
+                assert "can't reach node pve2" in answer.text
+                assert "pve2 is offline. Online: pve1." in answer.text
+                table.add(Row("the guest's node is gone", kind, answer.text, 3, took, 1, 0))
+            listed, took = await timed(session.get("/nodes/*/qemu/*/config", fields="vmid,name", cluster="quick"))
+            assert not listed.is_error
+            assert "guest-100" in listed.text
+            assert "offline: pve2" in listed.text
+            table.add(Row("the guest's node is gone", "GET of every guest", listed.text, 3, took))
+        finally:
+            pve.set_node_offline("pve2", offline=False)
+        assert proxy.count("to-the-gone")[0] == 1
+        assert (await session.get(path, fields="name", cluster="quick")).text == "name: guest-200"
+
+
+@contextmanager
+def slow_start(pve: FakePve, seconds: float) -> Iterator[None]:
+    """Guest 101 is stopped, and takes so long to start."""
+    guest = pve.guest(101)
+    guest.status, guest.start_secs, pve.time_scale = "stopped", seconds, 1.0
+    try:
+        yield
+    finally:
+        pve.time_scale = 0.0
+
+
+async def test_a_node_that_goes_while_its_task_is_followed_and_comes_back_is_ridden_out(
+    server: Served, proxy: Proxy, pve: FakePve, table: Table
+) -> None:
+    async with connect(server, "http") as session:
+        started: list[tuple[Answer, float]] = []
+
+        async def start() -> None:
+            call = session.make("POST", "/nodes/pve1/qemu/101/status/start", wait=20, cluster="quick")
+            started.append(await timed(call))
+
+        before = proxy.count("/101/status/start")
+        with slow_start(pve, 1.2):
+            async with anyio.create_task_group() as group:
+                group.start_soon(start)
+                while proxy.count("/status/start") == before:  # noqa: ASYNC110 - the proxy runs in threads
+                    await anyio.sleep(0.02)
+                await anyio.sleep(0.3)
+                with proxy.harm(Fault(refuses=True)):
+                    await anyio.sleep(1.0)
+    answer, took = started[0]
+    assert not answer.is_error, answer
+    assert "ended: OK" in answer.text
+    assert proxy.count("/101/status/start")[0] == before[0] + 1
+    table.add(Row("the node goes and comes back while a task is followed", "write", answer.text, 10, took, 1, 1))
+
+
+async def test_a_node_that_stays_away_leaves_the_task_to_itself_and_says_how_to_go_on(
+    server: Served, proxy: Proxy, pve: FakePve, table: Table
+) -> None:
+    async with connect(server, "http") as session:
+        started: list[tuple[Answer, float]] = []
+
+        async def start() -> None:
+            call = session.make("POST", "/nodes/pve1/qemu/101/status/start", wait=1, cluster="quick")
+            started.append(await timed(call))
+
+        before = proxy.count("/101/status/start")
+        with slow_start(pve, 1.5):
+            async with anyio.create_task_group() as group:
+                group.start_soon(start)
+                while proxy.count("/101/status/start") == before:  # noqa: ASYNC110 - the proxy runs in threads
+                    await anyio.sleep(0.02)
+                await anyio.sleep(0.3)
+                with proxy.harm(Fault(refuses=True)):
+                    await anyio.sleep(1.5)
+            answer, took = started[0]
+            assert not answer.is_error, answer
+            assert "has started and still runs" in answer.text
+            assert "Its node can't be asked now" in answer.text
+            table.add(Row("the node goes while a task is followed", "write", answer.text, 5, took, 1, 1))
+            path = next(word for word in answer.text.split() if word.startswith("path=")).removeprefix("path=")
+            ended = await session.get(path, wait=20, cluster="quick")
+        assert "ended: OK" in ended.text
+    assert proxy.count("/101/status/start")[0] == before[0] + 1
