@@ -54,7 +54,8 @@ def plain_path(path: str) -> str:
 async def find_places(call: Call, method: str, cluster: Cluster) -> Places:
     """The places that a call goes to; looked up live only where its path leaves something open.
 
-    Raises TargetError with the candidates, ViewError for a cursor beyond the end, or ProxmoxError where the cluster can't be asked.
+    Raises TargetError with the candidates, ViewError for a cursor beyond the end, or ProxmoxError where the cluster
+    can't be asked.
     """
     path = plain_path(call.path)
     if not needs_lookup(path):
