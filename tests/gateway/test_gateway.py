@@ -1,0 +1,163 @@
+"""The way of a call, over a real exchange with an upstream that keeps what came in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proxmox_mcp.errors import CallError, ConfirmationNeededError, DeniedError, InvalidCallError
+from proxmox_mcp.gateway import Call, Gateway
+from proxmox_mcp.gateway.explaining import explain
+from proxmox_mcp.gateway.finding import find
+from proxmox_mcp.gateway.lists import list_nodes, list_resources
+from proxmox_mcp.guard.caller import LOCAL, Caller, Mode
+from proxmox_mcp.shape import View
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from pve.raw_server import RawServer
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def gateway(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> AsyncIterator[Gateway]:
+    made = gateway_to(recorder.port)
+    yield made
+    for cluster in made.clusters.values():
+        await cluster.pve.aclose()
+
+
+def records(gateway: Gateway) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(str(gateway.guard.audit._path)).read_text().splitlines()]
+
+
+async def test_what_json_brings_is_sent_as_proxmox_wants_it(gateway: Gateway, recorder: RawServer) -> None:
+    data = {"onboot": True, "cores": 4, "description": None, "tags": ["a", "b"], "net0": {"model": "virtio"}}
+    told = await gateway.call(Call(path="/nodes/pve1/qemu/101/config", method="put", data=data))
+    assert told == "Done: PUT /nodes/pve1/qemu/101/config"
+    sent = recorder.requests[-1]
+    assert (sent.method, sent.target) == ("PUT", "/api2/json/nodes/pve1/qemu/101/config")
+    assert sorted(sent.body.split(b"&")) == [b"cores=4", b"net0=model%3Dvirtio", b"onboot=1", b"tags=a%2Cb"]
+
+
+async def test_all_faults_of_a_call_are_told_at_once_and_nothing_is_sent(gateway: Gateway, recorder: RawServer) -> None:
+    before = len(recorder.posted)
+    with pytest.raises(InvalidCallError) as caught:
+        await gateway.call(Call(path="/nodes/pve1/qemu/1/clone", method="POST", data={"full": "yes", "newid": "x"}))
+    assert caught.value.message.startswith("POST /nodes/{node}/qemu/{vmid}/clone: 3 faults.")
+    for parameter in ("vmid", "full", "newid"):
+        assert f"\n- {parameter}: " in caught.value.message
+    assert len(recorder.posted) == before
+
+
+async def test_a_rehearsal_sends_nothing_and_says_what_it_would(gateway: Gateway, recorder: RawServer) -> None:
+    before = len(recorder.posted)
+    told = await gateway.call(Call(path="/nodes/*/qemu/web-01", method="DELETE", data={"purge": True}, dry_run=True))
+    assert told.startswith("Dry run, nothing was sent. Would send: DELETE /nodes/pve1/qemu/100\n  purge = 1\n")
+    assert "Policy: confirm (guarded mode, destroy: deletes)." in told
+    assert "Hits VM 100 `web-01`: disks scsi0=local:vm-100-disk-0" in told
+    assert len(recorder.posted) == before
+    assert records(gateway)[-1]["result"] == "dry-run"
+
+
+async def test_what_needs_a_confirmation_is_not_sent_without(gateway: Gateway, recorder: RawServer) -> None:
+    before = len(recorder.posted)
+    with pytest.raises(ConfirmationNeededError):
+        await gateway.call(Call(path="/nodes/pve1/qemu/100", method="DELETE"))
+    assert len(recorder.posted) == before
+    assert records(gateway)[-1]["result"] == "unconfirmed"
+
+
+async def test_a_caller_below_the_servers_mode_is_held_to_its_own(gateway: Gateway, recorder: RawServer) -> None:
+    before = len(recorder.posted)
+    reader = Caller(name="reader", mode=Mode.READ_ONLY)
+    with pytest.raises(DeniedError, match="read-only mode"):
+        await gateway.call(Call(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cores": 2}, caller=reader))
+    assert len(recorder.posted) == before
+
+
+async def test_an_endpoint_that_no_schema_knows_is_judged_upwards_and_doubted(
+    gateway: Gateway, recorder: RawServer
+) -> None:
+    with pytest.raises(ConfirmationNeededError) as caught:
+        await gateway.call(Call(path="/nodes/pve1/brand/new", method="POST", data={"a": "b"}))
+    assert "doesn't know this, but the node may" in caught.value.message
+    full = Caller(name="ops")
+    with pytest.raises(DeniedError) as refused:
+        await gateway.call(Call(path="/nodes/pve1/brand/new", reads_only=True, caller=full))
+    assert "There is no '/nodes/pve1/brand/new' in this API" in refused.value.message
+
+
+async def test_a_path_with_a_query_is_the_call_with_these_parameters(gateway: Gateway, recorder: RawServer) -> None:
+    await gateway.call(Call(path="/nodes/pve1/tasks?limit=5&typefilter=vzdump"))
+    targets = [request.target for request in recorder.requests]
+    assert "/api2/json/nodes/pve1/tasks?limit=5&typefilter=vzdump" in targets
+
+
+async def test_an_empty_list_that_the_token_may_not_see_is_said_to_be_one(gateway: Gateway) -> None:
+    told = await gateway.call(Call(path="/nodes/pve1/qemu"))
+    assert told.startswith("(an empty list)")
+    assert "lacks" in told
+    assert "VM.Audit" in told
+
+
+async def test_lists_are_made_of_one_call(gateway: Gateway, recorder: RawServer) -> None:
+    before = len(recorder.requests)
+    nodes = await list_nodes(gateway, Call(path="", tool="list_nodes"))
+    assert "pve3 offline" in nodes
+    assert [request.target for request in recorder.requests[before:]] == ["/api2/json/cluster/resources"]
+    guests = await list_resources(gateway, Call(path="", view=View.of(filter="node=pve2")), "lxc")
+    assert "103 twin" in guests
+
+
+async def test_clusters_are_listed_under_their_names_and_one_that_is_away_says_so(
+    recorder: RawServer, gateway_to: Callable[..., Gateway], tmp_path: Path
+) -> None:
+    from serving import free_port
+
+    secret = 'PROXMOX_USER = "mcp@pve"\nPROXMOX_TOKEN_ID = "t1"\nPROXMOX_PASSWORD = "x-1"\n'
+    clusters = tmp_path / "clusters.toml"
+    clusters.write_text(
+        f'[lab]\nPROXMOX_HOST = "127.0.0.1:{recorder.port}"\n{secret}'
+        f'[away]\nPROXMOX_HOST = "127.0.0.1:{free_port()}"\n{secret}'
+    )
+    gateway = gateway_to(recorder.port, PROXMOX_HOST="", MCP_CLUSTERS_FILE=str(clusters))
+    told = await list_nodes(gateway, Call(path="", tool="list_nodes"))
+    assert told.startswith("cluster lab\nnode status")
+    assert "\n\ncluster away\n(not to be had: 127.0.0.1:" in told
+    only_lab = Caller(name="lab-only", clusters=frozenset({"lab"}))
+    assert "away" not in await list_nodes(gateway, Call(path="", caller=only_lab))
+    with pytest.raises(CallError, match="There is no cluster `away`"):
+        await gateway.call(Call(path="/version", cluster="away", caller=only_lab))
+    assert "9.2.1" in await gateway.call(Call(path="/version", caller=only_lab))
+    for cluster in gateway.clusters.values():
+        await cluster.pve.aclose()
+
+
+async def test_an_explanation_names_the_rule_and_what_the_others_lacked(
+    recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    gateway = gateway_to(recorder.port, '[[rule]]\nverdict = "deny"\npool = "production"\n')
+    said = await explain(gateway, LOCAL, "DELETE", "/nodes/pve1/qemu/100", {})
+    assert said.splitlines()[-1] == "decision: deny: rule 1 (policy.toml, line 1)"
+    said = await explain(gateway, LOCAL, "DELETE", "/nodes/pve1/qemu/101", {})
+    assert "rule 1 (policy.toml, line 1), deny: no, by its pool" in said
+    assert said.splitlines()[-1].startswith("decision: confirm: guarded mode")
+
+
+async def test_a_search_gives_hits_and_an_exact_path_its_reference(gateway: Gateway) -> None:
+    hits = await find(gateway.clusters, LOCAL, "make a snapshot of a vm", limit=2)
+    assert "POST /nodes/{node}/qemu/{vmid}/snapshot" in hits
+    assert hits.startswith("1. ")
+    assert "\n2. " in hits
+    assert "\n3. " not in hits
+    reference = await find(gateway.clusters, LOCAL, "/nodes/{node}/qemu/{vmid}/resize", "PUT")
+    assert reference.startswith("PUT /nodes/{node}/qemu/{vmid}/resize")
+    assert "Not allowed to mcp@pve!t1: lacks VM.Config.Disk" in reference
+    with pytest.raises(CallError, match="blank"):
+        await find(gateway.clusters, LOCAL, " ")
