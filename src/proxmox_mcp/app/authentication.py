@@ -9,7 +9,7 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from starlette.responses import PlainTextResponse
 
-from proxmox_mcp.app.paths import OPEN, WELL_KNOWN, route_of
+from proxmox_mcp.app.paths import WELL_KNOWN, is_open, route_of
 from proxmox_mcp.guard.caller import LOCAL
 from proxmox_mcp.guard.callers import CallersSource
 from proxmox_mcp.server.mcp_server import CALLER
@@ -39,12 +39,11 @@ class Authentication:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        route = route_of(scope)
-        if route.startswith(WELL_KNOWN):
+        if route_of(scope).startswith(WELL_KNOWN):
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
             return
         caller = self._caller(scope)
-        if caller is None and route not in OPEN:
+        if caller is None and not is_open(scope):
             await PlainTextResponse(_REFUSED, 401, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
             return
         headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]

@@ -35,9 +35,9 @@ def readiness(gateway: Gateway) -> Any:
         is_ready = not fault and all("fault" not in each for each in reasons.values())
         status = 200 if is_ready else 503
         if "verbose" in request.query_params:
-            if CALLER not in request.scope:
-                return PlainTextResponse("Unauthorized", 401, {"WWW-Authenticate": "Bearer"})
-            told = {"ready": is_ready, "version": __version__, "clusters": reasons}
+            caller = request.scope[CALLER]
+            shown = {name: why for name, why in reasons.items() if caller.may_use(name)}
+            told = {"ready": is_ready, "version": __version__, "clusters": shown}
             return JSONResponse({**told, "shared_state": fault or "ok"}, status)
         return PlainTextResponse("ready" if is_ready else "not ready", status)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
-from proxmox_mcp.app.paths import OPEN, route_of
+from proxmox_mcp.app.paths import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _LOG = logging.getLogger("proxmox_mcp.app")
 _LONGEST_SHOWN = 100
+_POLICY_VIOLATION = 1008
 
 
 class HostGuard:
     """Passes requests whose Host (and Origin, where there is one) is allowed; answers the others in a line.
 
     ``hosts`` and ``origins`` as ``MCP_ALLOWED_HOSTS`` and ``MCP_ALLOWED_ORIGINS`` give them; no hosts means loopback
-    names. A bare name also means that name with any port.
+    names. A bare name also means that name with any port. Websockets are closed: there is nothing for them here.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:
@@ -37,7 +38,10 @@ class HostGuard:
         self._origins = frozenset(each.rstrip("/").lower() for each in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or route_of(scope) in OPEN:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+            return
+        if scope["type"] != "http" or is_open(scope):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -68,7 +72,10 @@ class HostGuard:
         origin = origin.rstrip("/").lower()
         if origin in self._origins:
             return True
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         return parts.scheme in ("http", "https") and self.allows_host(parts.netloc)
 
 

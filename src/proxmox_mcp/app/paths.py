@@ -11,14 +11,17 @@ SSE, MESSAGES, HTTP = "/sse", "/messages/", "/mcp"
 LIVE, READY, METRICS = "/livez", "/readyz", "/metrics"
 WELL_KNOWN = "/.well-known/"
 
-OPEN = frozenset({LIVE, READY})
-"""Routes that anybody may ask: they say yes or no, and nothing else."""
-
 
 def route_of(scope: Scope) -> str:
     """The path of a request below the root path."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
     return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
+
+
+def is_open(scope: Scope) -> bool:
+    """Whether anybody may ask this: what says yes or no, and nothing else. With a query ``/readyz`` gives reasons."""
+    route = route_of(scope)
+    return route == LIVE or (route == READY and not scope["query_string"])
 
 
 class RootPath:

@@ -85,6 +85,7 @@ def _config(app: Any, settings: ServerSettings) -> uvicorn.Config:
         timeout_graceful_shutdown=_GRACE,
         timeout_keep_alive=_KEEP_ALIVE,
         lifespan="on",
+        ws="none",
     )
 
 
