@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxmox_mcp.errors import UnknownArgumentError
+from proxmox_mcp.server.arguments import read
+from proxmox_mcp.server.definitions import TOOLS
+
+if TYPE_CHECKING:
+    from proxmox_mcp.server.definitions import Tool
+
+
+def tool(name: str) -> Tool:
+    return next(each for each in TOOLS if each.name == name)
+
+
+CALL, GET, SEARCH = tool("proxmox_api_call"), tool("proxmox_api_get"), tool("search_api")
+LEAST = {"path": "/nodes", "method": "GET"}
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ({"data": '{"cores": 4}'}, {"data": {"cores": 4}}),
+        ({"data": ""}, {"data": {}}),
+        ({"data": {"cores": "4"}}, {"data": {"cores": "4"}}),
+        ({"wait": "30"}, {"wait": 30}),
+        ({"wait": 30.0}, {"wait": 30}),
+        ({"wait": 0}, {"wait": 0}),
+        ({"dry_run": "true"}, {"dry_run": True}),
+        ({"dry_run": 1}, {"dry_run": True}),
+        ({"dry_run": "False"}, {"dry_run": False}),
+        ({"confirm": 17}, {"confirm": "17"}),
+        ({"method": "delete"}, {"method": "delete"}),
+        ({"wait_for_previous": True}, {}),
+        ({"wait": None, "data": None}, {}),
+    ],
+)
+def test_what_can_mean_only_one_thing_is_taken(given: dict[str, Any], taken: dict[str, Any]) -> None:
+    assert read(CALL, LEAST | given) == LEAST | taken
+
+
+def test_a_list_of_names_is_the_text_with_commas() -> None:
+    assert read(GET, {"path": "/nodes", "fields": ["node", "cpu"]})["fields"] == "node,cpu"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"data": "cores=4"}, 'data: must be an object, such as {"cores": 4}.'),
+        ({"data": [1]}, "data: must be an object"),
+        ({"data": "[" * 100_000}, "data: must be an object"),
+        ({"wait": "soon"}, "wait: must be a whole number."),
+        ({"wait": 1.5}, "wait: must be a whole number."),
+        ({"wait": True}, "wait: must be a whole number."),
+        ({"wait": "inf"}, "wait: must be a whole number."),
+        ({"wait": "nan"}, "wait: must be a whole number."),
+        ({"dry_run": "perhaps"}, "dry_run: must be true or false."),
+        ({"dry_run": 2}, "dry_run: must be true or false."),
+        ({"path": {"a": 1}}, "path: must be a text."),
+        ({"method": "PATCH"}, "method: `PATCH` is none of: GET, POST, PUT, DELETE."),
+        ({"dryrun": True}, "dryrun: is no argument; did you mean `dry_run`?"),
+        ({"node": "pve1"}, "node: is no argument; allowed: path, method, data, wait, dry_run, confirm."),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UnknownArgumentError) as caught:
+        read(CALL, LEAST | given)
+    assert said in caught.value.message
+    assert caught.value.advice == "Nothing was sent."
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(UnknownArgumentError) as caught:
+        read(CALL, {"methd": "GET", "wait": "x"})
+    assert caught.value.message.count("\n") == 3
+    assert "path: is missing" in caught.value.message
+
+
+def test_an_argument_of_the_call_itself_is_sent_to_data() -> None:
+    with pytest.raises(UnknownArgumentError, match="Parameters of the API call go into `data`"):
+        read(CALL, LEAST | {"newid": 200})
+    with pytest.raises(UnknownArgumentError) as caught:
+        read(SEARCH, {"query": "x", "newid": 200})
+    assert "data" not in caught.value.message
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(arguments=st.dictionaries(st.sampled_from([*CALL.parameters, "other"]), _JSON))
+def test_anything_that_json_holds_is_read_or_refused_and_never_breaks(arguments: dict[str, Any]) -> None:
+    try:
+        taken = read(CALL, arguments)
+    except UnknownArgumentError:
+        return
+    assert set(taken) <= set(CALL.parameters)
+    assert isinstance(taken.get("data", {}), dict)
+    assert isinstance(taken.get("wait", 0), int)
+    json.dumps(taken, default=str)
