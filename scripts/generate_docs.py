@@ -101,9 +101,9 @@ def error_codes() -> str:
 def _meaning(name: str, code: str) -> str:
     for line in (errors.__doc__ or "").splitlines():
         words = line.split(None, 2)
-        if len(words) > 1 and words[0] == name and words[1] == code:
-            return words[2] if len(words) > 2 else f"what its sub-codes (`{code}.*`) have in common"
-    raise SystemExit(f"errors.py: {name} ({code}) is missing from the tree in its docstring")
+        if words[:2] == [name, code] and len(words) > 2:
+            return words[2]
+    raise SystemExit(f"errors.py: {name} ({code}) has no meaning in the tree of its docstring")
 
 
 def risks() -> str:

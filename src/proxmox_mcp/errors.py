@@ -1,33 +1,33 @@
 """Every error that this project raises on purpose, as one tree with stable codes.
 
-    ProxmoxMcpError                 error
+    ProxmoxMcpError                 error               the root of all
       SettingsError                 settings            a wrong environment value or file: the start is refused
-        PolicyFileError             settings.policy
-      ApidocError                   apidoc
+        PolicyFileError             settings.policy     a policy or callers file that can't be read or understood
+      ApidocError                   apidoc              the schema could not be had
         ApidocSourceError           apidoc.source       the document could not be fetched or read
         ApidocFormatError           apidoc.format       what came is not an apidoc.js, or only a part of one
         ApidocCacheError            apidoc.cache        the cache can't be used; work goes on without it
       CallError                     call                the caller's request is at fault; nothing was sent
-        UnknownArgumentError        call.argument
+        UnknownArgumentError        call.argument       an argument that the tool doesn't take, or of the wrong type
         InvalidCallError            call.invalid        path, method or parameters, by the schema
         UnsupportedCallError        call.unsupported    what JSON can't carry: uploads, websockets, downloads
         TargetError                 call.target         a guest or node that is unknown, or named ambiguously
         ViewError                   call.view           fields, filter, limit or cursor
-      GuardError                    guard
-        DeniedError                 guard.denied
+      GuardError                    guard               what stands before the cluster said no, or could not do its part
+        DeniedError                 guard.denied        a mode or a rule doesn't allow it
         ConfirmationNeededError     guard.confirm       nothing was sent; how to confirm is in the message
         ConfirmationError           guard.confirmation  a token that is wrong, used, expired or for another call
-        RateLimitError              guard.rate
+        RateLimitError              guard.rate          more calls in a minute or at a time than this caller may make
         AuditError                  guard.audit         no audit line could be written, so nothing was sent
       ProxmoxError                  pve                 Proxmox said no, or could not be reached
-        UnreachableError            pve.unreachable
-        TlsError                    pve.tls
-        DeadlineError               pve.timeout
+        UnreachableError            pve.unreachable     no host could be connected to, or the connection broke
+        TlsError                    pve.tls             the certificate is not the one that is trusted
+        DeadlineError               pve.timeout         no answer, or not all of it, within PROXMOX_TIMEOUT
         AnswerError                 pve.answer          not an answer of Proxmox's API (a web page, cut, redirected)
-        AuthenticationError         pve.authentication  401
-        PermissionDeniedError       pve.permission      403
-        ParametersError             pve.parameters      400
-        UnknownMethodError          pve.unknown         501
+        AuthenticationError         pve.authentication  401: user, token or secret
+        PermissionDeniedError       pve.permission      403: a privilege is missing
+        ParametersError             pve.parameters      400: Proxmox refused the parameters
+        UnknownMethodError          pve.unknown         501: there is no such path or method on that node
         NodeUnreachableError        pve.node            595, 596: the node asked could not reach the one addressed
         FailedError                 pve.failed          500 and whatever else
       TaskFailedError               task.failed         the task was started, and ended with an error
