@@ -89,8 +89,10 @@ _STORAGES = frozenset(
 _POOLS = frozenset({"pool", "poolid"})
 _VOLUMES = re.compile(r"(?:(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|rootfs|volume|archive|ostemplate)")
 _OWNER = re.compile(
-    r"(?:^|[/:])(?:vm|base|subvol|basevol)-(\d+)-|vzdump-(?:qemu|lxc|openvz)-(\d+)-|backup/(?:vm|ct)/(\d+)"
+    r"(?:^|[/:])(?:vm|base|subvol|basevol)-(\d+)-|vzdump-(?:qemu|lxc|openvz)-(\d+)-|backup/(?:vm|ct)/(\d+)|(?:^|:)(\d+)/"
 )
+_BASE_OF_CLONE = re.compile(r"(?:^|(?<=:))(?:\d+/)?base(?:vol)?-\d+-[^/]*/")
+"""A linked clone's volume names that of its template first; who owns the template is not hit."""
 _SEPARATORS = re.compile(r"[\s,;\0]+")
 
 
@@ -140,8 +142,7 @@ def _in_volume(text: str) -> Iterator[tuple[str, str]]:
         storage, colon, _ = volume.partition(":")
         if colon and not storage.startswith("/"):
             yield "storage", storage
-        owner = _OWNER.search(volume)
-        if owner:
+        for owner in _OWNER.finditer(_BASE_OF_CLONE.sub("", volume)):
             yield "guest", next(number for number in owner.groups() if number)
 
 
