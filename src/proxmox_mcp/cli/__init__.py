@@ -68,7 +68,7 @@ def _start_quickly() -> None:
     What is imported stays, so that looking for garbage among it finds none; and pydantic would look through all
     installed packages for plugins of its own, of which we use none.
     """
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(20_000, 20, 20)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
