@@ -229,6 +229,15 @@ def test_a_rule_about_a_node_can_not_be_passed_by_as_localhost(action: Callable[
     assert verdict_of(action("POST", "/nodes/{node}/status", "localhost"), rule(DENY, nodes=("pve1",))) is DENY
 
 
+@pytest.mark.parametrize("node", ["PVE1", "Pve1"])
+def test_a_rule_about_a_node_can_not_be_passed_by_in_another_case_since_its_name_is_a_hosts(
+    action: Callable[..., Action], node: str
+) -> None:
+    assert verdict_of(action("DELETE", QEMU, node, 102), rule(DENY, nodes=("pve1",))) is DENY
+    migrates = action("POST", f"{QEMU}/migrate", "pve2", 102, data={"target": node})
+    assert verdict_of(migrates, rule(DENY, nodes=("pve1",))) is DENY
+
+
 def test_a_rule_about_a_node_follows_the_guest_where_no_node_is_named(action: Callable[..., Action]) -> None:
     made = action("POST", "/cluster/bulk-action/guest/shutdown", data={"vms": "102"})
     assert verdict_of(made, rule(DENY, nodes=("pve1",)), GuestFacts(node="pve1")) is DENY

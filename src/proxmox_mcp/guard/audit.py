@@ -50,7 +50,7 @@ class AuditCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """``result``: ``ok``, ``dry-run``, ``unconfirmed``, ``cancelled`` or an error's code. ``seconds`` is the whole duration."""
+    """``result``: ``ok``, ``dry-run``, ``unconfirmed``, ``cancelled`` or an error's code. ``seconds``: from the start."""
 
     result: str
     seconds: float

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from proxmox_mcp.guard.risk import Risk
 
 
+_ANY_CASE = frozenset({"node", "tag"})
+"""Conditions on names whose case makes no difference: a node that Proxmox doesn't list it looks up as a host."""
+
+
 class Verdict(StrEnum):
     ALLOW = "allow"
     CONFIRM = "confirm"
@@ -119,9 +123,10 @@ class Rule:
         guests: dict[int, GuestFacts | None],
         of_guest: Callable[[GuestFacts], Iterable[str] | None],
     ) -> bool:
-        folded = condition == "tag"
+        folded = condition in _ANY_CASE
         open_ended = "guest" in hit.open_ended if condition != "node" else "node" in hit.open_ended
-        results = [] if folded and self.verdict is Verdict.ALLOW else [_any_glob(patterns, n, folded) for n in named]
+        counts = condition != "tag" or self.verdict is not Verdict.ALLOW
+        results = [_any_glob(patterns, name, folded) for name in named] if counts else []
         for guest in guests.values():
             values = None if guest is None else of_guest(guest)
             if values is None:
