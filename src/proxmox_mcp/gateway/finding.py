@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.search import group
-from proxmox_mcp.search.browse import browse, path_query
+from proxmox_mcp.search.browse import exact
 from proxmox_mcp.search.reference import render_hits, render_reference
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ async def find(
     schema = chosen.schema.current
     judge = await chosen.permissions.judge()
     method = method.strip().upper()
-    if (exact := _exact(schema.index.endpoints, query, method)) is not None:
-        reference = render_reference(exact, schema.searcher.does(exact), schema.index.version)
-        return "\n".join(filter(None, (reference, _allowed(exact, judge))))
+    if (named := exact(schema.index.endpoints, query, method)) is not None:
+        reference = render_reference(named, schema.searcher.does(named), schema.index.version)
+        return "\n".join(filter(None, (reference, _allowed(named, judge))))
     count = max(1, min(limit, MOST_HITS))
     results = schema.searcher.find(query, count * _EXTRA, method)
     lines = []
@@ -52,17 +52,6 @@ async def find(
     lines.append(render_hits(groups, _may(judge)))
     lines.append("Full reference of one: search_api with its path as query, and method.")
     return "\n".join(lines)
-
-
-def _exact(endpoints: tuple[Endpoint, ...], query: str, method: str) -> Endpoint | None:
-    """The one endpoint that a query names by its path, with a method in it or beside it."""
-    asked = path_query(query)
-    if asked is None:
-        return None
-    wanted = method or asked.method
-    found = [e for e in browse(endpoints, asked) if not wanted or e.method == wanted]
-    at_the_path = [e for e in found if e.path.count("/") == len(asked.segments)]
-    return at_the_path[0] if len(at_the_path) == 1 and (wanted or len(found) == 1) else None
 
 
 def _may(judge: Judge | None) -> Callable[[Endpoint], bool] | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
+from proxmox_mcp.errors import GuardError, InvalidCallError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.gateway.answers import Got, mark, returned_fields
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
 from proxmox_mcp.gateway.candidates import candidates, unknown_node
@@ -19,7 +19,7 @@ from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fanning import gather
 from proxmox_mcp.gateway.following import follow, patience, report
 from proxmox_mcp.gateway.observing import NOBODY
-from proxmox_mcp.gateway.places import find_places, method_of
+from proxmox_mcp.gateway.places import find_places, method_of, node_of
 from proxmox_mcp.gateway.trail import Trail
 from proxmox_mcp.guard.redact import secrets_in
 from proxmox_mcp.pve.upid import find_upids
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.verdict import Mode as Validation
     from proxmox_mcp.gateway.guarding import Guard
     from proxmox_mcp.gateway.observing import Observer
+    from proxmox_mcp.gateway.schema import Schema
     from proxmox_mcp.guard.policy import Decision
 
 _TASK_STATUS = "/nodes/{node}/tasks/{upid}/status"
@@ -79,8 +80,7 @@ class Gateway:
         """One call on one concrete path: check, decide, confirm, send, follow; on record in any case."""
         trail = Trail(self.guard.audit, call, method, path, cluster.name)
         async with trail.closed():
-            schema = cluster.schema.current
-            checked = check(schema, self._validation, self.guard.risks, method, path, call.data, cluster.name)
+            schema, checked = await self._checked(call, method, path, cluster)
             trail.resolved(checked.action)
             decision = await self.guard.decide(checked.action, call, cluster)
             trail.decided(decision)
@@ -94,6 +94,19 @@ class Gateway:
             await trail.before_sending()
             got = await self._sent(checked, call, cluster, client, trail)
             return replace(got, notes=(*got.notes, caution)) if caution else got
+
+    async def _checked(self, call: Call, method: str, path: str, cluster: Cluster) -> tuple[Schema, Checked]:
+        """The call held against the schema. Before it is refused, the node that would judge it is asked for its
+        version: one that was upgraded meanwhile may know what the schema at hand doesn't."""
+        schema = cluster.schema.current
+        try:
+            return schema, check(schema, self._validation, self.guard.risks, method, path, call.data, cluster.name)
+        except InvalidCallError:
+            there = await cluster.schema.version_at(node_of(path))
+            if not there or there == schema.node_version:
+                raise
+        schema = replace(schema, node_version=there)
+        return schema, check(schema, self._validation, self.guard.risks, method, path, call.data, cluster.name)
 
     async def _place(self, call: Call, cluster: Cluster, path: str) -> Got:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""

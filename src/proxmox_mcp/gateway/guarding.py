@@ -100,7 +100,7 @@ class Guard:
         by_rung = rung(self.setting, can_elicit=client.can_be_asked, person_only=decision.person_only)
         if client.answer is not None and by_rung is Rung.ELICIT:
             if not client.answer.agreed:
-                raise ConfirmationError("The person at the client declined.", f"{_NOTHING_SENT} Ask what they want.")
+                raise _declined()
             await _in_thread(self.confirmations.redeem, client.answer.token, exact, statement)
             return "person"
         if call.confirm:
@@ -109,9 +109,7 @@ class Guard:
             case Rung.ELICIT:
                 token = await _in_thread(self.confirmations.issue, exact, statement)
                 if not await client.ask(f"{said}\nDo it?", token):
-                    raise ConfirmationError(
-                        "The person at the client declined.", f"{_NOTHING_SENT} Ask what they want."
-                    )
+                    raise _declined()
                 await _in_thread(self.confirmations.redeem, token, exact, await self.statement(action, cluster))
                 return "person"
             case Rung.TOKEN:
@@ -148,3 +146,11 @@ class Guard:
             )
         self.confirmations.redeem(given, exact, statement)
         return "token"
+
+
+def _declined() -> ConfirmationError:
+    """Somebody said no, or nobody was there: Claude Code, run by itself, dismisses every question."""
+    return ConfirmationError(
+        "The question was declined or dismissed at the client.",
+        f"{_NOTHING_SENT} Ask the user what they want; a client that runs unattended dismisses questions by itself.",
+    )

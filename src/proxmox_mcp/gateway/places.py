@@ -51,6 +51,12 @@ def plain_path(path: str) -> str:
     return "/" + path.lstrip("/").removeprefix(_PREFIX)
 
 
+def node_of(path: str) -> str:
+    """The node that a concrete path names, and that judges the call; empty where any node does."""
+    parts = [part for part in unquote(path.partition("?")[0]).split("/") if part]
+    return parts[1] if len(parts) > 2 and parts[0] == "nodes" and parts[1] != "localhost" else ""
+
+
 async def find_places(call: Call, method: str, cluster: Cluster) -> Places:
     """The places that a call goes to; looked up live only where its path leaves something open.
 

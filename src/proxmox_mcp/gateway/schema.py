@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -31,6 +33,7 @@ _LOG = logging.getLogger("proxmox_mcp.schema")
 LOOK_AGAIN = 600.0
 """Seconds between looks at the node's version."""
 _RETRY_FIRST, _RETRY_LONGEST = 2.0, 60.0
+_VERSION_KEPT = 60.0
 
 Kind = Literal["node", "cache", "bundled", "file", "url"]
 
@@ -87,6 +90,8 @@ class SchemaKeeper:
         self._pve, self._source, self._store = pve, source, store
         self._current: Schema | None = None
         self._loading = threading.Lock()
+        self._versions: dict[str, tuple[float, str]] = {}
+        self._look = anyio.Event()
 
     @property
     def current(self) -> Schema:
@@ -112,7 +117,9 @@ class SchemaKeeper:
                     wait, pause = pause, min(pause * 2, _RETRY_LONGEST)
             else:
                 pause, told = _RETRY_FIRST, ""
-            await anyio.sleep(wait)
+            self._look = anyio.Event()
+            with anyio.move_on_after(wait):
+                await self._look.wait()
 
     async def refresh(self) -> Schema:
         """Ask the node for its version, and change over to its schema where that is another than the one in force.
@@ -120,15 +127,34 @@ class SchemaKeeper:
         Raises ProxmoxError where the node can't be asked, ApidocError where it doesn't serve its ``apidoc.js``: then
         the best at hand for that version is in force.
         """
-        version = str((await self._pve.request("GET", "/version")).get("version", ""))
+        version = _version(await self._pve.request("GET", "/version"))
         before = await anyio.to_thread.run_sync(lambda: self.current)
         if before.node_version != version:
             self._current = await anyio.to_thread.run_sync(self._at_hand, version)
-        if self._source == "auto" and not self.current.is_the_nodes:
+        if self._source == "auto" and not (self.current.is_the_nodes and self.current.kind in ("node", "cache")):
             await anyio.to_thread.run_sync(self._from_the_node, version)
         if self.current is not before:
             _LOG.info("schema: %s", self.current)
         return self.current
+
+    async def version_at(self, node: str) -> str:
+        """The version that a node runs (empty: the host that answers), asked at most once a minute; empty where it
+        can't be asked.
+
+        In a rolling upgrade the nodes of a cluster differ, and each judges the calls that it serves by its own schema.
+        """
+        asked, version = self._versions.get(node, (-_VERSION_KEPT, ""))
+        if time.monotonic() - asked < _VERSION_KEPT:
+            return version
+        try:
+            answer = await self._pve.request("GET", f"/nodes/{quote(node, safe='')}/version" if node else "/version")
+        except ProxmoxError:
+            return ""
+        version = _version(answer)
+        self._versions[node] = time.monotonic(), version
+        if not node and version != self.current.node_version:
+            self._look.set()
+        return version
 
     def _at_hand(self, version: str = "") -> Schema:
         if self._source == "auto":
@@ -165,6 +191,10 @@ class SchemaKeeper:
         schema = Schema(index, "node", version, trouble, self._store)
         _warm(schema)
         self._current = schema
+
+
+def _version(answer: Any) -> str:
+    return str(answer.get("version", "")) if isinstance(answer, dict) else ""
 
 
 def warm(keeper: SchemaKeeper) -> None:
