@@ -16,7 +16,7 @@ from pve.raw_server import reply
 from pve.raw_server import serving as raw_serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from gateway.conftest import Script
     from pve.raw_server import RawServer, Request
@@ -65,8 +65,22 @@ def upstream(node: Node, tmp_path: Path) -> Iterator[RawServer]:
 
 
 @pytest.fixture
-def gateway(upstream: RawServer, gateway_to: Callable[..., Gateway]) -> Gateway:
-    return gateway_to(upstream.port, PROXMOX_APIDOC="auto")
+async def make(gateway_to: Callable[..., Gateway]) -> AsyncIterator[Callable[..., Gateway]]:
+    """``gateway_to``, with what it opened closed at the end."""
+    made: list[Gateway] = []
+
+    def gateway(*given: Any, **settings: str) -> Gateway:
+        made.append(gateway_to(*given, **settings))
+        return made[-1]
+
+    yield gateway
+    for each in made:
+        await each.clusters["default"].pve.aclose()
+
+
+@pytest.fixture
+async def gateway(upstream: RawServer, make: Callable[..., Gateway]) -> Gateway:
+    return make(upstream.port, PROXMOX_APIDOC="auto")
 
 
 def keeper(gateway: Gateway) -> SchemaKeeper:
@@ -105,8 +119,8 @@ async def test_a_node_that_serves_no_document_leaves_the_snapshot_of_its_release
     assert (current.kind, current.index.version[:3], current.node_version) == ("bundled", "8.4", "8.4.5")
 
 
-async def test_a_node_that_is_away_leaves_what_is_at_hand(gateway_to: Callable[..., Gateway]) -> None:
-    away = gateway_to(1, PROXMOX_APIDOC="auto")
+async def test_a_node_that_is_away_leaves_what_is_at_hand(make: Callable[..., Gateway]) -> None:
+    away = make(1, PROXMOX_APIDOC="auto")
     with pytest.raises(UnreachableError):
         await keeper(away).refresh()
     assert keeper(away).current.kind == "bundled"
@@ -150,10 +164,10 @@ async def test_a_wrong_call_costs_one_question_for_the_version_in_a_minute(
 
 
 async def test_a_schema_from_a_file_stays_in_force_whatever_the_node_says(
-    upstream: RawServer, gateway_to: Callable[..., Gateway], tmp_path: Path
+    upstream: RawServer, make: Callable[..., Gateway], tmp_path: Path
 ) -> None:
     (tmp_path / "apidoc.js").write_bytes(DOCUMENT)
-    from_file = gateway_to(upstream.port, PROXMOX_APIDOC=str(tmp_path / "apidoc.js"))
+    from_file = make(upstream.port, PROXMOX_APIDOC=str(tmp_path / "apidoc.js"))
     assert keeper(from_file).current.kind == "file"
     current = await keeper(from_file).refresh()
     assert (current.kind, current.node_version) == ("file", "8.4.5")
