@@ -40,8 +40,8 @@ def settings() -> str:
         ),
         "## The cluster\n\n" + _settings(ClusterSettings),
         (
-            "Several clusters: `MCP_CLUSTERS_FILE` names a TOML file with a table for each, of these same names; what is "
-            "set in the environment as well is the default of all.\n"
+            "Several clusters: `MCP_CLUSTERS_FILE` names a TOML file with a table for each, of these same names; what "
+            "is set in the environment as well is the default of all.\n"
         ),
         "## The server\n\n" + _settings(ServerSettings),
     ]

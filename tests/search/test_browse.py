@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.search.browse import PathQuery, browse, path_query
+from proxmox_mcp.search.browse import PathQuery, browse, exact, path_query
 
 _ENDPOINTS = load_index("9.1").endpoints
 
@@ -59,3 +59,23 @@ def test_a_question_is_no_path(query: str) -> None:
 
 def test_everything_lies_below_the_root() -> None:
     assert len(_found("/")) == len(_ENDPOINTS)
+
+
+@pytest.mark.parametrize(
+    ("query", "method"),
+    [
+        ("POST /nodes/pve1/qemu/100/status/start", ""),
+        ("/nodes/{node}/qemu/{vmid}/status/start", "POST"),
+        ("/nodes/{node}/qemu/{vmid}/status/start", ""),
+        ("pvesh create /nodes/pve1/qemu/100/status/start", ""),
+    ],
+)
+def test_a_path_that_leaves_no_choice_names_its_endpoint(query: str, method: str) -> None:
+    found = exact(_ENDPOINTS, query, method)
+    assert found is not None
+    assert (found.method, found.path) == ("POST", "/nodes/{node}/qemu/{vmid}/status/start")
+
+
+@pytest.mark.parametrize("query", ["/cluster/ha/resources", "start a vm", "/"])
+def test_a_path_that_leaves_a_choice_names_none(query: str) -> None:
+    assert exact(_ENDPOINTS, query) is None

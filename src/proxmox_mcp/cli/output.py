@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from proxmox_mcp.search import group
+from proxmox_mcp.search.browse import exact
 from proxmox_mcp.search.reference import render_reference, starts_task
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ def _endpoint(method: str, path: str) -> Text:
 def show_search(index: EndpointIndex, searcher: Searcher, query: str, method: str, limit: int) -> None:
     """The hits, twins merged; the full reference where a query names one endpoint."""
     console = Console(highlight=False, soft_wrap=True)
+    if (named := exact(index.endpoints, query, method)) is not None:
+        console.print(Text(render_reference(named, searcher.does(named), index.version)))
+        return
     results = searcher.find(query, limit * _EXTRA, method)
     if results.absent is not None:
         console.print(Text(f"The API has no endpoint for this. {results.absent.instead}", style="yellow"))
@@ -32,17 +36,13 @@ def show_search(index: EndpointIndex, searcher: Searcher, query: str, method: st
         console.print("Nothing fits. Ask in other words, or give the beginning of a path.")
     elif not results.confident:
         console.print(Text("Not sure that any of these fits:", style="yellow"))
-    if len(results.hits) == 1 and query.strip().endswith(results.hits[0].endpoint.path):
-        hit = results.hits[0]
-        console.print(Text(render_reference(hit.endpoint, hit.does, index.version)))
-        return
     for found in group(results.hits)[:limit]:
         best = found.best
         console.print(_endpoint(best.endpoint.method, best.endpoint.path))
         required = [n for n, s in best.endpoint.parameters.items() if not s.optional]
         told = [best.does or best.endpoint.description]
         told += [f"needs {', '.join(required)}"] if required else []
-        told += ["starts a task"] if starts_task(best.endpoint) else []
+        told += ["starts a task"] if starts_task(best.endpoint) and "starts a task" not in told[0].lower() else []
         told += [f"also {each.method} {each.path}" for each in found.endpoints[1:]]
         for line in told:
             console.print(Text(f"       {line}", style="dim" if line != told[0] else ""))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc import Check, EndpointIndex
 
+_METHODS = ("GET", "POST", "PUT", "DELETE")
 _APIDOC = click.option(
     "--apidoc", "source", metavar="SOURCE", help="An apidoc.js, a snapshot, or a bundled version such as 9.1."
 )
@@ -47,13 +48,13 @@ def _put(value: object) -> None:
 
 @click.command()
 @click.argument("query", nargs=-1)
-@click.option("--method", default="", help="Only this method.")
-@click.option("--limit", default=5, show_default=True, help="Most results.")
+@click.option("--method", type=click.Choice(_METHODS, case_sensitive=False), default=None, help="Only this method.")
+@click.option("--limit", type=click.IntRange(min=1), default=5, show_default=True, help="Most results.")
 @_APIDOC
 @_JSON
 @_BATCH
 def search(
-    query: tuple[str, ...], method: str, limit: int, source: str | None, as_json: bool, batch: IO[str] | None
+    query: tuple[str, ...], method: str | None, limit: int, source: str | None, as_json: bool, batch: IO[str] | None
 ) -> None:
     """Find endpoints for a question, keywords or a path; a path with its method gives the full reference.
 
@@ -74,12 +75,12 @@ def search(
     if not text.strip():
         raise CallError("There is nothing to search for.", "Say what you want to do: proxmox-mcp search grow a disk")
     if as_json:
-        found = searcher.find(text, limit, method.upper()).hits
+        found = searcher.find(text, limit, method or "").hits
         _put([[hit.endpoint.method, hit.endpoint.path, round(hit.score, 4)] for hit in found])
         return
     from proxmox_mcp.cli.output import show_search
 
-    show_search(index, searcher, text, method.upper(), limit)
+    show_search(index, searcher, text, method or "", limit)
 
 
 @click.command()

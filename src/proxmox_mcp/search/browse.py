@@ -52,6 +52,17 @@ def browse(endpoints: Sequence[Endpoint], query: PathQuery) -> list[Endpoint]:
     return [endpoint for endpoint, _ in found]
 
 
+def exact(endpoints: Sequence[Endpoint], query: str, method: str = "") -> Endpoint | None:
+    """The one endpoint that a question names by its path, with a method in it or beside it (``method``)."""
+    asked = path_query(query)
+    if asked is None:
+        return None
+    wanted = method or asked.method
+    found = [e for e in browse(endpoints, asked) if not wanted or e.method == wanted]
+    at_the_path = [e for e in found if len(_segments(e.path)) == len(asked.segments)]
+    return at_the_path[0] if len(at_the_path) == 1 and (wanted or len(found) == 1) else None
+
+
 def _segments(path: str) -> tuple[str, ...]:
     return tuple(segment for segment in path.split("/") if segment)
 
