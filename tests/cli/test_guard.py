@@ -1,0 +1,111 @@
+"""Commands for the operator: the policy, tokens, the audit; and what becomes of errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from serving import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POLICY = '[[rule]]\nverdict = "confirm"\nby = "person"\nrisk = "destroy"\n\n[[rule]]\nverdict = "allow"\npath = "/**"\n'
+PROXMOX = {
+    "PROXMOX_HOST": "127.0.0.1:9",
+    "PROXMOX_USER": "mcp@pve",
+    "PROXMOX_TOKEN_ID": "mcp",
+    "PROXMOX_PASSWORD": "11111111-2222-3333-4444-555555555555",
+    "PROXMOX_APIDOC": "bundled",
+}
+
+
+def test_a_sound_policy_is_told_rule_by_rule(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(POLICY)
+    told = run(tmp_path, "policy", "check", str(tmp_path / "policy.toml"))
+    assert told.returncode == 0
+    assert told.stdout.splitlines()[0].endswith("policy.toml: sound, 2 rules")
+    assert told.stdout.splitlines()[1:] == [
+        "  rule 1 (policy.toml, line 1): confirm by a person",
+        "  rule 2 (policy.toml, line 6): allow",
+    ]
+
+
+def test_a_policy_at_fault_is_refused_with_its_line_here_and_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('[[rule]]\nverdict = "deny"\nnodee = "pve1"\n')
+    for command in (("policy", "check"), ("serve",)):
+        told = run(tmp_path, *command, **PROXMOX, MCP_POLICY_FILE=str(file), MCP_HOST="127.0.0.1")
+        assert told.returncode == 2
+        assert "error [settings.policy] policy.toml, line 3: unknown key `nodee`" in told.stderr
+        assert "Traceback" not in told.stderr
+    missing = run(tmp_path, "policy", "check")
+    assert "There is no policy file." in missing.stderr
+
+
+def test_the_rule_that_decides_a_call_is_explained_without_a_cluster_to_ask(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(POLICY)
+    settings = {**PROXMOX, "MCP_POLICY_FILE": str(tmp_path / "policy.toml")}
+    told = run(tmp_path, "policy", "explain", "delete", "/nodes/pve1/qemu/100", "purge=1", **settings)
+    assert told.stdout.splitlines() == [
+        "DELETE /nodes/{node}/qemu/{vmid}",
+        "risk: destroy (deletes)",
+        "mode: guarded (server guarded, caller local full)",
+        "rule 1 (policy.toml, line 1), confirm: matches",
+        "rule 2 (policy.toml, line 6), allow: matches",
+        "decision: confirm by a person: rule 1 (policy.toml, line 1)",
+    ]
+
+
+def test_a_token_for_one_caller_is_a_line_to_set_and_for_several_an_entry_without_the_token(tmp_path: Path) -> None:
+    one = run(tmp_path, "token", "new").stdout.strip()
+    assert len(one.removeprefix("MCP_AUTH_TOKEN=")) == 43
+    several = run(tmp_path, "token", "new", "ops")
+    token = several.stderr.strip().rpartition(" ")[2]
+    (entry,) = tomllib.loads(several.stdout)["caller"]
+    assert entry == {"name": "ops", "token_sha256": hashlib.sha256(token.encode()).hexdigest(), "mode": "guarded"}
+    assert token not in several.stdout
+
+
+def test_the_audit_is_listed_and_filtered(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    call = {"time": "2026-11-20T09:00:00.000Z", "id": "1", "caller": "ops", "method": "POST"}
+    records = [
+        {**call, "event": "intent", "path": "/nodes/pve1/qemu/100/status/stop"},
+        {**call, "event": "outcome", "path": "/nodes/pve1/qemu/100/status/stop", "result": "ok", "upid": "UPID:x"},
+        {**call, "event": "outcome", "path": "/nodes/pve1/qemu/101", "result": "guard.denied", "caller": "dev"},
+    ]
+    file.write_text("".join(json.dumps(record) + "\n" for record in records) + '{"cut by a full di')
+    listed = run(tmp_path, "audit", "--file", str(file)).stdout.splitlines()
+    assert listed == [
+        "2026-11-20T09:00:00.000Z ops        ok               POST   /nodes/pve1/qemu/100/status/stop UPID:x",
+        "2026-11-20T09:00:00.000Z dev        guard.denied     POST   /nodes/pve1/qemu/101",
+    ]
+    as_json = run(tmp_path, "audit", "--guest", "101", "--json", MCP_AUDIT_FILE=str(file)).stdout.splitlines()
+    assert [json.loads(line)["caller"] for line in as_json] == ["dev"]
+    assert "There is no audit file." in run(tmp_path, "audit").stderr
+
+
+def test_there_is_nothing_to_approve_and_no_secret_where_nothing_was_asked(tmp_path: Path) -> None:
+    assert run(tmp_path, "approvals").stdout == "Nothing waits for an approval.\n"
+    approved = run(tmp_path, "approve", "7", "--yes")
+    assert (approved.returncode, approved.stdout) == (1, "")
+    assert "there is no request 7" in approved.stderr
+    assert "there is no secret 7" in run(tmp_path, "secret", "7").stderr
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("serve", "--help"), ("policy", "--help"), ("--version",)])
+def test_help_is_there(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    told = run(tmp_path, *arguments)
+    assert told.returncode == 0
+    assert told.stdout
+
+
+def test_a_setting_at_fault_ends_with_2_and_a_message_that_names_it(tmp_path: Path) -> None:
+    told = run(tmp_path, "serve", "--stdio", MCP_MODE="careful")
+    assert told.returncode == 2
+    assert told.stderr.startswith("error [settings] MCP_MODE: should be 'read-only', 'guarded' or 'full'.")

@@ -1,0 +1,123 @@
+"""``search``, ``check``, ``index``, ``openapi``: commands that need the schema and no cluster."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from apidoc_documents import document, method, node
+from proxmox_mcp.cli import commands
+from proxmox_mcp.errors import CallError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(*arguments: str, stdin: str = "") -> Result:
+    result = CliRunner().invoke(commands, arguments, input=stdin)
+    if isinstance(result.exception, Exception):
+        raise result.exception
+    return result
+
+
+def lines(result: Result) -> list[Any]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_search_names_endpoints_with_what_they_need() -> None:
+    told = run("search", "--apidoc", "9.1", "grow", "a", "disk").output
+    assert "/nodes/{node}/qemu/{vmid}/resize" in told
+    assert "needs" in told
+
+
+def test_a_search_for_a_path_gives_its_reference() -> None:
+    told = run("search", "--apidoc", "9.1", "--method", "PUT", "/nodes/{node}/qemu/{vmid}/resize").output
+    assert told.startswith("PUT /nodes/{node}/qemu/{vmid}/resize")
+    assert "size" in told
+
+
+def test_a_search_as_json_is_a_line_of_hits() -> None:
+    (hits,) = lines(run("search", "--json", "--apidoc", "9.1", "--limit", "3", "start a vm"))
+    assert len(hits) == 3
+    assert hits[0][:2] == ["POST", "/nodes/{node}/qemu/{vmid}/status/start"]
+    assert hits[0][2] >= hits[1][2] >= hits[2][2]
+
+
+def test_a_batch_of_questions_gives_a_line_for_each_line_bad_ones_included() -> None:
+    batch = '{"query": "start a vm", "limit": 2}\nnot json\n[]\n{"query": 7}\n{"query": "x", "limit": true}\n\n'
+    found = lines(run("search", "--json", "--apidoc", "9.1", "--batch", "-", stdin=batch))
+    assert len(found) == 6
+    assert len(found[0]) == 2
+    assert found[1] == found[2] == found[5] == []
+
+
+def test_nothing_to_search_for_is_said() -> None:
+    with pytest.raises(CallError, match="nothing to search for"):
+        run("search", "--apidoc", "9.1", " ")
+
+
+def test_a_check_says_what_would_be_sent_or_what_is_wrong() -> None:
+    sound = run(
+        "check", "--apidoc", "9.1", "put", "/nodes/pve1/qemu/100/config", "cores=4", "delete=net1", "delete=net2"
+    )
+    assert sound.exit_code == 0
+    assert "cores = 4" in sound.output
+    assert "delete = net1,net2" in sound.output
+    wrong = run("check", "--apidoc", "9.1", "PUT", "/nodes/pve1/qemu/100/config", "memroy=4")
+    assert wrong.exit_code == 1
+    assert "memroy" in wrong.output
+    assert "memory" in wrong.output
+
+
+def test_a_check_as_json_is_the_contract_of_the_batch() -> None:
+    (verdict,) = lines(run("check", "--json", "--apidoc", "9.1", "GET", "/nodes/pve1/nothing"))
+    assert verdict["ok"] is False
+    assert list(verdict["errors"]) == ["path"]
+
+
+def test_a_batch_of_calls_gives_a_line_for_each_line_bad_ones_included() -> None:
+    calls: list[Any] = [
+        {"method": "GET", "path": "/nodes"},
+        {"method": "GET", "path": "/nodes", "params": {"x": 1}},
+        {"method": "POST", "path": "/nodes/pve1/qemu/100/clone", "params": {"newid": "abc"}},
+        [],
+        {},
+        {"method": 1, "path": None, "params": "x"},
+    ]
+    batch = "\n".join(map(json.dumps, calls)) + "\nnonsense\n"
+    verdicts = lines(run("check", "--json", "--apidoc", "9.1", "--batch", "-", stdin=batch))
+    assert [verdict["ok"] for verdict in verdicts] == [True, False, False, False, False, False, False]
+    assert list(verdicts[1]["errors"]) == ["x"]
+    assert list(verdicts[2]["errors"]) == ["newid"]
+    assert all(list(verdict["errors"]) == ["path"] for verdict in verdicts[3:])
+
+
+@pytest.mark.parametrize("arguments", [(), ("GET",), ("GET", "/nodes", "cores"), ("GET", "/nodes", "=4")])
+def test_what_is_no_call_is_said(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(CallError):
+        run("check", "--apidoc", "9.1", *arguments)
+
+
+def test_an_index_is_made_of_a_file_cached_and_written_as_facts(tmp_path: Path) -> None:
+    file, facts = tmp_path / "apidoc.js", tmp_path / "facts.jsonl"
+    file.write_bytes(document(node("/version", GET=method("version"))))
+    cache = ("--cache-dir", str(tmp_path / "cache"))
+    told = run("index", "--file", str(file), "--version", "9.9", "--snapshot", str(facts), *cache).output
+    assert "Proxmox VE 9.9, 1 endpoints" in told
+    assert "SHA-256 " in told
+    assert '"/version"' in facts.read_text()
+
+
+@pytest.mark.parametrize("sources", [(), ("--site", "--node", "pve1"), ("--url", "https://x", "--file", "y")])
+def test_an_index_is_of_one_source(sources: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(CallError, match="Name one source"):
+        run("index", "--cache-dir", str(tmp_path), *sources)
+
+
+def test_the_schema_is_written_as_openapi() -> None:
+    written = json.loads(run("openapi", "--apidoc", "9.1").stdout)
+    assert written["openapi"].startswith("3.1")
+    assert "/nodes/{node}/qemu/{vmid}/config" in written["paths"]
