@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxmox_mcp.assembly import gateway_of
-from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.assembly import callers_of, gateway_of
+from proxmox_mcp.errors import PolicyFileError, SettingsError
 from proxmox_mcp.guard.limits import ProcessLimits
 from proxmox_mcp.settings import load_settings
 
@@ -41,6 +41,22 @@ def test_the_stores_password_is_a_secret_like_the_others(tmp_path: Path) -> None
     pytest.importorskip("redis")
     gateway = made(tmp_path, MCP_STATE_URL="redis://:a-password-of-the-store@127.0.0.1:1/0")
     assert "a-password-of-the-store" not in gateway.guard.redactor.text("AUTH a-password-of-the-store failed")
+
+
+@pytest.mark.parametrize("path", ["/nodes/pve1/**", "/nodes/{node}/quemu/{vmid}"])
+def test_a_rule_that_could_never_match_stops_the_start_with_its_line(path: str, tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(f'[[rule]]\nverdict = "deny"\npath = "{path}"\n')
+    with pytest.raises(PolicyFileError, match=r"policy.toml, line 3: `path` .* fits no endpoint"):
+        made(tmp_path, MCP_POLICY_FILE=str(tmp_path / "policy.toml"))
+
+
+def test_a_rule_of_a_caller_that_could_never_match_stops_the_start_too(tmp_path: Path) -> None:
+    (tmp_path / "callers.toml").write_text(
+        f'[[caller]]\nname = "dev"\ntoken_sha256 = "{"0" * 64}"\n[[caller.rule]]\nverdict = "deny"\npath = "/node/**"\n'
+    )
+    settings = load_settings({**PROXMOX, "MCP_CALLERS_FILE": str(tmp_path / "callers.toml")})
+    with pytest.raises(PolicyFileError, match=r"callers.toml, line 6: `path` .* fits no endpoint"):
+        callers_of(settings.server, tuple(settings.clusters))
 
 
 @pytest.mark.parametrize("url", ["redis://[::1", "localhost:6379", "https://store.example.org"])

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.gateway import Gateway
@@ -21,7 +20,7 @@ from proxmox_mcp.guard.confirm import Confirmations, ConfirmationStore, MemorySt
 from proxmox_mcp.guard.limits import ProcessLimits, RateLimits
 from proxmox_mcp.guard.policy_file import PolicySource
 from proxmox_mcp.guard.redact import Redactor
-from proxmox_mcp.guard.risk import RiskTable
+from proxmox_mcp.guard.risk import reviewed_risks
 from proxmox_mcp.guard.vault import Vault
 from proxmox_mcp.pve.client import Proxmox
 from proxmox_mcp.pve.connection import Connection
@@ -67,9 +66,10 @@ def guard_of(settings: Settings) -> Guard:
     secrets.append(urlsplit(server.mcp_state_url.get_secret_value()).password or "")
     redactor = Redactor(secrets)
     policy_file = Path(server.mcp_policy_file) if server.mcp_policy_file else None
+    risks = reviewed_risks()
     return Guard(
-        risks=RiskTable.load(data_directory() / "risks.toml"),
-        source=PolicySource(Mode(server.mcp_mode), policy_file),
+        risks=risks,
+        source=PolicySource(Mode(server.mcp_mode), policy_file, risks.templates),
         setting=Setting(server.mcp_confirm),
         confirmations=Confirmations(store),
         approvals=Approvals(server.state_directory / "approvals.sqlite"),
@@ -112,6 +112,7 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
 def callers_of(server: ServerSettings, clusters: tuple[str, ...]) -> Callers | CallersSource | None:
     """Who may call over the network; None where no authentication is asked for. Raises SettingsError."""
     if server.mcp_callers_file:
-        return CallersSource(Path(server.mcp_callers_file), clusters if len(clusters) > 1 else ())
+        known = clusters if len(clusters) > 1 else ()
+        return CallersSource(Path(server.mcp_callers_file), known, reviewed_risks().templates)
     token = server.mcp_auth_token.get_secret_value()
     return Callers.single(token) if token else None

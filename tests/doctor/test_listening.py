@@ -83,11 +83,10 @@ def test_a_policy_that_cannot_be_understood_refuses_the_start(away: Environment,
     assert "line 2" in step["found"]
 
 
-def test_a_rule_whose_path_fits_nothing_is_a_warning(away: Environment, tmp_path: Path) -> None:
+def test_a_rule_whose_path_fits_nothing_refuses_the_start(away: Environment, tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text('[[rule]]\nverdict = "deny"\npath = "/nodes/pve1/qemu/{vmid}/confg"\n')
     step = examined(away(MCP_POLICY_FILE=str(tmp_path / "policy.toml"))).step("policy")
-    assert step["status"] == "warn"
-    assert "never matches" in step["found"]
+    assert step["status"] == "fail"
     assert "line 3" in step["found"]
 
 

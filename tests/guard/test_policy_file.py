@@ -9,7 +9,7 @@ from proxmox_mcp.apidoc.load import load_bundled
 from proxmox_mcp.errors import PolicyFileError
 from proxmox_mcp.guard.caller import Mode
 from proxmox_mcp.guard.policy_file import PolicySource, load_rules
-from proxmox_mcp.guard.risk import Risk
+from proxmox_mcp.guard.risk import Risk, reviewed_risks
 from proxmox_mcp.guard.rules import Verdict
 
 if TYPE_CHECKING:
@@ -138,6 +138,13 @@ def test_the_nearest_right_word_is_offered(file: Path) -> None:
     with pytest.raises(PolicyFileError) as refused:
         load_rules(file)
     assert "Did you mean `storage`?" in refused.value.advice
+
+
+def test_a_path_that_is_nearly_one_is_told_as_it_can_be_written(file: Path) -> None:
+    file.write_text('[[rule]]\nverdict = "deny"\npath = "/nodes/{node}/quemu/{vmid}/config"\n')
+    with pytest.raises(PolicyFileError) as refused:
+        load_rules(file, reviewed_risks().templates)
+    assert "Did you mean /nodes/*/qemu/*/config?" in refused.value.advice
 
 
 def test_a_reload_takes_the_new_rules(file: Path) -> None:

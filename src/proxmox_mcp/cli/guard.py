@@ -29,14 +29,13 @@ def policy() -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def policy_check(file: Path | None) -> None:
     """Read a policy file (MCP_POLICY_FILE by default) and say whether it is sound."""
-    from proxmox_mcp.apidoc import bundled_versions, load_index
     from proxmox_mcp.guard.policy_file import load_rules
+    from proxmox_mcp.guard.risk import reviewed_risks
 
     path = file or Path(load_settings().server.mcp_policy_file)
     if not path.name:
         raise SettingsError("There is no policy file.", "Name one, or set MCP_POLICY_FILE.")
-    templates = {e.path for version in bundled_versions() for e in load_index(version).endpoints}
-    rules = load_rules(path, templates)
+    rules = load_rules(path, reviewed_risks().templates)
     click.echo(f"{path}: sound, {len(rules)} rules")
     for rule in rules:
         click.echo(f"  {rule.where}: {rule.verdict}{' by a person' if rule.by_person else ''}")
@@ -59,12 +58,15 @@ def policy_explain(method: str, path: str, params: tuple[str, ...], name: str, c
     if name:
         from proxmox_mcp.guard.callers import load_callers
 
+        if not settings.server.mcp_callers_file:
+            raise SettingsError("There is no callers file.", "Set MCP_CALLERS_FILE, or leave --caller out.")
+
         known = {each.name: each for each in load_callers(Path(settings.server.mcp_callers_file), settings.clusters)}
         if name not in known:
             raise CallError(f"There is no caller {name}.", f"There are: {', '.join(known)}.")
         caller = known[name]
     gateway = gateway_of(settings)
-    click.echo(anyio.run(explain, gateway, caller, method.upper(), path, pairs(params), cluster))
+    click.echo(anyio.run(explain, gateway, caller, method, path, pairs(params), cluster))
 
 
 def _approvals() -> Approvals:

@@ -126,6 +126,7 @@ def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
 
 def _files(settings: Settings) -> Iterator[Step]:
     from proxmox_mcp.guard.callers import load_callers
+    from proxmox_mcp.guard.risk import reviewed_risks
 
     server = settings.server
     clusters = tuple(settings.clusters) if len(settings.clusters) > 1 else ()
@@ -133,7 +134,7 @@ def _files(settings: Settings) -> Iterator[Step]:
         yield _policy(Path(path))
     if path := server.mcp_callers_file:
         try:
-            load_callers(Path(path), clusters)
+            load_callers(Path(path), clusters, reviewed_risks().templates)
         except SettingsError as error:
             yield _refused("callers", error)
         else:
@@ -143,18 +144,13 @@ def _files(settings: Settings) -> Iterator[Step]:
 
 
 def _policy(path: Path) -> Step:
-    """A fault refuses the start; a path that fits no endpoint doesn't, and its rule never matches."""
-    from proxmox_mcp.apidoc import bundled_versions, load_index
     from proxmox_mcp.guard.policy_file import load_rules
+    from proxmox_mcp.guard.risk import reviewed_risks
 
     try:
-        rules = load_rules(path)
+        rules = load_rules(path, reviewed_risks().templates)
     except SettingsError as error:
         return _refused("policy", error)
-    try:
-        load_rules(path, {each.path for version in bundled_versions() for each in load_index(version).endpoints})
-    except SettingsError as error:
-        return PART.warn("policy", f"A rule that never matches. {error.message}", Cure(error.advice))
     return PART.ok("policy", f"{path}: {len(rules)} rules")
 
 

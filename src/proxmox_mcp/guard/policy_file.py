@@ -224,7 +224,7 @@ class _RuleReader:
             raise self._fault(key, f"`path` can't be {value!r:.100}", advice)
         if self._templates and not any(path_matches(value, template) for template in self._templates):
             near = get_close_matches(value, self._templates, 1, 0.4)
-            hint = f" Did you mean {near[0]}?" if near else ""
+            hint = f" Did you mean {near[0].replace('{}', '*')}?" if near else ""
             advice = f"Write templates; name nodes and guests with `node` and `guest`.{hint}"
             raise self._fault(key, f"`path` {value!r:.100} fits no endpoint", advice)
         return value

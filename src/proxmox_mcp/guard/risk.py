@@ -126,6 +126,11 @@ class RiskTable:
         """All reviewed calls, as ``call_key`` writes them."""
         return frozenset(self._reviewed)
 
+    @property
+    def templates(self) -> frozenset[str]:
+        """The paths of all reviewed calls, ``{}`` for each parameter: those of every bundled version."""
+        return frozenset(call.partition(" ")[2] for call in self._reviewed)
+
     def base(self, method: str, template: str) -> Judgement:
         """The risk of an endpoint, whatever its parameters."""
         return self._reviewed.get(call_key(method, template)) or by_rule(method, template)
