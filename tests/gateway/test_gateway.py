@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxmox_mcp.errors import CallError, ConfirmationNeededError, DeniedError, InvalidCallError
+from proxmox_mcp.errors import CallError, ConfirmationNeededError, DeniedError, InvalidCallError, TargetError
 from proxmox_mcp.gateway import Call, Gateway
 from proxmox_mcp.gateway.explaining import explain
 from proxmox_mcp.gateway.finding import find
@@ -148,6 +148,24 @@ async def test_an_explanation_names_the_rule_and_what_the_others_lacked(
     said = await explain(gateway, LOCAL, "DELETE", "/nodes/pve1/qemu/101", {})
     assert "rule 1 (policy.toml, line 1), deny: no, by its pool" in said
     assert said.splitlines()[-1].startswith("decision: confirm: guarded mode")
+
+
+async def test_an_explanation_is_of_the_place_that_a_path_stands_for(
+    recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    gateway = gateway_to(recorder.port, '[[rule]]\nverdict = "deny"\npool = "production"\n')
+    named = await explain(gateway, LOCAL, "delete", "nodes/*/qemu/web-02", {})
+    assert "rule 1 (policy.toml, line 1), deny: no, by its pool" in named
+    many = await explain(gateway, LOCAL, "GET", "/nodes/*/qemu/*/config", {})
+    assert many.startswith("/nodes/pve1/qemu/100/config, the first of 4 places\nGET /nodes/{node}/qemu/{vmid}/config\n")
+    with pytest.raises(TargetError):
+        await explain(gateway, LOCAL, "DELETE", "/nodes/*/qemu/nobody", {})
+    with pytest.raises(InvalidCallError, match="PATCH"):
+        await explain(gateway, LOCAL, "PATCH", "/nodes", {})
+
+
+async def test_an_explanation_says_that_the_schema_knows_no_such_endpoint(gateway: Gateway) -> None:
+    assert "There is no '/nowhere'" in await explain(gateway, LOCAL, "GET", "/nowhere", {})
 
 
 async def test_a_search_gives_hits_and_an_exact_path_its_reference(gateway: Gateway) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.gateway.checking import check
+from proxmox_mcp.gateway.call import Call
+from proxmox_mcp.gateway.checking import check, doubtful
 from proxmox_mcp.gateway.cluster import choose
-from proxmox_mcp.gateway.places import plain_path
+from proxmox_mcp.gateway.places import find_places, method_of
 from proxmox_mcp.gateway.subjects import live_facts
 
 if TYPE_CHECKING:
@@ -19,12 +20,24 @@ if TYPE_CHECKING:
 async def explain(
     gateway: Gateway, caller: Caller, method: str, path: str, data: Mapping[str, Any], cluster: str = ""
 ) -> str:
-    """The rule, its line, why, and what the rules before it lacked. Sends nothing but what live rules ask for.
+    """The rule, its line, why, and what the rules before it lacked; for a path that stands for many, of the first.
 
-    Parameters may be left out: the endpoint alone is judged then.
+    Sends nothing but what the path and live rules ask for. Parameters may be left out: the endpoint alone is judged
+    then. Raises CallError and ProxmoxError as the call would.
     """
+    asked = Call(method=method, path=path, data=data, caller=caller, cluster=cluster)
     chosen = choose(gateway.clusters, cluster, caller)
-    checked = check(chosen.schema.current, "warn", gateway.guard.risks, method, plain_path(path), data, chosen.name)
+    method = method_of(asked)
+    places = await find_places(asked, method, chosen)
+    if not places.targets:
+        return "The path stands for no place that there is now."
+    schema, place = chosen.schema.current, places.targets[0].path
+    checked = check(schema, "warn", gateway.guard.risks, method, place, data, chosen.name)
     policy = gateway.guard.policy
     facts = await live_facts(policy.lookups(checked.action, caller), chosen)
-    return policy.explain(checked.action, caller, facts)
+    told = [policy.explain(checked.action, caller, facts)]
+    if places.total > 1:
+        told.insert(0, f"{checked.action.path}, the first of {places.total} places")
+    if checked.endpoint is None:
+        told.append(doubtful(checked.doubts, schema))
+    return "\n".join(told)
