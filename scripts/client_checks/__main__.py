@@ -1,7 +1,8 @@
 """Installs real MCP clients, runs each against a server on a demo cluster, and holds what they see to what they should.
 
 Needs npm for those that are npm packages. Everything runs on loopback; only the installation uses the network.
-Status 0 only where every check came out as expected; a client that can't be installed is told as such, and fails.
+Status 0 only where every check came out as expected, or showed what is known to be the client's own fault. A client
+that can't be installed is told as such, and fails.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.client_checks import claude_code, conformance, fastmcp, gemini_cli, inspector, mcp_remote, report, sdk
-from scripts.client_checks.check import NotInstalledError, Row, UnexpectedError
+from scripts.client_checks.check import ClientFaultError, NotInstalledError, Row, UnexpectedError
 from scripts.client_checks.install import Cache
 from scripts.client_checks.servers import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scripts.client_checks.check import Check, Client
+    from scripts.client_checks.check import Check, Client, Verdict
     from scripts.client_checks.install import Program
     from scripts.client_checks.servers import Servers
 
@@ -78,14 +79,16 @@ def _rows(client: Client, cache: Cache, servers: Servers) -> Iterator[Row]:
 
 
 def _row(client: Client, program: Program, check: Check, servers: Servers) -> Row:
+    verdict: Verdict = "as expected"
     try:
         told = check.run(program, servers)
+    except ClientFaultError as error:
+        verdict, told = "client's own fault", str(error)
     except UnexpectedError as error:
-        return Row(client.name, program.version, check.transport, check.does, "not as expected", str(error))
+        verdict, told = "not as expected", str(error)
     except Exception as error:  # noqa: BLE001 - whatever goes wrong, the check has not passed, and the others go on
-        told = f"{type(error).__name__}: {error}"
-        return Row(client.name, program.version, check.transport, check.does, "not as expected", told)
-    return Row(client.name, program.version, check.transport, check.does, "as expected", told)
+        verdict, told = "not as expected", f"{type(error).__name__}: {error}"
+    return Row(client.name, program.version, check.transport, check.does, verdict, told)
 
 
 if __name__ == "__main__":

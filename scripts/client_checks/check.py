@@ -30,11 +30,15 @@ ANSWERS: Mapping[str, tuple[Mapping[str, object], str]] = {
 }
 """A call of each tool that changes nothing, and what its answer must hold on the demo cluster."""
 
-Verdict = Literal["as expected", "not as expected", "not installed"]
+Verdict = Literal["as expected", "client's own fault", "not as expected", "not installed"]
 
 
 class UnexpectedError(Exception):
     """A client saw something else than it should have. The text says what."""
+
+
+class ClientFaultError(Exception):
+    """A client did wrong what it is known to do wrong. The text says what, and what helps."""
 
 
 class NotInstalledError(Exception):
@@ -43,7 +47,10 @@ class NotInstalledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """``run`` does what ``does`` says over ``transport`` and gives what there is to tell; raises UnexpectedError."""
+    """``run`` does what ``does`` says over ``transport`` and gives what there is to tell.
+
+    It raises UnexpectedError, or ClientFaultError.
+    """
 
     transport: str
     does: str

@@ -6,16 +6,25 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scripts.client_checks.check import ANSWERS, Check, Client, expect, expect_answers
-from scripts.client_checks.model import SAYS, Anthropic, ScriptedModel, Turn, serve_model
+from scripts.client_checks.check import NAMES, Check, Client, expect
+from scripts.client_checks.model import SAYS, Anthropic, ScriptedModel, serve_model
 from scripts.client_checks.servers import AUTHORIZATION
-from scripts.client_checks.sessions import expect_schemas
+from scripts.client_checks.sessions import DOES, RESTARTED, expect_recovery, expect_whole, interrupted, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scripts.client_checks.install import Program
+    from scripts.client_checks.model import Turn
     from scripts.client_checks.servers import Servers
 
 _PREFIX = "mcp__px__"
+_SESSION = {
+    "ANTHROPIC_API_KEY": "anything",
+    "ENABLE_TOOL_SEARCH": "false",
+    "MCP_CONNECTION_NONBLOCKING": "false",
+}
+"""A key, which nobody looks at; and the tools there from the first turn on."""
 
 
 def _lists(program: Program, servers: Servers) -> str:
@@ -36,37 +45,40 @@ def _lists(program: Program, servers: Servers) -> str:
     return "all Connected"
 
 
-def _works(transport: str, program: Program, servers: Servers) -> str:
+def _session(program: Program, servers: Servers, entry: dict[str, Any], turns: Sequence[Turn]) -> ScriptedModel:
     home = servers.home()
-    (home / "work" / "mcp.json").write_text(
-        json.dumps({"mcpServers": {"px": _entry(transport, servers)}}), encoding="utf-8"
-    )
-    model = ScriptedModel(Anthropic(), [Turn(_PREFIX + tool, arguments) for tool, (arguments, _) in ANSWERS.items()])
+    (home / "work" / "mcp.json").write_text(json.dumps({"mcpServers": {"px": entry}}), encoding="utf-8")
+    model = ScriptedModel(Anthropic(), turns)
     with serve_model(model) as url:
         done = program.run(
             home,
             *("-p", "What is there?", "--mcp-config", "mcp.json", "--strict-mcp-config"),
-            *("--allowedTools", ",".join(_PREFIX + tool for tool in ANSWERS)),
-            environment={
-                "ANTHROPIC_BASE_URL": url,
-                "ANTHROPIC_API_KEY": "anything",
-                "ENABLE_TOOL_SEARCH": "false",
-                "MCP_CONNECTION_NONBLOCKING": "false",
-            },
+            *("--allowedTools", ",".join(_PREFIX + tool for tool in NAMES)),
+            environment={"ANTHROPIC_BASE_URL": url, **_SESSION},
         )
+    model.raise_failure()
     expect(SAYS in done.stdout, "the session should come to its end", done.stderr or done.stdout)
-    expect_schemas(model.declared, _PREFIX, "input_schema")
-    expect_answers(dict(zip(ANSWERS, model.answers, strict=False)))
-    expect("Drives Proxmox VE" in model.heard, "the instructions should reach the model")
-    return "answers and instructions reach the model"
+    return model
 
 
-def _entry(transport: str, servers: Servers) -> dict[str, Any]:
+def _works(transport: str, program: Program, servers: Servers) -> str:
+    model = _session(program, servers, _entry(transport, servers), whole(_PREFIX))
+    return expect_whole(model, _PREFIX, "input_schema", asks=True)
+
+
+def _survives_a_restart(transport: str, program: Program, servers: Servers) -> str:
+    with servers.own() as server:
+        turns = interrupted(_PREFIX, partial(server.restart, transport))
+        model = _session(program, servers, _entry(transport, servers, server.url(transport)), turns)
+    return expect_recovery(model.answers)
+
+
+def _entry(transport: str, servers: Servers, url: str = "") -> dict[str, Any]:
     if transport == "stdio":
         command, environment = servers.stdio()
         return {"command": command[0], "args": command[1:], "env": environment}
     name, _, value = AUTHORIZATION.partition(": ")
-    return {"type": transport, "url": servers.shared.url(transport), "headers": {name: value}}
+    return {"type": transport, "url": url or servers.shared.url(transport), "headers": {name: value}}
 
 
 CLIENT = Client(
@@ -75,8 +87,12 @@ CLIENT = Client(
     [
         Check("sse, http, stdio", "`claude mcp add`, `claude mcp list`", _lists),
         *(
-            Check(transport, "`claude -p` with a scripted model: calls each tool", partial(_works, transport))
+            Check(transport, f"`claude -p`, {DOES}", partial(_works, transport))
             for transport in ("sse", "http", "stdio")
+        ),
+        *(
+            Check(transport, f"`claude -p`, {RESTARTED}", partial(_survives_a_restart, transport))
+            for transport in ("sse", "http")
         ),
     ],
 )

@@ -6,11 +6,11 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from scripts.client_checks.check import ANSWERS, Check, Client, expect, expect_answers
-from scripts.client_checks.model import SAYS, Gemini, ScriptedModel, Turn, serve_model
+from scripts.client_checks.check import Check, Client, expect
+from scripts.client_checks.model import SAYS, Gemini, ScriptedModel, serve_model
 from scripts.client_checks.relay import relaying
 from scripts.client_checks.servers import AUTHORIZATION
-from scripts.client_checks.sessions import expect_schemas
+from scripts.client_checks.sessions import DOES, RESTARTED, expect_recovery, expect_whole, interrupted, whole
 
 from serving import TOKEN
 
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scripts.client_checks.install import Program
+    from scripts.client_checks.model import Turn
     from scripts.client_checks.servers import Servers
 
 _PREFIX = "mcp_px_"
-_WRONG = {"path": "/nodes/*/qemu/web-01/config", "method": "PUT", "data": {"memroy": 2048}}
-_RISKY = {"path": "/nodes/*/qemu/web-03", "method": "DELETE"}
-_NODES = Turn(_PREFIX + "list_nodes")
 
 
 def _home(servers: Servers, entries: dict[str, Any], *, trusted: bool = True) -> Path:
@@ -79,37 +77,21 @@ def _session(program: Program, servers: Servers, entry: dict[str, Any], turns: S
             *("-m", "gemini-2.5-flash", "--approval-mode", "yolo", "-p", "What is there?"),
             GOOGLE_GEMINI_BASE_URL=url,
         )
-    if model.failure is not None:
-        raise model.failure
+    model.raise_failure()
     expect(SAYS in told, "the session should come to its end", told)
-    expect(len(model.answers) == len(turns), "every call should be answered", model.answers)
     return model
 
 
 def _works(transport: str, program: Program, servers: Servers) -> str:
-    calls = [Turn(_PREFIX + tool, arguments) for tool, (arguments, _) in ANSWERS.items()]
-    calls += [Turn(_PREFIX + "proxmox_api_call", arguments) for arguments in (_WRONG, _RISKY)]
-    model = _session(program, servers, _entry(transport, servers), calls)
-    expect_schemas(model.declared, _PREFIX, "parametersJsonSchema")
-    expect_answers(dict(zip(ANSWERS, model.answers, strict=False)))
-    wrong, risky = model.answers[-2:]
-    expect("Did you mean memory?" in wrong, "a wrong call should teach the right one", wrong)
-    expect("confirm: " in risky, "a deletion should come back as a statement to confirm", risky)
-    expect("Drives Proxmox VE" in model.heard, "the instructions should reach the model")
-    return "answers, faults, the statement of a deletion and the instructions reach the model"
+    model = _session(program, servers, _entry(transport, servers), whole(_PREFIX))
+    return expect_whole(model, _PREFIX, "parametersJsonSchema", asks=False)
 
 
-def _survives_a_restart(transport: str, stateless: bool, program: Program, servers: Servers) -> str:
-    with servers.own(MCP_STATELESS="true" if stateless else "false") as server:
-
-        def restart() -> None:
-            server.restart()
-            if transport == "sse":
-                server.await_session("sse")
-
-        turns = (_NODES, Turn(_NODES.tool, before=restart), _NODES)
+def _survives_a_restart(transport: str, stateless: str, program: Program, servers: Servers) -> str:
+    with servers.own(MCP_STATELESS=stateless) as server:
+        turns = interrupted(_PREFIX, partial(server.restart, transport))
         model = _session(program, servers, _entry(transport, servers, server.url(transport)), turns)
-    return _expect_recovery(model.answers)
+    return expect_recovery(model.answers)
 
 
 def _survives_a_cut(program: Program, servers: Servers) -> str:
@@ -121,16 +103,8 @@ def _survives_a_cut(program: Program, servers: Servers) -> str:
             relay.await_stream(opened + 1)
 
         entry = _entry("sse", servers, f"http://127.0.0.1:{relay.port}/sse")
-        model = _session(program, servers, entry, (_NODES, Turn(_NODES.tool, before=cut), _NODES))
-    return _expect_recovery(model.answers)
-
-
-def _expect_recovery(answers: Sequence[str]) -> str:
-    """The calls before, right after, and later."""
-    _, text = ANSWERS["list_nodes"]
-    for answer, when in zip(answers, ("before", "next", "later"), strict=True):
-        expect(text in answer, f"the {when} call should be answered", answer)
-    return "the next call is answered"
+        model = _session(program, servers, entry, interrupted(_PREFIX, cut))
+    return expect_recovery(model.answers)
 
 
 CLIENT = Client(
@@ -140,20 +114,12 @@ CLIENT = Client(
         Check("sse, http, stdio", "`gemini mcp list` in a folder that is not trusted", partial(_lists, False)),
         Check("sse, http, stdio", "`gemini mcp list` in a trusted folder", partial(_lists, True)),
         *(
-            Check(
-                transport,
-                "`gemini -p` with a scripted model: calls each tool, makes a wrong call, tries a deletion",
-                partial(_works, transport),
-            )
+            Check(transport, f"`gemini -p`, {DOES}", partial(_works, transport))
             for transport in ("sse", "http", "stdio")
         ),
-        Check("sse", "the stream is cut between two calls", _survives_a_cut),
-        Check("sse", "the server is restarted between two calls", partial(_survives_a_restart, "sse", False)),
-        Check("http", "the server is restarted between two calls", partial(_survives_a_restart, "http", False)),
-        Check(
-            "http",
-            "the server is restarted between two calls, MCP_STATELESS=true",
-            partial(_survives_a_restart, "http", True),
-        ),
+        Check("sse", "`gemini -p`, the stream is cut between two calls", _survives_a_cut),
+        Check("sse", f"`gemini -p`, {RESTARTED}", partial(_survives_a_restart, "sse", "false")),
+        Check("http", f"`gemini -p`, {RESTARTED}", partial(_survives_a_restart, "http", "false")),
+        Check("http", f"`gemini -p`, {RESTARTED}, `MCP_STATELESS=true`", partial(_survives_a_restart, "http", "true")),
     ],
 )

@@ -7,10 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio import to_thread
 from mcp import Client as McpClient
 from mcp import StdioServerParameters
 from scripts.client_checks.check import ANSWERS, Check, Client, expect_answers, expect_tools
 from scripts.client_checks.servers import AUTHORIZATION
+from scripts.client_checks.sessions import RESTARTED, expect_recovery
 
 from clients import Session
 
@@ -42,6 +44,19 @@ async def _calls(program: Program, servers: Servers, transport: str, era: str) -
     return f"protocol {spoken}"
 
 
+async def _calls_on(program: Program, servers: Servers, transport: str) -> str:
+    with servers.own() as server:
+        async with _bridged(program, servers, transport, server.url(transport), "legacy") as session:
+            answers = [(await session.call("list_nodes")).text]
+            await to_thread.run_sync(server.restart, transport)
+            answers += [(await session.call("list_nodes")).text for _ in range(2)]
+    return expect_recovery(answers)
+
+
+def _survives_a_restart(transport: str, program: Program, servers: Servers) -> str:
+    return anyio.run(_calls_on, program, servers, transport)
+
+
 def _speaks(transport: str, era: str, program: Program, servers: Servers) -> str:
     return anyio.run(_calls, program, servers, transport, era)
 
@@ -57,5 +72,6 @@ CLIENT = Client(
         )
         for transport in ("sse", "http")
         for era, says in (("legacy", "opens with initialize"), ("auto", "asks what there is"))
-    ],
+    ]
+    + [Check(transport, RESTARTED, partial(_survives_a_restart, transport)) for transport in ("sse", "http")],
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,10 +20,14 @@ SAYS = "The script of this model is at its end."
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A call of a tool that the model makes. ``before`` runs first: what happens to the server in the meantime."""
+    """A call of a tool that the model makes. ``before`` runs first: what happens to the server in the meantime.
+
+    ``reads`` gives further arguments from the answer to the call before.
+    """
 
     tool: str
     arguments: Mapping[str, object] = field(default_factory=dict)
+    reads: Callable[[str], Mapping[str, object]] = lambda _: {}
     before: Callable[[], None] = lambda: None
 
 
@@ -109,7 +113,12 @@ class ScriptedModel:
         self.answers: list[str] = []
         self.declared: list[dict[str, Any]] = []
         self.heard = ""
-        self.failure: Exception | None = None
+        self._failure: Exception | None = None
+
+    def raise_failure(self) -> None:
+        """Raises what a turn raised in its ``before``."""
+        if self._failure is not None:
+            raise self._failure
 
     def reply(self, request: Mapping[str, Any]) -> str:
         """The stream that answers a request. One without tools is housekeeping of the client's: just a word."""
@@ -126,9 +135,10 @@ class ScriptedModel:
         try:
             turn.before()
         except Exception as error:  # noqa: BLE001 - told to whoever runs the check, not to the client
-            self.failure = error
+            self._failure = error
             return self._dialect.says(request, None)
-        return self._dialect.says(request, turn)
+        last = self.answers[-1] if self.answers else ""
+        return self._dialect.says(request, replace(turn, arguments={**turn.arguments, **turn.reads(last)}))
 
 
 @contextmanager

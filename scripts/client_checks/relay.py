@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from scripts.client_checks.check import expect
+from scripts.client_checks.servers import SETTLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ class Relay:
         while self.streams() < number:
             expect(time.monotonic() < until, f"/sse was not opened again within {_PATIENCE:.0f} s")
             time.sleep(0.05)
-        time.sleep(0.5)
+        time.sleep(SETTLES)
 
     def close(self) -> None:
         self._listener.close()

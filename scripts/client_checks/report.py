@@ -17,8 +17,9 @@ _HEAD = """\
 <!-- Written by scripts/clients --write. -->
 
 What real clients see. `scripts/clients` installs each of them into a cache, starts the demo cluster and servers on
-loopback, runs the client against them, and holds what it saw to what it should see; it fails where one saw something
-else or could not be installed. `http` is `/mcp`, `sse` is `/sse`; over both a token is sent.
+loopback, runs the client against them, and holds what it saw to what it should see. It fails where one saw something
+else or could not be installed; what a client is known to do wrong is named as its own fault. `http` is `/mcp`, `sse`
+is `/sse`; over both a token is sent.
 
 A scripted model is a small HTTP server on loopback that stands in for the vendor's: it calls the tools in a set order
 and keeps what the client hands back. So the client is the real one, and no account is needed.
@@ -40,15 +41,17 @@ without authentication; extensions of the protocol that this server does not dec
 
 def line(row: Row) -> str:
     """A row for the terminal."""
-    mark = {"as expected": "ok  ", "not as expected": "FAIL", "not installed": "none"}[row.verdict]
+    mark = {"as expected": "ok  ", "client's own fault": "ok *", "not as expected": "FAIL", "not installed": "none"}[
+        row.verdict
+    ]
     told = f": {row.told}" if row.told else ""
     return f"{mark} {row.client} {row.version} [{row.transport}] {row.does}{told}"
 
 
 def status(rows: Iterable[Row]) -> int:
-    """0 only where there are rows and every one is as expected."""
+    """0 only where there are rows, and every one is as expected or shows a fault that is known to be the client's."""
     verdicts = [row.verdict for row in rows]
-    return 0 if verdicts and all(verdict == "as expected" for verdict in verdicts) else 1
+    return 0 if verdicts and all(verdict in ("as expected", "client's own fault") for verdict in verdicts) else 1
 
 
 def document(rows: Sequence[Row]) -> str:

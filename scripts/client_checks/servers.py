@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 AUTHORIZATION = f"Authorization: Bearer {TOKEN}"
 """The header that every client over HTTP is given."""
 _PATIENCE = 30.0
+_OPEN = re.compile(r'^proxmox_mcp_sessions\{transport="sse"\} [1-9]', re.MULTILINE)
+SETTLES = 0.5
+"""Seconds that a client gets to read the first event of a stream that it has opened again."""
 
 
 class Server:
@@ -35,25 +38,27 @@ class Server:
         """Where a client finds it: ``sse`` or ``http``."""
         return self.served.url + {"sse": "/sse", "http": "/mcp"}[transport]
 
-    def restart(self) -> None:
-        """End it as an update would, and start it anew on the same port."""
+    def restart(self, transport: str) -> None:
+        """End it as an update would, start it anew on the same port, and over SSE wait until a stream is open again.
+
+        Raises UnexpectedError where none comes.
+        """
         self.end()
         self._settings["MCP_PORT"] = str(self.served.port)
         self.served = self._start()
+        if transport == "sse":
+            self._await_stream()
 
     def end(self) -> None:
         self._stack.close()
 
-    def await_session(self, transport: str) -> None:
-        """Until a session is open. Raises UnexpectedError where none comes."""
+    def _await_stream(self) -> None:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         until = time.monotonic() + _PATIENCE
-        while True:
-            told = self.served.ask("GET", "/metrics", headers).text
-            if re.search(rf'^proxmox_mcp_sessions{{transport="{transport}"}} [1-9]', told, re.MULTILINE):
-                return
-            expect(time.monotonic() < until, f"no session over {transport} was opened again within {_PATIENCE:.0f} s")
+        while not _OPEN.search(self.served.ask("GET", "/metrics", headers).text):
+            expect(time.monotonic() < until, f"/sse was not opened again within {_PATIENCE:.0f} s")
             time.sleep(0.1)
+        time.sleep(SETTLES)
 
     def _start(self) -> Served:
         self._starts += 1

@@ -66,7 +66,7 @@ async def test_what_a_person_does_not_accept_is_not_done(
     async with connect(server, transport, era, person=person) as session:
         answer = await session.make("POST", RESET)
     assert answer.is_error
-    assert answer.text == "The person at the client declined.\nNothing was sent. Ask what they want."
+    assert answer.text.startswith("The question was declined or dismissed at the client.\nNothing was sent.")
     assert resets() == 0
 
 
