@@ -9,6 +9,7 @@ from urllib.parse import quote
 from proxmox_mcp.errors import NodeUnreachableError, ProxmoxError
 from proxmox_mcp.pve.inventory import Resources, listed, near
 from proxmox_mcp.pve.targets import unknown_guest
+from proxmox_mcp.pve.visibility import hidden
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,15 @@ async def unknown_node(action: Action, cluster: Cluster) -> str:
     return (
         "" if node in ("localhost", *known) or not known else f"There is no node {node}. {_near('nodes', node, known)}"
     )
+
+
+async def unseen_in(template: str, cluster: Cluster) -> str:
+    """That the identity lacks what shows the entries of an endpoint's list; empty where an empty list is all there is."""
+    judge = await cluster.permissions.judge()
+    missing = hidden(template, judge.permissions) if judge else None
+    if judge is None or judge.identity == "root@pam" or missing is None:
+        return ""
+    return f"Empty, but {judge.identity} lacks {missing}: there may be entries that it can't see."
 
 
 async def _look(error: ProxmoxError, said: str, action: Action, cluster: Cluster) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp.errors import GuardError, InvalidCallError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.gateway.answers import Got, mark, returned_fields
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
-from proxmox_mcp.gateway.candidates import candidates, unknown_node
+from proxmox_mcp.gateway.candidates import candidates, unknown_node, unseen_in
 from proxmox_mcp.gateway.checking import Checked, check, doubtful
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fanning import gather
@@ -23,7 +23,6 @@ from proxmox_mcp.gateway.places import find_places, method_of, node_of
 from proxmox_mcp.gateway.trail import Trail
 from proxmox_mcp.guard.redact import secrets_in
 from proxmox_mcp.pve.upid import find_upids
-from proxmox_mcp.pve.visibility import hidden
 from proxmox_mcp.shape import Budget, render
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ class Gateway:
         also = secrets_in(checked.data, checked.action.template)
         redactor = self.guard.redactor
         error.message, error.advice = redactor.text(error.message, also), redactor.text(error.advice, also)
-        """Why a list is empty: there is no such node, or the identity may not see what is in it."""
+        error.errors = {name: redactor.text(text, also) for name, text in error.errors.items()}
 
     def _shaped(self, got: Got, call: Call) -> str:
         fields = returned_fields(got.checked.endpoint)
@@ -171,11 +170,8 @@ class Gateway:
             return ()
         if there_is := await unknown_node(checked.action, cluster):
             return (there_is,)
-        judge = await cluster.permissions.judge()
-        missing = hidden(checked.action.template, judge.permissions) if judge else None
-        if judge is None or judge.identity == "root@pam" or missing is None:
-            return ()
-        return (f"Empty, but {judge.identity} lacks {missing}: there may be entries that it can't see.",)
+        unseen = await unseen_in(checked.action.template, cluster)
+        return (unseen,) if unseen else ()
 
     async def _rehearsed(self, checked: Checked, decision: Decision, cluster: Cluster) -> str:
         """What would be sent and what it is judged as; nothing is sent."""

@@ -9,17 +9,32 @@ import anyio
 
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway.answers import mark
+from proxmox_mcp.gateway.candidates import unseen_in
 from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.shape import nodes_table, resources_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from proxmox_mcp.gateway.call import Call
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.gateway import Gateway
 
+    Records = list[dict[str, object]]
+    Table = Callable[[Cluster, Records], Awaitable[str]]
+
 RESOURCES = "/cluster/resources"
+_GUESTS = "/nodes/{node}/qemu"
+_KINDS = {
+    "all": (frozenset({"qemu", "lxc", "storage", "pool"}), RESOURCES),
+    "vm": (frozenset({"qemu", "lxc"}), _GUESTS),
+    "qemu": (frozenset({"qemu"}), _GUESTS),
+    "lxc": (frozenset({"lxc"}), _GUESTS),
+    "storage": (frozenset({"storage"}), "/storage"),
+    "node": (frozenset({"node"}), RESOURCES),
+    "pool": (frozenset({"pool"}), "/pools"),
+}
+"""For each type its records, and an endpoint that lists them: what shows those is what shows these."""
 _PATIENCE, _PATIENCE_WITH_THE_DEAD = 8.0, 2.0
 """Seconds that a cluster has to answer where others are listed beside it; the second where it didn't answer last."""
 
@@ -27,7 +42,7 @@ _PATIENCE, _PATIENCE_WITH_THE_DEAD = 8.0, 2.0
 async def list_nodes(gateway: Gateway, call: Call) -> str:
     """The nodes of a cluster, of each where several are configured and none is named."""
 
-    def table(cluster: Cluster, records: list[dict[str, object]]) -> str:
+    async def table(cluster: Cluster, records: Records) -> str:
         version = cluster.schema.current.node_version
         told = f"\nProxmox VE {version} (the node that answered)" if version else ""
         return nodes_table(records, view=call.view, budget=gateway.budget, mark=mark) + told
@@ -38,21 +53,25 @@ async def list_nodes(gateway: Gateway, call: Call) -> str:
 async def list_resources(gateway: Gateway, call: Call, type_: str) -> str:
     """Guests, storages, nodes and pools. Raises ViewError for a type, field or filter that is none."""
 
-    def table(_: Cluster, records: list[dict[str, object]]) -> str:
-        return resources_table(records, type_, call.view, budget=gateway.budget, mark=mark)
+    async def table(cluster: Cluster, records: Records) -> str:
+        told = resources_table(records, type_, call.view, budget=gateway.budget, mark=mark)
+        kinds, template = _KINDS[type_]
+        if any(record.get("type") in kinds for record in records):
+            return told
+        return "\n".join(filter(None, (told, await unseen_in(template, cluster))))
 
     return await _of_all(gateway, call, table)
 
 
-async def _of_all(gateway: Gateway, call: Call, table: Callable[[Cluster, list[dict[str, object]]], str]) -> str:
+async def _of_all(gateway: Gateway, call: Call, table: Table) -> str:
     call = replace(call, path=RESOURCES)
     if call.cluster or len(gateway.clusters) == 1:
         cluster = choose(gateway.clusters, call.cluster, call.caller)
-        return table(cluster, await gateway.read(call, cluster) or [])
+        return await table(cluster, await gateway.read(call, cluster) or [])
     return await _side_by_side(gateway, call, table)
 
 
-async def _side_by_side(gateway: Gateway, call: Call, table: Callable[[Cluster, list[dict[str, object]]], str]) -> str:
+async def _side_by_side(gateway: Gateway, call: Call, table: Table) -> str:
     """Each cluster under its name; one that doesn't answer says so and holds nobody up."""
     told: dict[str, str] = {}
 
@@ -61,7 +80,7 @@ async def _side_by_side(gateway: Gateway, call: Call, table: Callable[[Cluster, 
         told[cluster.name] = f"(not to be had: no answer within {patience:g} s; name it in `cluster` to wait longer)"
         try:
             with anyio.move_on_after(patience):
-                told[cluster.name] = table(cluster, await gateway.read(call, cluster) or [])
+                told[cluster.name] = await table(cluster, await gateway.read(call, cluster) or [])
         except ProxmoxMcpError as error:
             told[cluster.name] = f"(not to be had: {error.message})"
 
