@@ -119,11 +119,11 @@ def _request(parts: SplitResult, tls: Tls, progress: Progress | None, ends: floa
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {"Host": parts.netloc, "Accept-Encoding": "identity", "User-Agent": "proxmox-mcp"}
         connection.request("GET", target, headers=headers)
-        response = connection.getresponse()
-        if response.status in _MOVED and (moved := response.headers.get("Location")):
-            return b"", moved
-        _check_head(parts, response)
-        return _body(parts, response, progress, ends), ""
+        with connection.getresponse() as response:
+            if response.status in _MOVED and (moved := response.headers.get("Location")):
+                return b"", moved
+            _check_head(parts, response)
+            return _body(parts, response, progress, ends), ""
 
 
 @contextmanager
