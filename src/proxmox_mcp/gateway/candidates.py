@@ -62,7 +62,7 @@ async def unknown_node(action: Action, cluster: Cluster) -> str:
 
 
 async def unseen_in(template: str, cluster: Cluster) -> str:
-    """That the identity lacks what shows the entries of an endpoint's list; empty where an empty list is all there is."""
+    """That the identity lacks what shows the entries of an endpoint's list; empty where it lacks nothing."""
     judge = await cluster.permissions.judge()
     missing = hidden(template, judge.permissions) if judge else None
     if judge is None or judge.identity == "root@pam" or missing is None:
