@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxmox_mcp.errors import CallError, ConfirmationNeededError, DeniedError, InvalidCallError, TargetError
+from proxmox_mcp.errors import (
+    CallError,
+    ConfirmationNeededError,
+    DeniedError,
+    InvalidCallError,
+    ParametersError,
+    TargetError,
+)
 from proxmox_mcp.gateway import Call, Gateway
 from proxmox_mcp.gateway.explaining import explain
 from proxmox_mcp.gateway.finding import find
 from proxmox_mcp.gateway.lists import list_nodes, list_resources
 from proxmox_mcp.guard.caller import LOCAL, Caller, Mode
 from proxmox_mcp.shape import View
+from pve.raw_server import reply
+from pve.raw_server import serving as raw_serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -179,3 +188,21 @@ async def test_a_search_gives_hits_and_an_exact_path_its_reference(gateway: Gate
     assert "Not allowed to mcp@pve!t1: lacks VM.Config.Disk" in reference
     with pytest.raises(CallError, match="blank"):
         await find(gateway.clusters, LOCAL, " ")
+
+
+async def test_a_refusal_that_echoes_a_secret_is_told_without_it(
+    recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    secret = "correct-horse-battery"
+    body = {"message": "Parameter verification failed.\n", "errors": {"cipassword": f"'{secret}' is too short"}}
+    refusal = reply(status=400, reason="Parameter verification failed.", body=json.dumps(body).encode())
+    assert recorder.certificate is not None
+    with raw_serving(refusal, recorder.certificate) as upstream:
+        gateway = gateway_to(upstream.port)
+        with pytest.raises(ParametersError) as caught:
+            await gateway.call(Call(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cipassword": secret}))
+        for cluster in gateway.clusters.values():
+            await cluster.pve.aclose()
+    assert "[secret]" in caught.value.message
+    assert secret not in f"{caught.value} {caught.value.errors}"
+    assert secret not in Path(str(gateway.guard.audit._path)).read_text()
