@@ -90,6 +90,48 @@ def test_the_audit_is_listed_and_filtered(tmp_path: Path) -> None:
     assert "There is no audit file." in run(tmp_path, "audit").stderr
 
 
+@pytest.mark.parametrize(
+    ("since", "callers"),
+    [
+        ("2026-11-20T09:00", ["ops", "dev"]),
+        ("2026-11-20 09:00:01", ["dev"]),
+        ("2026-11-20T10:00:01+01:00", ["dev"]),
+        ("2026-11-21", []),
+    ],
+)
+def test_the_audit_is_filtered_by_time_however_it_is_written(since: str, callers: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    record = {"event": "outcome", "method": "GET", "path": "/nodes"}
+    lines = [
+        {**record, "time": "2026-11-20T09:00:00.500Z", "caller": "ops"},
+        {**record, "time": "2026-11-20T09:00:02.000Z", "caller": "dev"},
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    told = run(tmp_path, "audit", "--json", "--file", str(file), "--since", since)
+    assert [json.loads(line)["caller"] for line in told.stdout.splitlines()] == callers
+
+
+def test_what_is_no_time_does_not_pass_for_one_without_entries(tmp_path: Path) -> None:
+    told = run(tmp_path, "audit", "--file", str(tmp_path / "audit.jsonl"), "--since", "yesterday")
+    assert told.returncode == 2
+    assert "'yesterday' is no time such as 2026-11-22T05:00" in told.stderr
+
+
+def test_a_caller_is_not_given_a_name_that_its_file_would_be_refused_for(tmp_path: Path) -> None:
+    told = run(tmp_path, "token", "new", "two words")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "It must be letters, digits and" in told.stderr
+
+
+def test_a_call_is_explained_for_a_caller_of_the_file_only(tmp_path: Path) -> None:
+    settings = {**PROXMOX, "MCP_CALLERS_FILE": str(tmp_path / "callers.toml")}
+    (tmp_path / "callers.toml").write_text(run(tmp_path, "token", "new", "ops").stdout.replace("guarded", "read-only"))
+    ask = ("policy", "explain", "POST", "/nodes/pve1/qemu/100/status/stop", "--caller")
+    assert "decision: deny: read-only mode" in run(tmp_path, *ask, "ops", **settings).stdout
+    assert "There is no caller bob.\nThere are: ops" in run(tmp_path, *ask, "bob", **settings).stderr
+    assert "There is no caller bob.\nThere are: none" in run(tmp_path, *ask, "bob", **PROXMOX).stderr
+
+
 def test_there_is_nothing_to_approve_and_no_secret_where_nothing_was_asked(tmp_path: Path) -> None:
     assert run(tmp_path, "approvals").stdout == "Nothing waits for an approval.\n"
     approved = run(tmp_path, "approve", "7", "--yes")

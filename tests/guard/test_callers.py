@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxmox_mcp.errors import PolicyFileError
+from proxmox_mcp.errors import PolicyFileError, SettingsError
 from proxmox_mcp.guard.caller import Limits, Mode
 from proxmox_mcp.guard.callers import Callers, CallersSource, load_callers, new_token
 from proxmox_mcp.guard.rules import Verdict
@@ -80,7 +80,7 @@ def test_one_token_from_the_environment_has_the_servers_mode() -> None:
 
 
 def test_a_token_that_could_be_guessed_is_refused() -> None:
-    with pytest.raises(PolicyFileError, match="shorter than 16") as refused:
+    with pytest.raises(SettingsError, match="shorter than 16") as refused:
         Callers.single("letmein")
     assert "letmein" not in str(refused.value)
 

@@ -18,6 +18,8 @@ from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
     from proxmox_mcp.guard.approvals import Approval, Approvals
+    from proxmox_mcp.guard.caller import Caller
+    from proxmox_mcp.settings import Settings
 
 
 @click.group()
@@ -54,19 +56,21 @@ def policy_explain(method: str, path: str, params: tuple[str, ...], name: str, c
     from proxmox_mcp.guard.caller import LOCAL
 
     settings = load_settings()
-    caller = LOCAL
-    if name:
-        from proxmox_mcp.guard.callers import load_callers
+    caller = _caller(settings, name) if name else LOCAL
+    click.echo(anyio.run(explain, gateway_of(settings), caller, method, path, pairs(params), cluster))
 
-        if not settings.server.mcp_callers_file:
-            raise SettingsError("There is no callers file.", "Set MCP_CALLERS_FILE, or leave --caller out.")
 
-        known = {each.name: each for each in load_callers(Path(settings.server.mcp_callers_file), settings.clusters)}
-        if name not in known:
-            raise CallError(f"There is no caller {name}.", f"There are: {', '.join(known)}.")
-        caller = known[name]
-    gateway = gateway_of(settings)
-    click.echo(anyio.run(explain, gateway, caller, method, path, pairs(params), cluster))
+def _caller(settings: Settings, name: str) -> Caller:
+    """A caller as the server knows it. Raises CallError where there is none of that name."""
+    from proxmox_mcp.assembly import callers_of
+    from proxmox_mcp.guard.callers import CallersSource
+
+    source = callers_of(settings.server, tuple(settings.clusters))
+    callers = source.callers if isinstance(source, CallersSource) else source
+    known = {each.name: each for each in callers or ()}
+    if name not in known:
+        raise CallError(f"There is no caller {name}.", f"There are: {', '.join(known) or 'none'} (MCP_CALLERS_FILE).")
+    return known[name]
 
 
 def _approvals() -> Approvals:
@@ -129,20 +133,35 @@ def token() -> None:
 @click.argument("name", default="")
 def token_new(name: str) -> None:
     """Make a token: for MCP_AUTH_TOKEN, or with a NAME an entry for MCP_CALLERS_FILE."""
-    from proxmox_mcp.guard.callers import new_token
+    from proxmox_mcp.guard.callers import NAME_IS, is_name, new_token
 
     made, digest = new_token()
+    if name and not is_name(name):
+        raise CallError(f"{name!r} can't be the name of a caller.", f"It must be {NAME_IS}.")
     if not name:
         click.echo(f"MCP_AUTH_TOKEN={made}")
         return
     click.echo(f"The token, shown this once: {made}", err=True)
-    click.echo(f'[[caller]]\nname = {json.dumps(name)}\ntoken_sha256 = "{digest}"\nmode = "guarded"')
+    click.echo(f'[[caller]]\nname = "{name}"\ntoken_sha256 = "{digest}"\nmode = "guarded"')
+
+
+def _moment(_: click.Context, __: click.Parameter, text: str) -> str:
+    """A time as the audit writes it; one without a zone is UTC, as there."""
+    from proxmox_mcp.guard.audit import written
+
+    if not text:
+        return ""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time such as 2026-11-22T05:00 or 2026-11-22.") from None
+    return written(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 @click.command()
 @click.option("--file", "path", type=click.Path(path_type=Path), help="The audit file; unset: MCP_AUDIT_FILE.")
-@click.option("--since", default="", help="From this time on, such as 2026-11-22T05:00.")
-@click.option("--until", default="", help="Up to this time.")
+@click.option("--since", default="", callback=_moment, help="From this time on (UTC), such as 2026-11-22T05:00.")
+@click.option("--until", default="", callback=_moment, help="Up to this time.")
 @click.option("--caller", default="", help="Of this caller.")
 @click.option("--guest", default="", help="On this guest (number).")
 @click.option("--result", default="", help="With this result: ok, unconfirmed, guard.denied, pve.failed, ...")

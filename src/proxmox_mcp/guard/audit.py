@@ -50,7 +50,7 @@ class AuditCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """``result``: ``ok``, ``dry-run``, ``unconfirmed``, ``cancelled`` or an error's code. ``seconds``: from the start."""
+    """``result``: ``ok``, ``dry-run``, ``unconfirmed``, ``cancelled`` or an error's code. ``seconds``: all it took."""
 
     result: str
     seconds: float
@@ -88,7 +88,7 @@ class AuditLog:
 
     def _line(self, event: str, call: AuditCall, extra: Mapping[str, Any] | None = None) -> str:
         record = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": written(datetime.now(UTC)),
             "event": event,
             "id": call.id,
             "caller": call.caller,
@@ -155,11 +155,16 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
+def written(moment: datetime) -> str:
+    """A time as the lines have it: UTC, of one length, so that lines sort and compare as text."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def read(path: Path, **wanted: str) -> Iterator[dict[str, Any]]:
     """The lines of an audit file whose fields are as ``wanted``, oldest first. Lines cut by a full disk are left out.
 
-    ``since`` and ``until`` compare ``time``; ``guest`` looks for the guest's number in the path; any other name
-    compares the field of that name. Raises ``AuditError`` where the file can't be read.
+    ``since`` and ``until`` (as ``written``) compare ``time``; ``guest`` looks for the guest's number in the path; any
+    other name compares the field of that name. Raises ``AuditError`` where the file can't be read.
     """
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:

@@ -24,7 +24,7 @@ import secrets
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.errors import PolicyFileError
+from proxmox_mcp.errors import PolicyFileError, SettingsError
 from proxmox_mcp.guard.caller import Caller, Limits, Mode
 from proxmox_mcp.guard.policy_file import TomlFile, read_rules, read_toml, suggest
 
@@ -38,6 +38,14 @@ _LOG = logging.getLogger(__name__)
 _KEYS = ("name", "token_sha256", "mode", "clusters", "expires", "calls_per_minute", "concurrent", "rule")
 _NAME = re.compile(r"[A-Za-z0-9][\w.@-]{0,63}", re.ASCII)
 _SHORTEST_TOKEN = 16
+
+
+NAME_IS = "letters, digits and . _ @ -, at most 64, the first a letter or a digit"
+
+
+def is_name(text: str) -> bool:
+    """Whether a caller may be named so."""
+    return _NAME.fullmatch(text) is not None
 
 
 def new_token() -> tuple[str, str]:
@@ -66,9 +74,9 @@ class Callers:
 
     @classmethod
     def single(cls, token: str) -> Callers:
-        """One caller with the server's mode. Raises ``PolicyFileError`` for a token that could be guessed."""
+        """One caller with the server's mode. Raises ``SettingsError`` for a token that could be guessed."""
         if len(token) < _SHORTEST_TOKEN:
-            raise PolicyFileError(
+            raise SettingsError(
                 f"MCP_AUTH_TOKEN is shorter than {_SHORTEST_TOKEN} characters",
                 "`proxmox-mcp token new` makes a good one.",
             )
@@ -164,7 +172,7 @@ class _CallerReader:
             "token_sha256", re.compile(r"[0-9a-fA-F]{64}"), "the SHA-256 of a token, 64 digits"
         ).lower()
         return digest, Caller(
-            name=self._matching("name", _NAME, "letters, digits and . _ @ -, at most 64"),
+            name=self._matching("name", _NAME, NAME_IS),
             mode=self._mode(),
             rules=rules,
             clusters=self._allowed_clusters(),
