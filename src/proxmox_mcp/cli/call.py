@@ -10,6 +10,7 @@ import click
 
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli.schema import pairs
+from proxmox_mcp.errors import ConfirmationNeededError
 from proxmox_mcp.gateway import Call
 from proxmox_mcp.settings import load_settings
 from proxmox_mcp.shape import View
@@ -26,13 +27,20 @@ class _Terminal:
         self.answer: Answer | None = None
         self.follows_progress = sys.stderr.isatty()
 
-    @property
-    def can_be_asked(self) -> bool:
-        return self._agrees or sys.stdin.isatty()
+    can_be_asked = True
+    """A token would be of no use here: it is good in the process that gave it, and that ends."""
 
     async def ask(self, question: str, token: str) -> bool:  # noqa: ARG002
-        click.echo(question, err=True)
-        return self._agrees or click.confirm("Go ahead?", default=False, err=True)
+        if self._agrees:
+            click.echo(question, err=True)
+            return True
+        if sys.stdin.isatty():
+            return click.confirm(question, default=False, err=True)
+        statement = question.rpartition("\n")[0]
+        raise ConfirmationNeededError(
+            f"{statement}\nNothing was sent: there is nobody at a terminal to ask.",
+            "Run it at a terminal, or add --yes once you agree with this.",
+        )
 
     async def progress(self, done: float | None, text: str) -> None:
         if self.follows_progress:
@@ -49,7 +57,7 @@ class _Terminal:
 @click.option("--cursor", default="", help="The next page, from the last line of a result.")
 @click.option("--wait", type=float, help="Seconds to follow a task.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
-@click.option("--confirm", default="", help="Token or number of a confirmation.")
+@click.option("--confirm", default="", help="Number of an approval (proxmox-mcp approve).")
 @click.option("--yes", is_flag=True, help="You have seen the effect and agree.")
 @click.option("--cluster", default="", help="Which cluster, where several are configured.")
 def call(
