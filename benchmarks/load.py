@@ -1,8 +1,9 @@
 """Many sessions at a time over ``/sse`` and ``/mcp``, beside the bare server; and what sessions leave behind.
 
 Each session calls ``list_nodes`` again as soon as it has its answer. Both servers run all the time and are loaded in
-turn. Memory is what the process holds by itself; of a session, the difference between a hundred open and none. Then a
-thousand sessions are opened, used and closed, to see whether memory and descriptors come back.
+turn. Memory is what the process holds by itself; of a session, the growth by the first hundred, threads and buffers
+that they make the server need included. Then a thousand sessions are opened, used and closed, to see whether memory
+and descriptors come back.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SESSIONS = (1, 20, 100)
-ROUNDS = 5
+ROUNDS = 3
 CALLS = 400
 """Calls of one round, over all its sessions."""
 AIM = 0.9
@@ -90,16 +91,32 @@ async def pass_by(server: Server, transport: Transport, count: int) -> None:
     await asyncio.sleep(1.0)
 
 
-async def loaded(transport: Transport, rounds: int) -> tuple[dict[tuple[Kind, int], Load], dict[Kind, list[float]]]:
-    """Loads by server and number of sessions; memory and descriptors before and after sessions have passed by."""
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one transport was found to do, by server: loads, the first hundred sessions, and those that passed by.
+
+    ``passed`` has memory and descriptors, before and after.
+    """
+
+    loads: dict[tuple[Kind, int], Load]
+    first: dict[Kind, Load]
+    passed: dict[Kind, list[float]]
+
+
+async def loaded(transport: Transport, rounds: int) -> Loaded:
+    """Load both servers over one transport, in turn."""
     loads = {(kind, count): Load() for kind in KINDS for count in SESSIONS}
     passed: dict[Kind, list[float]] = {}
+    sessions: dict[Kind, Load] = {}
     with ExitStack() as stack:
         at = stack.enter_context(upstream())
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = {kind: stack.enter_context(serving(kind, transport, at, state)) for kind in KINDS}
-        for server in servers.values():
-            await one_round(server, transport, max(SESSIONS), Load())
+        for kind, server in servers.items():
+            await one_round(server, transport, 1, Load())
+            first = Load()
+            await one_round(server, transport, max(SESSIONS), first)
+            sessions[kind] = first
         for turn in range(rounds):
             for count in SESSIONS:
                 for kind in KINDS if turn % 2 else reversed(KINDS):
@@ -109,11 +126,12 @@ async def loaded(transport: Transport, rounds: int) -> tuple[dict[tuple[Kind, in
             before = [server.memory, float(server.descriptors)]
             await pass_by(server, transport, PASSING)
             passed[kind] = [*before, server.memory, float(server.descriptors)]
-    return loads, passed
+    return Loaded(loads, sessions, passed)
 
 
 def rows_of(transport: Transport, rounds: int) -> Iterable[Row]:
-    loads, passed = asyncio.run(loaded(transport, rounds))
+    found = asyncio.run(loaded(transport, rounds))
+    loads, passed = found.loads, found.passed
     name = NAMES[transport]
     for count in SESSIONS:
         ours, bare = loads["ours", count], loads["bare", count]
@@ -130,7 +148,7 @@ def rows_of(transport: Transport, rounds: int) -> Iterable[Row]:
             mine, theirs = ours.times.share(part) * 1000, bare.times.share(part) * 1000
             yield Row(what=f"{what}: {label}", unit="ms", ours=mine, simplest=theirs)
         yield Row(what=f"{what}: errors", unit=f"of {len(ours.seconds):,}", ours=ours.errors, aim=0)
-    ours, bare = loads["ours", max(SESSIONS)], loads["bare", max(SESSIONS)]
+    ours, bare = found.first["ours"], found.first["bare"]
     yield Row(what=f"{name}: memory of a session", unit="KiB", ours=median(ours.memory), simplest=median(bare.memory))
     held = f"{name}: descriptors of {max(SESSIONS)} sessions"
     yield Row(what=held, unit="", ours=median(ours.descriptors), simplest=median(bare.descriptors))
