@@ -14,7 +14,7 @@ from proxmox_mcp.pve.unsupported import reject_unsupported
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from proxmox_mcp.apidoc import Check, Endpoint
+    from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.apidoc.model import Problem, Wire
     from proxmox_mcp.apidoc.verdict import Mode
     from proxmox_mcp.gateway.schema import Schema
@@ -25,25 +25,24 @@ _MOST_FAULTS = 12
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A call that may be sent as far as the schema goes. ``doubts`` are faults that only the node can judge."""
+    """A call held against ``schema``. ``refusals`` are the faults for which it is not sent, ``doubts`` those that only
+    the node can judge."""
 
+    schema: Schema
     action: Action
     endpoint: Endpoint | None
     path: str
     data: Wire
+    refusals: tuple[Problem, ...] = ()
     doubts: tuple[Problem, ...] = ()
 
 
 def check(
     schema: Schema, mode: Mode, risks: RiskTable, method: str, path: str, data: Mapping[str, object], cluster: str
 ) -> Checked:
-    """Check one call. Raises InvalidCallError with all faults, UnsupportedCallError for what JSON can't carry."""
+    """Check one call: what it is and what is wrong with it. Whether it may be sent is for ``must_be_sendable``."""
     result = schema.index.check(method, path, data)
     refusals, doubts = split(result.problems, Standing.of(schema.index.version, schema.node_version), mode)
-    if refusals:
-        raise InvalidCallError(_told(method, path, result, refusals), "Nothing was sent. Correct this and call again.")
-    if result.endpoint is not None:
-        reject_unsupported(result.endpoint, result.data)
     template = result.endpoint.path if result.endpoint else ""
     decoded = unquote(result.path)
     action = Action(
@@ -55,19 +54,29 @@ def check(
         judgement=risks.judge(method, template or decoded, result.data),
         cluster=cluster,
     )
-    return Checked(action, result.endpoint, result.path, result.data, tuple(doubts))
+    return Checked(schema, action, result.endpoint, result.path, result.data, tuple(refusals), tuple(doubts))
 
 
-def doubtful(problems: Sequence[Problem], schema: Schema) -> str:
-    """What is said of faults that did not keep a call from being sent."""
-    return "\n".join([f"The schema at hand ({schema}) doesn't know this, but the node may:", *_listed(problems)])
+def must_be_sendable(checked: Checked) -> None:
+    """Raises InvalidCallError with all faults, UnsupportedCallError for what JSON can't carry."""
+    if checked.refusals:
+        raise InvalidCallError(_told(checked), "Nothing was sent. Correct this and call again.")
+    if checked.endpoint is not None:
+        reject_unsupported(checked.endpoint, checked.data)
 
 
-def _told(method: str, path: str, result: Check, problems: Sequence[Problem]) -> str:
-    name = f"{method} {result.endpoint.path}" if result.endpoint else f"{method} {path}"
-    count = "1 fault" if len(problems) == 1 else f"{len(problems)} faults"
-    lines = [f"{name}: {count}."]
-    return "\n".join([*lines, *_listed(problems)])
+def doubtful(checked: Checked) -> str:
+    """What is said of faults that did not keep a call from being sent; empty where there are none."""
+    if not checked.doubts:
+        return ""
+    said = f"The schema at hand ({checked.schema}) doesn't know this, but the node may:"
+    return "\n".join([said, *_listed(checked.doubts)])
+
+
+def _told(checked: Checked) -> str:
+    count = "1 fault" if len(checked.refusals) == 1 else f"{len(checked.refusals)} faults"
+    name = f"{checked.action.method} {checked.action.template or checked.action.path}"
+    return "\n".join([f"{name}: {count}.", *_listed(checked.refusals)])
 
 
 def _listed(problems: Sequence[Problem]) -> list[str]:

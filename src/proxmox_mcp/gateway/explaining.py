@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.gateway.call import Call
-from proxmox_mcp.gateway.checking import check, doubtful
+from proxmox_mcp.gateway.checking import check, doubtful, must_be_sendable
 from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.gateway.places import find_places, method_of
 from proxmox_mcp.gateway.subjects import live_facts
@@ -31,13 +31,14 @@ async def explain(
     places = await find_places(asked, method, chosen)
     if not places.targets:
         return "The path stands for no place that there is now."
-    schema, place = chosen.schema.current, places.targets[0].path
-    checked = check(schema, "warn", gateway.guard.risks, method, place, data, chosen.name)
+    place = places.targets[0].path
+    checked = check(chosen.schema.current, "warn", gateway.guard.risks, method, place, data, chosen.name)
+    must_be_sendable(checked)
     policy = gateway.guard.policy
     facts = await live_facts(policy.lookups(checked.action, caller), chosen)
     told = [policy.explain(checked.action, caller, facts)]
     if places.total > 1:
         told.insert(0, f"{checked.action.path}, the first of {places.total} places")
     if checked.endpoint is None:
-        told.append(doubtful(checked.doubts, schema))
+        told.append(doubtful(checked))
     return "\n".join(told)

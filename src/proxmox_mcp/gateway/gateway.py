@@ -10,11 +10,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.errors import GuardError, InvalidCallError, NodeUnreachableError, ProxmoxError
+from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.gateway.answers import Got, mark, returned_fields
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
 from proxmox_mcp.gateway.candidates import candidates, unknown_node, unseen_in
-from proxmox_mcp.gateway.checking import Checked, check, doubtful
+from proxmox_mcp.gateway.checking import Checked, check, doubtful, must_be_sendable
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fanning import gather
 from proxmox_mcp.gateway.following import follow, patience, report
@@ -59,10 +59,12 @@ class Gateway:
 
     async def call(self, call: Call, client: Client = NO_CLIENT) -> str:
         """Make one call and tell its result. Raises ProxmoxMcpError: what was wrong and what to do next."""
-        async with self.guard.limits.call(call.caller):
+        trail = Trail(self.guard.audit, call, call.method, call.path, call.cluster)
+        async with trail.closed(), self.guard.limits.call(call.caller):
             cluster = choose(self.clusters, call.cluster, call.caller)
             method = method_of(call)
             places = await find_places(call, method, cluster)
+            trail.hand_over()
             if places.fanned:
                 return await gather(partial(self._place, call, cluster), call.view, places, client, self.budget)
             got = await self.one(call, method, places.targets[0].path, cluster, client)
@@ -70,42 +72,48 @@ class Gateway:
                 return "\n".join((got.told, *got.notes))
             return self._shaped(got, call)
 
-    async def read(self, call: Call, cluster: Cluster) -> Any:
-        """The data of a GET that a tool of ours makes; guarded and put on record as any other."""
-        async with self.guard.limits.call(call.caller):
-            return (await self.one(call, "GET", call.path, cluster, NO_CLIENT)).data
+    async def read(self, call: Call) -> tuple[Cluster, Any]:
+        """The data of a GET that a tool of ours makes, and the cluster that it is of; guarded and put on record as any
+        other."""
+        trail = Trail(self.guard.audit, call, "GET", call.path, call.cluster)
+        async with trail.closed(), self.guard.limits.call(call.caller):
+            cluster = choose(self.clusters, call.cluster, call.caller)
+            trail.hand_over()
+            return cluster, (await self.one(call, "GET", call.path, cluster, NO_CLIENT)).data
 
     async def one(self, call: Call, method: str, path: str, cluster: Cluster, client: Client) -> Got:
         """One call on one concrete path: check, decide, confirm, send, follow; on record in any case."""
         trail = Trail(self.guard.audit, call, method, path, cluster.name)
         async with trail.closed():
-            schema, checked = await self._checked(call, method, path, cluster)
+            checked = await self._checked(call, method, path, cluster)
             trail.resolved(checked.action)
+            must_be_sendable(checked)
             decision = await self.guard.decide(checked.action, call, cluster)
             trail.decided(decision)
             self._observer.decided(cluster.name, decision)
             if call.dry_run:
                 trail.rehearsed()
                 return Got(None, checked, told=await self._rehearsed(checked, decision, cluster))
-            caution = doubtful(checked.doubts, schema) if checked.doubts else ""
+            caution = doubtful(checked)
             self.guard.admit(decision, call, caution)
             trail.confirmed(await self.guard.confirm(checked.action, decision, call, cluster, client, caution))
             await trail.before_sending()
             got = await self._sent(checked, call, cluster, client, trail)
             return replace(got, notes=(*got.notes, caution)) if caution else got
 
-    async def _checked(self, call: Call, method: str, path: str, cluster: Cluster) -> tuple[Schema, Checked]:
+    async def _checked(self, call: Call, method: str, path: str, cluster: Cluster) -> Checked:
         """The call held against the schema. Before it is refused, the node that would judge it is asked for its
         version: one that was upgraded meanwhile may know what the schema at hand doesn't."""
-        schema = cluster.schema.current
-        try:
-            return schema, check(schema, self._validation, self.guard.risks, method, path, call.data, cluster.name)
-        except InvalidCallError:
-            there = await cluster.schema.version_at(node_of(path))
-            if not there or there == schema.node_version:
-                raise
-        schema = replace(schema, node_version=there)
-        return schema, check(schema, self._validation, self.guard.risks, method, path, call.data, cluster.name)
+
+        def against(schema: Schema) -> Checked:
+            return check(schema, self._validation, self.guard.risks, method, path, call.data, cluster.name)
+
+        checked = against(cluster.schema.current)
+        if not checked.refusals:
+            return checked
+        there = await cluster.schema.version_at(node_of(path))
+        known = there in ("", checked.schema.node_version)
+        return checked if known else against(replace(checked.schema, node_version=there))
 
     async def _place(self, call: Call, cluster: Cluster, path: str) -> Got:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""
@@ -125,8 +133,7 @@ class Gateway:
             self._hide_secrets(error, checked)
             if there_is := await candidates(error, action, cluster):
                 error.advice = f"{there_is} {error.advice}" if isinstance(error, NodeUnreachableError) else there_is
-            if checked.doubts:
-                error.advice = f"{error.advice}\n{doubtful(checked.doubts, cluster.schema.current)}".strip()
+            error.advice = f"{error.advice}\n{doubtful(checked)}".strip()
             raise
         if action.method == "GET":
             return Got(
@@ -188,8 +195,7 @@ class Gateway:
             if access.verdict == "denied":
                 lacking = ", ".join(map(str, access.missing)) or access.reason or "a privilege"
                 lines.append(f"Proxmox will probably refuse: {judge.identity} lacks {lacking}.")
-        if checked.doubts:
-            lines.append(doubtful(checked.doubts, cluster.schema.current))
+        lines += filter(None, [doubtful(checked)])
         if decision.verdict == "confirm":
             lines.append((await self.guard.statement(action, cluster)).text)
         return "\n".join(lines)

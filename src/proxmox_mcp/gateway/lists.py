@@ -10,7 +10,6 @@ import anyio
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway.answers import mark
 from proxmox_mcp.gateway.candidates import unseen_in
-from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.shape import nodes_table, resources_table
 
 if TYPE_CHECKING:
@@ -66,8 +65,8 @@ async def list_resources(gateway: Gateway, call: Call, type_: str) -> str:
 async def _of_all(gateway: Gateway, call: Call, table: Table) -> str:
     call = replace(call, path=RESOURCES)
     if call.cluster or len(gateway.clusters) == 1:
-        cluster = choose(gateway.clusters, call.cluster, call.caller)
-        return await table(cluster, await gateway.read(call, cluster) or [])
+        cluster, records = await gateway.read(call)
+        return await table(cluster, records or [])
     return await _side_by_side(gateway, call, table)
 
 
@@ -80,7 +79,8 @@ async def _side_by_side(gateway: Gateway, call: Call, table: Table) -> str:
         told[cluster.name] = f"(not to be had: no answer within {patience:g} s; name it in `cluster` to wait longer)"
         try:
             with anyio.move_on_after(patience):
-                told[cluster.name] = await table(cluster, await gateway.read(call, cluster) or [])
+                _, records = await gateway.read(replace(call, cluster=cluster.name))
+                told[cluster.name] = await table(cluster, records or [])
         except ProxmoxMcpError as error:
             told[cluster.name] = f"(not to be had: {error.message})"
 

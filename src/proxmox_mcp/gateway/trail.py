@@ -22,25 +22,29 @@ if TYPE_CHECKING:
     from proxmox_mcp.guard.policy import Decision
 
 _LOG = logging.getLogger("proxmox_mcp.audit")
+_LONGEST_METHOD = 20
 
 
 class Trail:
-    """The record of one resolved call."""
+    """The record of one call: as it was asked for at first, then as it was resolved.
+
+    Its parameters are on record once its endpoint is known, which tells the secrets among them.
+    """
 
     def __init__(self, log: AuditLog, call: Call, method: str, path: str, cluster: str) -> None:
         self._log = log
         self._started = time.monotonic()
         self.upid = ""
         self.success = "ok"
+        self._handed_over = False
         self.record = AuditCall(
             id=call.id,
             caller=call.caller.name,
             client=call.client,
             cluster=cluster,
             tool=call.tool,
-            method=method,
-            path=path,
-            data=call.data,
+            method=method[:_LONGEST_METHOD],
+            path=path.partition("?")[0],
         )
 
     def resolved(self, action: Action) -> None:
@@ -62,6 +66,10 @@ class Trail:
     def rehearsed(self) -> None:
         """Nothing is sent, whatever was decided."""
         self.success = "dry-run"
+
+    def hand_over(self) -> None:
+        """What comes of it is on record by itself: each place of a call has a trail of its own."""
+        self._handed_over = True
 
     async def before_sending(self) -> None:
         """Put a write on record before it is sent. Raises AuditError: then it must not be sent."""
@@ -93,6 +101,8 @@ class Trail:
             self._close(result, message)
 
     def _close(self, result: str, message: str) -> None:
+        if self._handed_over:
+            return
         seconds = time.monotonic() - self._started
         try:
             self._log.outcome(self.record, Outcome(result=result, seconds=seconds, upid=self.upid, message=message))

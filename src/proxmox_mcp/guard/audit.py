@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import AuditError
+from proxmox_mcp.guard.redact import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,7 +78,8 @@ class AuditLog:
     def outcome(self, call: AuditCall, outcome: Outcome) -> None:
         """Put on record how a call ended. Raises ``AuditError`` where the line could not be written."""
         extra = {"result": outcome.result, "seconds": round(outcome.seconds, 3), "upid": outcome.upid}
-        message = self._redactor.text(_short(outcome.message)) if outcome.message else ""
+        secrets = secrets_in(call.data, call.template) if outcome.message else ()
+        message = self._redactor.text(_short(outcome.message), secrets)
         self._write(self._line("outcome", call, {**extra, "message": message}), sync=False)
 
     def close(self) -> None:

@@ -46,11 +46,11 @@ def resolve(path: str, method: str, resources: Resources) -> tuple[Target, ...]:
     a call that changes something would go to several places.
     """
     plain, question, query = path.partition("?")
-    targets = tuple(replace(t, path=t.path + question + query) for t in _expand(_split(plain), resources))
+    targets = tuple(_expand(_split(plain), resources))
     if len(targets) == 1 or method == "GET":
-        return targets
+        return tuple(replace(target, path=target.path + question + query) for target in targets)
     raise TargetError(
-        f"{path} stands for {len(targets)} places, and {method} goes to one.",
+        f"{plain} stands for {len(targets)} places, and {method} goes to one.",
         f"Name the place: {listed([t.path for t in targets])}." if targets else "There is nothing there.",
     )
 

@@ -1,0 +1,74 @@
+"""Every call is on record, however early it ends, and none of its secrets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proxmox_mcp.errors import CallError, RateLimitError
+from proxmox_mcp.gateway import Call, Gateway
+from proxmox_mcp.gateway.lists import list_nodes
+from proxmox_mcp.guard.caller import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from pve.raw_server import RawServer
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def gateway(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> AsyncIterator[Gateway]:
+    made = gateway_to(recorder.port)
+    yield made
+    for cluster in made.clusters.values():
+        await cluster.pve.aclose()
+
+
+def records(gateway: Gateway) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(str(gateway.guard.audit._path)).read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "data"),
+    [
+        ("POST", "/nodes/pve1/certificates/custom", {"key": "kept-from-all", "certificates": "none"}),
+        ("POST", "/nodes/*/certificates/custom", {"key": "kept-from-all"}),
+        ("POST", "/nodes/*/certificates/custom?key=kept-from-all", {}),
+        ("POST", "/access/openid/login", {"code": "kept-from-all"}),
+        ("POST", "/cluster/sdn/dns", {"dns": "d", "key": ["kept-from-all"]}),
+        ("TRACE kept", "/access/tfa/root@pam?value=kept-from-all", {}),
+    ],
+)
+async def test_a_call_that_is_refused_is_on_record_without_its_secrets(
+    gateway: Gateway, method: str, path: str, data: dict[str, Any]
+) -> None:
+    with pytest.raises(CallError):
+        await gateway.call(Call(path=path, method=method, data=data))
+    (line,) = records(gateway)
+    assert (line["event"], line["caller"], line["path"]) == ("outcome", "local", path.partition("?")[0])
+    assert line["result"] in ("call.invalid", "call.target")
+    assert "kept-from-all" not in json.dumps(line)
+
+
+async def test_what_is_refused_before_it_is_resolved_is_on_record_too(
+    recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    gateway = gateway_to(recorder.port, MCP_RATE_LIMIT="2")
+    stranger = Caller(name="stranger", clusters=frozenset({"elsewhere"}))
+    with pytest.raises(CallError, match="There is no cluster `default`"):
+        await gateway.call(Call(path="/version", cluster="default", caller=stranger))
+    with pytest.raises(CallError, match="There is no cluster `default`"):
+        await list_nodes(gateway, Call(path="", cluster="default", caller=stranger))
+    with pytest.raises(RateLimitError):
+        await gateway.call(Call(path="/version", caller=stranger))
+    told = [(line["caller"], line["path"], line["result"]) for line in records(gateway)]
+    assert told == [
+        ("stranger", "/version", "call"),
+        ("stranger", "/cluster/resources", "call"),
+        ("stranger", "/version", "guard.rate"),
+    ]
