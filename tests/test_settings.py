@@ -57,6 +57,11 @@ def test_lists_are_separated_by_commas_and_empty_values_are_no_values() -> None:
         ({"PROXMOX_TIMEOUT": "0"}, "PROXMOX_TIMEOUT: should be greater than 0."),
         ({"PROXMOX_VERIFY_SSL": "perhaps"}, "PROXMOX_VERIFY_SSL: should be a valid boolean"),
         ({"MCP_LOG_LEVEL": "loud"}, "MCP_LOG_LEVEL: should be"),
+        (
+            {"MCP_ALLOWED_HOSTS": "a.example.org, https://b.example.org/mcp"},
+            "MCP_ALLOWED_HOSTS: holds 'https://b.example.org/mcp'; it takes names",
+        ),
+        ({"MCP_ALLOWED_ORIGINS": "app.example.org"}, "MCP_ALLOWED_ORIGINS: holds 'app.example.org'; it takes origins"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(environment: dict[str, str], said: str) -> None:

@@ -124,6 +124,24 @@ class ServerSettings(_Values):
             raise ValueError("starts with a slash, such as /proxmox")
         return value
 
+    @field_validator("mcp_allowed_hosts")
+    @classmethod
+    def _bare(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if "/" in value or " " in value:
+                raise ValueError(
+                    f"holds {value!r}; it takes names as in a URL, without https:// and path: mcp.example.org"
+                )
+        return values
+
+    @field_validator("mcp_allowed_origins")
+    @classmethod
+    def _with_scheme(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if "://" not in value and value != "null":
+                raise ValueError(f"holds {value!r}; it takes origins with their scheme: https://app.example.org")
+        return values
+
     @field_validator("mcp_state_key")
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
