@@ -115,6 +115,13 @@ class HttpClient:
     def vanish(self) -> None:
         self.connection.close()
 
+    def end(self) -> None:
+        """Give the session up, as the protocol has it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+        connection.request("DELETE", "/mcp", headers={**_HEADERS, **self._session})
+        assert connection.getresponse().status == 200
+        connection.close()
+
     def _post(self, body: bytes, headers: dict[str, str]) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         connection.request("POST", "/mcp", body, {**_HEADERS, **headers})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
-LONGEST = 230
+LONGEST = 340
 _HEAD = """\
 # Faults
 
@@ -25,7 +25,7 @@ _MOVING = (
     (re.compile(r"([0-9A-F]{2}:){31}[0-9A-F]{2}"), "FINGERPRINT"),
     (re.compile(r"UPID:\S+"), "UPID:..."),
     (re.compile(r"/\S*/(?=(?:state|schema|secrets|approvals|audit)\b)"), "…/"),
-    (re.compile(r"in \d+ s\b"), "in N s"),
+    (re.compile(r"\bin \d+ s\b"), "in N s"),
     (re.compile(r"(after|within) \d+\.\d+ ?s"), r"\1 N s"),
 )
 
@@ -69,7 +69,7 @@ def cell(text: str) -> str:
     """A text as one cell, without what moves."""
     for pattern, instead in _MOVING:
         text = pattern.sub(instead, text)
-    flat = " ".join(text.split()).replace("|", "\\|")
+    flat = "<br>".join(" ".join(line.split()) for line in text.splitlines() if line).replace("|", "\\|")
     return flat if len(flat) <= LONGEST else f"{flat[: LONGEST - 1]}…"
 
 

@@ -126,7 +126,7 @@ def _cut(causes: list[BaseException], host: HostPort, flight: Flight, *, writes:
         return AnswerError(f"The answer of {host} was cut off.", doubt, sent=True)
     if any(k.__name__ in {"BadStatusLine", "LineTooLong", "HTTPException", "UnknownProtocol"} for k in kinds):
         return AnswerError(f"What {host} sent is not HTTP.", _with_doubt(NO_TLS_ADVICE, writes), sent=True)
-    return UnreachableError(f"{host} broke off before it answered ({_words(causes)}).", doubt, sent=True)
+    return UnreachableError(f"{host} broke off before it answered.", doubt, sent=True)
 
 
 def _with_doubt(advice: str, doubt: bool) -> str:

@@ -1,0 +1,123 @@
+"""After many rounds of what goes wrong, a server holds no more threads, descriptors and memory than before."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clients import connect
+from faults.proxy import Fault, refusal, reset, says
+from faults.raw_clients import HttpClient, SseClient
+from faults.table import Row
+from faults.test_answers import CONFIG, cut, on_call, page, reset_after, too_short
+from pve.raw_server import reply
+
+if TYPE_CHECKING:
+    from clients import Session
+    from faults.proxy import Proxy, Respond
+    from faults.table import Table
+    from serving import Served
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks into /proc"),
+]
+
+WHOLE = reply({"name": "guest-100", "cores": 1})
+
+
+def canned(respond: Respond) -> Fault:
+    """A fault that asks no cluster: what is looked at is what it does to the server."""
+    return on_call(lambda connection, _: respond(connection, lambda: WHOLE))
+
+
+CHEAP = [
+    on_call(says(WHOLE)),
+    Fault(refuses=True),
+    Fault(greet=reset),
+    canned(reset_after(0)),
+    canned(cut),
+    canned(too_short),
+    on_call(page(502, "Bad Gateway")),
+    on_call(refusal(500, "oops")),
+]
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a process holds; memory in KiB."""
+
+    threads: int
+    descriptors: int
+    memory: int
+
+    @classmethod
+    def of(cls, served: Served) -> Holding:
+        process = Path(f"/proc/{served.process.pid}")
+        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        descriptors = len(list((process / "fd").iterdir()))
+        return cls(int(status["Threads"]), descriptors, int(status["VmRSS"].split()[0]))
+
+
+def settled(served: Served, before: Holding, memory: int) -> Holding:
+    """What a server holds once what has just ended is gone; fails where it never comes down to what it was."""
+    end = time.monotonic() + 10
+    while True:
+        now = Holding.of(served)
+        calm = now.threads <= before.threads + 3 and now.descriptors <= before.descriptors + 3
+        if calm and now.memory <= before.memory + memory * 1024:
+            return now
+        assert time.monotonic() < end, f"{before} became {now}"
+        time.sleep(0.1)
+
+
+async def round_of_faults(session: Session, proxy: Proxy, each: int) -> None:
+    """So many reads and writes under every fault."""
+    for fault in CHEAP:
+        with proxy.harm(fault):
+            for number in range(each):
+                call = (
+                    session.make("PUT", CONFIG, {"description": f"leak-{number}"}, cluster="quick")
+                    if number % 2
+                    else session.get(CONFIG, cluster="quick")
+                )
+                answer = await call
+                assert answer.is_error is (fault is not CHEAP[0]), answer
+
+
+async def test_a_thousand_calls_through_faults_leave_nothing_behind(server: Served, proxy: Proxy, table: Table) -> None:
+    async with connect(server, "http") as session:
+        await round_of_faults(session, proxy, 12)
+        before = Holding.of(server)
+        arrived = len(proxy.requests)
+        began = time.monotonic()
+        await round_of_faults(session, proxy, 126)
+        took = time.monotonic() - began
+        writes = [request for request in proxy.requests[arrived:] if request.method == "PUT"]
+        settled(server, before, memory=6)
+    assert len(writes) == 63 * 6, "every write that could reach the proxy came there once"
+    told = "(no more threads, descriptors or memory than before)"
+    table.add(Row("a thousand calls through eight of these", "both", told, 60, took, 756))
+
+
+@pytest.mark.parametrize("rounds", [60, pytest.param(1000, marks=pytest.mark.soak)])
+def test_sessions_that_end_in_any_way_leave_nothing_behind(rounds: int, server: Served) -> None:
+    def visit() -> None:
+        for kind in (SseClient, HttpClient):
+            client: SseClient | HttpClient = kind(server)
+            client.initialize()
+            client.call("search_api", {"query": "start a vm", "cluster": "quick"})
+            client.vanish()
+            if isinstance(client, HttpClient):
+                client.end()
+
+    for _ in range(20):
+        visit()
+    before = Holding.of(server)
+    for _ in range(rounds):
+        visit()
+    settled(server, before, memory=6)
