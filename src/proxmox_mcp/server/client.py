@@ -84,4 +84,5 @@ def _answer(params: types.CallToolRequestParams) -> Answer | None:
 
 
 def _agreed(result: types.ElicitResult) -> bool:
-    return result.action == "accept" and bool((result.content or {}).get("confirm"))
+    """Whether a person said yes: true itself, nothing that only counts as true, such as the text ``no``."""
+    return result.action == "accept" and (result.content or {}).get("confirm") is True
