@@ -45,12 +45,13 @@ def main(words: Sequence[str] | None = None) -> int:
     rows = []
     with tempfile.TemporaryDirectory(prefix="proxmox-mcp-clients-") as directory, running(Path(directory)) as servers:
         for client in chosen:
-            for row in _rows(client, cache, servers):
+            for row in rows_of(client, cache, servers):
                 print(report.line(row), flush=True)
                 rows.append(row)
-    if options.write:
+    status = report.status(rows)
+    if options.write and not status:
         _PAGE.write_text(report.document(rows), encoding="utf-8")
-    return report.status(rows)
+    return status
 
 
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
@@ -60,14 +61,15 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--only", default="", help="only clients with this in their name")
     parser.add_argument("--latest", action="store_true", help="the newest release of each, not the one that is named")
-    parser.add_argument("--write", action="store_true", help="write docs/clients.md")
+    parser.add_argument("--write", action="store_true", help="write docs/clients.md where all is as expected")
     options = parser.parse_args(words)
     if options.write and options.only:
         parser.error("--write needs all clients")
     return options
 
 
-def _rows(client: Client, cache: Cache, servers: Servers) -> Iterator[Row]:
+def rows_of(client: Client, cache: Cache, servers: Servers) -> Iterator[Row]:
+    """What comes of every check of a client."""
     try:
         program = client.install(cache)
     except NotInstalledError as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.client_checks.check import Check, Client, UnexpectedError, expect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from scripts.client_checks.install import Program
@@ -77,6 +77,14 @@ def _conforms(version: str, program: Program, servers: Servers) -> str:
     done = program.run(home, *words, timeout=300)
     results = _results(home / "work" / "results")
     expect(results, "there should be results", done.stderr or done.stdout)
+    return judge(results)
+
+
+def judge(results: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """What the checks of each scenario come to. Raises UnexpectedError where one fails that should pass.
+
+    Also where one fails for another reason than the fixture that it needs, or is not known here.
+    """
     passed, not_applying = 0, 0
     for scenario, checks in results.items():
         faults = [str(check.get("errorMessage", "")) for check in checks if check["status"] == "FAILURE"]

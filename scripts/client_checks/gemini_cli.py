@@ -111,8 +111,12 @@ CLIENT = Client(
     "Gemini CLI",
     lambda cache: cache.npm("@google/gemini-cli", "0.61.0", "bundle/gemini.js"),
     [
-        Check("sse, http, stdio", "`gemini mcp list` in a folder that is not trusted", partial(_lists, False)),
-        Check("sse, http, stdio", "`gemini mcp list` in a trusted folder", partial(_lists, True)),
+        Check("sse, http, stdio", "`gemini mcp list`, in a folder that is not trusted", partial(_lists, False)),
+        Check(
+            "sse, http, stdio",
+            "`gemini mcp list`, in a folder that `~/.gemini/trustedFolders.json` names",
+            partial(_lists, True),
+        ),
         *(
             Check(transport, f"`gemini -p`, {DOES}", partial(_works, transport))
             for transport in ("sse", "http", "stdio")

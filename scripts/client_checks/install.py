@@ -151,5 +151,6 @@ def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotInstalledError(str(error)) from error
     if done.returncode:
-        raise NotInstalledError(done.stderr.strip().rpartition("\n")[2] or f"{command[0]} ended with {done.returncode}")
+        told = " ".join(done.stderr.split())[:300]
+        raise NotInstalledError(told or f"{command[0]} ended with status {done.returncode}")
     return done.stdout

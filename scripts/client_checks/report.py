@@ -55,18 +55,25 @@ def status(rows: Iterable[Row]) -> int:
 
 
 def document(rows: Sequence[Row]) -> str:
-    """``docs/clients.md``."""
-    cells = (
-        (row.client, row.version, row.transport, row.does, f"{row.verdict}{'; ' if row.told else ''}{row.told}")
-        for row in rows
+    """``docs/clients.md``; rows that differ in the transport alone are one."""
+    transports: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        outcome = "; ".join(filter(None, (row.verdict, row.told)))
+        transports.setdefault((row.client, row.version, row.does, outcome), []).append(row.transport)
+    table = "".join(
+        _line(client, version, ", ".join(dict.fromkeys(over)), does, outcome)
+        for (client, version, does, outcome), over in transports.items()
     )
-    table = "".join(f"| {' | '.join(_cell(cell) for cell in each)} |\n" for each in cells)
-    applies = [*conformance.APPLIES.items()]
-    scenarios = [f"| `{name}` | yes{'; ' if note else ''}{note} |\n" for name, note in applies]
-    scenarios += [
-        f"| `{name}{'*' if name.endswith('-') else ''}` | no: {why} |\n" for name, why in conformance.NEEDS.items()
-    ]
-    return _HEAD + table + _CONFORMANCE + "".join(scenarios)
+    applies = (_line(f"`{name}`", "; ".join(filter(None, ("yes", note)))) for name, note in conformance.APPLIES.items())
+    needs = (
+        _line(f"`{name}*`" if name.endswith("-") else f"`{name}`", f"no: {why}")
+        for name, why in conformance.NEEDS.items()
+    )
+    return _HEAD + table + _CONFORMANCE + "".join((*applies, *needs))
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(map(_cell, cells))} |\n"
 
 
 def _cell(text: str) -> str:
