@@ -177,6 +177,7 @@ class DemoPve(Administration, FakePve):  # type: ignore[misc]
     def _routes_demo(self) -> list[tuple[str, str, Callable[[Values, str], Awaitable[Any]]]]:
         return [
             ("GET", "/nodes/{node}/status", self._node_status),
+            ("GET", "/nodes/{node}/version", self._node_version),
             ("POST", "/nodes/{node}/vzdump", self._vzdump),
             ("POST", "/nodes/{node}/qemu/{vmid}/migrate", self._qm_migrate),
             ("PUT", "/nodes/{node}/qemu/{vmid}/resize", self._qm_resize),
@@ -199,6 +200,9 @@ class DemoPve(Administration, FakePve):  # type: ignore[misc]
             "kversion": "Linux 6.17.4-1-pve #1 SMP",
             "pveversion": f"pve-manager/{estate.VERSION}/fakepve",
         }
+
+    async def _node_version(self, _values: Values, _user: str) -> Any:
+        return {"version": estate.VERSION, "release": estate.RELEASE, "repoid": "fakepve"}
 
     async def _cluster_tasks(self, _values: Values, user: str) -> Any:
         return [

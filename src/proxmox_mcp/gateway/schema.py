@@ -194,7 +194,8 @@ class SchemaKeeper:
 
 
 def _version(answer: Any) -> str:
-    return str(answer.get("version", "")) if isinstance(answer, dict) else ""
+    version = str(answer.get("version", "")) if isinstance(answer, dict) else ""
+    return version if version[:1].isdecimal() else ""
 
 
 def warm(keeper: SchemaKeeper) -> None:
