@@ -61,6 +61,13 @@ def test_a_token_confirms_no_other_call_and_is_gone_after_the_attempt(
         confirmations.redeem(token, CALL, STATEMENT)
 
 
+def test_a_token_that_was_taken_back_confirms_nothing(confirmations: Confirmations) -> None:
+    token = confirmations.issue(CALL, STATEMENT)
+    confirmations.withdraw(token)
+    with pytest.raises(ConfirmationError):
+        confirmations.redeem(token, CALL, STATEMENT)
+
+
 def test_the_order_of_parameters_makes_no_other_call(confirmations: Confirmations) -> None:
     token = confirmations.issue(replace(CALL, data={"a": "1", "b": "2"}), STATEMENT)
     confirmations.redeem(token, replace(CALL, data={"b": "2", "a": "1"}), STATEMENT)

@@ -100,6 +100,7 @@ class Guard:
         by_rung = rung(self.setting, can_elicit=client.can_be_asked, person_only=decision.person_only)
         if client.answer is not None and by_rung is Rung.ELICIT:
             if not client.answer.agreed:
+                await _in_thread(self.confirmations.withdraw, client.answer.token)
                 raise _declined()
             await _in_thread(self.confirmations.redeem, client.answer.token, exact, statement)
             return "person"
@@ -109,6 +110,7 @@ class Guard:
             case Rung.ELICIT:
                 token = await _in_thread(self.confirmations.issue, exact, statement)
                 if not await client.ask(f"{said}\nDo it?", token):
+                    await _in_thread(self.confirmations.withdraw, token)
                     raise _declined()
                 await _in_thread(self.confirmations.redeem, token, exact, await self.statement(action, cluster))
                 return "person"

@@ -118,6 +118,10 @@ class Confirmations:
         self._store.issue(_key(token), sealed, self._lifetime)
         return token
 
+    def withdraw(self, token: str) -> None:
+        """Take a token back: somebody said no to what it would have confirmed."""
+        self._store.take(_key(token))
+
     def redeem(self, token: str, call: Call, statement: Statement) -> None:
         """Use a token up for this call. ``statement`` is read anew, at this moment.
 
