@@ -77,7 +77,7 @@ class Guard:
                 f"proxmox_api_get is for what only reads the cluster; this is judged `{risk}` "
                 f"({decision.judgement.why})."
             )
-            advice = f"{_NOTHING_SENT} Use proxmox_api_call with method GET."
+            advice = f"{_NOTHING_SENT} Use proxmox_api_call with method GET, on one place."
             raise DeniedError("\n".join(filter(None, (caution, said))), advice)
 
     async def confirm(
