@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.guard.audit import LOGGER as AUDIT
 from proxmox_mcp.server.request_id import known_id
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def configure_logging(settings: ServerSettings, redactor: Redactor | None = None
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.getLogger("mcp.server.lowlevel").setLevel(logging.ERROR)
+    # Without a file the audit goes here, and it is a record: no level of the log silences it.
+    logging.getLogger(AUDIT).setLevel(logging.INFO)
 
 
 class _Text(logging.Formatter):

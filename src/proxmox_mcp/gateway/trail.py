@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 
 from proxmox_mcp.errors import AuditError, ConfirmationNeededError, ProxmoxMcpError
-from proxmox_mcp.guard.audit import AuditCall, AuditLog, Outcome
+from proxmox_mcp.guard.audit import LOGGER, AuditCall, AuditLog, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.guard.action import Action
     from proxmox_mcp.guard.policy import Decision
 
-_LOG = logging.getLogger("proxmox_mcp.audit")
+_LOG = logging.getLogger(LOGGER)
 _LONGEST_METHOD = 20
 
 

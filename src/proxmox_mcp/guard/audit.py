@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.guard.redact import Redactor
 
-_LOG = logging.getLogger("proxmox_mcp.audit")
+LOGGER = "proxmox_mcp.audit"
+_LOG = logging.getLogger(LOGGER)
 _LONGEST_TEXT = 2000
 
 
