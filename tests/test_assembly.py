@@ -76,3 +76,19 @@ def test_a_store_without_a_key_is_noted_since_answers_would_not_cross(tmp_path: 
     (note,) = load_settings({**PROXMOX, "MCP_STATE_URL": "redis://127.0.0.1"}).notes
     assert "MCP_STATE_KEY" in note
     assert load_settings({**PROXMOX, "MCP_STATE_URL": "redis://127.0.0.1", "MCP_STATE_KEY": "k" * 32}).notes == ()
+
+
+@pytest.mark.parametrize("content", [None, b"<html>not found</html>"])
+def test_a_schema_file_that_is_none_stops_the_start(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "apidoc.js"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"^PROXMOX_APIDOC: "):
+        made(tmp_path, PROXMOX_APIDOC=str(file))
+
+
+@pytest.mark.parametrize("where", ["", "nowhere/audit.jsonl"])
+def test_an_audit_that_could_take_no_line_stops_the_start(where: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^MCP_AUDIT_FILE: .* can't be written: (it is a|there is no) directory"):
+        made(tmp_path, MCP_AUDIT_FILE=str(tmp_path / where))
+    assert list(tmp_path.iterdir()) == []

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxmox_mcp.apidoc.store import IndexStore
+from proxmox_mcp.errors import ApidocError, SettingsError
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.gateway import Gateway
 from proxmox_mcp.gateway.guarding import Guard
 from proxmox_mcp.gateway.observing import NOBODY
 from proxmox_mcp.gateway.schema import SchemaKeeper
 from proxmox_mcp.guard.approvals import Approvals
-from proxmox_mcp.guard.audit import AuditLog
+from proxmox_mcp.guard.audit import AuditLog, why_unwritable
 from proxmox_mcp.guard.caller import Limits, Mode
 from proxmox_mcp.guard.callers import Callers, CallersSource
 from proxmox_mcp.guard.confirm import Confirmations, ConfirmationStore, MemoryStore, Setting
@@ -54,11 +55,17 @@ def cluster_of(
 ) -> Cluster:
     """A cluster, not connected yet. Raises SettingsError."""
     pve = Proxmox(connection_of(settings), observe=observe)
-    return Cluster.of(name, pve, SchemaKeeper(pve, settings.proxmox_apidoc, store))
+    schema = SchemaKeeper(pve, settings.proxmox_apidoc, store)
+    if settings.proxmox_apidoc not in ("auto", "bundled") and "://" not in settings.proxmox_apidoc:
+        try:
+            _ = schema.current
+        except ApidocError as error:
+            raise SettingsError(f"PROXMOX_APIDOC: {error.message}", error.advice) from error
+    return Cluster.of(name, pve, schema)
 
 
 def guard_of(settings: Settings) -> Guard:
-    """The guard with its files. Raises PolicyFileError for a policy that can't be read or understood."""
+    """The guard with its files. Raises SettingsError for a policy or an audit file that will not do."""
     server = settings.server
     secrets = [each.proxmox_password.get_secret_value() for each in settings.clusters.values()]
     store, limits = _counted(server)
@@ -67,6 +74,11 @@ def guard_of(settings: Settings) -> Guard:
     redactor = Redactor(secrets)
     policy_file = Path(server.mcp_policy_file) if server.mcp_policy_file else None
     risks = reviewed_risks()
+    audit_file = Path(server.mcp_audit_file) if server.mcp_audit_file else None
+    if audit_file and (fault := why_unwritable(audit_file)):
+        raise SettingsError(
+            f"MCP_AUDIT_FILE: {audit_file} can't be written: {fault}.", "Without its line no write is sent."
+        )
     return Guard(
         risks=risks,
         source=PolicySource(Mode(server.mcp_mode), policy_file, risks.templates),
@@ -74,7 +86,7 @@ def guard_of(settings: Settings) -> Guard:
         confirmations=Confirmations(store),
         approvals=Approvals(server.state_directory / "approvals.sqlite"),
         limits=limits,
-        audit=AuditLog(Path(server.mcp_audit_file) if server.mcp_audit_file else None, redactor),
+        audit=AuditLog(audit_file, redactor),
         redactor=redactor,
         vault=Vault(server.state_directory / "secrets.sqlite"),
     )

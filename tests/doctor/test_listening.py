@@ -97,9 +97,19 @@ def test_a_file_of_callers_that_is_missing_refuses_the_start(away: Environment, 
 
 
 def test_an_audit_file_that_cannot_be_written(away: Environment, tmp_path: Path) -> None:
-    step = examined(away(MCP_AUDIT_FILE=str(tmp_path / "nowhere" / "audit.jsonl"))).step("audit")
-    assert step["status"] == "fail"
-    assert "no call that changes anything is sent" in step["found"]
+    for path in (tmp_path / "nowhere" / "audit.jsonl", tmp_path):
+        step = examined(away(MCP_AUDIT_FILE=str(path))).step("audit")
+        assert step["status"] == "fail"
+        assert "The start is refused." in step["found"]
+
+
+def test_a_state_directory_that_cannot_be_written(away: Environment, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    step = examined(away(MCP_CACHE_DIR=str(tmp_path / "file" / "cache"))).step("state")
+    assert step["status"] == "warn"
+    assert "MCP_CACHE_DIR" in cure(step)
+    assert examined(away(MCP_CACHE_DIR=str(tmp_path / "not" / "yet"))).step("state")["status"] == "ok"
+    assert not (tmp_path / "not").exists()
 
 
 def test_a_shared_state_that_is_away_is_told_without_its_password(away: Environment) -> None:

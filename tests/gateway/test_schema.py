@@ -171,3 +171,22 @@ async def test_a_schema_from_a_file_stays_in_force_whatever_the_node_says(
     assert keeper(from_file).current.kind == "file"
     current = await keeper(from_file).refresh()
     assert (current.kind, current.node_version) == ("file", "8.4.5")
+
+
+async def test_while_a_url_gives_nothing_the_snapshot_is_in_force_and_then_what_the_url_gives(
+    upstream: RawServer, node: Node, make: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxmox_mcp.apidoc.source.fetch", lambda _, **__: node.document or _away())
+    from_url = keeper(make(upstream.port, PROXMOX_APIDOC="https://127.0.0.1:1/apidoc.js"))
+    assert (from_url.current.kind, from_url.current.trouble) == ("bundled", "Away.")
+    assert (await from_url.refresh()).index.version.startswith("8.4")
+    node.document = DOCUMENT
+    current = await from_url.refresh()
+    assert (current.kind, current.node_version, len(current.index.endpoints)) == ("url", "8.4.5", 2)
+    node.document = None
+    node.versions[""] = "8.4.6"
+    assert ((await from_url.refresh()).kind, from_url.current.node_version) == ("url", "8.4.6")
+
+
+def _away() -> bytes:
+    raise ApidocSourceError("Away.")

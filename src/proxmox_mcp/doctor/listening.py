@@ -141,6 +141,7 @@ def _files(settings: Settings) -> Iterator[Step]:
             yield PART.ok("callers", f"{path} is sound")
     if path := server.mcp_audit_file:
         yield _audit(Path(path))
+    yield _state(server.state_directory)
 
 
 def _policy(path: Path) -> Step:
@@ -159,13 +160,27 @@ def _refused(name: str, error: SettingsError) -> Step:
 
 
 def _audit(path: Path) -> Step:
-    there = path if path.exists() else path.parent
-    if there.exists() and os.access(there, os.W_OK):
+    from proxmox_mcp.guard.audit import why_unwritable
+
+    if not (fault := why_unwritable(path)):
         return PART.ok("audit", f"{path} can be written")
     return PART.fail(
         "audit",
-        f"MCP_AUDIT_FILE={path} can't be written: without its line no call that changes anything is sent.",
+        f"The start is refused. MCP_AUDIT_FILE={path} can't be written: {fault}.",
         Cure(f"Make {path.parent} writable for the user that the server runs as (in a container a volume)."),
+    )
+
+
+def _state(directory: Path) -> Step:
+    """Where the cache, approvals and secrets lie; it is made when it is first needed."""
+    there = next((each for each in (directory, *directory.parents) if each.exists()), directory)
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return PART.ok("state", f"{directory} can be written")
+    return PART.warn(
+        "state",
+        f"{directory} can't be written: the schema is fetched anew at each start, `proxmox-mcp approve` has nothing to "
+        "work on, and calls that give a secret lose it",
+        Cure("Set MCP_CACHE_DIR to a directory that the user of the server may write (in a container a volume)."),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -84,7 +84,11 @@ class Schema:
 
 
 class SchemaKeeper:
-    """Keeps the schema of one cluster. ``current`` is always there; ``keep`` runs beside the server."""
+    """Keeps the schema of one cluster. ``current`` is always there; ``keep`` runs beside the server.
+
+    ``source`` is a ``PROXMOX_APIDOC``. A file is read by the first ``current``, which raises ApidocError where it is
+    no schema: look at it once before anything depends on it.
+    """
 
     def __init__(self, pve: Proxmox, source: str, store: IndexStore | None) -> None:
         self._pve, self._source, self._store = pve, source, store
@@ -129,7 +133,7 @@ class SchemaKeeper:
         """
         version = _version(await self._pve.request("GET", "/version"))
         before = await anyio.to_thread.run_sync(lambda: self.current)
-        if before.node_version != version:
+        if before.node_version != version or (before.kind != "url" and "://" in self._source):
             self._current = await anyio.to_thread.run_sync(self._at_hand, version)
         if self._source == "auto" and not (self.current.is_the_nodes and self.current.kind in ("node", "cache")):
             await anyio.to_thread.run_sync(self._from_the_node, version)
@@ -162,13 +166,21 @@ class SchemaKeeper:
             return Schema(found.index, found.kind, version, found.trouble, self._store)
         if self._source == "bundled":
             return Schema(index_at_hand(version).index, "bundled", version, store=self._store)
-        if self._current is not None:
-            return Schema(self._current.index, self._current.kind, version, store=self._store)
-        if "://" not in self._source:
-            return Schema(load_index(Path(self._source)), "file", version, store=self._store)
+        if self._current is not None and self._current.kind in ("file", "url"):
+            return replace(self._current, node_version=version)
+        if "://" in self._source:
+            return self._from_the_url(version)
+        return Schema(load_index(Path(self._source)), "file", version, store=self._store)
+
+    def _from_the_url(self, version: str) -> Schema:
+        """What the URL gives; while it gives nothing, the bundled snapshot that is nearest."""
         from proxmox_mcp.apidoc.build import build, obtain
 
-        return Schema(build(obtain(self._source))[0], "url", version, store=self._store)
+        try:
+            return Schema(build(obtain(self._source))[0], "url", version, store=self._store)
+        except ApidocError as error:
+            _LOG.warning("PROXMOX_APIDOC: %s", error)
+            return Schema(index_at_hand(version).index, "bundled", version, str(error), self._store)
 
     def _from_the_node(self, version: str) -> None:
         from proxmox_mcp.apidoc.build import build, obtain

@@ -158,6 +158,17 @@ def _sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
+def why_unwritable(path: Path) -> str:
+    """Why no line can be written to a file, as far as can be seen without making it; empty where nothing is seen."""
+    if path.is_dir():
+        return "it is a directory"
+    if path.exists():
+        return "" if os.access(path, os.W_OK) else "this user may not write it"
+    if not path.parent.is_dir():
+        return f"there is no directory {path.parent}"
+    return "" if os.access(path.parent, os.W_OK | os.X_OK) else f"this user may not make files in {path.parent}"
+
+
 def written(moment: datetime) -> str:
     """A time as the lines have it: UTC, of one length, so that lines sort and compare as text."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
