@@ -54,6 +54,19 @@ def test_a_batch_of_questions_gives_a_line_for_each_line_bad_ones_included() -> 
     assert found[1] == found[2] == found[5] == []
 
 
+def test_a_search_takes_a_path_as_it_is_called() -> None:
+    told = run("search", "--apidoc", "9.1", "POST", "/nodes/pve1/qemu/100/status/start").output
+    assert told.startswith("POST /nodes/{node}/qemu/{vmid}/status/start\n")
+    assert "Parameters" in told
+
+
+@pytest.mark.parametrize("option", [("--limit", "-1"), ("--limit", "0"), ("--method", "FETCH")])
+def test_a_limit_or_method_that_is_none_is_refused(option: tuple[str, str]) -> None:
+    result = run("search", *option, "start")
+    assert result.exit_code == 2
+    assert option[0] in result.output
+
+
 def test_nothing_to_search_for_is_said() -> None:
     with pytest.raises(CallError, match="nothing to search for"):
         run("search", "--apidoc", "9.1", " ")
@@ -109,6 +122,13 @@ def test_an_index_is_made_of_a_file_cached_and_written_as_facts(tmp_path: Path) 
     assert "Proxmox VE 9.9, 1 endpoints" in told
     assert "SHA-256 " in told
     assert '"/version"' in facts.read_text()
+
+
+def test_a_document_like_no_version_is_not_cached_as_one(tmp_path: Path) -> None:
+    (tmp_path / "apidoc.js").write_bytes(document(node("/version", GET=method("version"))))
+    with pytest.raises(CallError, match="like no version"):
+        run("index", "--file", str(tmp_path / "apidoc.js"), "--cache-dir", str(tmp_path / "cache"))
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize("sources", [(), ("--site", "--node", "pve1"), ("--url", "https://x", "--file", "y")])

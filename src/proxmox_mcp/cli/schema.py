@@ -26,6 +26,10 @@ _BATCH = click.option(
 )
 
 
+_LIKE = 0.5
+"""Part of the endpoints that must be those of a bundled version to be taken for it: 6.4 has 0.57 of 7.4."""
+
+
 def _index(source: str | None) -> EndpointIndex:
     from proxmox_mcp.apidoc import bundled_versions, load_index
 
@@ -185,6 +189,8 @@ def index(
 
         document = obtain(sources[0], tls=Tls(verify=node is None), progress=progress)
     made, likeness = build(document, version)
+    if not version and likeness.same < _LIKE:
+        raise CallError("This is like no version that is bundled.", "Say which it is: --version 9.1.9")
     store = IndexStore((cache_dir or load_settings().server.state_directory) / "schema")
     store.save(made)
     if snapshot:
