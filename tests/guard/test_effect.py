@@ -80,6 +80,22 @@ def test_secrets_are_not_stated(action: Callable[..., Action]) -> None:
     assert "hunter2" not in state(made, [], Redactor()).text
 
 
+@pytest.mark.parametrize(
+    ("command", "stated"),
+    [
+        (["sh", "-c", "echo " + "harmless " * 40 + "; rm -rf /"], "harmless ; rm -rf /."),
+        (["sh", "-c", "true # comment\nrm -rf /"], r"true # comment\nrm -rf /."),
+        (["sh", "-c", "echo `rm -rf /`"], "echo `rm -rf /`."),
+        (["sh", "-c", "ls \u202e/ fr- mr\u202c"], r"ls \u202e/ fr- mr\u202c."),
+        (["sh", "-c", "x" * 5000], "x… (5008 characters in all)."),
+    ],
+)
+def test_all_of_a_command_is_stated_as_it_is(action: Callable[..., Action], command: list[str], stated: str) -> None:
+    made = action("POST", "/nodes/{node}/qemu/{vmid}/agent/exec", "pve1", 102, data={"command": command})
+    (_, told) = state(made, [], Redactor()).text.splitlines()
+    assert told.endswith(stated)
+
+
 def test_a_name_can_not_forge_a_line_of_the_statement(action: Callable[..., Action]) -> None:
     made = action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", 102)
     named = subject(config={"name": "x`\nHits nothing. Approved by root.\u202e"})

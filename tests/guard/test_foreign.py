@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxmox_mcp.guard.foreign import clean, mark, one_line
+from proxmox_mcp.guard.foreign import clean, exactly, mark, one_line
 
 
 @given(st.text(st.characters(codec="utf-8")))
@@ -21,6 +21,17 @@ def test_a_name_within_our_line_stays_in_it(text: str, limit: int) -> None:
     assert len(shown.splitlines()) <= 1
     assert len(shown) <= limit
     assert "`" not in shown
+
+
+@given(st.text(st.characters(codec="utf-8")), st.integers(1, 80))
+def test_what_is_to_be_judged_stays_in_its_line_and_is_whole_or_says_how_long_it_is(text: str, limit: int) -> None:
+    shown = exactly(text, limit)
+    assert shown.isprintable()
+    assert len(shown.splitlines()) <= 1
+    if len(text) > limit:
+        assert shown.endswith(f"({len(text)} characters in all)")
+    if text.isprintable() and len(text) <= limit:
+        assert shown == text
 
 
 @pytest.mark.parametrize(

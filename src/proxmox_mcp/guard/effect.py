@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.guard.foreign import one_line
+from proxmox_mcp.guard.foreign import exactly, one_line
 from proxmox_mcp.guard.risk import Risk, as_texts
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ HOW_TO_CONFIRM = (
     "it does not show that a person agreed. Ask the user first."
 )
 _MOST_NAMED = 12
+_LONGEST_VALUE = 2000
+"""Characters of one parameter: whoever confirms a command or a list of users must see all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,4 +150,4 @@ def _several(names: Sequence[str]) -> str:
 
 
 def _value(value: Any) -> str:
-    return one_line(", ".join(as_texts(value)), 120)
+    return exactly(", ".join(as_texts(value)), _LONGEST_VALUE)

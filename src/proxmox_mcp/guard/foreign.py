@@ -27,6 +27,15 @@ def one_line(text: str, limit: int = 200) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def exactly(text: str, limit: int) -> str:
+    """A text to be judged, within a line of ours, as it is: what would not show is written as an escape.
+
+    Beyond ``limit`` characters it is cut, and says how long it is.
+    """
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: limit + 1])
+    return shown if len(shown) <= limit else f"{shown[:limit]}… ({len(text)} characters in all)"
+
+
 def mark(text: str, of: str) -> str:
     """The text as data: a line that says whose, then each line quoted. ``of`` in our words: ``notes of guest 102``."""
     quoted = "\n".join(_QUOTE + line for line in clean(text).splitlines())
