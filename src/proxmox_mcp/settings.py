@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="_Values")
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
-
 SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL")
-
-
 _SHORTEST_KEY = 32
 """Bytes that the SDK asks of a key it seals with."""
 

@@ -11,41 +11,28 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc.model import Endpoint
 
-_LAST_SEGMENTS = {
-    "upload": (
-        "an upload of a file",
-        "Have the node fetch the file itself: POST .../storage/{storage}/download-url with url, content and filename.",
-    ),
-    "vncwebsocket": (
-        "a websocket for a screen",
-        "Open the console in Proxmox's web interface. To run a command in a guest: POST .../qemu/{vmid}/agent/exec.",
-    ),
-    "mtunnelwebsocket": (
-        "a websocket between two nodes",
-        "Proxmox opens it by itself: POST .../migrate or .../remote_migrate moves a guest.",
-    ),
-}
-_FILE_RESTORE = "/file-restore/download"
+_UPLOAD = "Have the node fetch the file itself: POST .../storage/{storage}/download-url with url, content and filename."
+_DOWNLOAD = "GET .../file-restore/list shows what a backup holds; restore single files in Proxmox's web interface."
+_TUNNEL = "Proxmox opens it by itself: POST .../migrate or .../remote_migrate moves a guest."
+_SCREEN = "Open the console in Proxmox's web interface. To run a command in a guest: POST .../qemu/{vmid}/agent/exec."
 
 
 def reject_unsupported(endpoint: Endpoint, data: Mapping[str, object]) -> None:
     """Raise ``UnsupportedCallError``, naming what to use instead, for what JSON can't carry; else nothing.
 
-    Uploads need multipart, websockets an upgrade; downloads (``download_allowed``) answer with a file.
+    Uploads need multipart, websockets an upgrade; downloads answer with a file, as the log of a task does for
+    ``download=1``.
     """
-    last = endpoint.path.rpartition("/")[2]
-    if last in _LAST_SEGMENTS:
-        what, instead = _LAST_SEGMENTS[last]
+    name = f"{endpoint.method} {endpoint.path}"
+    if endpoint.upload:
+        raise UnsupportedCallError(f"{name} is an upload of a file, which can't go through here.", _UPLOAD)
+    if endpoint.websocket:
+        instead = _TUNNEL if "tunnel" in endpoint.path else _SCREEN
+        raise UnsupportedCallError(f"{name} opens a websocket, which can't go through here.", instead)
+    if endpoint.download:
+        raise UnsupportedCallError(f"{name} answers with a file, which can't go through here.", _DOWNLOAD)
+    if "download" in endpoint.parameters and data.get("download") == "1":
         raise UnsupportedCallError(
-            f"{endpoint.method} {endpoint.path} is {what}, which can't go through here.", instead
-        )
-    if endpoint.path.endswith(_FILE_RESTORE):
-        raise UnsupportedCallError(
-            f"{endpoint.method} {endpoint.path} answers with a file, which can't go through here.",
-            "GET .../file-restore/list shows what a backup holds; restore single files in Proxmox's web interface.",
-        )
-    if endpoint.path.endswith(("/log", "/journal")) and data.get("download") == "1":
-        raise UnsupportedCallError(
-            f"With download=1, {endpoint.method} {endpoint.path} answers with a file, which can't go through here.",
+            f"With download=1, {name} answers with a file, which can't go through here.",
             "Leave download out and read the lines with start and limit.",
         )
