@@ -24,6 +24,9 @@ is `/sse`; over both a token is sent.
 A scripted model is a small HTTP server on loopback that stands in for the vendor's: it calls the tools in a set order
 and keeps what the client hands back. So the client is the real one, and no account is needed.
 
+Where a server is restarted or a stream cut, the next call over `/sse` is made once the client has opened its stream
+again, which it does by itself within a few seconds; a call in between fails with a 404.
+
 | client | version | transport | what was done | outcome |
 |---|---|---|---|---|
 """
