@@ -3,8 +3,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from proxmox_mcp.apidoc.nearest import nearest
+from proxmox_mcp.apidoc.nearest import edits, nearest
 
 NAMES = ["memory", "cores", "sockets", "onboot", "ostype", "cpu", "net", "name", "description", "boot", "bootdisk"]
 
@@ -27,3 +29,30 @@ def test_many_names_take_little_time() -> None:
     start = time.perf_counter()
     nearest("paramater-17-of-many", names)
     assert time.perf_counter() - start < 0.05
+
+
+def test_edits_count_swaps_of_neighbours_once() -> None:
+    assert edits("storgae", "storage", 2) == 1
+    assert edits("restrat", "restart", 2) == 1
+
+
+def test_edits_stop_counting_past_the_limit() -> None:
+    assert edits("abc", "wxyz", 1) == 2
+
+
+@given(st.text("abcd", max_size=7), st.text("abcd", max_size=7))
+def test_edits_agree_with_the_definition(one: str, other: str) -> None:
+    assert edits(one, other, 20) == _distance(one, other)
+    assert edits(one, other, 2) == min(3, _distance(one, other))
+
+
+def _distance(one: str, other: str) -> int:
+    """The optimal string alignment distance, by its definition."""
+    table = [[i + j if i * j == 0 else 0 for j in range(len(other) + 1)] for i in range(len(one) + 1)]
+    for i in range(1, len(one) + 1):
+        for j in range(1, len(other) + 1):
+            changed = one[i - 1] != other[j - 1]
+            table[i][j] = min(table[i - 1][j] + 1, table[i][j - 1] + 1, table[i - 1][j - 1] + changed)
+            if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
+                table[i][j] = min(table[i][j], table[i - 2][j - 2] + 1)
+    return table[-1][-1]

@@ -1,4 +1,4 @@
-"""The names nearest to a misspelt one."""
+"""How far words are from each other, and the names nearest to a misspelt one."""
 
 from __future__ import annotations
 
@@ -43,21 +43,38 @@ def _likeness(one: str, other: str) -> float:
     longest = max(len(one), len(other))
     if not longest or not one or not other:
         return 0.0
-    by_edits = 1 - _edits(one, other) / longest
+    by_edits = 1 - edits(one, other) / longest
     if min(len(one), len(other)) > 2 and (other.startswith(one) or one.startswith(other)):
         return max(by_edits, 0.6)
     return by_edits
 
 
-def _edits(one: str, other: str) -> int:
-    """How many letters to add, drop, change or swap (optimal string alignment)."""
+def edits(one: str, other: str, limit: int = LONGEST_NAME) -> int:
+    """Insertions, deletions, changes and swaps of neighbours between two words (optimal string alignment).
+
+    ``limit + 1`` for any more than ``limit``: what is far is told sooner.
+    """
+    if len(one) > len(other):
+        one, other = other, one
+    start = 0
+    while start < len(one) and one[start] == other[start]:
+        start += 1
+    end = 0
+    while end < len(one) - start and one[-1 - end] == other[-1 - end]:
+        end += 1
+    one, other = one[start : len(one) - end], other[start : len(other) - end]
+    if not one:
+        return min(len(other), limit + 1)
     before: list[int] = []
+    last: list[int] = []
     row = list(range(len(other) + 1))
-    for i, left in enumerate(one, 1):
-        before, last, row = row, before, [i]
-        for j, right in enumerate(other, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (left != right))
-            if i > 1 and j > 1 and left == other[j - 2] and one[i - 2] == right:
-                cost = min(cost, last[j - 2] + 1)
+    for i, letter in enumerate(one, 1):
+        before, last, row = last, row, [i]
+        for j, there in enumerate(other, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != there))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == there:
+                cost = min(cost, before[j - 2] + 1)
             row.append(cost)
-    return row[-1]
+        if min(row) > limit and min(last) >= limit:
+            return limit + 1
+    return min(row[-1], limit + 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.apidoc.nearest import edits
 from proxmox_mcp.search.text import STOP_WORDS
 
 if TYPE_CHECKING:
@@ -85,31 +86,3 @@ def _letters(word: str) -> int:
     for code in word.encode("ascii", "replace"):
         letters |= 1 << (code & 31)
     return letters
-
-
-def edits(one: str, other: str, limit: int) -> int:
-    """Insertions, deletions, changes and swaps of neighbours between two words; ``limit + 1`` for any more."""
-    if len(one) > len(other):
-        one, other = other, one
-    start = 0
-    while start < len(one) and one[start] == other[start]:
-        start += 1
-    end = 0
-    while end < len(one) - start and one[-1 - end] == other[-1 - end]:
-        end += 1
-    one, other = one[start : len(one) - end], other[start : len(other) - end]
-    if not one:
-        return min(len(other), limit + 1)
-    before: list[int] = []
-    last: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
-        before, last, row = last, row, [i]
-        for j, there in enumerate(other, 1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != there))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == there:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        if min(row) > limit and min(last) >= limit:
-            return limit + 1
-    return min(row[-1], limit + 1)
