@@ -5,20 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.guard.foreign import clean
+from proxmox_mcp.guard.foreign import clean, one_line
 from proxmox_mcp.guard.foreign import mark as set_off
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.gateway.checking import Checked
 
+_TEXT = ""
+"""The field of what has none: an answer that is a text or lines, such as a journal or a guest's old configuration."""
+
 _FOREIGN = frozenset(
     {"description", "notes", "comment", "out-data", "err-data", "content", "t", "msg", "log", "line", "last-log"}
+    | {"result", _TEXT}
 )
-"""Fields whose text guests or users write at length."""
+"""Fields whose text guests or users write at length; ``result`` is what a guest's agent says."""
 
 _LONG = 60
-"""From this many characters, or a second line, a foreign text is set off; a short note stays in its cell."""
+"""From this many characters a foreign text is set off; a short note stays in its cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,11 @@ class Got:
 
 
 def mark(field: str, text: str) -> str:
-    """What guests and users wrote, set off as data (``shape.Mark``)."""
-    if field not in _FOREIGN:
-        return text
-    if "\n" in text or len(text) > _LONG:
-        return set_off(text, f"`{field}`")
-    return clean(text)
+    """What guests and users wrote, set off as data (``shape.Mark``); in any field what has several lines."""
+    foreign = field in _FOREIGN
+    if "\n" in text or (foreign and len(text) > _LONG):
+        return set_off(text, f"`{one_line(field)}`" if field else "text")
+    return clean(text) if foreign else text
 
 
 def returned_fields(endpoint: Endpoint | None) -> tuple[str, ...]:

@@ -42,9 +42,9 @@ def _lines(record: Mapping[str, Any], mark: Mark) -> str:
 
 
 def _value(name: str, value: Any, mark: Mark) -> str:
-    if not isinstance(value, str) or not value:
-        return f" {compact_json(value)}"
-    shown = mark(name, "\n".join(line_text(line) for line in value.split("\n")))
+    whole = isinstance(value, str) and value
+    text = "\n".join(map(line_text, value.split("\n"))) if whole else compact_json(value)
+    shown = mark(name, text)
     return " " + shown if "\n" not in shown else "".join(f"\n  {line}" for line in shown.split("\n"))
 
 
