@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,17 @@ def demo() -> Iterator[DemoCluster]:
 def on_demo(demo: DemoCluster) -> dict[str, str]:
     """The settings of a server on the demo cluster, behind a token."""
     return {**demo.environment, "MCP_AUTH_TOKEN": TOKEN}
+
+
+@pytest.fixture(scope="session")
+def seeded(server: Served) -> Callable[[Path], Path]:
+    """Gives a directory for another server the schema that the first has read from the cluster: it starts quicker."""
+
+    def seed(directory: Path) -> Path:
+        shutil.copytree(server.directory / "state" / "schema", directory / "state" / "schema")
+        return directory
+
+    return seed
 
 
 RESERVED = """
@@ -95,9 +107,11 @@ def golden() -> Callable[[str, str], None]:
 
 
 @pytest.fixture(scope="session")
-def several(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def several(
+    demo: DemoCluster, seeded: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     """A server with several callers (``viewer`` only reads), names of its own, and all its log lines in JSON."""
-    directory = tmp_path_factory.mktemp("several")
+    directory = seeded(tmp_path_factory.mktemp("several"))
     file = directory / "callers.toml"
     file.write_text(callers_file(ops="guarded", dev="guarded", viewer="read-only"))
     with serving(
@@ -110,7 +124,7 @@ def several(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
         MCP_LOG_LEVEL="DEBUG",
         MCP_LOG_FORMAT="json",
     ) as served:
-        served.wait_for("from the node itself")
+        served.wait_for("the node runs 9.1.9")
         yield served
 
 

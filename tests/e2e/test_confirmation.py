@@ -188,10 +188,10 @@ async def test_a_guest_that_changed_since_the_statement_is_not_touched(
 
 
 async def test_a_token_expires_after_ten_minutes(
-    on_demo: dict[str, str], tmp_path: Path, resets: Callable[[], int]
+    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path, resets: Callable[[], int]
 ) -> None:
     now = [0.0]
-    async with serving_here(tmp_path, **on_demo) as here:
+    async with serving_here(seeded(tmp_path), **on_demo) as here:
         store = MemoryStore(clock=lambda: now[0])
         here.gateway.guard = replace(here.gateway.guard, confirmations=Confirmations(store))
         async with connect(here) as session:
@@ -222,9 +222,11 @@ async def test_a_reading_call_that_looks_into_a_guest_is_not_for_the_read_tool(s
 
 
 @pytest.fixture(scope="module")
-def operated(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("operated"), **on_demo, MCP_CONFIRM="operator") as served:
-        served.wait_for("from the node itself")
+def operated(
+    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    with serving(seeded(tmp_path_factory.mktemp("operated")), **on_demo, MCP_CONFIRM="operator") as served:
+        served.wait_for("the node runs 9.1.9")
         yield served
 
 
@@ -294,11 +296,13 @@ async def test_what_a_rule_reserves_for_people_no_token_confirms(server: Served,
 
 
 @pytest.fixture(scope="module")
-def asking(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def asking(
+    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     """A server that takes nobody's word but that of the person at the client, and keeps no sessions over HTTP."""
     settings = {"MCP_CONFIRM": "elicit", "MCP_STATELESS": "true"}
-    with serving(tmp_path_factory.mktemp("asking"), **on_demo, **settings) as served:
-        served.wait_for("from the node itself")
+    with serving(seeded(tmp_path_factory.mktemp("asking")), **on_demo, **settings) as served:
+        served.wait_for("the node runs 9.1.9")
         yield served
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,12 +56,13 @@ async def test_a_fan_that_looks_into_guests_is_refused_as_one_call_would_be(serv
     assert called.is_error
 
 
-async def test_a_call_that_changes_something_goes_to_one_place(server: Served, golden: Golden) -> None:
+async def test_a_call_that_changes_something_goes_to_one_place(server: Served) -> None:
     async with connect(server) as session:
         many = await session.make("POST", "/nodes/*/qemu/*/status/start")
         none = await session.make("POST", "/nodes/*/qemu/db-1/status/start")
     assert many.is_error
-    golden("fanning/many-places", many.text)
+    assert re.match(r"/nodes/\*/qemu/\*/status/start stands for \d+ places, and POST goes to one\.\n", many.text)
+    assert "Name the place: /nodes/pve1/qemu/100/status/start, " in many.text
     assert none.is_error
     assert "db-01" in none.text
 
