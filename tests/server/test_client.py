@@ -1,19 +1,14 @@
-"""What counts as a person's yes, in either era of the protocol."""
-
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import dataclass, field
 from typing import Any
 
 import mcp_types as types
 import pytest
 
-from proxmox_mcp.gateway import Answer
 from proxmox_mcp.server.client import McpClient
 
 pytestmark = pytest.mark.anyio
-
-NOT_A_YES: list[Any] = ["false", "no", "", "true", 1, 0, None, False, ["true"]]
 
 
 @pytest.fixture
@@ -21,41 +16,89 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def client_of(result: types.ElicitResult | None, *, state: str | None = None) -> McpClient:
-    """A client whose person answers ``result``: when asked, and with the request where it brings a ``state``."""
+@dataclass
+class Session:
+    """What a client that is connected has told, and what it is told."""
 
-    async def elicit_form(*_: Any) -> types.ElicitResult | None:
-        return result
+    client_capabilities: types.ClientCapabilities | None = None
+    can_send_request: bool = True
+    told: list[tuple[float, float | None, str]] = field(default_factory=list)
 
-    session = SimpleNamespace(elicit_form=elicit_form)
-    context = SimpleNamespace(session=session, request_id=1, protocol_version="2025-11-25", meta=None)
-    responses = {"confirm": result} if state is not None and result is not None else None
-    params = SimpleNamespace(input_responses=responses, request_state=state)
-    return McpClient(context, params)  # type: ignore[arg-type]
-
-
-def answered(action: str, confirm: Any) -> types.ElicitResult:
-    return types.ElicitResult.model_construct(action=action, content={"confirm": confirm})
+    async def report_progress(self, done: float, total: float | None, message: str) -> None:
+        self.told.append((done, total, message))
 
 
-async def test_only_an_accepted_form_with_a_true_in_it_is_a_yes() -> None:
-    yes = answered("accept", True)
-    assert await client_of(yes).ask("Do it?", "t") is True
-    assert client_of(yes, state="t").answer == Answer("t", agreed=True)
+@dataclass
+class Context:
+    session: Session
+    protocol_version: str = "2025-06-18"
+    request_id: str = "1"
+    meta: dict[str, Any] | None = None
 
 
-@pytest.mark.parametrize("confirm", NOT_A_YES)
-async def test_what_only_counts_as_true_is_no_yes(confirm: Any) -> None:
-    said = answered("accept", confirm)
-    assert await client_of(said).ask("Do it?", "t") is False
-    assert client_of(said, state="t").answer == Answer("t", agreed=False)
+def client(session: Session, params: Any = None, **context: Any) -> McpClient:
+    asked = params or types.CallToolRequestParams(name="t", arguments={})
+    return McpClient(Context(session, **context), asked)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("action", ["decline", "cancel"])
-async def test_a_form_that_was_not_accepted_is_no_yes_whatever_it_holds(action: str) -> None:
-    assert await client_of(answered(action, True)).ask("Do it?", "t") is False
+def answered(content: Any, state: str | None = "token") -> types.CallToolRequestParams:
+    """A call that brings the answer of a form."""
+    answer = types.ElicitResult(action="accept", content=content)
+    return types.CallToolRequestParams(name="t", request_state=state, input_responses={"confirm": answer})
 
 
-@pytest.mark.parametrize("state", [None, ""])
-def test_an_answer_without_the_state_of_its_question_is_none(state: str | None) -> None:
-    assert client_of(answered("accept", True), state=state).answer is None
+def able(**elicitation: Any) -> types.ClientCapabilities:
+    return types.ClientCapabilities(elicitation=types.ElicitationCapability(**elicitation))
+
+
+async def test_progress_rises_with_every_message_and_creeps_where_the_share_is_not_known() -> None:
+    session = Session()
+    watching = client(session, meta={"progress_token": "p"})
+    for done, text in ((None, "begun"), (0.25, "a"), (0.25, "b"), (0.1, "next disk"), (None, "?"), (1.0, "end")):
+        await watching.progress(done, text)
+    shares = [share for share, _, _ in session.told]
+    assert shares == [0.01, 25.0, 25.01, 25.02, 25.03, 100.0]
+    assert [total for _, total, _ in session.told] == [None, 100, 100, 100, None, 100]
+
+
+async def test_who_does_not_want_progress_is_told_none() -> None:
+    session = Session()
+    await client(session).progress(0.5, "half")
+    assert session.told == []
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "can"),
+    [
+        (None, False),
+        (types.ClientCapabilities(), False),
+        (able(), True),
+        (able(form=types.FormElicitationCapability()), True),
+        (able(url=types.UrlElicitationCapability()), False),
+    ],
+)
+def test_a_client_can_be_asked_where_it_declared_forms(
+    capabilities: types.ClientCapabilities | None, can: bool
+) -> None:
+    assert client(Session(capabilities)).can_be_asked is can
+    assert client(Session(capabilities), protocol_version="2026-07-28").can_be_asked is can
+
+
+def test_an_older_client_without_a_way_back_cannot_be_asked_and_a_newer_one_can() -> None:
+    session = Session(able(), can_send_request=False)
+    assert not client(session).can_be_asked
+    assert client(session, protocol_version="2026-07-28").can_be_asked
+
+
+def test_an_answer_without_the_state_that_we_gave_is_none() -> None:
+    answer = client(Session(), answered({"confirm": True})).answer
+    assert answer is not None
+    assert (answer.token, answer.agreed) == ("token", True)
+    assert client(Session(), answered({"confirm": True}, state=None)).answer is None
+
+
+@pytest.mark.parametrize("content", [None, {}, {"confirm": False}, {"other": True}])
+def test_only_a_yes_is_agreement(content: dict[str, Any] | None) -> None:
+    answer = client(Session(), answered(content)).answer
+    assert answer is not None
+    assert not answer.agreed
