@@ -177,6 +177,12 @@ async def test_an_explanation_says_that_the_schema_knows_no_such_endpoint(gatewa
     assert "There is no '/nowhere'" in await explain(gateway, LOCAL, "GET", "/nowhere", {})
 
 
+async def test_a_search_says_what_it_read_unknown_words_as(gateway: Gateway) -> None:
+    found = await find(gateway.clusters, LOCAL, "make a snapshto", limit=1)
+    assert found.splitlines()[0] == "Read `snapshto` as `snapshot`."
+    assert "Read" not in await find(gateway.clusters, LOCAL, "make a snapshot", limit=1)
+
+
 async def test_a_search_gives_hits_and_an_exact_path_its_reference(gateway: Gateway) -> None:
     hits = await find(gateway.clusters, LOCAL, "make a snapshot of a vm", limit=2)
     assert "POST /nodes/{node}/qemu/{vmid}/snapshot" in hits

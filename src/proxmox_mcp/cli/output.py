@@ -9,7 +9,7 @@ from rich.text import Text
 
 from proxmox_mcp.search import group
 from proxmox_mcp.search.browse import exact
-from proxmox_mcp.search.reference import render_reference, starts_task
+from proxmox_mcp.search.reference import readings, render_reference, starts_task
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import Check, EndpointIndex
@@ -36,6 +36,8 @@ def show_search(index: EndpointIndex, searcher: Searcher, query: str, method: st
         console.print("Nothing fits. Ask in other words, or give the beginning of a path.")
     elif not results.confident:
         console.print(Text("Not sure that any of these fits:", style="yellow"))
+    if results.mended:
+        console.print(Text(readings(results.mended), style="dim"))
     for found in group(results.hits)[:limit]:
         best = found.best
         console.print(_endpoint(best.endpoint.method, best.endpoint.path))

@@ -8,7 +8,7 @@ from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.search import group
 from proxmox_mcp.search.browse import exact
-from proxmox_mcp.search.reference import render_hits, render_reference
+from proxmox_mcp.search.reference import readings, render_hits, render_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +44,8 @@ async def find(
     lines = []
     if results.absent is not None:
         lines.append(f"The API has no endpoint for this. {results.absent.instead}")
+    if results.mended:
+        lines.append(readings(results.mended))
     groups = group(results.hits)[:count]
     if not groups:
         return "\n".join([*lines, "Nothing fits. Ask in other words, or give the beginning of a path to browse."])

@@ -53,6 +53,11 @@ def starts_task(endpoint: Endpoint) -> bool:
     return endpoint.returns.type == "string" and not reads
 
 
+def readings(mended: Sequence[tuple[str, str]]) -> str:
+    """What unknown words of a question were read as: whoever asked sees where the answer went astray."""
+    return f"Read {', '.join(f'`{word}` as `{meant}`' for word, meant in mended)}."
+
+
 def render_hits(groups: Sequence[Group], may: May | None = None) -> str:
     """Groups of hits, each in two to four lines: method and path, what it does, what it takes and needs.
 

@@ -60,7 +60,7 @@ class Hit(NamedTuple):
 class Results:
     """What was found: hits, best first; whether the first is to be trusted; what the API has no endpoint for.
 
-    ``mended`` are the words that were read as others, each with what it was read as.
+    ``mended`` are the words that were read as others, not merely as other forms, each with what it was read as.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -148,8 +148,9 @@ class Searcher:
         for word in words(query):
             known = self._known(word)
             stems += map(stem_of, known)
-            if known != (word,) and word.isalpha():
-                mended.append((word, " ".join(known)))
+            meant = " ".join(known)
+            if word.isalpha() and not meant.startswith(word) and not word.startswith(meant):
+                mended.append((word, meant))
         return stems, tuple(mended)
 
     def _known(self, word: str) -> tuple[str, ...]:
