@@ -17,7 +17,8 @@ class Call:
     """One call as it was asked for, before anything is resolved or checked.
 
     ``wait`` is in seconds, None for the server's own measure. ``reads_only`` is set by the read tool: what does more
-    than read the cluster is refused there. ``places`` is where a call that fans out goes on.
+    than read the cluster is refused there. ``places`` is where a call that fans out goes on; ``alone`` is false for one
+    place of many, about which nobody is asked.
     """
 
     path: str
@@ -29,6 +30,7 @@ class Call:
     dry_run: bool = False
     confirm: str = ""
     reads_only: bool = False
+    alone: bool = True
     cluster: str = ""
     tool: str = ""
     caller: Caller = LOCAL

@@ -117,7 +117,7 @@ class Gateway:
 
     async def _place(self, call: Call, cluster: Cluster, path: str) -> Got:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""
-        quiet = replace(call, reads_only=True, confirm="", wait=0.0)
+        quiet = replace(call, reads_only=True, alone=False, confirm="", wait=0.0)
         return await self.one(quiet, "GET", path, cluster, NO_CLIENT)
 
     async def _sent(self, checked: Checked, call: Call, cluster: Cluster, client: Client, trail: Trail) -> Got:

@@ -10,6 +10,7 @@ import anyio.to_thread
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
 from proxmox_mcp.gateway.subjects import live_facts, subjects_of
 from proxmox_mcp.guard import effect
+from proxmox_mcp.guard.caller import Mode
 from proxmox_mcp.guard.confirm import Call as ExactCall
 from proxmox_mcp.guard.confirm import Rung, Setting, rung
 from proxmox_mcp.guard.risk import Risk
@@ -61,9 +62,12 @@ class Guard:
         return self.policy.decide(action, call.caller, facts)
 
     def admit(self, decision: Decision, call: Call, caution: str = "") -> None:
-        """Refuse what is denied, and what the read tool is not for. Raises DeniedError.
+        """Refuse what is denied, what the read tool is not for, and what many places would have to be asked about.
 
+        In read-only mode there is no other tool: what the policy allows there (a rule names it) the read tool does.
         ``caution`` is what the schema holds against the call: mostly the reason why it is judged so.
+
+        Raises DeniedError.
         """
         risk = decision.judgement.risk
         if decision.verdict is Verdict.DENY:
@@ -72,13 +76,17 @@ class Guard:
                 said += f" The call is judged `{risk}` ({decision.judgement.why})."
             advice = f"{_NOTHING_SENT} The operator of this server decides that; don't try other ways."
             raise DeniedError("\n".join(filter(None, (said, caution))), advice)
-        if call.reads_only and risk is not Risk.READ:
+        read_only = self.policy.effective_mode(call.caller) is Mode.READ_ONLY
+        if call.reads_only and risk is not Risk.READ and not read_only:
             said = (
                 f"proxmox_api_get is for what only reads the cluster; this is judged `{risk}` "
                 f"({decision.judgement.why})."
             )
             advice = f"{_NOTHING_SENT} Use proxmox_api_call with method GET, on one place."
             raise DeniedError("\n".join(filter(None, (caution, said))), advice)
+        if not call.alone and decision.verdict is Verdict.CONFIRM:
+            said = f"This needs a confirmation ({decision.reason}), which is of one place at a time."
+            raise DeniedError(said, f"{_NOTHING_SENT} Name the place.")
 
     async def confirm(
         self, action: Action, decision: Decision, call: Call, cluster: Cluster, client: Client, caution: str = ""
