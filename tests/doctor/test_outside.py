@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from doctor.certificates import make
 from doctor.examined import TOKEN, Report, cure, examined, lines
 from doctor.proxies import Proxy, listening, page
 from proxmox_mcp.doctor import outside, sse, streamable
@@ -13,6 +14,7 @@ from serving import Served, free_port, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from doctor.certificates import Made
 
@@ -205,6 +207,16 @@ def test_a_certificate_that_clients_refuse(server: Served, look: Look, certifica
     assert "NODE_EXTRA_CA_CERTS=/path/to/authority.pem" in lines(step)
     assert any(certificate.fingerprint in detail for detail in step["details"])
     assert not any(seen), "no token may be sent over a connection that clients would not trust"
+
+
+def test_a_certificate_near_its_end_is_renewed_at_the_proxy(look: Look, tmp_path: Path) -> None:
+    made = make(tmp_path, ends=1.5)
+    with listening(lambda channel: channel.recv(100), made.files) as port:
+        step = look(f"https://127.0.0.1:{port}/sse", NODE_EXTRA_CA_CERTS=str(made.files[0])).step("TLS")
+    assert step["status"] == "warn"
+    assert step["found"].endswith("is trusted by public authorities or NODE_EXTRA_CA_CERTS; it expires in 1 day")
+    assert "at the proxy" in cure(step)
+    assert not lines(step)
 
 
 def test_https_for_a_port_that_speaks_plain_http(server: Served, look: Look) -> None:

@@ -138,29 +138,31 @@ def pin_line(certificates: Sequence[x509.Certificate]) -> str:
     return f"PROXMOX_FINGERPRINT={','.join(dict.fromkeys(each.fingerprint for each in certificates))}"
 
 
-def sound(place: Place, name: str, certificate: x509.Certificate, verdict: str) -> Step:
-    """The step for a certificate that is taken: a warning where its time is not, or nearly over."""
+def sound(place: Place, name: str, certificate: x509.Certificate, verdict: str, renewal: Cure | None = None) -> Step:
+    """The step for a certificate that is taken: a warning where its time is not, or nearly over.
+
+    ``renewal`` is the cure for the latter, unless it is a node's.
+    """
     details = described(certificate)
     found = f"{_spelt(certificate.subject)}, until {certificate.not_after:%Y-%m-%d}; it {verdict}"
     if not certificate.begun:
         return place.part.warn(
             name,
             f"{found}; it is not good yet",
-            Cure("The clock of this machine or of the node is wrong."),
+            Cure("The clock of this machine or of the other is wrong."),
             details=details,
         )
     if certificate.days_left >= SOON:
         return place.part.ok(name, found, *details)
-    when = "has expired" if certificate.days_left < 0 else f"expires in {certificate.days_left} days"
-    cure = Cure(
-        "Renew it on the node, then pin the new one if it is pinned here:"
-        if certificate.by_the_cluster or certificate.self_signed
-        else "Renew it on the node (for one from ACME):",
-        ("pvecm updatecerts --force",)
-        if certificate.by_the_cluster or certificate.self_signed
-        else ("pvenode acme cert renew",),
-    )
-    return place.part.warn(name, f"{found}; it {when}", cure, details=details)
+    days = certificate.days_left
+    when = "has expired" if days < 0 else f"expires in {days} day{'' if days == 1 else 's'}"
+    return place.part.warn(name, f"{found}; it {when}", renewal or _renewed_there(certificate), details=details)
+
+
+def _renewed_there(certificate: x509.Certificate) -> Cure:
+    if certificate.by_the_cluster or certificate.self_signed:
+        return Cure("Renew it on the node, then pin the new one if it is pinned here:", ("pvecm updatecerts --force",))
+    return Cure("Renew it on the node (for one from ACME):", ("pvenode acme cert renew",))
 
 
 def _explained(error: OSError, place: Place) -> tuple[Any, ...]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TOKENLESS_SECONDS = 3.0
 HOLD = 75.0
 """Seconds that ``--patient`` keeps a stream: over the minute at which many proxies cut."""
+_RENEWAL = Cure("Renew it at the proxy, and let the proxy read it anew.")
 _OTHER = {SSE: HTTP, HTTP: SSE}
 
 
@@ -72,7 +73,8 @@ def _tls(place: Place, target: Target, opened: socket.socket, deadline: Deadline
     try:
         with certificate.shake_hands(opened, target.context, target.address.host, deadline) as secured:
             shown = x509.read(secured.getpeercert(binary_form=True) or b"")
-        return certificate.sound(place, name, shown, "is trusted by public authorities or this system"), True
+        known = "NODE_EXTRA_CA_CERTS" if target.authorities else "this system"
+        return certificate.sound(place, name, shown, f"is trusted by public authorities or {known}", _RENEWAL), True
     except TimeoutError:
         return part.fail(name, "The connection opens, and no TLS comes.", Cure("See that the proxy is well.")), False
     except ssl.SSLCertVerificationError as error:
