@@ -154,7 +154,7 @@ class RiskTable:
         judgement = compiled.base
         if data and compiled.raises:
             for name, value in data.items():
-                for rule in compiled.raises.get(name, ()):
+                for rule in compiled.raises.get(name) or compiled.raises.get(_any_index(name), ()):
                     if rule.to.risk > judgement.risk and rule.matches(value):
                         judgement = Judgement(rule.to.risk, f"{name}: {rule.to.why}", compiled.base.reviewed)
         return judgement
@@ -197,6 +197,11 @@ def as_texts(value: object) -> Iterator[str]:
             yield from as_texts(member)
     elif value is not None:
         yield str(value)
+
+
+def _any_index(name: str) -> str:
+    """``scsi[n]`` for ``scsi3``: how the schema names them."""
+    return f"{name.rstrip('0123456789')}[n]"
 
 
 def _alternatives(template: str) -> Iterator[str]:
