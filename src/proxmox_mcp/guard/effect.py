@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.guard.foreign import exactly, one_line
+from proxmox_mcp.guard.redact import HIDDEN
 from proxmox_mcp.guard.risk import Risk, as_texts
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def state(action: Action, subjects: Sequence[Subject], redactor: Redactor) -> St
     lines += [f"Hits {subject}." for subject in subjects]
     shown = redactor.data(dict(action.data), action.template)
     if shown:
-        lines.append("With " + ", ".join(f"{one_line(name)}={_value(value)}" for name, value in shown.items()) + ".")
+        values = (f"{one_line(name)}={_value(value, action.data[name])}" for name, value in shown.items())
+        lines.append(f"With {', '.join(values)}.")
     identity = [[subject.kind, subject.id, dict(subject.identity), bool(subject.unread)] for subject in subjects]
     return Statement("\n".join(lines), json.dumps(identity, sort_keys=True))
 
@@ -149,5 +151,10 @@ def _several(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more (#{digest})"
 
 
-def _value(value: Any) -> str:
-    return exactly(", ".join(as_texts(value)), _LONGEST_VALUE)
+def _value(value: Any, sent: Any) -> str:
+    """A parameter without its secrets. Where those are parts of a text, it says how much of it is not seen."""
+    shown, whole = ", ".join(as_texts(value)), ", ".join(as_texts(sent))
+    told = exactly(shown, _LONGEST_VALUE)
+    if shown in (whole, HIDDEN):
+        return told
+    return f"{told} ({len(whole) - len(shown.replace(HIDDEN, ''))} characters of it hidden as secrets)"
