@@ -74,7 +74,7 @@ class Client(Protocol):
 
 
 class NoClient:
-    """Nobody to ask or tell: the command line, tests."""
+    """Nobody to ask or tell: what a tool of ours reads by itself, and each place of a fan-out."""
 
     can_be_asked = False
     follows_progress = False
