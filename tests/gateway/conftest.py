@@ -19,7 +19,7 @@ from pve.raw_server import RawServer, Request, reply
 from pve.raw_server import serving as raw_serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from proxmox_mcp.gateway import Gateway
 
@@ -98,6 +98,20 @@ def gateway_to(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Gatewa
         return gateway_of(load_settings({**base, **settings}))
 
     return make
+
+
+@pytest.fixture
+async def gateway(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> AsyncIterator[Gateway]:
+    """A gateway to the upstream that keeps what came in."""
+    made = gateway_to(recorder.port)
+    yield made
+    for cluster in made.clusters.values():
+        await cluster.pve.aclose()
+
+
+def records(gateway: Gateway) -> list[dict[str, Any]]:
+    """The audit of a gateway, oldest line first."""
+    return [json.loads(line) for line in Path(str(gateway.guard.audit._path)).read_text().splitlines()]
 
 
 class Script:

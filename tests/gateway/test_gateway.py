@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.conftest import records
 from proxmox_mcp.errors import (
     CallError,
     ConfirmationNeededError,
@@ -26,23 +27,11 @@ from pve.raw_server import reply
 from pve.raw_server import serving as raw_serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from pve.raw_server import RawServer
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def gateway(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> AsyncIterator[Gateway]:
-    made = gateway_to(recorder.port)
-    yield made
-    for cluster in made.clusters.values():
-        await cluster.pve.aclose()
-
-
-def records(gateway: Gateway) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in Path(str(gateway.guard.audit._path)).read_text().splitlines()]
 
 
 async def test_what_json_brings_is_sent_as_proxmox_wants_it(gateway: Gateway, recorder: RawServer) -> None:
@@ -211,4 +200,4 @@ async def test_a_refusal_that_echoes_a_secret_is_told_without_it(
             await cluster.pve.aclose()
     assert "[secret]" in caught.value.message
     assert secret not in f"{caught.value} {caught.value.errors}"
-    assert secret not in Path(str(gateway.guard.audit._path)).read_text()
+    assert secret not in json.dumps(records(gateway))

@@ -12,7 +12,7 @@ from proxmox_mcp.gateway import Answer, Call, Gateway
 from proxmox_mcp.guard.caller import Caller, Mode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from pve.raw_server import RawServer
 
@@ -40,14 +40,6 @@ class Later:
 
     async def progress(self, done: float | None, text: str) -> None:
         """Nobody listens."""
-
-
-@pytest.fixture
-async def gateway(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> AsyncIterator[Gateway]:
-    made = gateway_to(recorder.port)
-    yield made
-    for cluster in made.clusters.values():
-        await cluster.pve.aclose()
 
 
 async def test_a_question_that_was_declined_can_not_be_accepted_afterwards(

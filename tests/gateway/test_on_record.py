@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway.conftest import records
 from proxmox_mcp.errors import CallError, RateLimitError
 from proxmox_mcp.gateway import Call, Gateway
 from proxmox_mcp.gateway.lists import list_nodes
 from proxmox_mcp.guard.caller import Caller
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from pve.raw_server import RawServer
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def gateway(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> AsyncIterator[Gateway]:
-    made = gateway_to(recorder.port)
-    yield made
-    for cluster in made.clusters.values():
-        await cluster.pve.aclose()
-
-
-def records(gateway: Gateway) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in Path(str(gateway.guard.audit._path)).read_text().splitlines()]
 
 
 @pytest.mark.parametrize(
