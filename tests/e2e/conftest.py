@@ -72,6 +72,13 @@ def upstream(demo: DemoCluster) -> Upstream:
     return Upstream(demo)
 
 
+@pytest.fixture
+def resets(upstream: Upstream) -> Callable[[], int]:
+    """How often guest 133 was reset since the test began."""
+    before = upstream.tasks("qmreset", 133)
+    return lambda: upstream.tasks("qmreset", 133) - before
+
+
 @pytest.fixture(scope="session")
 def server(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The plain server: ``guarded``, with an audit file, and one guest whose reset is reserved for people."""
