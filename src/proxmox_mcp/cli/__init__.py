@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
-import os
 import sys
 
 import click
 
 from proxmox_mcp import __version__
+from proxmox_mcp.cli import startup
 from proxmox_mcp.errors import ProxmoxMcpError, SettingsError
 
 _COMMANDS = {
@@ -51,7 +50,7 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line; an error of ours is a message, not a traceback. Exit status: 0, 1, or 2 for settings."""
-    _start_quickly()
+    startup.begin()
     try:
         commands(prog_name="proxmox-mcp")
     except SettingsError as error:
@@ -60,16 +59,6 @@ def main() -> None:
     except ProxmoxMcpError as error:
         _complain(error)
         sys.exit(1)
-
-
-def _start_quickly() -> None:
-    """Take out of every start what it gains nothing from: a fifth of it.
-
-    What is imported stays, so that looking for garbage among it finds none; and pydantic would look through all
-    installed packages for plugins of its own, of which we use none.
-    """
-    gc.set_threshold(20_000, 20, 20)
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def _complain(error: ProxmoxMcpError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from proxmox_mcp.cli import startup
 from proxmox_mcp.settings import load_settings
 
 
@@ -15,6 +16,7 @@ def serve(stdio: bool) -> None:
     if not stdio:
         from proxmox_mcp.app.serving import serve as serve_http
 
+        startup.settle()
         serve_http(settings)
         return
     import anyio
@@ -27,4 +29,5 @@ def serve(stdio: bool) -> None:
     gateway = gateway_of(settings)
     configure_logging(settings.server, gateway.guard.redactor)
     server = make_server(gateway, state_key=settings.server.mcp_state_key.get_secret_value())
+    startup.settle()
     anyio.run(serve_stdio, server, gateway)
