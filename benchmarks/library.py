@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,11 @@ def by_fastjsonschema(
     return {"fastjsonschema": lambda: [validate(data) for validate, data in works]}
 
 
+def repeat(work: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        work()
+
+
 def guarding() -> Iterable[Row]:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "policy.toml")
@@ -124,12 +130,16 @@ def guarding() -> Iterable[Row]:
             id="1", caller="local", tool="proxmox_api_get", method=method, template=template, path="/nodes"
         )
         decide = guard.passes(Policy(Mode.GUARDED, load_rules(file)), guard.READ, {})
-        whole = guard.microseconds(decide) + guard.microseconds(
-            lambda: audit.outcome(call, Outcome(result="ok", seconds=0.01))
-        )
+        ended = Outcome(result="ok", seconds=0.01)
+        works: dict[str, Callable[[], object]] = {"decide": decide, "record": lambda: audit.outcome(call, ended)}
+        times = interleaved({name: partial(repeat, work, 100) for name, work in works.items()}, ROUNDS)
+        whole = sum(each.least for each in times.values()) / 100 * 1e6
         audit.close()
     yield Row(
-        what="a read guarded: judged, decided by four rules, counted, on record", unit="µs", ours=whole, aim=GUARD_AIM
+        what="a read guarded: judged, decided by four rules, counted, on record (best)",
+        unit="µs",
+        ours=whole,
+        aim=GUARD_AIM,
     )
     data = resources(50)
     text = json.dumps({"data": data})

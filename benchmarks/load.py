@@ -23,12 +23,12 @@ from benchmarks.servers import Kind, Server, Transport, serving, upstream
 from benchmarks.wire import Http, Session, Sse, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 SESSIONS = (1, 20, 100)
 ROUNDS = 3
-CALLS = 400
-"""Calls of one round, over all its sessions."""
+CALLS, SLICES = 400, 4
+"""Calls of one round, over all its sessions, and in how many slices."""
 AIM = 0.9
 PASSING, AT_A_TIME = 1000, 50
 FLAT = 1.05
@@ -45,8 +45,8 @@ class Load:
     throughputs: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     errors: int = 0
-    memory: list[float] = field(default_factory=list)
-    descriptors: list[int] = field(default_factory=list)
+    memory: float = 0.0
+    descriptors: int = 0
 
     @property
     def times(self) -> Times:
@@ -67,19 +67,36 @@ async def calls(session: Session, count: int, load: Load) -> None:
         load.seconds.append(perf_counter() - began)
 
 
-async def one_round(server: Server, transport: Transport, count: int, load: Load) -> None:
-    """Open so many sessions, call with all of them, note what they hold, close them."""
-    memory, descriptors = server.memory, server.descriptors
-    sessions = await asyncio.gather(*(connected(transport, server.port) for _ in range(count)))
-    await asyncio.gather(*(calls(session, 1, Load()) for session in sessions))
-    each = max(4, CALLS // count)
-    began = perf_counter()
-    await asyncio.gather(*(calls(session, each, load) for session in sessions))
-    load.throughputs.append(each * count / (perf_counter() - began))
-    load.memory.append((server.memory - memory) / count * 1024)
-    load.descriptors.append(server.descriptors - descriptors)
+async def first_hundred(server: Server, transport: Transport) -> Load:
+    """What a server that has had one session holds more, with a hundred."""
+    lone = await connected(transport, server.port)
+    await calls(lone, 4, Load())
+    await lone.close()
+    load, memory, descriptors = Load(), server.memory, server.descriptors
+    sessions = await asyncio.gather(*(connected(transport, server.port) for _ in range(max(SESSIONS))))
+    await asyncio.gather(*(calls(session, 4, Load()) for session in sessions))
+    load.memory = (server.memory - memory) / max(SESSIONS) * 1024
+    load.descriptors = server.descriptors - descriptors
     await asyncio.gather(*(session.close() for session in sessions))
-    await asyncio.sleep(0.3)
+    return load
+
+
+async def together(
+    servers: Mapping[Kind, Server], transport: Transport, loads: Mapping[Kind, Load], count: int
+) -> None:
+    """So many sessions with each server, which are called in turn, a slice of the calls at a time."""
+    sessions = {
+        kind: await asyncio.gather(*(connected(transport, server.port) for _ in range(count)))
+        for kind, server in servers.items()
+    }
+    each = max(1, CALLS // SLICES // count)
+    for turn in range(SLICES + 1):
+        for kind in KINDS if turn % 2 else reversed(KINDS):
+            load = loads[kind] if turn else Load()
+            began = perf_counter()
+            await asyncio.gather(*(calls(session, each, load) for session in sessions[kind]))
+            load.throughputs.append(each * count / (perf_counter() - began))
+    await asyncio.gather(*(session.close() for opened in sessions.values() for session in opened))
 
 
 async def pass_by(server: Server, transport: Transport, count: int) -> None:
@@ -107,20 +124,14 @@ async def loaded(transport: Transport, rounds: int) -> Loaded:
     """Load both servers over one transport, in turn."""
     loads = {(kind, count): Load() for kind in KINDS for count in SESSIONS}
     passed: dict[Kind, list[float]] = {}
-    sessions: dict[Kind, Load] = {}
     with ExitStack() as stack:
         at = stack.enter_context(upstream())
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers = {kind: stack.enter_context(serving(kind, transport, at, state)) for kind in KINDS}
-        for kind, server in servers.items():
-            await one_round(server, transport, 1, Load())
-            first = Load()
-            await one_round(server, transport, max(SESSIONS), first)
-            sessions[kind] = first
-        for turn in range(rounds):
+        sessions = {kind: await first_hundred(server, transport) for kind, server in servers.items()}
+        for _ in range(rounds):
             for count in SESSIONS:
-                for kind in KINDS if turn % 2 else reversed(KINDS):
-                    await one_round(servers[kind], transport, count, loads[kind, count])
+                await together(servers, transport, {kind: loads[kind, count] for kind in KINDS}, count)
         for kind, server in servers.items():
             await pass_by(server, transport, PASSING // 5)
             before = [server.memory, float(server.descriptors)]
@@ -149,9 +160,9 @@ def rows_of(transport: Transport, rounds: int) -> Iterable[Row]:
             yield Row(what=f"{what}: {label}", unit="ms", ours=mine, simplest=theirs)
         yield Row(what=f"{what}: errors", unit=f"of {len(ours.seconds):,}", ours=ours.errors, aim=0)
     ours, bare = found.first["ours"], found.first["bare"]
-    yield Row(what=f"{name}: memory of a session", unit="KiB", ours=median(ours.memory), simplest=median(bare.memory))
+    yield Row(what=f"{name}: memory of a session", unit="KiB", ours=ours.memory, simplest=bare.memory)
     held = f"{name}: descriptors of {max(SESSIONS)} sessions"
-    yield Row(what=held, unit="", ours=median(ours.descriptors), simplest=median(bare.descriptors))
+    yield Row(what=held, unit="", ours=ours.descriptors, simplest=bare.descriptors)
     before, files_before, after, files_after = passed["ours"]
     of_bare = passed["bare"][2]
     yield Row(what=f"{name}: memory of the server after {PASSING:,} sessions", unit="MiB", ours=after, simplest=of_bare)
