@@ -12,7 +12,7 @@ from scripts.client_checks.check import expect
 from scripts.client_checks.servers import SETTLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _PATIENCE = 30.0
 
@@ -25,8 +25,10 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._first: list[bytes] = []
+        self._ends: list[socket.socket] = [self._listener]
+        self._threads: list[threading.Thread] = []
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start(self._accept)
 
     def streams(self) -> int:
         """How often ``/sse`` was opened."""
@@ -49,17 +51,30 @@ class Relay:
         time.sleep(SETTLES)
 
     def close(self) -> None:
-        self._listener.close()
+        """Take no more connections, cut those there are, and leave nothing open."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self.cut()
+        for thread in self._threads:
+            thread.join(_PATIENCE)
+        for end in self._ends:
+            end.close()
+
+    def _start(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self._ends.append(client)
                 server = socket.create_connection(("127.0.0.1", self._target))
+                self._ends.append(server)
                 self._pairs.append((client, server))
-                threading.Thread(target=self._pump, args=(client, server, True), daemon=True).start()
-                threading.Thread(target=self._pump, args=(server, client, False), daemon=True).start()
+                self._start(self._pump, client, server, True)
+                self._start(self._pump, server, client, False)
 
     def _pump(self, source: socket.socket, sink: socket.socket, request: bool) -> None:
         with suppress(OSError):
