@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -78,7 +79,7 @@ def test_the_directory_is_for_its_owner_alone(store: IndexStore) -> None:
 def test_what_is_stored_is_never_a_pickle(store: IndexStore) -> None:
     store.save(index_of("9.1.9"))
 
-    with sqlite3.connect(store.directory / "cache.db") as database:
+    with closing(sqlite3.connect(store.directory / "cache.db")) as database, database:
         modes = {mode for (mode,) in database.execute("SELECT mode FROM Cache")}
     database.close()
     assert modes <= {1, 2}  # raw, binary
@@ -97,7 +98,7 @@ class Trap:
 def test_a_pickle_in_the_cache_is_refused_and_not_run(store: IndexStore, tmp_path: Path) -> None:
     store.save(index_of("9.1.9"))
     trap = tmp_path / "sprung"
-    with sqlite3.connect(store.directory / "cache.db") as database:
+    with closing(sqlite3.connect(store.directory / "cache.db")) as database, database:
         database.execute("UPDATE Cache SET mode = 4, filename = NULL, value = ?", [pickle.dumps(Trap(trap))])
     database.close()
 
@@ -109,7 +110,7 @@ def test_a_pickle_in_the_cache_is_refused_and_not_run(store: IndexStore, tmp_pat
 def test_a_pickled_key_is_refused_and_not_run(store: IndexStore, tmp_path: Path) -> None:
     store.save(index_of("9.1.9"))
     trap = tmp_path / "sprung"
-    with sqlite3.connect(store.directory / "cache.db") as database:
+    with closing(sqlite3.connect(store.directory / "cache.db")) as database, database:
         database.execute("UPDATE Cache SET raw = 0, key = ?||rowid", [pickle.dumps(Trap(trap))])
     database.close()
 
@@ -121,7 +122,7 @@ def test_a_pickled_key_is_refused_and_not_run(store: IndexStore, tmp_path: Path)
 @pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "ab/cd/../../../secret.val"])
 def test_no_file_but_the_cache_s_own_is_read(store: IndexStore, name: str) -> None:
     store.save(index_of("9.1.9"))
-    with sqlite3.connect(store.directory / "cache.db") as database:
+    with closing(sqlite3.connect(store.directory / "cache.db")) as database, database:
         database.execute("UPDATE Cache SET mode = 2, value = NULL, filename = ?", [name])
     database.close()
 
@@ -172,7 +173,7 @@ def test_a_damaged_database_is_a_clear_error(store: IndexStore, rubbish: bytes) 
 
 def test_the_database_of_something_else_is_a_clear_error(store: IndexStore) -> None:
     store.directory.mkdir(mode=0o700)
-    with sqlite3.connect(store.directory / "cache.db") as database:
+    with closing(sqlite3.connect(store.directory / "cache.db")) as database, database:
         database.execute("CREATE TABLE Cache (colour TEXT)")
         database.execute("CREATE TABLE Settings (colour TEXT)")
     database.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import GuardError
@@ -29,23 +29,19 @@ class StateFile:
         Raises ``GuardError`` where the file can't be used.
         """
         try:
-            connection = self._connect()
-            try:
+            with closing(self._open()) as connection:
+                connection.row_factory = sqlite3.Row
+                connection.execute("PRAGMA secure_delete = ON")
+                connection.executescript(self._schema)
                 with connection:
                     connection.execute("BEGIN IMMEDIATE")
                     yield connection
-            finally:
-                connection.close()
         except (OSError, sqlite3.Error) as error:
             advice = "See that the state directory exists, has room and belongs to the user that runs the server."
             raise GuardError(f"the state file {self._path.name} can't be used: {error}", advice) from error
 
-    def _connect(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
         self._path.chmod(0o600)
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.executescript(self._schema)
-        return connection
+        return sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
