@@ -47,3 +47,9 @@ def test_an_operator_is_not_got_around_by_agreeing(on_demo: Mapping[str, str], t
     assert "Approved." in run(tmp_path, "approve", "1", "--yes", **on_demo).stdout
     done = run(tmp_path, *stop, "--confirm", "1", **on_demo, MCP_CONFIRM="operator")
     assert "of 100 on pve1 ended: OK" in done.stdout
+
+
+def test_a_cursor_of_a_fan_out_goes_on_there(on_demo: Mapping[str, str], tmp_path: Path) -> None:
+    told = run(tmp_path, "call", "GET", "/nodes/*/qemu/*/config", "--cursor", "places-500", **on_demo)
+    assert told.returncode == 1
+    assert "cursor: places-500 is beyond the" in told.stderr

@@ -6,7 +6,7 @@ import pytest
 
 from proxmox_mcp.errors import FailedError, InvalidCallError, TargetError, ViewError
 from proxmox_mcp.gateway import Call
-from proxmox_mcp.gateway.places import AT_A_TIME, find_places, method_of, place_of, plain_path
+from proxmox_mcp.gateway.places import AT_A_TIME, find_places, method_of, place_of, plain_path, split_cursor
 from proxmox_mcp.pve.targets import Target
 from proxmox_mcp.shape import View
 
@@ -150,3 +150,17 @@ async def test_five_hundred_places_at_a_time(scripted: Scripted) -> None:
 def test_the_columns_of_a_place_are_what_was_filled_in() -> None:
     assert place_of(Target("/version")) == {}
     assert place_of(Target("/nodes/a/storage/nas/content", node="a", storage="nas")) == {"node": "a", "storage": "nas"}
+
+
+@pytest.mark.parametrize(
+    ("cursor", "place", "line"),
+    [("", 0, ""), (" 12-3fa9 ", 0, "12-3fa9"), ("places-500", 500, ""), (" places-500/12-3fa9 ", 500, "12-3fa9")],
+)
+def test_a_cursor_names_a_line_or_a_place_or_both(cursor: str, place: int, line: str) -> None:
+    assert split_cursor(cursor) == (place, line)
+
+
+@pytest.mark.parametrize("cursor", ["places-", "places-x", "places--1", "places-99999999", "12", "next", "places-5/x"])
+def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(ViewError, match="cursor"):
+        View.of(cursor=split_cursor(cursor)[1])

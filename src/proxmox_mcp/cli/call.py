@@ -12,6 +12,7 @@ from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli.schema import pairs
 from proxmox_mcp.errors import ConfirmationNeededError
 from proxmox_mcp.gateway import Call
+from proxmox_mcp.gateway.places import split_cursor
 from proxmox_mcp.settings import load_settings
 from proxmox_mcp.shape import View
 
@@ -75,12 +76,14 @@ def call(
     cluster: str,
 ) -> None:
     """Make one API call, checked and guarded as the tools' calls are."""
+    places, line = split_cursor(cursor)
     asked = Call(
         tool="cli",
         method=method,
         path=path,
         data=pairs(params),
-        view=View.of(fields, condition, limit, cursor or None),
+        view=View.of(fields, condition, limit, line),
+        places=places,
         wait=wait,
         dry_run=dry_run,
         confirm=confirm,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 AT_A_TIME = 500
 """Places that one call asks at the most; the rest by ``cursor``."""
 
+_PLACES = re.compile(r"places-(\d{1,7})(?:/(.+))?")
 _PREFIX = "api2/json/"
 _HTTP_METHODS = ("GET", "POST", "PUT", "DELETE")
 PLACE_FIELDS = ("node", "vmid", "guest", "storage")
@@ -35,6 +37,20 @@ class Places:
         """Where the next call goes on; 0 where this is the end."""
         end = self.first + AT_A_TIME
         return end if end < self.total else 0
+
+
+def split_cursor(cursor: str) -> tuple[int, str]:
+    """The place where a call that fans out goes on, and the cursor among its lines: ``places-500/12-3fa9``.
+
+    Raises ViewError for a place that is none.
+    """
+    cursor = cursor.strip()
+    if not cursor.startswith("places-"):
+        return 0, cursor
+    found = _PLACES.fullmatch(cursor)
+    if found is None:
+        raise ViewError(f"cursor: `{cursor[:40]}` is none.", "Take it from the last lines of the result before.")
+    return int(found[1]), found[2] or ""
 
 
 def method_of(call: Call) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.errors import ViewError
 from proxmox_mcp.gateway import Call, Gateway
 from proxmox_mcp.gateway.finding import find
 from proxmox_mcp.gateway.lists import list_nodes, list_resources
+from proxmox_mcp.gateway.places import split_cursor
 from proxmox_mcp.server.request_id import request_id
 from proxmox_mcp.shape import View
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.gateway import Client
     from proxmox_mcp.guard.caller import Caller
-
-_PLACES = re.compile(r"places-(\d{1,7})(?:/(.+))?")
 
 
 async def run(
@@ -36,13 +33,13 @@ async def run(
                 arguments.get("limit", 5),
                 cluster,
             )
-    view, places = _view(arguments)
+    places, cursor = split_cursor(str(arguments.get("cursor", "")))
     call = Call(
         tool=tool,
         path=arguments.get("path", ""),
         method=arguments.get("method", "GET"),
         data=arguments.get("data", {}),
-        view=view,
+        view=View.of(arguments.get("fields"), arguments.get("filter"), arguments.get("limit"), cursor),
         places=places,
         wait=arguments.get("wait"),
         dry_run=arguments.get("dry_run", False),
@@ -58,15 +55,3 @@ async def run(
     if tool == "get_cluster_resources":
         return await list_resources(gateway, call, arguments.get("type", "all"))
     return await gateway.call(call, client)
-
-
-def _view(arguments: Mapping[str, Any]) -> tuple[View, int]:
-    """The view, and the place where a call that fans out goes on (``places-500``, ``places-500/12-3fa9``)."""
-    cursor = str(arguments.get("cursor", "")).strip()
-    places = 0
-    if found := _PLACES.fullmatch(cursor):
-        places, cursor = int(found[1]), found[2] or ""
-    elif cursor.startswith("places-"):
-        raise ViewError(f"cursor: `{cursor[:40]}` is none.", "Take it from the last lines of the result before.")
-    view = View.of(arguments.get("fields"), arguments.get("filter"), arguments.get("limit"), cursor or None)
-    return view, places
