@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from proxmox_mcp.app import health
 from proxmox_mcp.app.authentication import Authentication
 from proxmox_mcp.app.hosts import HostGuard
-from proxmox_mcp.app.paths import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, RootPath
+from proxmox_mcp.app.paths import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, PlainQuery, RootPath
 from proxmox_mcp.app.sse import MOST_BODY, MOST_SESSIONS, Sse
 from proxmox_mcp.app.tracing import RequestIds
 from proxmox_mcp.gateway.schema import warm
@@ -38,7 +38,7 @@ def make_app(
     callers: Callers | CallersSource | None,
     metrics: Metrics | None = None,
 ) -> ASGIApp:
-    """The application with its guards, outermost first: request id, root path, Host and Origin, authentication."""
+    """The application with its guards, outermost first: request id, query, root path, Host, Origin, token."""
     sse = Sse(server)
     if metrics is not None:
         metrics.sessions = lambda: {"sse": sse.sessions, "http": _sessions(server)}
@@ -70,7 +70,7 @@ def make_app(
         lifespan=_lifespan(server, gateway),
     )
     guarded = HostGuard(Authentication(app, callers), settings.mcp_allowed_hosts, settings.mcp_allowed_origins)
-    return RequestIds(RootPath(guarded, settings.mcp_root_path))
+    return RequestIds(PlainQuery(RootPath(guarded, settings.mcp_root_path)))
 
 
 def _sessions(server: Server[Any]) -> int:

@@ -54,7 +54,7 @@ class HostGuard:
 
     def _refusal(self, host: str, origin: str) -> PlainTextResponse | None:
         if not self.allows_host(host):
-            name = _bare(_host(host)) or "the-name-that-clients-use"
+            name = _shown(_bare(_host(host)), "the-name-that-clients-use")
             said = f"Invalid Host header: {_shown(host)}. To allow it set MCP_ALLOWED_HOSTS={name}"
             return PlainTextResponse(said, 421)
         if origin and not self.allows_origin(origin):
@@ -93,5 +93,5 @@ def _bare(host: str) -> str:
     return (head if head and port.isdecimal() and not head.endswith(":") else host).removesuffix(".")
 
 
-def _shown(text: str) -> str:
-    return "".join(c for c in text[:_LONGEST_SHOWN] if c.isprintable()) or "(none)"
+def _shown(text: str, instead: str = "(none)") -> str:
+    return "".join(c for c in text[:_LONGEST_SHOWN] if c.isprintable()) or instead

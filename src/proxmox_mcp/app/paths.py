@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from starlette.responses import PlainTextResponse
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,6 +24,20 @@ def is_open(scope: Scope) -> bool:
     """Whether anybody may ask this: what says yes or no, and nothing else. With a query ``/readyz`` gives reasons."""
     route = route_of(scope)
     return route == LIVE or (route == READY and not scope["query_string"])
+
+
+class PlainQuery:
+    """Refuses a query that is not ASCII, which no client may send (RFC 3986): Starlette fails at it when it redirects."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["query_string"].isascii():
+            refusal = PlainTextResponse("Bad Request: percent-encode what is not ASCII in the query.", 400)
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class RootPath:
