@@ -167,23 +167,11 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-_RPC_METHODS = st.sampled_from(
-    [
-        "initialize",
-        "ping",
-        "tools/list",
-        "tools/call",
-        "resources/read",
-        "resources/templates/list",
-        "prompts/get",
-        "completion/complete",
-        "server/discover",
-        "notifications/initialized",
-        "notifications/cancelled",
-        "subscriptions/listen",
-        "logging/setLevel",
-    ]
-)
+_NAMES = """
+initialize ping tools/list tools/call resources/read resources/templates/list prompts/get completion/complete
+server/discover notifications/initialized notifications/cancelled subscriptions/listen logging/setLevel
+"""
+_RPC_METHODS = st.sampled_from(_NAMES.split())
 _PARAMS = st.fixed_dictionaries(
     {},
     optional={
@@ -279,8 +267,9 @@ def test_two_tokens_in_one_request_are_none(send: Callable[..., Reply], second: 
 
 
 def test_a_decent_request_is_answered(send: Callable[..., Reply]) -> None:
-    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "fuzz", "version": "1"}}}  # fmt: skip
+    client = {"name": "fuzz", "version": "1"}
+    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
     reply = send("POST", "/mcp", [(b"authorization", RIGHT), *_GOOD], json.dumps(message).encode())
     assert reply.status == 200
     assert b"proxmox-mcp" in reply.body

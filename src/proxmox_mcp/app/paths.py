@@ -27,7 +27,7 @@ def is_open(scope: Scope) -> bool:
 
 
 class PlainQuery:
-    """Refuses a query that is not ASCII, which no client may send (RFC 3986): Starlette fails at it when it redirects."""
+    """Refuses a query that is not ASCII, which no client may send (RFC 3986): Starlette fails at it in a redirect."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
