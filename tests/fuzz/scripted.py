@@ -11,7 +11,7 @@ from proxmox_mcp.assembly import guard_of
 from proxmox_mcp.errors import FailedError, ProxmoxError
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
-from proxmox_mcp.gateway.schema import Schema
+from proxmox_mcp.gateway.schema import Schema, SchemaKeeper
 from proxmox_mcp.pve.answers import Answer
 from proxmox_mcp.pve.connection import Connection, HostPort
 from proxmox_mcp.pve.failover import State
@@ -63,15 +63,6 @@ def schema() -> Schema:
     return Schema(load_index("9.2"), "bundled", "9.2.1")
 
 
-class FixedSchema:
-    """Stands where ``SchemaKeeper`` does."""
-
-    current = property(lambda _: schema())
-
-    async def keep(self) -> None:
-        """It never changes."""
-
-
 def gateway_over(pve: ScriptedPve, directory: Path, **given: str) -> Gateway:
     """A gateway with a guard of its own, whose files are in ``directory``."""
     base = {
@@ -85,7 +76,9 @@ def gateway_over(pve: ScriptedPve, directory: Path, **given: str) -> Gateway:
         "MCP_RATE_LIMIT": "0",
     }
     settings = load_settings({**base, **given})
-    cluster = Cluster.of("default", pve, FixedSchema())  # type: ignore[arg-type]
+    keeper = SchemaKeeper(pve, "bundled", None)  # type: ignore[arg-type]
+    keeper._current = schema()
+    cluster = Cluster.of("default", pve, keeper)  # type: ignore[arg-type]
     return Gateway(
         {"default": cluster},
         guard_of(settings),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from proxmox_mcp.errors import ProxmoxMcpError
+from proxmox_mcp.errors import AnswerError, ProxmoxMcpError
 from proxmox_mcp.gateway.answers import mark
 from proxmox_mcp.gateway.candidates import unseen_in
 from proxmox_mcp.shape import nodes_table, resources_table
@@ -65,9 +65,19 @@ async def list_resources(gateway: Gateway, call: Call, type_: str) -> str:
 async def _of_all(gateway: Gateway, call: Call, table: Table) -> str:
     call = replace(call, path=RESOURCES)
     if call.cluster or len(gateway.clusters) == 1:
-        cluster, records = await gateway.read(call)
-        return await table(cluster, records or [])
+        cluster, answer = await gateway.read(call)
+        return await table(cluster, _records(answer))
     return await _side_by_side(gateway, call, table)
+
+
+def _records(answer: Any) -> Records:
+    """What ``/cluster/resources`` answered. Raises AnswerError where that is no list of objects."""
+    if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
+        raise AnswerError(
+            f"The node answered {RESOURCES} with something other than a list of resources.",
+            "Something between here and Proxmox may answer in its place: set PROXMOX_HOST to the node itself.",
+        )
+    return answer
 
 
 async def _side_by_side(gateway: Gateway, call: Call, table: Table) -> str:
@@ -79,8 +89,8 @@ async def _side_by_side(gateway: Gateway, call: Call, table: Table) -> str:
         told[cluster.name] = f"(not to be had: no answer within {patience:g} s; name it in `cluster` to wait longer)"
         try:
             with anyio.move_on_after(patience):
-                _, records = await gateway.read(replace(call, cluster=cluster.name))
-                told[cluster.name] = await table(cluster, records or [])
+                _, answer = await gateway.read(replace(call, cluster=cluster.name))
+                told[cluster.name] = await table(cluster, _records(answer))
         except ProxmoxMcpError as error:
             told[cluster.name] = f"(not to be had: {error.message})"
 

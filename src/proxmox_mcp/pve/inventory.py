@@ -87,7 +87,8 @@ class Resources:
 
     @cached_property
     def guests(self) -> tuple[Guest, ...]:
-        found = (_guest(r) for r in self.records if r.get("type") in {"qemu", "lxc"} and r.get("vmid"))
+        guests = (r for r in self.records if r.get("type") in {"qemu", "lxc"})
+        found = (_guest(r) for r in guests if str(r.get("vmid", "")).isdecimal())
         return tuple(sorted(found, key=lambda g: g.vmid))
 
     @cached_property

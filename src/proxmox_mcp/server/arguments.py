@@ -38,7 +38,7 @@ def read(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
     faults += [
         f"{name}: is missing ({each.says})."
         for name, each in tool.parameters.items()
-        if each.required and name not in read and name not in given
+        if each.required and given.get(name) is None
     ]
     if faults:
         raise UnknownArgumentError(f"{tool.name}: " + "\n".join(faults), "Nothing was sent.")
