@@ -113,7 +113,7 @@ class Gateway:
             return checked
         there = await cluster.schema.version_at(node_of(path))
         known = there in ("", checked.schema.node_version)
-        return checked if known else against(replace(checked.schema, node_version=there))
+        return checked if known else against(await cluster.schema.of_version(there))
 
     async def _place(self, call: Call, cluster: Cluster, path: str) -> Got:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""

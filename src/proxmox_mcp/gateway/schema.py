@@ -33,7 +33,7 @@ _LOG = logging.getLogger("proxmox_mcp.schema")
 LOOK_AGAIN = 600.0
 """Seconds between looks at the node's version."""
 _RETRY_FIRST, _RETRY_LONGEST = 2.0, 60.0
-_VERSION_KEPT = 60.0
+_VERSION_KEPT, _VERSION_WITHIN = 60.0, 5.0
 
 Kind = Literal["node", "cache", "bundled", "file", "url"]
 
@@ -95,6 +95,7 @@ class SchemaKeeper:
         self._current: Schema | None = None
         self._loading = threading.Lock()
         self._versions: dict[str, tuple[float, str]] = {}
+        self._others: dict[str, Schema] = {}
         self._look = anyio.Event()
 
     @property
@@ -151,7 +152,8 @@ class SchemaKeeper:
         if time.monotonic() - asked < _VERSION_KEPT:
             return version
         try:
-            answer = await self._pve.request("GET", f"/nodes/{quote(node, safe='')}/version" if node else "/version")
+            path = f"/nodes/{quote(node, safe='')}/version" if node else "/version"
+            answer = await self._pve.request("GET", path, deadline=_VERSION_WITHIN)
         except ProxmoxError:
             return ""
         version = _version(answer)
@@ -159,6 +161,14 @@ class SchemaKeeper:
         if not node and version != self.current.node_version:
             self._look.set()
         return version
+
+    async def of_version(self, version: str) -> Schema:
+        """The best schema at hand for a node of a version: the one in force, another that was cached, or a bundled."""
+        if version == self.current.node_version:
+            return self.current
+        if version not in self._others:
+            self._others[version] = await anyio.to_thread.run_sync(self._at_hand, version)
+        return self._others[version]
 
     def _at_hand(self, version: str = "") -> Schema:
         if self._source == "auto":
