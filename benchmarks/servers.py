@@ -65,8 +65,12 @@ def upstream(guests: int = 50, delay: float = DELAY) -> Iterator[str]:
 
 
 def environment(kind: Kind, at: str, state: Path) -> dict[str, str]:
-    """What a server is told; ours without the limits that a load test runs into, and otherwise as it comes."""
+    """What a server is told; ours without the limits that a load test runs into, and otherwise as it comes.
+
+    Python keeps what it has compiled, as in any installation.
+    """
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("PROXMOX_", "MCP_"))}
+    plain.pop("PYTHONDONTWRITEBYTECODE", None)
     if kind == "bare":
         return {**plain, "UPSTREAM": at} if at else plain
     return {
