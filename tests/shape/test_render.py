@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl100k import count_tokens
+from proxmox_mcp import foreign
 from proxmox_mcp.errors import ViewError
-from proxmox_mcp.guard import foreign
 from proxmox_mcp.shape import Budget, View, render
 
 texts = st.one_of(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.guard.foreign import clean, one_line
-from proxmox_mcp.guard.foreign import mark as set_off
+from proxmox_mcp.foreign import clean, one_line
+from proxmox_mcp.foreign import mark as set_off
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import Endpoint

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import TaskFailedError
-from proxmox_mcp.guard.foreign import mark, one_line
+from proxmox_mcp.foreign import mark, one_line
 from proxmox_mcp.shape.quantities import short_duration
 
 if TYPE_CHECKING:
@@ -67,19 +67,18 @@ def report(outcomes: Sequence[TaskOutcome], words: Words) -> str:
 def _said(outcome: TaskOutcome) -> str:
     task = outcome.task
     name = f"Task {task.type}" + (f" of {task.id}" if task.id else "") + f" on {task.node}"
+    status = one_line(outcome.exit_status, _LONGEST_LINE)
     took = f" after {short_duration(outcome.seconds)}" if outcome.seconds is not None else ""
     if outcome.state == "ok":
         return f"{name} ended: OK{took}.{_made(outcome)}\nUPID: {outcome.upid}"
     if outcome.state == "warnings":
         lines = "\n".join(outcome.warnings[-_WARNINGS:] or outcome.tail[-_TAIL:])
-        return (
-            f"{name} ended with warnings ({outcome.exit_status}){took}.\n{mark(lines, '`log`')}\nUPID: {outcome.upid}"
-        )
+        return f"{name} ended with warnings ({status}){took}.\n{mark(lines, '`log`')}\nUPID: {outcome.upid}"
     if outcome.state == "failed":
         said_already = (outcome.exit_status, f"TASK ERROR: {outcome.exit_status}")
         lines = "\n".join([line for line in outcome.tail if line not in said_already][-_TAIL:])
         shown = f"\n{mark(lines, '`log`')}" if lines else ""
-        return f"{name} FAILED{took}: {one_line(outcome.exit_status, _LONGEST_LINE)}{shown}\nUPID: {outcome.upid}"
+        return f"{name} FAILED{took}: {status}{shown}\nUPID: {outcome.upid}"
     percent = f" at {outcome.fraction:.0%}" if outcome.fraction is not None else ""
     doing = f"\nIts log says: `{one_line(outcome.last_line)}`" if outcome.last_line else ""
     away = f"\nIts node can't be asked now: {outcome.away}" if outcome.away else ""

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.guard.foreign import exactly, one_line
+from proxmox_mcp.foreign import exactly, one_line
 from proxmox_mcp.guard.redact import HIDDEN
 from proxmox_mcp.guard.risk import Risk, as_texts
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from proxmox_mcp.errors import AnswerError
+from proxmox_mcp.foreign import flat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,8 +85,8 @@ def _refusal(reply: Reply, writes: bool) -> Refusal:
 def _message(reply: Reply, content: Mapping[str, Any]) -> str:
     """The body's message where it says more than the reason phrase, which is one line and loses its encoding."""
     said = content.get("message")
-    message = mend(said).strip() if isinstance(said, str) else ""
-    reason = _decoded(reply.reason).strip()
+    message = flat(mend(said)) if isinstance(said, str) else ""
+    reason = flat(_decoded(reply.reason))
     if len(message) >= len(reason):
         return message or _phrase(reply.status)
     return reason
@@ -95,7 +96,7 @@ def _errors(content: Mapping[str, Any]) -> dict[str, str]:
     errors = content.get("errors")
     if not isinstance(errors, dict):
         return {}
-    return {str(mend(name)): str(mend(text)).strip() for name, text in errors.items()}
+    return {flat(mend(name)): flat(str(mend(text))) for name, text in errors.items()}
 
 
 def _phrase(status: int) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio
 
+from proxmox_mcp.foreign import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -51,7 +53,7 @@ class Guest:
         return f"/nodes/{self.node}/{self.type}/{self.vmid}"
 
     def __str__(self) -> str:
-        return f"{self.vmid} ({self.name or 'no name'}, {self.type} on {self.node})"
+        return f"{self.vmid} ({one_line(self.name) or 'no name'}, {self.type} on {self.node})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,5 +197,5 @@ def _split(text: Any) -> tuple[str, ...]:
 
 def listed(names: Sequence[str]) -> str:
     """Names in a row, a long row cut with its number."""
-    shown = ", ".join(names[:10])
+    shown = ", ".join(map(one_line, names[:10]))
     return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -52,7 +53,7 @@ class View:
         return cls(
             tuple(dict.fromkeys(stripped for name in names if (stripped := name.strip()))),
             parse_filter(filter or ""),
-            limit,
+            limit if limit is None else min(limit, sys.maxsize),
             _cursor(cursor) if cursor else None,
         )
 

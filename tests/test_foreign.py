@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxmox_mcp.guard.foreign import clean, exactly, mark, one_line
+from proxmox_mcp.foreign import clean, exactly, mark, one_line
 
 
 @given(st.text(st.characters(codec="utf-8")))
@@ -43,6 +43,8 @@ def test_what_is_to_be_judged_stays_in_its_line_and_is_whole_or_says_how_long_it
         ("a\u200bb\ufeff", "ab"),
         ("hi\U000e0049\U000e0067", "hi"),
         ("bell\x07 nul\x00", "bell nul"),
+        ("a\ufe00\ufe0f\U000e0100\U000e01efb", "ab"),
+        ("a\u3164\u115f\u180bb", "ab"),
         ("Größe\tüber\nalles 🚀", "Größe\tüber\nalles 🚀"),
     ],
 )

@@ -11,8 +11,10 @@ import re
 _QUOTE = "| "
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    # Fillers and joiners without a glyph; selectors and tags, in which whole texts have been hidden.
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 
 
@@ -21,10 +23,15 @@ def clean(text: str) -> str:
     return _INVISIBLE.sub("", _ESCAPES.sub("", text))
 
 
+def flat(text: str) -> str:
+    """The text in one line, cleaned: what a node says of a refusal, in which a guest's text may be."""
+    return " ".join(clean(text).split())
+
+
 def one_line(text: str, limit: int = 200) -> str:
     """A name or a short note, within a line of ours: no line breaks, no backquotes, at most ``limit`` characters."""
-    flat = " ".join(clean(text).split()).replace("`", "'")
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+    line = flat(text).replace("`", "'")
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def exactly(text: str, limit: int) -> str:
