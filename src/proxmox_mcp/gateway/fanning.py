@@ -64,12 +64,15 @@ def _from_here(text: str, places: Places) -> str:
 
 
 async def _all(ask: Any, targets: list[Target]) -> None:
+    first: BaseException | None = None
     try:
         async with anyio.create_task_group() as group:
             for target in targets:
                 group.start_soon(ask, target)
     except* ProxmoxMcpError as errors:
-        raise errors.exceptions[0] from None
+        first = errors.exceptions[0]
+    if first is not None:  # raised within except*, it would come in a group again before Python 3.11.4
+        raise first from None
 
 
 def _records(data: Any, target: Target) -> list[dict[str, Any]]:

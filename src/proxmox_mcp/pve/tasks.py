@@ -158,12 +158,15 @@ class TaskWatcher:
         async def follow(upid: str) -> None:
             outcomes[upid] = await self.wait(upid, within, on_progress, started=started)
 
+        first: BaseException | None = None
         try:
             async with anyio.create_task_group() as group:
                 for upid in dict.fromkeys(upids):
                     group.start_soon(follow, upid)
         except* ProxmoxError as failures:
-            raise failures.exceptions[0] from None
+            first = failures.exceptions[0]
+        if first is not None:  # raised within except*, it would come in a group again before Python 3.11.4
+            raise first from None
         return [outcomes[upid] for upid in upids]
 
     async def _follow(self, watch: _Watch, end: float | None, on_progress: OnProgress | None) -> None:
