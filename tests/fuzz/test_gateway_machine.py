@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
 from fuzz.examples import examples
+from fuzz.model import ALLOW, CALLERS, CONFIRM, DENY, GUESTS, KINDS, POLICIES, wanted
 from fuzz.scripted import ScriptedPve, gateway_over
 from proxmox_mcp.errors import (
     AuditError,
@@ -28,95 +29,11 @@ from proxmox_mcp.errors import (
     UnreachableError,
 )
 from proxmox_mcp.gateway import Call
-from proxmox_mcp.guard.caller import Caller, Mode
+from proxmox_mcp.guard.caller import Mode
 from proxmox_mcp.guard.confirm import LIFETIME_SECONDS, Confirmations, MemoryStore
-from proxmox_mcp.guard.rules import Rule, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from proxmox_mcp.gateway import Gateway
-
-ALLOW, CONFIRM, DENY = "allow", "confirm", "deny"
-GUESTS = (100, 101)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of call with the risk that it has in ``risks.toml``, written down anew."""
-
-    method: str
-    tail: str
-    risk: str
-    data: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def writes(self) -> bool:
-        return self.method != "GET"
-
-
-KINDS = {
-    "read": Kind("GET", "/config", "read"),
-    "look": Kind("GET", "/agent/file-read", "inside", (("file", "/etc/hosts"),)),
-    "describe": Kind("PUT", "/config", "change", (("description", "text"),)),
-    "start": Kind("POST", "/status/start", "change"),
-    "stop": Kind("POST", "/status/stop", "disrupt"),
-    "destroy": Kind("DELETE", "", "destroy"),
-    "run": Kind("POST", "/agent/exec", "execute", (("command", "true"),)),
-}
-
-
-@dataclass(frozen=True)
-class Verdicts:
-    """What a policy file says of a call: a verdict, or None; and whether a person is asked for."""
-
-    text: str
-    says: Callable[[Kind, int], str | None]
-    person: Callable[[Kind, int], bool] = lambda _kind, _guest: False
-
-
-POLICIES = {
-    "none": Verdicts("", lambda _kind, _guest: None),
-    "protected": Verdicts(
-        '[[rule]]\nverdict = "deny"\nguest = 100\nmethod = ["POST", "PUT", "DELETE"]\n',
-        lambda kind, guest: DENY if guest == 100 and kind.writes else None,
-    ),
-    "careful": Verdicts(
-        '[[rule]]\nverdict = "confirm"\nrisk = "change"\n', lambda kind, _: CONFIRM if kind.risk == "change" else None
-    ),
-    "stopping": Verdicts(
-        '[[rule]]\nverdict = "allow"\npath = "/nodes/{node}/qemu/{vmid}/status/stop"\n',
-        lambda kind, _: ALLOW if kind is KINDS["stop"] else None,
-    ),
-    "reserved": Verdicts(
-        '[[rule]]\nverdict = "confirm"\nby = "person"\nrisk = "destroy"\n',
-        lambda kind, _: CONFIRM if kind.risk == "destroy" else None,
-        lambda kind, _: kind.risk == "destroy",
-    ),
-}
-CALLERS = {
-    "full": Caller(name="full"),
-    "guarded": Caller(name="guarded", mode=Mode.GUARDED),
-    "reader": Caller(name="reader", mode=Mode.READ_ONLY),
-    "ruled": Caller(
-        name="ruled", rules=(Rule(verdict=Verdict.DENY, guests=(range(101, 102),), methods=frozenset({"PUT"})),)
-    ),
-}
-
-
-def wanted(server: Mode, policy: Verdicts, caller: str, kind: Kind, guest: int) -> str:
-    """What must become of a call."""
-    mode = min(server, CALLERS[caller].mode)
-    if mode is Mode.READ_ONLY:
-        return ALLOW if kind.risk == "read" else DENY
-    if caller == "ruled" and guest == 101 and kind.method == "PUT":
-        return DENY
-    by_rule = policy.says(kind, guest)
-    if by_rule is not None:
-        return by_rule
-    if mode is Mode.FULL or kind.risk in ("read", "change"):
-        return ALLOW
-    return CONFIRM
 
 
 @dataclass(frozen=True)
