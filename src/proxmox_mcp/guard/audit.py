@@ -52,7 +52,10 @@ class AuditCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """``result``: ``ok``, ``dry-run``, ``unconfirmed``, ``cancelled`` or an error's code. ``seconds``: all it took."""
+    """``result``: ``ok``, ``dry-run``, ``unconfirmed``, ``cancelled``, ``internal`` or an error's code.
+
+    ``seconds``: all it took.
+    """
 
     result: str
     seconds: float
