@@ -8,8 +8,6 @@ from urllib.parse import unquote
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from proxmox_mcp.search.reference import render_reference
-
 if TYPE_CHECKING:
     from proxmox_mcp.gateway.schema import Schema
 
@@ -26,6 +24,8 @@ _MOST_COMPLETIONS = 100
 
 def read(uri: str, schema: Schema) -> str:
     """The references of all methods at a path. Raises MCPError for a path that is none."""
+    from proxmox_mcp.search.reference import render_reference  # As in ``toolbox``: not in the start.
+
     if not uri.startswith(PREFIX):
         raise MCPError(code=types.INVALID_PARAMS, message=f"There is no resource {uri[:200]}", data={"uri": uri[:200]})
     path = "/" + unquote(uri.removeprefix(PREFIX)).strip("/")

@@ -14,14 +14,24 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.gateway import Gateway
 
+_FIRST_ANSWERS = 0.5
+"""Seconds that the client has for its first requests, which are for the tools, before anything runs beside them."""
+
 
 async def serve_stdio(server: Server[Any], gateway: Gateway) -> None:
     """Serve until the client closes its end."""
     async with anyio.create_task_group() as group:
-        for cluster in gateway.clusters.values():
-            warm(cluster.schema)
-            group.start_soon(cluster.schema.keep)
+        group.start_soon(_prepare, gateway)
         group.start_soon(gateway.guard.limits.keep)
         async with stdio_server() as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
         group.cancel_scope.cancel()
+
+
+async def _prepare(gateway: Gateway) -> None:
+    """Load what the first calls need, which would load it themselves, and follow the clusters' versions."""
+    await anyio.sleep(_FIRST_ANSWERS)
+    async with anyio.create_task_group() as group:
+        for cluster in gateway.clusters.values():
+            warm(cluster.schema)
+            group.start_soon(cluster.schema.keep)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.gateway import Call, Gateway
-from proxmox_mcp.gateway.finding import find
 from proxmox_mcp.gateway.lists import list_nodes, list_resources
 from proxmox_mcp.gateway.places import split_cursor
 from proxmox_mcp.server.request_id import request_id
@@ -24,6 +23,8 @@ async def run(
     """Run a tool by name with arguments that were read. Raises ProxmoxMcpError."""
     cluster = arguments.get("cluster", "")
     if tool == "search_api":
+        from proxmox_mcp.gateway.finding import find  # The search is loaded beside the start, not in it.
+
         async with gateway.guard.limits.call(caller):
             return await find(
                 gateway.clusters,
