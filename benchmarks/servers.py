@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 Kind = Literal["ours", "bare"]
 Transport = Literal["sse", "http", "stdio"]
@@ -126,8 +126,3 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
             return
         time.sleep(0.05)
     raise TimeoutError(f"{process.args!r} does not listen on {port}")
-
-
-def told_by(kind: Kind, extra: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Command and environment of a server over stdio."""
-    return (OURS if kind == "ours" else BARE), dict(extra)
