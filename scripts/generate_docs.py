@@ -93,7 +93,7 @@ def error_codes() -> str:
         [
             "# Error codes\n\n" + _MADE,
             "The codes stand in the audit, in metrics and on the command line. They don't change between versions.\n",
-            "The audit also has `ok`, `dry-run`, `unconfirmed` (how to confirm was told), `cancelled` and `internal`.\n",
+            "The audit has `ok`, `dry-run`, `unconfirmed` (the way to confirm was told), `cancelled` `internal`.\n",
             "\n".join(rows) + "\n",
         ]
     )
