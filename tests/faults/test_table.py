@@ -21,9 +21,15 @@ def test_the_document_has_a_row_for_each_fault_as_it_was_found(table: Table, req
         pytest.skip("not all faults were tried")
     if request.session.testsfailed:
         pytest.skip("a test has failed: its row is missing")
+    written, found = told(DOCUMENT.read_text(encoding="utf-8")), told(str(table))
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    if any(report.nodeid.startswith(HERE) for report in reporter.stats.get("skipped", ())):
+        assert set(found) <= set(written), "a fault that can't be made here may be missing, none may differ"
+        return
     if os.environ.get("UPDATE_GOLDEN"):
         DOCUMENT.write_text(str(table), encoding="utf-8")
-    assert told(DOCUMENT.read_text(encoding="utf-8")) == told(str(table))
+        written = told(DOCUMENT.read_text(encoding="utf-8"))
+    assert written == found
 
 
 def _modules(here: Path) -> list[Path]:
