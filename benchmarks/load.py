@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SESSIONS = (1, 20, 100)
 ROUNDS = 3
-CALLS, SLICES = 400, 4
+CALLS, SLICES = 400, 8
 """Calls of one round, over all its sessions, and in how many slices."""
 AIM = 0.9
 PASSING, AT_A_TIME = 1000, 50
