@@ -33,25 +33,83 @@
       TaskFailedError               task.failed         the task was started, and ended with an error
 
 ``message`` says what was wrong, ``advice`` what is allowed or what to do next. Neither ever holds a secret.
+
+Errors are values: one may be kept and told to several callers, so nothing about it can be changed afterwards. Advice
+is added and secrets are removed by making a new error (``with_advice``, ``reworded``).
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_SET_BY_PYTHON = frozenset({"__traceback__", "__context__", "__cause__", "__suppress_context__", "__notes__"})
+"""What ``raise``, ``contextlib`` and ``add_note`` set on an exception on its way up."""
+_FROZEN = "{} can't be changed: make a new one (with_advice, reworded)."
 
 
 class ProxmoxMcpError(Exception):
     """The root: ``message`` (what was wrong) and ``advice`` (what to do next, may be empty)."""
 
     code: ClassVar[str] = "error"
+    _message: str
+    _advice: str
 
     def __init__(self, message: str, advice: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.advice = advice
+        super().__init__(message, advice)
+        self.__dict__.update(_message=message, _advice=advice)
+
+    @property
+    def message(self) -> str:
+        return self._message
+
+    @property
+    def advice(self) -> str:
+        return self._advice
+
+    def with_advice(self, advice: str) -> Self:
+        """The same error with other advice."""
+        return self._remade(advice=advice)
+
+    def reworded(self, words: Callable[[str], str]) -> Self:
+        """The same error with ``words`` applied to each of its texts: how secrets are removed."""
+        return self._remade(message=words(self.message), advice=words(self.advice))
+
+    def fresh(self) -> Self:
+        """The same error as if it had never been raised: what is kept and raised again must not keep the frames of
+        those that it was raised in, nor show one caller the calls of another."""
+        return self._remade()
+
+    def _fields(self) -> dict[str, Any]:
+        """What the class is made with."""
+        return {"message": self.message, "advice": self.advice}
+
+    def _remade(self, **changes: Any) -> Self:
+        return type(self)(**{**self._fields(), **changes})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _SET_BY_PYTHON:
+            raise AttributeError(_FROZEN.format(type(self).__name__))
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name not in _SET_BY_PYTHON:
+            raise AttributeError(_FROZEN.format(type(self).__name__))
+        super().__delattr__(name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        notes = getattr(self, "__notes__", None)
+        return _made, (type(self), self._fields()), {"__notes__": notes} if notes else None
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.advice}" if self.advice else self.message
+
+
+def _made(kind: type[ProxmoxMcpError], fields: dict[str, Any]) -> ProxmoxMcpError:
+    return kind(**fields)
 
 
 class SettingsError(ProxmoxMcpError):
@@ -134,6 +192,9 @@ class ProxmoxError(ProxmoxMcpError):
     """
 
     code = "pve"
+    _status: int | None
+    _errors: Mapping[str, str]
+    _sent: bool
 
     def __init__(
         self,
@@ -141,13 +202,30 @@ class ProxmoxError(ProxmoxMcpError):
         advice: str = "",
         *,
         status: int | None = None,
-        errors: dict[str, str] | None = None,
+        errors: Mapping[str, str] | None = None,
         sent: bool = False,
     ) -> None:
         super().__init__(message, advice)
-        self.status = status
-        self.errors = errors or {}
-        self.sent = sent
+        self.__dict__.update(_status=status, _errors=MappingProxyType(dict(errors or {})), _sent=sent)
+
+    @property
+    def status(self) -> int | None:
+        return self._status
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        return self._errors
+
+    @property
+    def sent(self) -> bool:
+        return self._sent
+
+    def reworded(self, words: Callable[[str], str]) -> Self:
+        errors = {words(name): words(text) for name, text in self.errors.items()}
+        return self._remade(message=words(self.message), advice=words(self.advice), errors=errors)
+
+    def _fields(self) -> dict[str, Any]:
+        return {**super()._fields(), "status": self.status, "errors": dict(self.errors), "sent": self.sent}
 
 
 class UnreachableError(ProxmoxError):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway.conftest import records
 from proxmox_mcp.errors import (
+    AuthenticationError,
     CallError,
     ConfirmationNeededError,
     DeniedError,
     InvalidCallError,
     ParametersError,
+    ProxmoxError,
     TargetError,
 )
 from proxmox_mcp.gateway import Call, Gateway
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pve.raw_server import RawServer
+    from pve.raw_server import RawServer, Request
 
 pytestmark = pytest.mark.anyio
 
@@ -201,3 +203,63 @@ async def test_a_refusal_that_echoes_a_secret_is_told_without_it(
     assert "[secret]" in caught.value.message
     assert secret not in f"{caught.value} {caught.value.errors}"
     assert secret not in json.dumps(records(gateway))
+
+
+async def test_a_kept_refusal_never_changes_and_shows_no_caller_the_call_of_another(
+    recorder: RawServer, gateway_to: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused password is kept for some seconds, and told to everybody who calls in that time."""
+    secrets = ("correct-horse-battery", "staple-staple-staple")
+
+    def refuse(request: Request, connection: Any) -> None:
+        body = json.dumps({"data": None, "message": "authentication failure"}).encode()
+        connection.sendall(reply(status=401, reason="authentication failure", body=body))
+
+    async def call(gateway: Gateway, name: str, secret: str) -> ProxmoxError:
+        data = {f"{name}-only": name, "cipassword": secret}
+        asked = Call(path=f"/nodes/pve1/brand/{name}", method="POST", data=data, caller=Caller(name=name))
+        with pytest.raises(AuthenticationError) as caught:
+            await gateway.call(asked)
+        return caught.value
+
+    monkeypatch.setattr("proxmox_mcp.pve.login.REFUSAL_HOLDS", 600.0)
+    assert recorder.certificate is not None
+    with raw_serving(refuse, recorder.certificate) as upstream:
+        settings = {"PROXMOX_TOKEN_ID": "", "PROXMOX_PASSWORD": "guess-guess-guess", "MCP_MODE": "full"}
+        gateway = gateway_to(upstream.port, **settings)
+        login = gateway.clusters["default"].pve._wired()[1]
+        first = await call(gateway, "anna", secrets[0])
+        kept = vars(login)["_refusal"]
+        before = repr((kept, vars(kept), kept.__traceback__, kept.__context__))
+        told = [first, await call(gateway, "ben", secrets[1]), await call(gateway, "anna", secrets[0])]
+        assert len(upstream.posted) == 1
+        await gateway.clusters["default"].pve.aclose()
+    assert repr((kept, vars(kept), kept.__traceback__, kept.__context__)) == before
+    assert str(told[0]) == str(told[2])
+    for error, own, other in zip(told, ("anna", "ben", "anna"), ("ben", "anna", "ben"), strict=True):
+        shown = f"{error}{error!r}{vars(error)}"
+        assert f"/nodes/pve1/brand/{own}" in shown
+        assert f"brand/{other}" not in shown
+        assert not [secret for secret in secrets if secret in shown]
+
+
+async def test_a_refusal_without_its_secrets_leads_back_to_none_that_has_them(
+    recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    secret = "correct-horse-battery"
+    body = {"message": f"no {secret}\n", "errors": {f"cipassword {secret}": f"'{secret}' is too short"}}
+    refusal = reply(status=400, reason="Parameter verification failed.", body=json.dumps(body).encode())
+    assert recorder.certificate is not None
+    with raw_serving(refusal, recorder.certificate) as upstream:
+        gateway = gateway_to(upstream.port)
+        with pytest.raises(ParametersError) as caught:
+            await gateway.call(Call(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cipassword": secret}))
+        await gateway.clusters["default"].pve.aclose()
+    error: BaseException | None = caught.value
+    chain = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    shown = "".join(f"{each}{each!r}{vars(each)}" for each in chain)
+    assert "[secret]" in shown
+    assert secret not in shown

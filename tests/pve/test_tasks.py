@@ -100,6 +100,27 @@ async def test_a_failed_task_keeps_the_cause_and_only_the_tail_of_its_log() -> N
 
 
 @pytest.mark.usefixtures("quick")
+async def test_those_who_share_a_failed_look_get_the_same_error_and_none_of_anothers_frames() -> None:
+    refusal = PermissionDeniedError("Permission check failed (/nodes/pve1, Sys.Audit)", "grant it", status=403)
+    watcher = TaskWatcher(Script({UPID: CLONE}, failures=[refusal]))
+    caught: list[PermissionDeniedError] = []
+
+    async def caller(name: str) -> None:
+        try:
+            await watcher.wait(UPID, 10)
+        except PermissionDeniedError as error:
+            error.add_note(name)
+            caught.append(error)
+
+    async with anyio.create_task_group() as group:
+        for name in ("anna", "ben", "carla"):
+            group.start_soon(caller, name)
+    assert len({id(error) for error in caught}) == 3
+    assert {str(error) for error in caught} == {str(refusal)}
+    assert sorted(error.__notes__ for error in caught) == [["anna"], ["ben"], ["carla"]]
+
+
+@pytest.mark.usefixtures("quick")
 async def test_warnings_come_with_their_lines() -> None:
     script = Script({UPID: ["INFO: ok", "WARN: disk is full soon", "TASK WARNINGS: 1"]}, {UPID: "WARNINGS: 1"})
     outcome = await TaskWatcher(script).wait(UPID, 10)

@@ -127,14 +127,15 @@ class Gateway:
         if action.template == _TASK_STATUS and call.wait:
             outcomes = await follow([action.path_params["upid"]], seconds, cluster, client, words)
             return Got(None, checked, told=report(outcomes, words))
+        refusal: ProxmoxError | None = None
         try:
             data = await cluster.pve.request(action.method, checked.path, checked.data)
         except ProxmoxError as error:
-            self._hide_secrets(error, checked)
-            if there_is := await candidates(error, action, cluster):
-                error.advice = f"{there_is} {error.advice}" if isinstance(error, NodeUnreachableError) else there_is
-            error.advice = f"{error.advice}\n{doubtful(checked)}".strip()
-            raise
+            refusal = error
+        if (
+            refusal is not None
+        ):  # raised outside of except: its context would be the refusal as it came, secrets and all
+            raise await self._explained(refusal, checked, cluster)
         if action.method == "GET":
             return Got(
                 self.guard.redactor.data(data, action.template),
@@ -160,12 +161,15 @@ class Gateway:
         cluster.inventory.forget()
         return Got(None, checked, told=report(outcomes, words))
 
-    def _hide_secrets(self, error: ProxmoxError, checked: Checked) -> None:
-        """Proxmox echoes values in its refusals."""
+    async def _explained(self, refusal: ProxmoxError, checked: Checked, cluster: Cluster) -> ProxmoxError:
+        """The refusal with what there is instead and what the schema doubts, and without secrets: Proxmox echoes
+        values in its refusals."""
+        advice = refusal.advice
+        if there_is := await candidates(refusal, checked.action, cluster):
+            advice = f"{there_is} {advice}" if isinstance(refusal, NodeUnreachableError) else there_is
+        explained = refusal.with_advice(f"{advice}\n{doubtful(checked)}".strip())
         also = secrets_in(checked.data, checked.action.template)
-        redactor = self.guard.redactor
-        error.message, error.advice = redactor.text(error.message, also), redactor.text(error.advice, also)
-        error.errors = {name: redactor.text(text, also) for name, text in error.errors.items()}
+        return explained.reworded(lambda text: self.guard.redactor.text(text, also))
 
     def _shaped(self, got: Got, call: Call) -> str:
         fields = returned_fields(got.checked.endpoint)

@@ -106,7 +106,7 @@ class Hosts:
     def failed(self, host: HostPort, error: ProxmoxError, *, seconds: float = 0.0) -> None:
         """The host could not be reached, or did not answer, which took so long to find out."""
         breaker = self._breakers[host]
-        breaker.asked, breaker.error, breaker.slow = True, error, seconds >= SLOW
+        breaker.asked, breaker.error, breaker.slow = True, error.fresh(), seconds >= SLOW
         breaker.failures += 1
         rest = min(FIRST_REST * 2 ** (breaker.failures - 1), LONGEST_REST)
         breaker.rests_until = self._clock() + rest

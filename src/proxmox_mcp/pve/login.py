@@ -115,7 +115,7 @@ class PasswordLogin:
 
     def _sign_in(self, host: HostPort, deadline: float, connect_timeout: float) -> _Ticket:
         if self._refusal is not None and time.monotonic() - self._refused_at < REFUSAL_HOLDS:
-            raise self._refusal
+            raise self._refusal.fresh()
         old, self._ticket = self._ticket, None
         post = _post_to(
             partial(self._send, host, deadline=deadline, connect_timeout=connect_timeout), self._connection, host
@@ -128,7 +128,7 @@ class PasswordLogin:
         try:
             return _Ticket(self._connection.user, self._connection.secret, post)
         except AuthenticationError as refusal:
-            self._refusal, self._refused_at = refusal, time.monotonic()
+            self._refusal, self._refused_at = refusal.fresh(), time.monotonic()
             raise
 
 

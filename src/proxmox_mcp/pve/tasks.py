@@ -174,7 +174,7 @@ class TaskWatcher:
         while True:
             await self._look(watch, end)
             if watch.failure is not None:
-                raise watch.failure
+                raise watch.failure.fresh()
             progress = Progress(watch.upid, fraction(watch.tail), last_words(watch.tail))
             if on_progress is not None and progress.line and progress != told:
                 told = progress
@@ -215,7 +215,7 @@ class TaskWatcher:
             except _AWAY as away:
                 watch.away = away.message
             except ProxmoxError as refusal:
-                watch.failure = refusal
+                watch.failure = refusal.fresh()
             watch.looks += 1
             watch.pause = min(watch.pause * BACKOFF, LONGEST_PAUSE) if watch.looks > 1 else FIRST_PAUSE
             watch.due = time.monotonic() + watch.pause

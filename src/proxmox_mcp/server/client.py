@@ -29,16 +29,22 @@ _FORM: dict[str, Any] = {
 class Asked(ConfirmationNeededError):  # noqa: N818
     """The call ends here with a question; its answer comes with the same call made again."""
 
-    def __init__(self, question: str, token: str) -> None:
-        super().__init__(question)
-        self.result = types.InputRequiredResult(
-            input_requests={
-                _QUESTION: types.ElicitRequest(
-                    params=types.ElicitRequestFormParams(message=question, requested_schema=_FORM)
-                )
-            },
-            request_state=token,
+    _token: str
+
+    def __init__(self, message: str, advice: str = "", *, token: str) -> None:
+        super().__init__(message, advice)
+        self.__dict__.update(_token=token)
+
+    @property
+    def result(self) -> types.InputRequiredResult:
+        """The question as the protocol carries it."""
+        question = types.ElicitRequestFormParams(message=self.message, requested_schema=_FORM)
+        return types.InputRequiredResult(
+            input_requests={_QUESTION: types.ElicitRequest(params=question)}, request_state=self._token
         )
+
+    def _fields(self) -> dict[str, Any]:
+        return {**super()._fields(), "token": self._token}
 
 
 class McpClient:
@@ -61,7 +67,7 @@ class McpClient:
 
     async def ask(self, question: str, token: str) -> bool:
         if self._answers_later:
-            raise Asked(question, token)
+            raise Asked(question, token=token)
         try:
             result = await self._session.elicit_form(question, _FORM, self._request_id)
         except MCPError as error:
