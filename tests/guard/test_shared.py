@@ -17,6 +17,7 @@ from proxmox_mcp.guard.caller import Caller, Limits
 from proxmox_mcp.guard.confirm import Call, Confirmations
 from proxmox_mcp.guard.effect import Statement
 from proxmox_mcp.guard.shared import SharedConfirmations, SharedLimits, SharedState
+from proxmox_mcp.installation import install_command
 from redis_server import PASSWORD, RedisServer, needs_redis, redis_server
 
 if TYPE_CHECKING:
@@ -223,4 +224,4 @@ def test_without_the_client_the_start_is_refused_with_the_line_that_installs_it(
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(SettingsError, match="not installed") as caught:
         SharedState("redis://localhost")
-    assert "pip install 'proxmox-mcp[replicas]'" in caught.value.advice
+    assert install_command("replicas") in caught.value.advice

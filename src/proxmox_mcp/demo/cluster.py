@@ -13,6 +13,7 @@ from threading import Timer
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.installation import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _MODULE = "proxmox_mcp.demo.launcher"
 _IMPORT_ROOT = Path(__file__).parents[2]
 _MISSING = 3
-_ADVICE = "Install it with: pip install 'proxmox-mcp[demo]'"
 _START_SECONDS = 30.0
 _END_SECONDS = 5.0
 
@@ -97,9 +97,15 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 def _not_started(process: subprocess.Popen[str], complaints: str) -> SettingsError:
     status = process.wait()
     if status == _MISSING:
-        return SettingsError("The demo cluster needs fakepve, which is not installed.", _ADVICE)
+        return SettingsError(
+            "The demo cluster needs fakepve, which is not installed.",
+            f"Install it with:\n  {install_command('demo')}",
+        )
     last = complaints.strip().rpartition("\n")[2]
-    return SettingsError(f"The demo cluster did not start (status {status}): {last or 'it said nothing'}", _ADVICE)
+    return SettingsError(
+        f"The demo cluster did not start (status {status}): {last or 'no message'}",
+        f"If a package is missing, install the demo again:\n  {install_command('demo')}",
+    )
 
 
 def _cluster(ready: dict[str, object], process: subprocess.Popen[str]) -> DemoCluster:

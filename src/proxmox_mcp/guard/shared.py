@@ -17,6 +17,7 @@ import anyio.to_thread
 
 from proxmox_mcp.errors import GuardError, SettingsError
 from proxmox_mcp.guard.limits import WINDOW_SECONDS, limits_of, too_many_recent, too_many_running
+from proxmox_mcp.installation import install_command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -82,7 +83,7 @@ class SharedState:
         except ImportError as missing:
             raise SettingsError(
                 "MCP_STATE_URL needs the client for Valkey and Redis, which is not installed.",
-                "Install it with: pip install 'proxmox-mcp[replicas]'",
+                f"Install it with:\n  {install_command('replicas')}",
             ) from missing
         if url.startswith("valkey"):
             url = "redis" + url.removeprefix("valkey")
