@@ -6,6 +6,7 @@ there, and any other name that we don't hold can be taken tomorrow.
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import tomllib
@@ -96,9 +97,9 @@ def _faults_of(words: list[str]) -> Iterator[str]:
         named = [word for word in words[len(kind) :] if not word.startswith("-")]
         yield from (f"{name} is not the distribution {DISTRIBUTION}" for name in named[:1] if name != DISTRIBUTION)
     elif words[:2] == ["uv", "sync"] or words[:2] == ["uv", "run"]:
-        extras = [value for option, value in zip(words, words[1:], strict=False) if option == "--extra"]
+        extras = [value for option, value in itertools.pairwise(words) if option == "--extra"]
         yield from (f"there is no extra {extra}" for extra in extras if extra not in EXTRAS)
-        asked = [value for option, value in zip(words, words[1:], strict=False) if option == "--with"]
+        asked = [value for option, value in itertools.pairwise(words) if option == "--with"]
         yield from (fault for package in asked if (fault := _fault_of(package)))
     elif (kind := _kind(words, _INSTALLS)) is not None:
         packages = _packages(kind, words[len(kind) :])

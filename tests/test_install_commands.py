@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from install_commands import DISTRIBUTION, PROJECT, ROOT, commands, faults
+from install_commands import PROJECT, ROOT, commands, faults
+from proxmox_mcp.installation import DISTRIBUTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
