@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import ast
+import gzip
 import json
 import re
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -127,6 +131,84 @@ def test_what_is_public_stays(public: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_secrets_within_texts(text: str, shown: str) -> None:
     assert REDACTOR.text(text) == shown
+
+
+FAULTS = [
+    "password is required",
+    "password too short, must be at least 8 characters",
+    "property is missing and it is not optional",
+    "property is not defined in schema and the schema does not allow additional properties",
+    "type check ('string') failed - got ARRAY",
+    "value must have a minimum length of 5",
+    "value must be at least 5 characters long",
+    "value may only be 64 characters long",
+    "value does not match the regex pattern",
+    "invalid format - value does not look like a valid secret",
+    "missing property required by 'username'",
+    "duplicate parameter (already defined in URI) with conflicting values!",
+    "unable to decode",
+]
+"""How Proxmox words the fault of a parameter (``PVE::JSONSchema``, ``PVE::API2::AccessControl``)."""
+
+
+@pytest.mark.parametrize("name", ["password", "confirmation-password", "cipassword", "new_password", "client-secret"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_proxmox_says_of_a_parameter_that_holds_a_secret_stays(name: str, fault: str) -> None:
+    said = f"Parameter verification failed.\n{name}: {fault}"
+    assert REDACTOR.text(said) == said
+    assert REDACTOR.data({"errors": said}) == {"errors": said}
+
+
+def test_every_fault_that_proxmox_was_seen_to_find_stays_readable_under_a_secret_name(shared_data: Path) -> None:
+    faults: set[str] = set()
+    for version in ("9.1", "9.2"):
+        lines = gzip.decompress((shared_data / "validator" / f"verdicts-{version}.jsonl.gz").read_bytes()).splitlines()
+        faults |= {fault for line in lines for fault in (json.loads(line).get("errors") or {}).values()}
+    assert len(faults) > 200
+    for fault in faults:
+        kept = re.sub(r"^(value ')[^'\n]*", rf"\1{HIDDEN}", fault)
+        assert REDACTOR.text(f"password: {fault}") in (f"password: {fault}", f"password: {kept}")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"password: value '{SECRET}' does not match", f"password: value '{HIDDEN}' does not match"),
+        ("password: valuable", f"password: {HIDDEN}"),
+        ("password: value", f"password: {HIDDEN}"),
+        ("password=invalid", f"password={HIDDEN}"),
+        ("secret: property", f"secret: {HIDDEN}"),
+        ("password: password", f"password: {HIDDEN}"),
+        ("password: no", f"password: {HIDDEN}"),
+    ],
+)  # fmt: skip
+def test_a_secret_that_begins_as_a_fault_does_goes(text: str, shown: str) -> None:
+    assert REDACTOR.text(text) == shown
+
+
+SHOWN_ON_PURPOSE = re.compile(r"MCP_AUTH_TOKEN=|PVEAPIToken=user@realm!name=|redis://\[:password@\]|://")
+"""Settings lines for a terminal, and examples of forms."""
+
+
+def own_texts() -> Iterator[str]:
+    """All that this program may say: every text in its code, and all its advice."""
+    source = Path(redact.__file__).parents[1]
+    for module in sorted(source.rglob("*.py")):
+        tree = ast.parse(module.read_text("utf-8"))
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                yield node.value
+    for rule in tomllib.loads((source / "pve" / "advice.toml").read_text("utf-8"))["rule"]:
+        yield rule["advice"]
+
+
+def test_nothing_that_we_say_ourselves_is_taken_for_a_secret() -> None:
+    texts = [text for text in own_texts() if not SHOWN_ON_PURPOSE.search(text)]
+    assert len(texts) > 5000
+    assert [text for text in texts if REDACTOR.text(text) != text] == []
 
 
 def test_our_own_credentials_never_appear_in_anything() -> None:

@@ -37,8 +37,8 @@ def _token(connection: Connection) -> tuple[Cure, ...]:
         ),
         Cure(f"The token: this must list {name} (capitals count), not expired.", (f"pveum user token list {user}",)),
         Cure(
-            "The secret: it can't be shown again. This makes a new one; privileges that were set for the token itself "
-            "must be set again.",
+            "The token's secret can't be shown again. This makes a new one; privileges that were set for the "
+            "token itself must be set again.",
             (f"pveum user token remove {user} {name}", f"pveum user token add {user} {name} --privsep 1"),
         ),
     )
@@ -48,7 +48,7 @@ def _quoted(connection: Connection) -> str:
     bare = connection.secret.strip("'\"")
     if bare == connection.secret:
         return ""
-    return "PROXMOX_PASSWORD has quotes around the secret: an env file takes the value without them."
+    return "PROXMOX_PASSWORD has quotes around the secret. In an env file the value stands without quotes."
 
 
 def _password(connection: Connection) -> tuple[Cure, ...]:
@@ -71,7 +71,7 @@ def _password(connection: Connection) -> tuple[Cure, ...]:
             ("pveum user list",),
         ),
         Cure(f"The realm: this must list {realm}.", ("pveum realm list",)),
-        Cure(f"The password: change it {where}", (change,))
+        Cure(f"The password may be wrong; change it {where}", (change,))
         if realm in ("pam", "pve")
         else Cure(f"The password is that of the directory behind the realm {realm}: check it there."),
         Cure("Better than a password is a token of a user of its own: see docs/tokens-and-privileges.md."),

@@ -185,7 +185,7 @@ def _state(directory: Path) -> Step:
 
 
 def _store(url: str, deadline: Deadline) -> Step:
-    """The store that replicas share. Its URL may hold a password: only host and port are shown."""
+    """The store that replicas share. Its URL may hold a password, so only host and port are shown."""
     name = "shared state"
     try:
         parts = urlsplit(url)

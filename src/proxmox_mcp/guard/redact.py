@@ -73,18 +73,27 @@ _OF_ENDPOINT: dict[str, frozenset[str]] = {
 }
 """Names that are secrets below one template only, by ``PVE::API2`` of each."""
 
-_NAMED_IN_TEXT = re.compile(
+_NAME_IN_TEXT = (
     r"((?<![\w-])[\w-]{0,32}(?:passw(?:or)?d|passphrase|secret|(?:api|auth|access)[_-]?token)[\w-]{0,16}"
     r"[\"']?\s{0,4}[=:]\s{0,4})"
-    r"(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;\"'}\0]+)",
-    re.IGNORECASE | re.MULTILINE,
 )
+_FAULT = (
+    r"(?:value (?:'|does|must|may|is)|invalid format -|type check \(|property is (?:not|missing)|missing property"
+    r"|duplicate parameter|(?:password|parameter) (?:is|too|must)|unable to|no such |not allowed)"
+)
+"""How Proxmox begins what it says of a parameter (``PVE::JSONSchema``, ``PVE::API2::AccessControl``): what stands after
+``password: `` in such a line is no password."""
+_NAMED_IN_TEXT = re.compile(
+    _NAME_IN_TEXT + rf"(?!{_FAULT})" + r"(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;\"'}\0]+)", re.IGNORECASE | re.MULTILINE
+)
+_QUOTED_IN_FAULT = re.compile(_NAME_IN_TEXT + r"(value ')[^'\n]*", re.IGNORECASE | re.MULTILINE)
 _TEXT_PATTERNS = (
     (re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
     (re.compile(r"(?<![\w:])PVE[A-Z]{0,8}:(?:[^\s\"']{0,256}?:)?[0-9A-Fa-f]{8}::[A-Za-z0-9+/=]+"), HIDDEN),
     (re.compile(r"\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"(://[^\s/:@]+:)[^\s/@]+(?=@)"), rf"\1{HIDDEN}"),
     (re.compile(r"(otpauth://[^\s?]*\?)[^\s\"']*"), rf"\1{HIDDEN}"),
+    (_QUOTED_IN_FAULT, rf"\1\2{HIDDEN}"),
     (_NAMED_IN_TEXT, rf"\1{HIDDEN}"),
 )
 _MARKS = ("::", "://", "-----", "bearer", "pass", "secret", "token")

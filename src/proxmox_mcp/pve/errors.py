@@ -88,7 +88,7 @@ def _who(message: str, connection: Connection) -> str:
         return (
             f"The user {user} or the password is wrong: `pveum user list` shows the users; the realm counts. "
             "Without PROXMOX_TOKEN_ID, PROXMOX_PASSWORD is a password, not a token's secret."
-            + (" It looks like a token's secret: set PROXMOX_TOKEN_ID." if connection.secret_is_uuid else "")
+            + (" It looks like a token's secret; then set PROXMOX_TOKEN_ID too." if connection.secret_is_uuid else "")
         )
     hint = "" if connection.secret_is_uuid else " The secret has not the form of one (a UUID): look there first."
     return (
