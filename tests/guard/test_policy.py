@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -125,13 +127,42 @@ def test_whatever_the_rules_read_only_holds_and_people_are_asked(
     assert Policy(server, rules).decide(made, Caller(name="ops", mode=mode, rules=(DENY_ALL,))).verdict is DENY
 
 
-@pytest.mark.parametrize("mode", Mode)
-def test_a_mode_lets_no_more_through_than_the_next(mode: Mode) -> None:
+@pytest.mark.parametrize("risk", Risk)
+def test_a_mode_lets_no_more_through_than_the_next(risk: Risk) -> None:
     order = [DENY, CONFIRM, ALLOW]
-    higher = [other for other in Mode if other >= mode]
-    for risk in Risk:
-        verdicts = [order.index(mode_verdict(each, risk)) for each in sorted(higher)]
-        assert verdicts == sorted(verdicts)
+    assert sorted(Mode) == [READ_ONLY, GUARDED, FULL]
+    verdicts = [order.index(mode_verdict(mode, risk)) for mode in (READ_ONLY, GUARDED, FULL)]
+    assert verdicts == sorted(verdicts)
+
+
+@pytest.mark.parametrize("ranked", [Mode, Risk])
+@pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne])
+def test_modes_and_risks_are_compared_by_rank_with_every_operator(
+    ranked: type[Mode | Risk], compare: Callable[[Any, Any], bool]
+) -> None:
+    members = list(ranked)
+    for (i, one), (j, other) in itertools.product(enumerate(members), repeat=2):
+        expected = compare(i, j)
+        assert compare(one, other) is expected, (one, other)
+        assert compare(one, str(other.value)) is expected, (one, other)
+        assert compare(str(one.value), other) is expected, (one, other)
+        assert (min(one, other), max(one, other)) == (members[min(i, j)], members[max(i, j)])
+
+
+@pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge])
+def test_a_mode_is_compared_with_no_other_word(compare: Callable[[Any, Any], bool]) -> None:
+    for mode in Mode:
+        with pytest.raises(KeyError):
+            compare(mode, "anything")
+
+
+def test_the_stricter_of_two_modes_holds() -> None:
+    for server, own in itertools.product(Mode, repeat=2):
+        effective = Policy(server, []).effective_mode(Caller(name="ops", mode=own))
+        assert READ_ONLY not in (server, own) or effective is READ_ONLY
+        assert effective in (server, own)
+        assert effective <= server
+        assert effective <= own
 
 
 def rule(verdict: Verdict, **conditions: Any) -> Rule:

@@ -13,15 +13,29 @@ if TYPE_CHECKING:
 
 
 class Mode(StrEnum):
-    """How much is let through without a rule. In rising order, so that ``min`` is the stricter one."""
+    """How much is let through without a rule, in rising order: ``min`` is the stricter one.
+
+    Compared by rank, also with a mode's name; all four operators, since ``str`` would compare by the alphabet.
+    """
 
     READ_ONLY = "read-only"
     GUARDED = "guarded"
     FULL = "full"
 
     def __lt__(self, other: str) -> bool:
-        order = list(Mode)
-        return order.index(self) < order.index(Mode(other))
+        return _RANK[self] < _RANK[other]
+
+    def __le__(self, other: str) -> bool:
+        return _RANK[self] <= _RANK[other]
+
+    def __gt__(self, other: str) -> bool:
+        return _RANK[self] > _RANK[other]
+
+    def __ge__(self, other: str) -> bool:
+        return _RANK[self] >= _RANK[other]
+
+
+_RANK: dict[str, int] = {mode: rank for rank, mode in enumerate(Mode)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
