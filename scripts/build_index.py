@@ -14,9 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from proxmox_mcp.apidoc.build import build, history, obtain, save_snapshot, write_at_once
 from proxmox_mcp.apidoc.data_files import data_directory
-from proxmox_mcp.apidoc.source import SITE_URL, Tls, node_url
+from proxmox_mcp.apidoc.source import SITE_URL, node_url
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.errors import ApidocError
+from proxmox_mcp.net.tls import TlsPolicy, parse_fingerprints
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -31,7 +32,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--snapshot", type=Path, metavar="FILE", help="write the facts, without descriptions")
     parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="keep the index in this cache")
     parser.add_argument("--ca-file", type=Path, help="the authority that signed the server's certificate (PEM)")
-    parser.add_argument("--fingerprint", default="", help="the SHA-256 fingerprint of the server's certificate")
+    parser.add_argument(
+        "--fingerprint", default=(), type=parse_fingerprints, help="the SHA-256 fingerprint of the server's certificate"
+    )
     parser.add_argument("--insecure", action="store_true", help="take any certificate")
     return parser
 
@@ -43,7 +46,7 @@ def _show(done: int, total: int | None) -> None:
 
 def _build(options: argparse.Namespace) -> None:
     source = options.file or options.url or (SITE_URL if options.site else node_url(options.node))
-    tls = Tls(verify=not options.insecure, ca_file=options.ca_file, fingerprint=options.fingerprint)
+    tls = TlsPolicy(verify=not options.insecure, ca_file=options.ca_file, fingerprints=options.fingerprint)
     try:
         document = obtain(source, tls=tls, progress=_show)
     finally:

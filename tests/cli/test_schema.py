@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from apidoc_documents import document, method, node
 from proxmox_mcp.cli import commands
-from proxmox_mcp.errors import CallError
+from proxmox_mcp.errors import ApidocSourceError, CallError
+from web_servers import answering, self_signed, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,6 +136,25 @@ def test_a_document_like_no_version_is_not_cached_as_one(tmp_path: Path) -> None
 def test_an_index_is_of_one_source(sources: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(CallError, match="Name one source"):
         run("index", "--cache-dir", str(tmp_path), *sources)
+
+
+def test_an_index_of_a_node_of_ours_is_fetched_under_its_tls_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, fingerprint = self_signed(tmp_path / "node.pem")
+    settings = {"PROXMOX_USER": "mcp@pve", "PROXMOX_TOKEN_ID": "t1", "PROXMOX_PASSWORD": "x-1"}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    arguments = ("index", "--version", "9.9", "--cache-dir", str(tmp_path / "cache"), "--node")
+    with serving(answering(document(node("/version", GET=method("version")))), path) as address:
+        place = address.removeprefix("https://")
+        assert "certificate is not checked" in run(*arguments, place).output
+        monkeypatch.setenv("PROXMOX_HOST", place)
+        monkeypatch.setenv("PROXMOX_FINGERPRINT", "ab" * 32)
+        with pytest.raises(ApidocSourceError, match="pinned"):
+            run(*arguments, place)
+        monkeypatch.setenv("PROXMOX_FINGERPRINT", fingerprint)
+        assert "Proxmox VE 9.9" in run(*arguments, place).output
 
 
 def test_the_schema_is_written_as_openapi() -> None:

@@ -26,10 +26,10 @@ from proxmox_mcp.errors import (
     UnknownMethodError,
     UnreachableError,
 )
+from proxmox_mcp.net.tls import fingerprint
 from proxmox_mcp.pve import transport
 from proxmox_mcp.pve.client import Exchange, Proxmox
 from proxmox_mcp.pve.connection import HostPort
-from proxmox_mcp.pve.tls import fingerprint
 from pve.raw_server import RawServer, Request, drip, reply, serving
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxmox_mcp.apidoc.model import Endpoint
-    from proxmox_mcp.apidoc.source import Progress, Tls
+    from proxmox_mcp.apidoc.source import Progress
+    from proxmox_mcp.net.tls import TlsPolicy
 
 _OTHER_PRODUCTS = {
     "/admin/datastore": "Proxmox Backup Server",
@@ -41,7 +42,7 @@ class Likeness:
     same: float
 
 
-def obtain(source: str | Path, *, tls: Tls | None = None, progress: Progress | None = None) -> bytes:
+def obtain(source: str | Path, *, tls: TlsPolicy | None = None, progress: Progress | None = None) -> bytes:
     """The document at a URL or in a file. Raises ApidocSourceError."""
     from proxmox_mcp.apidoc.source import MAX_BYTES, fetch
 

@@ -1,64 +1,37 @@
 """Fetching ``apidoc.js``: from a node, from Proxmox's site, from any URL.
 
-One plain request over ``http.client``, with nothing of the process environment (no proxy, no CA variables), no
-credentials, a bound on the size and one deadline over the whole of it, so that no server can hold us up.
+One plain request over ``http.client`` under the TLS policy of calls, with nothing of the process environment (no
+proxy, no CA variables), no credentials, no redirect followed, a bound on the size and one deadline over the whole of
+it, so that no server can hold us up.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import http.client
 import socket
 import ssl
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from proxmox_mcp.errors import ApidocSourceError
+from proxmox_mcp.errors import ApidocSourceError, SettingsError
+from proxmox_mcp.foreign import one_line
+from proxmox_mcp.net.tls import TlsPolicy, colons, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     Progress = Callable[[int, int | None], None]
 
 SITE_URL = "https://pve.proxmox.com/pve-docs/api-viewer/apidoc.js"
 MAX_BYTES = 64 * 1024 * 1024
 _PATH = "/pve-docs/api-viewer/apidoc.js"
+_AT_A_NODE = f"A Proxmox VE node serves the document at https://NODE:8006{_PATH}."
 _CHUNK = 64 * 1024
 _CONNECT_TIMEOUT = 5.0
 _READ_TIMEOUT = 30.0
-_MOVED = frozenset({301, 302, 303, 307, 308})
-_MAX_REDIRECTS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
-    """How a server's certificate is judged: by the system's authorities, those of ``ca_file``, or not at all; and by
-    ``fingerprint`` (SHA-256, hexadecimal, with or without colons, several with commas) if there is one. Either of the
-    two turns checking on, whatever ``verify`` says; a fingerprint alone takes any certificate that has it."""
-
-    verify: bool = True
-    ca_file: Path | None = None
-    fingerprint: str = ""
-
-    def context(self) -> ssl.SSLContext:
-        """The TLS settings. Raises OSError or ssl.SSLError for a bad ``ca_file``."""
-        context = ssl.create_default_context(cafile=str(self.ca_file) if self.ca_file else None)
-        if self.ca_file is None and (self.fingerprint or not self.verify):
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
-    def accepts(self, certificate: bytes) -> bool:
-        """Whether a certificate (DER) has the fingerprint, if one is asked for."""
-        digest = hashlib.sha256(certificate).hexdigest().encode()
-        wanted = [part.replace(":", "").strip().lower() for part in self.fingerprint.split(",") if part.strip()]
-        return not wanted or any(hmac.compare_digest(digest, each.encode()) for each in wanted)
 
 
 def node_url(host: str, port: int = 8006) -> str:
@@ -72,27 +45,21 @@ def _has_port(host: str) -> bool:
     return ":" in host.rpartition("]")[2]
 
 
-def fetch(url: str, *, tls: Tls | None = None, progress: Progress | None = None, deadline: float = 120.0) -> bytes:
+def fetch(
+    url: str, *, tls: TlsPolicy | None = None, progress: Progress | None = None, deadline: float = 120.0
+) -> bytes:
     """The document at ``url``, in full, within ``deadline`` seconds.
 
-    ``progress`` is told the bytes that have come and how many there will be (None: the server doesn't say). A redirect
-    is followed to the same scheme or to https. Raises ApidocSourceError.
+    ``progress`` is told the bytes that have come and how many there will be (None: the server doesn't say). No redirect
+    is followed. Raises ApidocSourceError.
     """
     ends = time.monotonic() + deadline
-    asked = url
-    for _ in range(_MAX_REDIRECTS + 1):
-        parts = _checked(url)
-        try:
-            document, moved = _request(parts, tls or Tls(), progress, ends)
-        except (OSError, http.client.HTTPException) as error:
-            late = f"{asked} was not complete after {deadline:g} seconds."
-            raise _explained(url, error) if time.monotonic() < ends else ApidocSourceError(late, _ELSEWHERE) from error
-        if not moved:
-            return document
-        url = urljoin(url, moved)
-        if urlsplit(url).scheme not in ("https", parts.scheme):
-            raise ApidocSourceError(f"{asked} redirects to another scheme, which is not followed: {url[:200]}")
-    raise ApidocSourceError(f"{asked} redirects more than {_MAX_REDIRECTS} times.", _ELSEWHERE)
+    parts = _checked(url)
+    try:
+        return _request(parts, tls or TlsPolicy(), progress, ends)
+    except (OSError, http.client.HTTPException) as error:
+        late = f"{url} was not complete after {deadline:g} seconds."
+        raise _explained(url, error) if time.monotonic() < ends else ApidocSourceError(late, _ELSEWHERE) from error
 
 
 _ELSEWHERE = "Fetch it by other means and give the file, or work from a bundled snapshot."
@@ -113,21 +80,18 @@ def _checked(url: str) -> SplitResult:
     return parts
 
 
-def _request(parts: SplitResult, tls: Tls, progress: Progress | None, ends: float) -> tuple[bytes, str]:
-    """The document, or where it has moved to."""
+def _request(parts: SplitResult, tls: TlsPolicy, progress: Progress | None, ends: float) -> bytes:
     with _connected(parts, tls, ends) as connection:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = {"Host": parts.netloc, "Accept-Encoding": "identity", "User-Agent": "proxmox-mcp"}
         connection.request("GET", target, headers=headers)
         with connection.getresponse() as response:
-            if response.status in _MOVED and (moved := response.headers.get("Location")):
-                return b"", moved
             _check_head(parts, response)
-            return _body(parts, response, progress, ends), ""
+            return _body(parts, response, progress, ends)
 
 
 @contextmanager
-def _connected(parts: SplitResult, tls: Tls, ends: float) -> Iterator[http.client.HTTPConnection]:
+def _connected(parts: SplitResult, tls: TlsPolicy, ends: float) -> Iterator[http.client.HTTPConnection]:
     """A connection that is cut when the time is over: a server that drips outlives the timeout of any single read."""
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     context = _context(tls) if parts.scheme == "https" else None
@@ -153,21 +117,18 @@ def _cut(handle: socket.socket) -> None:
         handle.shutdown(socket.SHUT_RDWR)
 
 
-def _context(tls: Tls) -> ssl.SSLContext:
+def _context(tls: TlsPolicy) -> ssl.SSLContext:
     try:
         return tls.context()
-    except OSError as error:
-        raise ApidocSourceError(
-            f"The CA file {tls.ca_file} can't be used: {error.strerror or error}.",
-            "Give a PEM file; a cluster's own is /etc/pve/pve-root-ca.pem on its nodes.",
-        ) from error
+    except SettingsError as error:
+        raise ApidocSourceError(error.message, error.advice) from None
 
 
-def _secured(sock: socket.socket, context: ssl.SSLContext, host: str, tls: Tls) -> ssl.SSLSocket:
+def _secured(sock: socket.socket, context: ssl.SSLContext, host: str, tls: TlsPolicy) -> ssl.SSLSocket:
     secured = context.wrap_socket(sock, server_hostname=host)
     certificate = secured.getpeercert(binary_form=True) or b""
     if not tls.accepts(certificate):
-        digest = hashlib.sha256(certificate).digest().hex(":").upper()
+        digest = colons(fingerprint(certificate))
         secured.close()
         raise ApidocSourceError(
             f"{host} shows another certificate than the one that is pinned.",
@@ -178,10 +139,15 @@ def _secured(sock: socket.socket, context: ssl.SSLContext, host: str, tls: Tls) 
 
 def _check_head(parts: SplitResult, response: http.client.HTTPResponse) -> None:
     url = parts.geturl()
+    if moved := response.headers.get("Location") if 300 <= response.status < 400 else None:
+        raise ApidocSourceError(
+            f"{url} answers {response.status}, a redirect to {one_line(moved)}, which is not followed.",
+            f"Give the address of the document itself. {_AT_A_NODE}",
+        )
     if response.status != 200:
         raise ApidocSourceError(
             f"{url} answers {response.status} {response.reason[:80]}.",
-            f"A Proxmox VE node serves the document at https://NODE:8006{_PATH}.",
+            _AT_A_NODE,
         )
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise ApidocSourceError(f"{url} sends the document compressed, although it was not asked to.", _ELSEWHERE)

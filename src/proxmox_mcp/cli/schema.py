@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from proxmox_mcp.apidoc import Check, EndpointIndex
+    from proxmox_mcp.net.tls import TlsPolicy
 
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 _APIDOC = click.option(
@@ -175,7 +176,7 @@ def index(
 ) -> None:
     """Fetch an apidoc.js and cache its index."""
     from proxmox_mcp.apidoc.build import build, obtain, save_snapshot
-    from proxmox_mcp.apidoc.source import SITE_URL, Tls, node_url
+    from proxmox_mcp.apidoc.source import SITE_URL, node_url
     from proxmox_mcp.apidoc.store import IndexStore
     from proxmox_mcp.settings import load_settings
 
@@ -187,7 +188,7 @@ def index(
         def progress(done: int, total: int | None) -> None:
             bar.update(int(100 * done / total) - bar.pos if total else 0)
 
-        document = obtain(sources[0], tls=Tls(verify=node is None), progress=progress)
+        document = obtain(sources[0], tls=_tls_for(node) if node else None, progress=progress)
     made, likeness = build(document, version)
     if not version and likeness.same < _LIKE:
         raise CallError("This is like no version that is bundled.", "Say which it is: --version 9.1.9")
@@ -199,6 +200,21 @@ def index(
     click.echo(f"Proxmox VE {made.version}{guess}, {len(made.endpoints)} endpoints")
     click.echo(f"SHA-256 {made.origin.digest}")
     click.echo(f"cached in {store.directory}")
+
+
+def _tls_for(node: str) -> TlsPolicy:
+    """The TLS policy of the cluster whose settings name the node; without one there is nothing to check it against."""
+    from proxmox_mcp.assembly import connection_of
+    from proxmox_mcp.net.tls import TlsPolicy
+    from proxmox_mcp.pve.connection import parse_hosts
+    from proxmox_mcp.settings import load_settings
+
+    (asked,) = parse_hosts(node)[:1]
+    for settings in load_settings().clusters.values():
+        if settings.proxmox_host and asked.host in {host.host for host in parse_hosts(",".join(settings.proxmox_host))}:
+            return connection_of(settings).tls
+    click.echo(f"{node} is not in PROXMOX_HOST: its certificate is not checked.", err=True)
+    return TlsPolicy(verify=False)
 
 
 @click.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,10 @@ from proxmox_mcp.doctor import x509
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.timing import Deadline, Work
 from proxmox_mcp.errors import ProxmoxMcpError
-from proxmox_mcp.pve.tls import is_pinned, tls_context
+from proxmox_mcp.net.tls import TlsPolicy, is_pinned
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Sequence
 
     from proxmox_mcp.doctor.way import Place
@@ -48,9 +48,7 @@ def shake_hands(connection: socket.socket, context: ssl.SSLContext, host: str, d
 
 def unchecked() -> ssl.SSLContext:
     """A context that takes any certificate: to look at it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+    return TlsPolicy(verify=False).context()
 
 
 def again(address: tuple[str, int], place: Place, deadline: Deadline) -> ssl.SSLSocket:
@@ -93,7 +91,7 @@ def look(
         return sound(place, name, certificate, "was not checked"), certificate
     try:
         with socket.create_connection(address, timeout=max(deadline.left, 0.01)) as second:
-            shake_hands(second, tls_context(connection), place.host, deadline).close()
+            shake_hands(second, connection.tls.context(), place.host, deadline).close()
     except OSError as error:
         found, *cures = _explained(error, place)
         return place.part.fail(name, found, *cures, _pin_instead(certificate), details=details), None

@@ -137,8 +137,7 @@ def _signed_in(
         yield part.fail(privileges.NAME, error.message, Cure(error.advice))
     else:
         yield privileges.judge(part, connection, held, version)
-    shown = next(each.certificate for each in ways if each.place is place)
-    node = schema.Node(place.where, version, shown.fingerprint if shown else "")
+    node = schema.Node(place.where, version)
     yield schema.look(part, settings.proxmox_apidoc, connection, node, cache, deadline)
 
 

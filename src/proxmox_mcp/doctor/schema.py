@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.apidoc.at_hand import AtHand, index_at_hand
 from proxmox_mcp.apidoc.parse import parse_apidoc
-from proxmox_mcp.apidoc.source import Tls, fetch, node_url
+from proxmox_mcp.apidoc.source import fetch, node_url
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.errors import ApidocError
@@ -30,11 +30,10 @@ _PACKAGE = Cure(
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node that answers: what it runs, and the fingerprint of the certificate that it showed."""
+    """A node that answers, and the version that it runs."""
 
     where: HostPort
     version: str
-    fingerprint: str
 
 
 def look(part: Part, source: str, connection: Connection, node: Node | None, cache: Path, deadline: Deadline) -> Step:
@@ -65,7 +64,7 @@ def _auto(part: Part, connection: Connection, node: Node | None, cache: Path, de
         )
     try:
         url = node_url(node.where.host, node.where.port)
-        document = fetch(url, tls=_tls(connection, node), deadline=deadline.within(FETCH_SECONDS).left)
+        document = fetch(url, tls=connection.tls, deadline=deadline.within(FETCH_SECONDS).left)
         index = parse_apidoc(document, version=node.version)
     except ApidocError as error:
         found = _at_hand(node.version, cache)
@@ -119,9 +118,3 @@ def _writable(cache: Path) -> tuple[Cure, ...]:
         ("MCP_CACHE_DIR=/data",),
     )
     return (cure,)
-
-
-def _tls(connection: Connection, node: Node) -> Tls:
-    """As for calls; of several pins the one that this node has shown."""
-    pin = node.fingerprint if connection.fingerprints else ""
-    return Tls(verify=connection.verify_ssl, ca_file=connection.ca_file, fingerprint=pin)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proxmox_mcp.doctor.http import Address
 from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.net.tls import TlsPolicy
+
+if TYPE_CHECKING:
+    import ssl
 
 SSE, HTTP = "/sse", "/mcp"
 
@@ -56,11 +60,7 @@ class Target:
         """TLS as clients judge it: by public authorities and those of the system. None for plain http."""
         if self.address.scheme != "https":
             return None
-        import certifi
-
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        system = Path(ssl.get_default_verify_paths().openssl_cafile)
-        for file in (Path(certifi.where()), system, self.authorities):
-            if file and file.is_file():
-                context.load_verify_locations(cafile=file)
+        context = TlsPolicy().context()
+        if self.authorities and self.authorities.is_file():
+            context.load_verify_locations(cafile=self.authorities)
         return context

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.pve.tls import colons, fingerprint
+from proxmox_mcp.net.tls import colons, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -194,15 +194,12 @@ class SchemaKeeper:
 
     def _from_the_node(self, version: str) -> None:
         from proxmox_mcp.apidoc.build import build, obtain
-        from proxmox_mcp.apidoc.source import Tls, node_url
+        from proxmox_mcp.apidoc.source import node_url
 
         connection = self._pve.connection
         in_use = self._pve.state().in_use
         host = next((host for host in connection.hosts if str(host) == in_use), connection.hosts[0])
-        tls = Tls(
-            verify=connection.verify_ssl, ca_file=connection.ca_file, fingerprint=",".join(connection.fingerprints)
-        )
-        index, _ = build(obtain(node_url(host.host, host.port), tls=tls), version)
+        index, _ = build(obtain(node_url(host.host, host.port), tls=connection.tls), version)
         trouble = ""
         if self._store is not None:
             try:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.net.tls import TlsPolicy, parse_fingerprints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 API_PORT = 8006
@@ -27,7 +27,6 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
 )
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,11 @@ class Connection:
     ca_file: Path | None = None
     fingerprints: tuple[str, ...] = ()
     timeout: float = 30.0
+
+    @property
+    def tls(self) -> TlsPolicy:
+        """Whom every connection to this cluster trusts, whatever is fetched over it."""
+        return TlsPolicy(verify=self.verify_ssl, ca_file=self.ca_file, fingerprints=self.fingerprints)
 
     @property
     def identity(self) -> str:
@@ -96,7 +100,7 @@ class Connection:
             secret=secret,
             verify_ssl=verify_ssl,
             ca_file=ca_file,
-            fingerprints=tuple(_fingerprints(fingerprint)),
+            fingerprints=_fingerprints(fingerprint),
             timeout=timeout,
         )
 
@@ -202,15 +206,12 @@ def _judge_secret(secret: str, *, token: str) -> None:
         )
 
 
-def _fingerprints(text: str) -> Iterator[str]:
-    for part in re.split(r"[,\s]+", text):
-        digest = part.lower().removeprefix("sha256:").replace(":", "")
-        if not part:
-            continue
-        if not _SHA256.fullmatch(digest):
-            raise SettingsError(
-                f"PROXMOX_FINGERPRINT holds {part!r}, which is not a SHA-256 fingerprint.",
-                "It takes 64 hex digits, with or without colons, as `pvenode cert info` shows them; "
-                "several nodes: one for each, with commas.",
-            )
-        yield digest
+def _fingerprints(text: str) -> tuple[str, ...]:
+    try:
+        return parse_fingerprints(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"PROXMOX_FINGERPRINT: {error}.",
+            "It takes 64 hex digits, with or without colons, as `pvenode cert info` shows them; "
+            "several nodes: one for each, with commas.",
+        ) from None

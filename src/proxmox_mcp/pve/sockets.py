@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 
-from proxmox_mcp.pve.tls import colons, fingerprint, is_pinned
+from proxmox_mcp.net.tls import colons, fingerprint, is_pinned
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -21,7 +21,6 @@ from proxmox_mcp.errors import AnswerError, InvalidCallError
 from proxmox_mcp.pve import faults
 from proxmox_mcp.pve.failover import CONNECT_ALONE
 from proxmox_mcp.pve.sockets import FLIGHT, Pool, keep_deadlines, no_delay
-from proxmox_mcp.pve.tls import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +76,7 @@ class Transport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._context = keep_deadlines(tls_context(connection))
+        self._context = keep_deadlines(connection.tls.context())
         self._sessions: dict[HostPort, requests.Session] = {}
         self._lock = threading.Lock()
 
