@@ -16,7 +16,7 @@ from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.app.metrics import describe
 from proxmox_mcp.guard import table
 from proxmox_mcp.guard.risk import reviewed_risks
-from proxmox_mcp.server.definitions import INSTRUCTIONS, TOOLS
+from proxmox_mcp.server.definitions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS, TOOLS
 from proxmox_mcp.server.prompts import PROMPTS
 from proxmox_mcp.settings import SECRETS, ClusterSettings, ServerSettings
 
@@ -61,6 +61,7 @@ def _settings(kind: type[BaseModel]) -> str:
 def tools() -> str:
     """Every tool with its arguments, and the prompts."""
     parts = ["# Tools\n\n" + _MADE, "What a client is told of the whole:\n\n> " + INSTRUCTIONS + "\n"]
+    parts.append("In read-only mode:\n\n> " + READ_ONLY_INSTRUCTIONS + "\n")
     for tool in TOOLS:
         parts.append(f"## `{tool.name}`\n\n{tool.says}{' Read-only.' if tool.reads else ''}\n")
         if tool.parameters:

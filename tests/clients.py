@@ -98,17 +98,23 @@ class Session:
 
 @asynccontextmanager
 async def connect(
-    served: Reachable, transport: str = "sse", era: str = "legacy", token: str = TOKEN, person: Person | None = None
+    served: Reachable,
+    transport: str = "sse",
+    era: str = "legacy",
+    token: str = TOKEN,
+    person: Person | None = None,
+    path: str = "",
 ) -> AsyncIterator[Session]:
     """A client of a server over ``sse`` or ``http``. With a ``person`` it declares that it can ask."""
+    path = path or {"sse": "/sse", "http": "/mcp"}[transport]
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     if transport == "sse":
-        async with _session(sse_client(f"{served.url}/sse", headers, 10, 60), era, person) as session:
+        async with _session(sse_client(f"{served.url}{path}", headers, 10, 60), era, person) as session:
             yield session
         return
     async with (
         httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(10, read=60)) as http,
-        _session(streamable_http_client(f"{served.url}/mcp", http_client=http), era, person) as session,
+        _session(streamable_http_client(f"{served.url}{path}", http_client=http), era, person) as session,
     ):
         yield session
 

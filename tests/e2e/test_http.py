@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
-from clients import connect
+from clients import ERAS, connect
 from serving import TOKEN, Served, callers_file, run, serving
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ def test_a_host_that_is_not_allowed_is_turned_away_everywhere_with_the_variable_
         answer = several.ask(method, path, {"Host": "evil.example.com:8000", **bearer(tokens["ops"])})
         assert answer.status == 421
         assert answer.text == (
-            "Invalid Host header: evil.example.com:8000. To allow it set MCP_ALLOWED_HOSTS=evil.example.com"
+            "Invalid Host header: evil.example.com:8000. Allowed: pve.example.org, [::1], 127.0.0.1, "
+            "exact.example.org:8443. To allow it too set MCP_ALLOWED_HOSTS="
+            "pve.example.org,[::1],127.0.0.1,exact.example.org:8443,evil.example.com"
         )
 
 
@@ -52,7 +56,8 @@ def test_an_origin_that_is_not_allowed_is_turned_away_everywhere_with_the_variab
     answer = several.ask("GET", path, {"Origin": "https://evil.example.com", **bearer(tokens["ops"])})
     assert answer.status == 403
     assert answer.text == (
-        "Invalid Origin header: https://evil.example.com. To allow it set MCP_ALLOWED_ORIGINS=https://evil.example.com"
+        "Invalid Origin header: https://evil.example.com. Allowed: https://chat.example.org. To allow it too set "
+        "MCP_ALLOWED_ORIGINS=https://chat.example.org,https://evil.example.com"
     )
 
 
@@ -136,7 +141,36 @@ def test_clients_that_look_for_oauth_learn_that_there_is_none(
 def test_posting_to_sse_is_405_so_that_clients_fall_back_to_get(several: Served, tokens: dict[str, str]) -> None:
     answer = several.ask("POST", "/sse", {**bearer(tokens["ops"]), **JSON}, json.dumps(INITIALIZE).encode())
     assert answer.status == 405
-    assert "GET" in answer.headers["allow"]
+    assert answer.headers["allow"] == "GET"
+    assert "For streamable HTTP use the same URL with /mcp" in answer.text
+
+
+@pytest.mark.parametrize(("method", "status"), [("POST", 405), ("PUT", 405), ("DELETE", 405), ("HEAD", 405)])
+@pytest.mark.parametrize("path", ["/sse", "/sse/"])
+def test_nothing_but_get_opens_a_stream(
+    method: str, status: int, path: str, several: Served, tokens: dict[str, str]
+) -> None:
+    assert several.ask(method, path, bearer(tokens["ops"])).status == status
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/sse", "/messages", "/livez", "/readyz", "/metrics", "/nothing"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_no_path_is_answered_with_a_redirect_which_would_lose_the_scheme_and_the_token(
+    path: str, method: str, several: Served, tokens: dict[str, str]
+) -> None:
+    for spelled in (path, f"{path}/"):
+        answer = several.ask(method, spelled, bearer(tokens["ops"]))
+        assert not 300 <= answer.status < 400
+        assert "location" not in answer.headers
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("transport", "end"), [("http", "/mcp/"), ("sse", "/sse/")])
+async def test_a_url_with_a_slash_at_its_end_serves_a_client_in_full(
+    transport: str, end: str, server: Served
+) -> None:
+    async with connect(server, transport, path=end) as session:
+        assert "pve1" in (await session.call("list_nodes")).text
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/messages/?session_id=00000000000000000000000000000000"])
@@ -196,6 +230,34 @@ def test_neither_tokens_nor_tracebacks_get_into_the_log(several: Served, tokens:
     assert all(json.loads(line) for line in log.splitlines())
 
 
+SMUGGLED = [
+    ("Origin: https://chat.example.org\r\nOrigin: https://evil.example.com", "Origin was sent more than once"),
+    ("Origin: https://chat.example.org\r\norigin: https://chat.example.org", "Origin was sent more than once"),
+    ("Authorization: Bearer a\r\nAuthorization: Bearer b", "Authorization was sent more than once"),
+    ("Mcp-Session-Id: a\r\nMcp-Session-Id: b", "Mcp-Session-Id was sent more than once"),
+    ("Content-Length: 5\r\nTransfer-Encoding: chunked", "Content-Length and Transfer-Encoding were both sent"),
+    ("Transfer-Encoding: chunked\r\nContent-Length: 5", "Content-Length and Transfer-Encoding were both sent"),
+    ("Content-Length: 5\r\nContent-Length: 6", "Invalid HTTP request"),
+    ("Host: evil.example.com", "Invalid HTTP request"),
+    ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", ""),
+]
+
+
+@pytest.mark.parametrize("path", ["/livez", "/mcp", "/sse", "/messages/"])
+@pytest.mark.parametrize(("headers", "told"), SMUGGLED)
+def test_a_request_that_can_be_read_in_two_ways_is_refused_and_what_follows_it_is_not_served(
+    headers: str, told: str, path: str, several: Served, tokens: dict[str, str]
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: pve.example.org\r\n{headers}\r\n\r\n"
+    smuggled = "GET /livez HTTP/1.1\r\nHost: pve.example.org\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", several.port), timeout=10) as connection:
+        connection.sendall(f"{head}0\r\n\r\n{smuggled}".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    assert answer.startswith("HTTP/1.1 4") or answer.startswith("HTTP/1.1 501")
+    assert told in answer
+    assert answer.count("HTTP/1.1 ") == 1, "one answer, and the connection is closed"
+
+
 def test_an_open_address_without_a_token_is_refused_with_the_lines_to_set(tmp_path: Path) -> None:
     refused = run(tmp_path, "serve", MCP_HOST="0.0.0.0", PROXMOX_HOST="127.0.0.1", PROXMOX_USER="root@pam",
                   PROXMOX_TOKEN_ID="mcp", PROXMOX_PASSWORD="11111111-2222-3333-4444-555555555555")  # fmt: skip
@@ -228,6 +290,21 @@ async def test_the_start_does_not_wait_for_proxmox_and_sigterm_ends_with_0(tmp_p
         assert served.end(signal.SIGTERM) == 0
         stream.close()
         assert "Traceback" not in served.log
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("transport", ["http", "sse"])
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_caller_who_may_only_read_gets_instructions_that_name_its_own_tools_alone(
+    transport: str, era: str, several: Served, tokens: dict[str, str]
+) -> None:
+    for caller, writes in (("viewer", False), ("ops", True)):
+        async with connect(several, transport, era, tokens[caller]) as session:
+            told = session.client.instructions or ""
+            listed = {tool.name for tool in (await session.client.list_tools()).tools}
+        assert ("proxmox_api_call" in listed) is writes
+        assert set(re.findall(r"[a-z]+_[a-z_]+", told)) <= listed
+        assert ("proxmox_api_call" in told) is writes
 
 
 def _writes(served: Served, token: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from cl100k import count_tokens
 from goldens import hold
-from proxmox_mcp.server.definitions import INSTRUCTIONS, Parameter, tools_for
+from proxmox_mcp.server.definitions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS, TOOLS, Parameter, tools_for
 from proxmox_mcp.server.mcp_server import described
 
 if TYPE_CHECKING:
@@ -48,6 +48,14 @@ def test_the_list_of_tools_costs_less_than_a_thousand_tokens() -> None:
 
 def test_the_instructions_are_short() -> None:
     assert count_tokens(INSTRUCTIONS) <= 170
+    assert count_tokens(READ_ONLY_INSTRUCTIONS) <= 170
+
+
+@pytest.mark.parametrize(("said", "writes"), [(INSTRUCTIONS, True), (READ_ONLY_INSTRUCTIONS, False)])
+def test_the_instructions_name_no_tool_that_is_not_listed(said: str, writes: bool) -> None:
+    shown = {tool.name for tool in tools_for(writes=writes, clusters=())}
+    assert "search_api" in said
+    assert not [tool.name for tool in TOOLS if tool.name in said and tool.name not in shown]
 
 
 def _keys(value: Any) -> set[str]:

@@ -12,8 +12,10 @@ from starlette.routing import Mount, Route
 
 from proxmox_mcp.app import health
 from proxmox_mcp.app.authentication import Authentication
+from proxmox_mcp.app.cors import Cors
+from proxmox_mcp.app.framing import Framing
 from proxmox_mcp.app.hosts import HostGuard
-from proxmox_mcp.app.paths import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, PlainQuery, RootPath
+from proxmox_mcp.app.paths import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, Paths
 from proxmox_mcp.app.sse import MOST_BODY, MOST_SESSIONS, Sse
 from proxmox_mcp.app.tracing import RequestIds
 from proxmox_mcp.gateway.schema import warm
@@ -38,7 +40,7 @@ def make_app(
     callers: Callers | CallersSource | None,
     metrics: Metrics | None = None,
 ) -> ASGIApp:
-    """The application with its guards, outermost first: request id, query, root path, Host, Origin, token."""
+    """The application with its guards, outermost first: request id, framing, path, Host and Origin, CORS, token."""
     sse = Sse(server)
     if metrics is not None:
         metrics.sessions = lambda: {"sse": sse.sessions, "http": _sessions(server)}
@@ -60,7 +62,7 @@ def make_app(
 
     app = Starlette(
         routes=[
-            Route(SSE, endpoint=_AsgiEndpoint(sse.open), methods=["GET"]),
+            Route(SSE, endpoint=_AsgiEndpoint(sse.open)),
             Mount(MESSAGES, app=sse.post),
             *http.routes,
             Route(LIVE, endpoint=health.live),
@@ -69,8 +71,10 @@ def make_app(
         ],
         lifespan=_lifespan(server, gateway),
     )
-    guarded = HostGuard(Authentication(app, callers), settings.mcp_allowed_hosts, settings.mcp_allowed_origins)
-    return RequestIds(PlainQuery(RootPath(guarded, settings.mcp_root_path)))
+    app.router.redirect_slashes = False
+    origins = settings.mcp_allowed_origins
+    guarded = HostGuard(Cors(Authentication(app, callers), origins), settings.mcp_allowed_hosts, origins)
+    return RequestIds(Framing(Paths(guarded, settings.mcp_root_path)))
 
 
 def _sessions(server: Server[Any]) -> int:

@@ -34,8 +34,8 @@ class HostGuard:
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self._app = app
-        self._hosts = frozenset(_host(each) for each in hosts) or frozenset(LOOPBACK)
-        self._origins = frozenset(each.rstrip("/").lower() for each in origins)
+        self._hosts = tuple(dict.fromkeys(map(_host, hosts))) or LOOPBACK
+        self._origins = tuple(dict.fromkeys(map(normal_origin, origins)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -45,21 +45,23 @@ class HostGuard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(headers.get("host", ""), headers.get("origin", ""))
+        refusal = self._refusal(headers.get("host", ""), headers.get("origin", ""), is_preflight(scope, headers))
         if refusal is None:
             await self._app(scope, receive, send)
             return
         _LOG.warning("%s", bytes(refusal.body).decode())
         await refusal(scope, receive, send)
 
-    def _refusal(self, host: str, origin: str) -> PlainTextResponse | None:
+    def _refusal(self, host: str, origin: str, preflight: bool) -> PlainTextResponse | None:
+        """``preflight``: only the origins that are named may call from a page; pages of our own hosts don't ask."""
         if not self.allows_host(host):
             name = _shown(_bare(_host(host)), "the-name-that-clients-use")
-            said = f"Invalid Host header: {_shown(host)}. To allow it set MCP_ALLOWED_HOSTS={name}"
-            return PlainTextResponse(said, 421)
-        if origin and not self.allows_origin(origin):
-            said = f"Invalid Origin header: {_shown(origin)}. To allow it set MCP_ALLOWED_ORIGINS={_shown(origin)}"
-            return PlainTextResponse(said, 403)
+            said = f"Invalid Host header: {_shown(host)}."
+            return PlainTextResponse(f"{said} {_how_to_allow('MCP_ALLOWED_HOSTS', self._hosts, name)}", 421)
+        if origin and not (normal_origin(origin) in self._origins if preflight else self.allows_origin(origin)):
+            said = f"Invalid Origin header: {_shown(origin)}."
+            how = _how_to_allow("MCP_ALLOWED_ORIGINS", self._origins, _shown(normal_origin(origin)))
+            return PlainTextResponse(f"{said} {how}", 403)
         return None
 
     def allows_host(self, host: str) -> bool:
@@ -69,7 +71,7 @@ class HostGuard:
 
     def allows_origin(self, origin: str) -> bool:
         """Whether an Origin header is allowed: by name, or since it is one of the allowed hosts over any scheme."""
-        origin = origin.rstrip("/").lower()
+        origin = normal_origin(origin)
         if origin in self._origins:
             return True
         try:
@@ -77,6 +79,27 @@ class HostGuard:
         except ValueError:
             return False
         return parts.scheme in ("http", "https") and self.allows_host(parts.netloc)
+
+
+def normal_origin(text: str) -> str:
+    """An origin as browsers write it: in lower case, without a slash at its end or the port that its scheme implies."""
+    text = text.strip().rstrip("/").lower()
+    for scheme, port in (("https://", ":443"), ("http://", ":80")):
+        if text.startswith(scheme):
+            return text.removesuffix(port)
+    return text
+
+
+def is_preflight(scope: Scope, headers: Headers) -> bool:
+    """Whether a browser asks if a page may call; such a request never carries a token."""
+    return scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+
+
+def _how_to_allow(variable: str, allowed: tuple[str, ...], name: str) -> str:
+    """The variable as it would be with one name more; those that are allowed already stay so."""
+    if not allowed:
+        return f"To allow it set {variable}={name}"
+    return f"Allowed: {', '.join(allowed)}. To allow it too set {variable}={','.join((*allowed, name))}"
 
 
 def _host(text: str) -> str:

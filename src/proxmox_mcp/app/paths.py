@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.responses import PlainTextResponse
-
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 SSE, MESSAGES, HTTP = "/sse", "/messages/", "/mcp"
 LIVE, READY, METRICS = "/livez", "/readyz", "/metrics"
 WELL_KNOWN = "/.well-known/"
+_SAME = {f"{SSE}/": SSE, f"{HTTP}/": HTTP, MESSAGES.rstrip("/"): MESSAGES}
 
 
 def route_of(scope: Scope) -> str:
@@ -26,29 +25,22 @@ def is_open(scope: Scope) -> bool:
     return route == LIVE or (route == READY and not scope["query_string"])
 
 
-class PlainQuery:
-    """Refuses a query that is not ASCII, which no client may send (RFC 3986): Starlette fails at it in a redirect."""
+class Paths:
+    """Serves under a path prefix, whether the proxy strips it or leaves it in (``MCP_ROOT_PATH``), and the MCP routes
+    with and without a slash at their end.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["query_string"].isascii():
-            refusal = PlainTextResponse("Bad Request: percent-encode what is not ASCII in the query.", 400)
-            await refusal(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-
-class RootPath:
-    """Serves under a path prefix, whether the proxy strips it or leaves it in (``MCP_ROOT_PATH``)."""
+    A redirect would name the scheme that the proxy uses, not the one that the client uses, and drop the token.
+    """
 
     def __init__(self, app: ASGIApp, root: str) -> None:
         self._app, self._root = app, root
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._root and scope["type"] == "http":
+        if scope["type"] == "http":
             path = scope["path"]
-            whole = path if path.startswith(f"{self._root}/") else self._root + path
-            scope = {**scope, "path": whole, "root_path": self._root}
+            if self._root:
+                whole = path if path.startswith(f"{self._root}/") else self._root + path
+                scope = {**scope, "path": whole, "root_path": self._root}
+            if (served := _SAME.get(route_of(scope))) is not None:
+                scope = {**scope, "path": self._root + served}
         await self._app(scope, receive, send)

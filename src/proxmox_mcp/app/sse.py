@@ -27,6 +27,10 @@ MOST_SESSIONS = 1000
 MOST_BODY = 1024 * 1024
 """Bytes of one message; Proxmox itself takes 512 KiB."""
 
+_ONLY_GET = (
+    "/sse is the older SSE transport, which is opened with GET. For streamable HTTP use the same URL with /mcp "
+    "in place of /sse."
+)
 _OPENING = ("initialize", "server/discover")
 _INITIALIZED = "notifications/initialized"
 _ENVELOPE = "io.modelcontextprotocol/protocolVersion"
@@ -42,6 +46,10 @@ class Sse:
 
     async def open(self, scope: Scope, receive: Receive, send: Send) -> None:
         """GET /sse: a session that lasts as long as its stream."""
+        if scope["method"] != "GET":
+            # Clients that try streamable HTTP first go on with GET after a 405, and only then (Gemini CLI).
+            await PlainTextResponse(_ONLY_GET, 405, {"Allow": "GET"})(scope, receive, send)
+            return
         if self.sessions >= MOST_SESSIONS:
             await PlainTextResponse("Too many open sessions; close some.", 503)(scope, receive, send)
             return

@@ -20,13 +20,13 @@ from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.guard.caller import LOCAL, Caller, Mode
 from proxmox_mcp.server import arguments, prompts, references, toolbox
 from proxmox_mcp.server.client import Asked, McpClient
-from proxmox_mcp.server.definitions import INSTRUCTIONS, tools_for
+from proxmox_mcp.server.definitions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS, tools_for
 from proxmox_mcp.server.request_id import request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from mcp.server.context import ServerRequestContext
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.server.definitions import Tool
@@ -38,6 +38,7 @@ NAME = "proxmox-mcp"
 CALLER = "proxmox_mcp.caller"
 """Where the application leaves the authenticated caller in an HTTP request's scope."""
 
+_INSTRUCTING = ("initialize", "server/discover")
 _LOG = logging.getLogger("proxmox_mcp.server")
 
 
@@ -62,6 +63,7 @@ def make_server(gateway: Gateway, *, state_key: str = "", observe: Observe | Non
     )
     security = RequestStateSecurity(keys=[state_key]) if state_key else RequestStateSecurity.ephemeral()
     server.middleware.append(RequestStateBoundary(security, default_audience=NAME))
+    server.middleware.append(handlers.instruct)
     return server
 
 
@@ -69,6 +71,16 @@ class _Handlers:
     def __init__(self, gateway: Gateway, observe: Observe | None) -> None:
         self._gateway = gateway
         self._observe = observe or (lambda _tool, _result: None)
+
+    async def instruct(self, context: Context, call_next: CallNext) -> HandlerResult:
+        """Give a caller who may only read the instructions for that: the SDK has one text for all callers.
+
+        They come with the answer to ``initialize``, in the later era of the protocol to ``server/discover``.
+        """
+        result = await call_next(context)
+        if context.method in _INSTRUCTING and isinstance(result, dict) and not self._writes(_caller(context)):
+            return {**result, "instructions": READ_ONLY_INSTRUCTIONS}
+        return result
 
     async def list_tools(self, context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(tools=described(self._tools(_caller(context)).values()))
@@ -108,10 +120,12 @@ class _Handlers:
         )
 
     def _tools(self, caller: Caller) -> dict[str, Tool]:
-        writes = self._gateway.guard.policy.effective_mode(caller) is not Mode.READ_ONLY
         clusters = [name for name in self._gateway.clusters if caller.may_use(name)]
         several = clusters if len(self._gateway.clusters) > 1 else []
-        return {tool.name: tool for tool in tools_for(writes=writes, clusters=several)}
+        return {tool.name: tool for tool in tools_for(writes=self._writes(caller), clusters=several)}
+
+    def _writes(self, caller: Caller) -> bool:
+        return self._gateway.guard.policy.effective_mode(caller) is not Mode.READ_ONLY
 
     async def list_resources(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
         return types.ListResourcesResult(resources=[])
