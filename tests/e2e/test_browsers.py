@@ -33,9 +33,7 @@ def preflight(origin: str, method: str = "POST", headers: str = SENT, **more: st
 
 @pytest.mark.parametrize("route", MCP_ROUTES)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_a_preflight_of_an_allowed_origin_is_answered_without_a_token(
-    route: str, method: str, several: Served
-) -> None:
+def test_a_preflight_of_an_allowed_origin_is_answered_without_a_token(route: str, method: str, several: Served) -> None:
     answer = several.ask("OPTIONS", route, preflight(CHAT, method))
     assert answer.status == 204
     assert answer.headers["access-control-allow-origin"] == CHAT
@@ -46,7 +44,7 @@ def test_a_preflight_of_an_allowed_origin_is_answered_without_a_token(
 
 
 def test_a_page_of_the_internet_may_call_the_local_network_where_its_origin_is_allowed(several: Served) -> None:
-    asked = preflight(CHAT, **{"Access_Control_Request_Private_Network": "true"})
+    asked = preflight(CHAT, Access_Control_Request_Private_Network="true")
     assert several.ask("OPTIONS", "/mcp", asked).headers["access-control-allow-private-network"] == "true"
 
 

@@ -166,9 +166,7 @@ def test_no_path_is_answered_with_a_redirect_which_would_lose_the_scheme_and_the
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("transport", "end"), [("http", "/mcp/"), ("sse", "/sse/")])
-async def test_a_url_with_a_slash_at_its_end_serves_a_client_in_full(
-    transport: str, end: str, server: Served
-) -> None:
+async def test_a_url_with_a_slash_at_its_end_serves_a_client_in_full(transport: str, end: str, server: Served) -> None:
     async with connect(server, transport, path=end) as session:
         assert "pve1" in (await session.call("list_nodes")).text
 
@@ -253,7 +251,7 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused_and_what_follows_it_i
     with socket.create_connection(("127.0.0.1", several.port), timeout=10) as connection:
         connection.sendall(f"{head}0\r\n\r\n{smuggled}".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
-    assert answer.startswith("HTTP/1.1 4") or answer.startswith("HTTP/1.1 501")
+    assert answer.startswith(("HTTP/1.1 4", "HTTP/1.1 501"))
     assert told in answer
     assert answer.count("HTTP/1.1 ") == 1, "one answer, and the connection is closed"
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_FIRST = "Drives Proxmox VE through its whole API. First search_api for the endpoint (its result names the parameters), "
+_FIRST = (
+    "Drives Proxmox VE through its whole API. First search_api for the endpoint (its result names the parameters), "
+)
 _CHECKED = "Calls are checked before they are sent: an error says what to correct. "
 _PLACES = (
     "A guest can be addressed by name and without its node: nodes/*/qemu/web-01/config; in a "

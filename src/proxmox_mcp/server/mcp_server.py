@@ -72,13 +72,13 @@ class _Handlers:
         self._gateway = gateway
         self._observe = observe or (lambda _tool, _result: None)
 
-    async def instruct(self, context: Context, call_next: CallNext) -> HandlerResult:
+    async def instruct(self, ctx: Context, call_next: CallNext) -> HandlerResult:
         """Give a caller who may only read the instructions for that: the SDK has one text for all callers.
 
         They come with the answer to ``initialize``, in the later era of the protocol to ``server/discover``.
         """
-        result = await call_next(context)
-        if context.method in _INSTRUCTING and isinstance(result, dict) and not self._writes(_caller(context)):
+        result = await call_next(ctx)
+        if ctx.method in _INSTRUCTING and isinstance(result, dict) and not self._writes(_caller(ctx)):
             return {**result, "instructions": READ_ONLY_INSTRUCTIONS}
         return result
 
