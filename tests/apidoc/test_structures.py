@@ -12,7 +12,8 @@ def test_a_property_string_has_the_keys_of_its_version() -> None:
 
 
 def test_an_older_version_has_the_oldest_keys_we_know_and_an_unknown_one_the_newest() -> None:
-    assert structures("7.4")["pve-vm-cpu-conf"] == structures("9.1")["pve-vm-cpu-conf"]
+    assert structures("7.4")["pve-vm-cpu-conf"] == structures("8.4")["pve-vm-cpu-conf"]
+    assert "guest-phys-bits" not in structures("8.4")["pve-vm-cpu-conf"]
     assert structures("") == structures("9.2") == structures("10.0")
 
 

@@ -76,6 +76,55 @@ def test_a_path_parameter_may_be_repeated_if_it_says_the_same() -> None:
 
 
 def test_a_faulty_call_is_kept_as_it_would_be_sent() -> None:
+def test_a_type_that_the_node_may_fill_in_itself_is_a_doubt_even_before_the_nodes_own_schema() -> None:
+    found = check("PUT", "/cluster/ha/rules/r1", {"rule": "r1", "nodes": "pve1", "strict": 1})
+    assert kinds(found) == {"type": "unpublished"}
+    assert split(found.problems, Standing.NODE, "auto") == ([], list(found.problems))
+    assert kinds(check("POST", "/storage", {"storage": "nas"})) == {"type": "missing"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/nodes"), ("PUT", CONFIG), ("DELETE", "/pools/p"), ("POST", "/no/such"), ("PATCH", "/")],
+)
+def test_what_browsers_add_against_their_cache_passes_and_is_not_sent(method: str, path: str) -> None:
+    without, given_it = check(method, path), check(method, f"{path}?_dc=17", {"_dc": 1732000000000})
+    assert (kinds(given_it), given_it.data) == (kinds(without), {})
+
+
+SEGMENTS = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=4)
+
+
+@given(segments=SEGMENTS, known=st.booleans(), encoded=st.booleans())
+def test_a_path_is_percent_encoded_exactly_once_whether_the_schema_knows_it_or_not(
+    segments: list[str], known: bool, encoded: bool
+) -> None:
+    start = "/nodes/pve1/storage/local/content/" if known else "/no/such/"
+    written = start + "/".join(quote(each, safe="") if encoded else each.replace("%", "%25") for each in segments)
+    decoded = unquote(written.partition("?")[0]).removesuffix("\n")
+    sent = check("GET", written).path
+    assert [part for part in unquote(sent).split("/") if part] == [part for part in decoded.split("/") if part]
+
+
+def test_a_path_that_the_schema_doesnt_know_is_not_encoded_twice() -> None:
+    assert check("GET", "/no/such%20thing/x y").path == "/no/such%20thing/x%20y"
+
+
+def test_what_version_8_takes_and_refuses_otherwise_than_9() -> None:
+    def faults(params: dict[str, Any], path: str = CONFIG) -> list[set[str]]:
+        return [set(kinds(check("PUT", path, params, version))) for version in ("8.4", "9.1")]
+
+    assert faults({"x": 1}, "/cluster/sdn") == [set(), {"x"}]
+    assert faults({"unused0": "file=local:a,volume=local:b"}) == [set(), {"unused0"}]
+    assert faults({"unused0": "file=local:a"}) == [set(), set()]
+    assert faults({"agent": "yes"}) == [{"agent"}, set()]
+    assert faults({"agent": "enabled=yes"}) == [set(), set()]
+    assert faults({"cpu": "host,guest-phys-bits=40"}) == [{"cpu"}, set()]
+    assert faults({"log_ratelimit": "yes"}, "/cluster/firewall/options") == [{"log_ratelimit"}, set()]
+    assert faults({"mac_prefix": "BC:2"}, "/cluster/options") == [{"mac_prefix"}, set()]
+    assert faults({"mac_prefix": "BC:24:"}, "/cluster/options") == [set(), set()]
+
+
     found = check("PUT", CONFIG, {"onboot": "yes", "future": [1, True], "net0": {"virtio": None, "tagg": 1}})
     assert not found.ok
     assert found.path == CONFIG
@@ -116,7 +165,7 @@ def test_what_a_type_asks_for_depends_on_the_type() -> None:
     }
     assert kinds(check("POST", path, rule | {"type": "resource-affinity"})) == {"affinity": "missing"}
     assert kinds(check("POST", path, rule | {"type": "x"})) == {"type": "enum"}
-    assert kinds(check("POST", path, rule)) == {"type": "missing"}
+    assert kinds(check("POST", path, rule)) == {"type": "unpublished"}
 
 
 def test_alternatives_of_one_parameter_depend_on_the_type_too() -> None:

@@ -23,8 +23,8 @@ from proxmox_mcp.apidoc.judges import (
     judge_pattern,
     judge_type,
 )
-from proxmox_mcp.apidoc.perl import is_true
-from proxmox_mcp.apidoc.properties import VALIDATORS, PropertyString
+from proxmox_mcp.apidoc.properties import CURRENT, VALIDATORS, Dialect, PropertyString
+from proxmox_mcp.apidoc.separators import joined, separator_of, takes_pairs
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Schema
@@ -40,8 +40,15 @@ _JSON_FORMATS = frozenset({"pve-command-batch"})
 class Compiler:
     """Makes judges with the structures and formats of one version."""
 
-    def __init__(self, structures: Mapping[str, Mapping[str, Schema]], formats: Mapping[str, Format]) -> None:
-        """``structures`` are the keys of property strings by name; ``formats`` those that depend on the index."""
+    def __init__(
+        self,
+        structures: Mapping[str, Mapping[str, Schema]],
+        formats: Mapping[str, Format],
+        dialect: Dialect = CURRENT,
+    ) -> None:
+        """``structures`` are the keys of property strings by name; ``formats`` those that depend on the index;
+        ``dialect`` is how the version reads property strings."""
+        self._dialect = dialect
         self._structures = structures
         self._formats = formats
         self._named: dict[tuple[str, bool], Judge | None] = {}
@@ -166,11 +173,11 @@ class Compiler:
     def _judge_format(self, schema: Schema, quote: Quote) -> Judge | None:
         keys = self.keys(schema)
         if not isinstance(schema.format, str):
-            return PropertyString(keys, self.judge) if keys is not None else None
+            return PropertyString(keys, self.judge, dialect=self._dialect) if keys is not None else None
         key = (schema.format, quote is _hidden)
         if key not in self._named:
             if keys is not None:
-                self._named[key] = PropertyString(keys, self.judge, VALIDATORS.get(schema.format))
+                self._named[key] = PropertyString(keys, self.judge, VALIDATORS.get(schema.format), self._dialect)
             else:
                 self._named[key] = judge_named(schema.format, self.format(schema.format), quote)
         return self._named[key]

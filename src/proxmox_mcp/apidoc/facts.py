@@ -21,15 +21,16 @@ PROSE = frozenset({"description"})
 
 OPEN_UNSAID = frozenset(
     {
-        "/access/ticket",
-        "/cluster/firewall",
-        "/cluster/firewall/macros",
-        "/cluster/firewall/options",
-        "/cluster/notifications/matcher-field-values",
-        "/cluster/qemu/custom-cpu-models",
+        ("GET", "/access/ticket"),
+        ("GET", "/cluster/firewall"),
+        ("GET", "/cluster/firewall/macros"),
+        ("GET", "/cluster/firewall/options"),
+        ("GET", "/cluster/notifications/matcher-field-values"),
+        ("GET", "/cluster/qemu/custom-cpu-models"),
+        ("PUT", "/cluster/sdn"),  # up to 8.4; since 9.0 it has parameters
     }
 )
-"""GETs that take any parameter although the dump closes them: their code has no ``properties`` at all, so that
+"""Methods that take any parameter although the dump closes them: their code has no ``properties`` at all, so that
 ``PVE::JSONSchema`` checks nothing, and the dump drops empty ones, so that it can't be told from there."""
 
 _WORDS = re.compile(r"\S+(, ?\S+)*")
@@ -52,7 +53,7 @@ def endpoint_facts(method: str, path: str, info: Mapping[str, Any]) -> Facts:
     if permissions := info.get("permissions"):
         facts["permissions"] = _permissions(permissions)
     parameters = schema_facts(info.get("parameters") or {}) | {"type": "object"}
-    if method == "GET" and path in OPEN_UNSAID and not parameters.get("properties"):
+    if (method, path) in OPEN_UNSAID and not parameters.get("properties"):
         parameters.pop("additionalProperties", None)
     facts["parameters"] = parameters
     facts["returns"] = schema_facts(info.get("returns") or {})

@@ -7,10 +7,12 @@ the value of the default key, once. Keys that are unknown or come twice are faul
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.faults import Fault, shown
 from proxmox_mcp.apidoc.perl import SPACE, is_true, number
+from proxmox_mcp.apidoc.structures import is_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +30,26 @@ MOST_TOLD = 8
 """How many faults of one property string are told."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Where releases read property strings differently.
+
+    ``bare_words``: a bare value of a boolean default key may be yes, on and the like (libpve-common-perl 9.0.12).
+    ``one_name``: a key under its own name and under an alias is a fault (9.1.9), else the last one counts.
+    """
+
+    bare_words: bool = True
+    one_name: bool = True
+
+
+CURRENT = Dialect()
+
+
+def dialect_of(version: str) -> Dialect:
+    """How a version reads property strings; the newest way where none is named."""
+    return Dialect(bare_words=False, one_name=False) if is_before(version, 9) else CURRENT
+
+
 class _Malformed(Exception):  # noqa: N818
     """The string can't be taken apart."""
 
@@ -35,19 +57,21 @@ class _Malformed(Exception):  # noqa: N818
 class PropertyString:
     """The judge of property strings with certain keys."""
 
-    __slots__ = ("_default_key", "_judge", "_judges", "_keys", "_required", "_requires", "_validator")
+    __slots__ = ("_default_key", "_dialect", "_judge", "_judges", "_keys", "_required", "_requires", "_validator")
 
     def __init__(
         self,
         keys: Mapping[str, Schema],
         judge: Callable[[str, Schema], Judge | None],
         validator: Validator | None = None,
+        dialect: Dialect = CURRENT,
     ) -> None:
         """``judge`` makes the judge of one key's values; ``validator`` says what is wrong with them together."""
         self._keys = keys
         self._judge = judge
         self._judges: dict[str, Judge | None] = {}
         self._validator = validator
+        self._dialect = dialect
         self._default_key = next((key for key, schema in keys.items() if schema.default_key), None)
         self._required = tuple(key for key, schema in keys.items() if not schema.optional and not schema.alias)
         self._requires = tuple((key, schema.requires) for key, schema in keys.items() if schema.requires)
@@ -109,7 +133,7 @@ class PropertyString:
                 values[schema.key_alias] = key
             key = schema.alias
             schema = self._keys.get(key)
-            if key in values:
+            if key in values and self._dialect.one_name:
                 raise _Malformed(f"{key} comes twice, once under another name")
         values[key] = _WORDS.get(value.lower(), value) if schema and schema.type == "boolean" else value
 
@@ -119,7 +143,7 @@ class PropertyString:
             raise _Malformed("a value stands without its key; write key=value")
         if again or is_true(values.get(key, "")):
             raise _Malformed(f"{key} comes twice (a value without a key is that of {key})")
-        if self._keys[key].type == "boolean":
+        if self._dialect.bare_words and self._keys[key].type == "boolean":
             part = _WORDS.get(part.lower().removesuffix("\n"), part)
         values[key] = part
 

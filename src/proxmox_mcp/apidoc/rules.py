@@ -48,7 +48,8 @@ class Rules:
     """The rules of an endpoint, or of it for one of its types (see ``Plan``).
 
     ``required`` are the parameters that must be given beside those of the path, ``requires`` what some parameters ask
-    for. ``accepted`` holds texts that the parameters of the path are known to take.
+    for. ``accepted`` holds texts that the parameters of the path are known to take. ``filled_in`` are required
+    parameters that the node may derive from the others where they are missing.
     """
 
     endpoint: Endpoint
@@ -57,6 +58,7 @@ class Rules:
     accepted: Mapping[str, set[str]]
     required: frozenset[str]
     requires: Mapping[str, str]
+    filled_in: frozenset[str]
 
 
 class Plan:
@@ -97,7 +99,21 @@ class Plan:
             accepted={name: self._compiler.accepted(name, parameters[name]) for name in in_path},
             required=frozenset(name for name, each in parameters.items() if not each.optional).difference(in_path),
             requires={name: each.requires for name, each in parameters.items() if each.requires},
+            filled_in=_RESOLVED if _may_resolve_type(self.endpoint.schema) else frozenset(),
         )
+
+
+_RESOLVED = frozenset({"type"})
+
+
+def _may_resolve_type(schema: Schema) -> bool:
+    """Whether the code of a method may derive the parameter ``type`` from the others.
+
+    From libpve-common-perl 9.1.21 on a method whose schema is a ``oneOf`` by type may bring a ``resolve_type``, so that
+    clients which never sent a type keep working (PVE::RESTHandler::handle). The dump does not say which methods do.
+    """
+    by_type = bool(schema.one_of) and schema.type_property in _RESOLVED and schema.type_property_schema is not None
+    return by_type or any(map(_may_resolve_type, schema.all_of))
 
 
 def _type_property(schema: Schema) -> str | None:

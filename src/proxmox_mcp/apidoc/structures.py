@@ -54,6 +54,12 @@ def is_known_to(version: str) -> bool:
     return _parts(version) <= newest
 
 
+def is_before(version: str, major: int) -> bool:
+    """Whether a version is of an older major release; False where none is named."""
+    parts = _parts(version)
+    return bool(parts) and parts[0] < major
+
+
 @cache
 def structures(version: str) -> Mapping[str, Mapping[str, Schema]]:
     """The keys of property strings by the name of their format, as ``version`` has them; the newest where it is empty.

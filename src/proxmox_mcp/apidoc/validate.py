@@ -14,11 +14,12 @@ from urllib.parse import parse_qsl, quote
 from proxmox_mcp.apidoc import encode, hints
 from proxmox_mcp.apidoc.compile import Compiler
 from proxmox_mcp.apidoc.faults import Fault, shown, unsendable
-from proxmox_mcp.apidoc.formats import Format
+from proxmox_mcp.apidoc.formats import BEFORE_9, Format
 from proxmox_mcp.apidoc.model import Check, Problem
+from proxmox_mcp.apidoc.properties import dialect_of
 from proxmox_mcp.apidoc.routes import DeadEnd
 from proxmox_mcp.apidoc.rules import Plan, Rules
-from proxmox_mcp.apidoc.structures import indexed, is_known_to, structures
+from proxmox_mcp.apidoc.structures import indexed, is_before, is_known_to, structures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +33,8 @@ LONGEST_KEPT, MOST_KEPT = 64, 4096
 """Texts up to this length, and this many of them, are kept as known to be right."""
 
 _DOTS = {".": "%2E", "..": "%2E%2E"}
+_CACHE_BUSTER = "_dc"
+"""A parameter that browsers add to every call, and that the API server drops (PVE::APIServer::AnyEvent)."""
 
 
 class Checker:
@@ -39,7 +42,7 @@ class Checker:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._compiler = Compiler(structures(index.version), formats_of(index))
+        self._compiler = Compiler(structures(index.version), formats_of(index), dialect_of(index.version))
         self._is_known = is_known_to(index.version)
         self._plans: dict[tuple[str, str], Plan] = {}
 
@@ -112,10 +115,11 @@ class Checker:
 
     def _check_missing(self, rules: Rules, data: Wire, problems: list[Problem]) -> None:
         faulty = {problem.parameter for problem in problems}
-        problems += [
-            Problem(name, "missing", "is required and not given", self._describing(rules, name))
-            for name in sorted(rules.required - data.keys() - faulty)
-        ]
+        for name in sorted(rules.required - data.keys() - faulty):
+            kind, message = "missing", "is required and not given"
+            if name in rules.filled_in:
+                kind, message = "unpublished", f"{message}; newer nodes derive it from the other parameters"
+            problems.append(Problem(name, kind, message, self._describing(rules, name)))
 
     def _check_requires(
         self, rules: Rules, path_params: Mapping[str, str], data: Wire, problems: list[Problem]
@@ -130,7 +134,9 @@ class Checker:
     def _check_unknown(self, rules: Rules, name: object, value: object, data: Wire, problems: list[Problem]) -> None:
         """A parameter that the schema doesn't name."""
         text = name if isinstance(name, str) else str(name)
-        sent = unsendable(text) or encode.by_type(value)
+        if text == _CACHE_BUSTER:
+            return
+        sent = unsendable(text) or encode.by_type(value, in_query=rules.endpoint.method in encode.IN_QUERY)
         if isinstance(sent, Fault):
             problems.append(Problem(text, sent.kind, sent.message))
         elif sent is not None:
@@ -184,13 +190,14 @@ def _is_published(rules: Rules, name: str) -> bool:
 
 
 def formats_of(index: Index) -> Mapping[str, Format]:
-    """The formats whose values the index itself holds: ``GET /access/roles/{roleid}`` names the privileges."""
+    """The formats that differ from index to index: what older releases take, and what the index itself holds
+    (``GET /access/roles/{roleid}`` names the privileges)."""
+    formats = dict(BEFORE_9) if is_before(index.version, 9) else {}
     role = index.get("GET", "/access/roles/{roleid}")
-    privileges = frozenset(role.returns.properties or ()) if role else frozenset()
-    if not privileges:
-        return {}
-    wanted = "a privilege, such as VM.Audit, VM.PowerMgmt or Datastore.AllocateSpace"
-    return {"pve-priv": Format(privileges.__contains__, wanted)}
+    if privileges := frozenset(role.returns.properties or ()) if role else frozenset():
+        wanted = "a privilege, such as VM.Audit, VM.PowerMgmt or Datastore.AllocateSpace"
+        formats["pve-priv"] = Format(privileges.__contains__, wanted)
+    return formats
 
 
 def _without_query(path: str, params: Mapping[str, object]) -> tuple[str, Mapping[str, object]]:
@@ -228,7 +235,9 @@ def _as_it_is(
     """A call of which no schema is known, encoded by the types of its values alone."""
     data: Wire = {}
     for name, value in params.items():
-        sent = unsendable(str(name)) or encode.by_type(value)
+        if name == _CACHE_BUSTER:
+            continue
+        sent = unsendable(str(name)) or encode.by_type(value, in_query=method in encode.IN_QUERY)
         if isinstance(sent, Fault):
             problems.append(Problem(str(name), sent.kind, sent.message))
         elif sent is not None:

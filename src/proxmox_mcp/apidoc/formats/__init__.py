@@ -13,16 +13,23 @@ from proxmox_mcp.apidoc.formats.firewall import FIREWALL
 from proxmox_mcp.apidoc.formats.guests import GUESTS
 from proxmox_mcp.apidoc.formats.identifiers import IDENTIFIERS
 from proxmox_mcp.apidoc.formats.network import NETWORK
-from proxmox_mcp.apidoc.formats.shape import Format
+from proxmox_mcp.apidoc.formats.shape import Format, shape
 from proxmox_mcp.apidoc.formats.storage import STORAGE
 from proxmox_mcp.apidoc.perl import is_true, split_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["FORMATS", "Format", "find_format", "is_list"]
+__all__ = ["BEFORE_9", "FORMATS", "Format", "find_format", "is_list"]
 
 FORMATS: Mapping[str, Format] = {**IDENTIFIERS, **NETWORK, **FIREWALL, **STORAGE, **GUESTS, **CALENDAR}
+
+BEFORE_9: Mapping[str, Format] = {
+    "mac-prefix": shape(
+        r"(?i:[a-f0-9][02468ace](?::[a-f0-9]{2}){0,2}:?)", "the first bytes of a MAC address, whole ones: BC:24:11"
+    )
+}
+"""What Proxmox VE 8 and older took by another rule (PVE::DataCenterConfig of the branch stable-bookworm)."""
 
 _LISTS = ("-list", "-alist")
 
