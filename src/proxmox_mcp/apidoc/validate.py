@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from proxmox_mcp.apidoc import encode, hints
 from proxmox_mcp.apidoc.compile import Compiler
@@ -169,8 +169,8 @@ class Checker:
     def _nowhere(self, method: str, path: str, params: Mapping[str, object], found: DeadEnd, canonical: str) -> Check:
         advice = partial(hints.of_path, self._index, method, path, found)
         problem = Problem("path", "endpoint", f"There is no {shown(path)} in this API", advice)
-        canonical = canonical or "".join(f"/{_quoted(part)}" for part in path.split("/") if part)
-        return _as_it_is(params, canonical or "/", found.params, [problem])
+        canonical = canonical or "".join(f"/{_quoted(part)}" for part in unquote(path).split("/") if part)
+        return _as_it_is(method, params, canonical or "/", found.params, [problem])
 
     def _no_method(self, method: str, found: Route, params: Mapping[str, object]) -> Check:
         advice = partial(hints.of_method, found, method, self._index.version)
