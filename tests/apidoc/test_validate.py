@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -75,7 +76,6 @@ def test_a_path_parameter_may_be_repeated_if_it_says_the_same() -> None:
     assert kinds(check("GET", "/nodes/pve1/qemu/100/config", {"node": "pve2"})) == {"node": "conflict"}
 
 
-def test_a_faulty_call_is_kept_as_it_would_be_sent() -> None:
 def test_a_type_that_the_node_may_fill_in_itself_is_a_doubt_even_before_the_nodes_own_schema() -> None:
     found = check("PUT", "/cluster/ha/rules/r1", {"rule": "r1", "nodes": "pve1", "strict": 1})
     assert kinds(found) == {"type": "unpublished"}
@@ -125,6 +125,7 @@ def test_what_version_8_takes_and_refuses_otherwise_than_9() -> None:
     assert faults({"mac_prefix": "BC:24:"}, "/cluster/options") == [set(), set()]
 
 
+def test_a_faulty_call_is_kept_as_it_would_be_sent() -> None:
     found = check("PUT", CONFIG, {"onboot": "yes", "future": [1, True], "net0": {"virtio": None, "tagg": 1}})
     assert not found.ok
     assert found.path == CONFIG

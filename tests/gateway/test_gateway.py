@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -43,6 +44,17 @@ async def test_what_json_brings_is_sent_as_proxmox_wants_it(gateway: Gateway, re
     sent = recorder.requests[-1]
     assert (sent.method, sent.target) == ("PUT", "/api2/json/nodes/pve1/qemu/101/config")
     assert sorted(sent.body.split(b"&")) == [b"cores=4", b"net0=model%3Dvirtio", b"onboot=1", b"tags=a%2Cb"]
+
+
+async def test_an_empty_list_is_sent_as_json_and_the_rehearsal_says_so(gateway: Gateway, recorder: RawServer) -> None:
+    call = Call(path="/cluster/notifications/matchers/m1", method="PUT", data={"target": []}, dry_run=True)
+    told = await gateway.call(call)
+    assert told.startswith(
+        "Dry run, nothing was sent. Would send: PUT /cluster/notifications/matchers/m1 "
+        "with a JSON body, since a form can't carry one of the lists\n  target = []\n"
+    )
+    await gateway.call(replace(call, dry_run=False))
+    assert json.loads(recorder.requests[-1].body) == {"target": []}
 
 
 async def test_all_faults_of_a_call_are_told_at_once_and_nothing_is_sent(gateway: Gateway, recorder: RawServer) -> None:

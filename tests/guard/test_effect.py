@@ -118,3 +118,8 @@ def test_many_snapshots_are_counted_and_all_of_them_identify(action: Callable[..
     assert statement_of(action, subject(snapshots=many)) != statement_of(
         action, subject(snapshots=[*many[:-1], {"name": "other"}])
     )
+
+
+def test_a_list_that_is_emptied_is_shown_as_an_empty_list(action: Callable[..., Action]) -> None:
+    made = action("PUT", "/cluster/notifications/matchers/{name}", "m1", data={"target": [], "comment": ""})
+    assert state(made, [], Redactor()).text.endswith("With target=[], comment=.")

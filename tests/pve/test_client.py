@@ -100,6 +100,22 @@ async def test_a_write_carries_its_parameters_as_a_form_just_as_they_were_checke
     assert parse_qsl(second.body.decode()) == [("command", "echo 'odd")]
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize(
+    "data", [{"command": []}, {"command": [""], "u": "ü"}, {"a": ["0"], "b": ["x", "y"], "c": "1"}]
+)
+async def test_a_list_that_a_form_cant_carry_is_sent_in_a_json_body(
+    method: str, data: dict[str, Any], certificate: Certificate, connect: Connect
+) -> None:
+    with serving(reply(None), certificate) as server:
+        pve = Proxmox(connect(server.port))
+        await pve.request(method, "/cluster/notifications/matchers/m1", data)
+        await pve.aclose()
+    (request,) = server.requests
+    assert request.headers["content-type"] == "application/json"
+    assert json.loads(request.body) == data
+
+
 async def test_connections_are_kept_alive_and_shared_by_ten_calls_at_most(
     certificate: Certificate, connect: Connect
 ) -> None:
@@ -407,9 +423,10 @@ async def test_a_path_that_would_arrive_as_another_is_not_sent(path: str, connec
 
 
 @pytest.mark.parametrize("value", ["x" * 600_000, "half \ud800"])
-async def test_what_proxmox_can_not_take_is_not_sent(value: str, connect: Connect) -> None:
+@pytest.mark.parametrize("more", [{}, {"y": []}], ids=["form", "json"])
+async def test_what_proxmox_can_not_take_is_not_sent(value: str, more: dict[str, Any], connect: Connect) -> None:
     with pytest.raises(InvalidCallError):
-        await Proxmox(connect(1)).request("POST", "/nodes", {"x": value})
+        await Proxmox(connect(1)).request("POST", "/nodes", {"x": value, **more})
 
 
 async def test_a_call_that_is_called_off_frees_its_caller_at_once(certificate: Certificate, connect: Connect) -> None:

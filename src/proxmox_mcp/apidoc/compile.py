@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc import encode
 from proxmox_mcp.apidoc.faults import Fault, shown, unsendable
-from proxmox_mcp.apidoc.formats import Format, find_format, is_list
+from proxmox_mcp.apidoc.formats import Format, find_format
 from proxmox_mcp.apidoc.judges import (
     Judge,
     Quote,
@@ -52,19 +52,19 @@ class Compiler:
         self._structures = structures
         self._formats = formats
         self._named: dict[tuple[str, bool], Judge | None] = {}
-        self._shared: dict[tuple[object, bool], Take] = {}
+        self._shared: dict[tuple[object, bool, str], Take] = {}
         self._accepted: dict[object, set[str]] = {}
 
     def take(self, name: str, schema: Schema, *, in_query: bool) -> Take:
-        """What turns a value of the parameter ``name`` into what is sent. An empty list vanishes from a query.
+        """What turns a value of the parameter ``name`` into what is sent, in a query or in a body.
 
         Parameters that are alike share it, which keeps what is used often near at hand.
         """
         if schema.type == "array":
-            return self._take_array(name, schema)
+            return self._take_array(name, schema, in_query=in_query)
         if not isinstance(schema.format, str | None):
             return self._take_scalar(name, schema, in_query=in_query)
-        key = (_likeness(name, schema), in_query)
+        key = (_likeness(name, schema), in_query, separator_of(name, schema))
         if key not in self._shared:
             self._shared[key] = self._take_scalar(name, schema, in_query=in_query)
         return self._shared[key]
@@ -77,7 +77,7 @@ class Compiler:
 
     def _take_scalar(self, name: str, schema: Schema, *, in_query: bool) -> Take:
         judges = self._judges(name, schema)
-        to_text = self._to_text(schema, in_query=in_query)
+        to_text = self._to_text(name, schema, in_query=in_query)
 
         def take(value: object) -> Taken:
             if isinstance(value, str):
@@ -97,24 +97,34 @@ class Compiler:
 
         return take
 
-    def _to_text(self, schema: Schema, *, in_query: bool) -> Callable[[object], str | Fault | None]:
+    def _to_text(self, name: str, schema: Schema, *, in_query: bool) -> Callable[[object], str | Fault | None]:
         """What turns a value that is no text into one; None where it is absent."""
         keys = self.keys(schema)
-        named = schema.format if isinstance(schema.format, str) else ""
-        joined = schema.type == "string" and is_list(named)
+        pairs = keys is None and takes_pairs(schema)
+        is_json = schema.format in _JSON_FORMATS if isinstance(schema.format, str) else False
+        separator = separator_of(name, schema)
 
         def to_text(value: object) -> str | Fault | None:
             if isinstance(value, Mapping) and keys is not None:
                 return encode.property_string(value, keys)
+            if isinstance(value, Mapping) and pairs:
+                return encode.property_string({key: each for key, each in value.items() if each is not None}, {})
             if not encode.is_many(value):
                 return encode.scalar(value)
-            if named in _JSON_FORMATS:
+            if is_json:
                 return encode.as_json(value)
-            return _from_list(encode.members(value), joined=joined, in_query=in_query)
+            texts = encode.members(value)
+            if isinstance(texts, Fault):
+                return texts
+            if separator and (text := joined(texts, separator, schema)) is not None:
+                return text if texts or not in_query else None
+            if len(texts) == 1:
+                return texts[0]
+            return Fault("type", "takes one value, not a list" if texts else "takes one value, not an empty list")
 
         return to_text
 
-    def _take_array(self, name: str, schema: Schema) -> Take:
+    def _take_array(self, name: str, schema: Schema, *, in_query: bool) -> Take:
         item = schema.items
         judge = self.judge(name, item) if item else None
         keys = self.keys(item) if item else None
@@ -125,17 +135,19 @@ class Compiler:
             return Fault("type", "null stands in the list") if value is None else encode.scalar(value)
 
         def take(value: object) -> Taken:
-            members = value if encode.is_many(value) else [value]
             texts: list[str] = []
-            for member in members:
+            for member in value if encode.is_many(value) else [value]:
                 text = to_text(member)
                 if isinstance(text, Fault):
                     return text
                 texts.append(text)
-            if not texts:
-                return None
-            if len(texts) == 1 and not is_true(texts[0]):
-                return Fault("type", f"{shown(texts[0])} alone is not taken for a list", wire=texts)
+            if not encode.is_carried_by_form(texts):
+                if in_query:
+                    said = "an empty list" if not texts else f"a list that holds only {shown(texts[0])}"
+                    return Fault("unsendable", f"{said} can't be sent in a query string")
+                if not encode.is_many(value):
+                    said = f'{shown(texts[0])} alone is not taken as a list; write ["{texts[0]}"]'
+                    return Fault("type", said, wire=texts)
             for position, text in enumerate(texts):
                 if judge and (fault := judge(text)):
                     return Fault(fault.kind, f"{_nth(position, texts)}{fault.message}", fault.key, texts)
@@ -187,17 +199,6 @@ def _likeness(name: str, schema: Schema) -> object:
     """What the judgement of a text depends on."""
     bounds = schema.minimum, schema.maximum, schema.min_length, schema.max_length
     return schema.type, schema.format, schema.pattern, schema.enum, bounds, _is_secret(name) is None
-
-
-def _from_list(texts: list[str] | Fault, *, joined: bool, in_query: bool) -> str | Fault | None:
-    """A list for what is no array: joined where a list of texts is asked for, else the one that it holds."""
-    if isinstance(texts, Fault):
-        return texts
-    if not texts:
-        return "" if joined and not in_query else None
-    if joined:
-        return ",".join(texts)
-    return texts[0] if len(texts) == 1 else Fault("type", "takes one value, not a list")
 
 
 def _nth(position: int, texts: Sequence[str]) -> str:

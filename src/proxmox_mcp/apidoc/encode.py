@@ -2,7 +2,7 @@
 
 true is 1, null is absent, a list is joined for a ``-list`` format and repeated for an array, an object becomes a
 property string. Text is left as it is. What has no form of its own in Proxmox (an object for a plain text) is sent
-as JSON.
+as JSON text. The few arrays that a form can't carry make the whole body JSON (``needs_json``).
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
 from proxmox_mcp.apidoc.faults import Fault, unsendable
-from proxmox_mcp.apidoc.perl import text_of_number
+from proxmox_mcp.apidoc.perl import is_true, text_of_number
 
 if TYPE_CHECKING:
-    from proxmox_mcp.apidoc.model import Schema
+    from proxmox_mcp.apidoc.model import Schema, Wire
+
+IN_QUERY = frozenset({"GET", "DELETE"})
+"""The methods whose parameters go into the query string."""
 
 _BETWEEN_MEMBERS = ";"
 
@@ -67,13 +70,31 @@ def members(value: Sequence[object]) -> list[str] | Fault:
     return texts
 
 
-def by_type(value: object) -> str | list[str] | Fault | None:
+def by_type(value: object, *, in_query: bool) -> str | list[str] | Fault | None:
     """A value of which no schema is known; None where it is absent."""
     if value is None:
         return None
     if not is_many(value):
         return scalar(value)
-    return members(value) or None
+    if in_query and not value:
+        return Fault("unsendable", "an empty list can't be sent in a query string; leave the parameter out")
+    return members(value)
+
+
+def needs_json(data: Wire) -> bool:
+    """Whether only a JSON body carries the parameters, not a form.
+
+    In a form a list is a key that is repeated: an empty one leaves no trace, and of one member Proxmox makes a list
+    only where Perl takes it for true (``$normalize_legacy_param_formats`` in PVE::RESTHandler). A JSON body keeps both.
+    Proxmox takes JSON since 6.3, and hands it on to other daemons and nodes since 8.0 (libpve-http-server-perl 5.0.2);
+    no release before 8.0 has a parameter of ``type: array``.
+    """
+    return any(isinstance(value, list) and not is_carried_by_form(value) for value in data.values())
+
+
+def is_carried_by_form(texts: Sequence[str]) -> bool:
+    """Whether a list arrives as the same list in a form or a query."""
+    return len(texts) > 1 or (len(texts) == 1 and is_true(texts[0]))
 
 
 def property_string(value: Mapping[object, object], keys: Mapping[str, Schema]) -> str | Fault:

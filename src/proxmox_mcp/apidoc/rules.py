@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc.encode import is_many
+from proxmox_mcp.apidoc.encode import IN_QUERY, is_many
 from proxmox_mcp.apidoc.model import Schema
 from proxmox_mcp.apidoc.structures import LAST_INDEX, indexed
 
@@ -91,7 +91,7 @@ class Plan:
     def _rules(self, type_: str | None) -> Rules:
         in_path = self.endpoint.path_parameters
         parameters = {name: Schema() for name in in_path} | dict(_effective(self.endpoint.schema, type_))
-        in_query = self.endpoint.method in {"GET", "DELETE"}
+        in_query = self.endpoint.method in IN_QUERY
         return Rules(
             endpoint=self.endpoint,
             parameters=parameters,

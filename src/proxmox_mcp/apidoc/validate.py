@@ -109,7 +109,7 @@ class Checker:
                     problems.append(_conflict(name, path_params[name]))
             elif isinstance(taken, Fault):
                 problems.append(self._problem(rules, name, taken, value))
-                _keep(data, name, taken, value)
+                _keep(data, name, taken, value, in_query=rules.endpoint.method in encode.IN_QUERY)
             elif taken is not None:
                 data[name] = taken
 
@@ -160,7 +160,10 @@ class Checker:
 
     def _hint(self, rules: Rules, name: str, fault: Fault, value: object) -> str:
         schema = _schema(rules, name)
-        return hints.of_value(name, schema, self._compiler, fault, value) if schema else ""
+        hint = hints.of_value(name, schema, self._compiler, fault, value) if schema else ""
+        if value == [] and "delete" in rules.parameters:
+            return f"To unset it, send delete={name}. {hint}"
+        return hint
 
     def _describing(self, rules: Rules, name: str) -> Callable[[], str]:
         schema = rules.parameters.get(name)
@@ -175,7 +178,7 @@ class Checker:
     def _no_method(self, method: str, found: Route, params: Mapping[str, object]) -> Check:
         advice = partial(hints.of_method, found, method, self._index.version)
         problem = Problem("path", "method", f"{shown(method)} is not possible at {found.template}", advice)
-        return _as_it_is(params, _path_of(found), found.params, [problem])
+        return _as_it_is(method, params, _path_of(found), found.params, [problem])
 
 
 def _schema(rules: Rules, name: str) -> Schema | None:
@@ -230,7 +233,7 @@ def _quoted(text: str) -> str:
 
 
 def _as_it_is(
-    params: Mapping[str, object], path: str, path_params: Mapping[str, str], problems: list[Problem]
+    method: str, params: Mapping[str, object], path: str, path_params: Mapping[str, str], problems: list[Problem]
 ) -> Check:
     """A call of which no schema is known, encoded by the types of its values alone."""
     data: Wire = {}
@@ -249,10 +252,10 @@ def _conflict(name: str, text: str) -> Problem:
     return Problem(name, "conflict", f"is {shown(text)} in the path and something else among the parameters")
 
 
-def _keep(data: Wire, name: str, fault: Fault, value: object) -> None:
+def _keep(data: Wire, name: str, fault: Fault, value: object, *, in_query: bool) -> None:
     """Send a faulty value as it is, should the call be sent nevertheless."""
     if fault.kind == "unsendable":
         return
-    wire = fault.wire if fault.wire is not None else encode.by_type(value)
+    wire = fault.wire if fault.wire is not None else encode.by_type(value, in_query=in_query)
     if wire is not None and not isinstance(wire, Fault):
         data[name] = wire

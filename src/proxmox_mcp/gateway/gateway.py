@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.apidoc.encode import needs_json
 from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.gateway.answers import Got, mark, returned_fields
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
@@ -189,6 +190,8 @@ class Gateway:
         action = checked.action
         shown = self.guard.redactor.data(dict(checked.data), action.template)
         lines = [f"Dry run, nothing was sent. Would send: {action.method} {checked.path}"]
+        if needs_json(checked.data):
+            lines[0] += " with a JSON body, since a form can't carry one of the lists"
         lines += [f"  {name} = {value}" for name, value in shown.items()]
         lines.append(f"Judged `{action.judgement.risk}` ({action.judgement.why}).")
         by = " by a person" if decision.person_only else ""

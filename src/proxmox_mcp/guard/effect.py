@@ -153,6 +153,8 @@ def _several(names: Sequence[str]) -> str:
 
 def _value(value: Any, sent: Any) -> str:
     """A parameter without its secrets. Where those are parts of a text, it says how much of it is not seen."""
+    if sent == []:
+        return "[]"
     shown, whole = ", ".join(as_texts(value)), ", ".join(as_texts(sent))
     told = exactly(shown, _LONGEST_VALUE)
     if shown in (whole, HIDDEN):

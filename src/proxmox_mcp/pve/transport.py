@@ -7,6 +7,7 @@ token, takes a web page for an answer and drops what Proxmox says of a failure. 
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 import time
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from proxmox_mcp.apidoc.encode import IN_QUERY, needs_json
 from proxmox_mcp.errors import AnswerError, InvalidCallError
 from proxmox_mcp.pve import faults
 from proxmox_mcp.pve.failover import CONNECT_ALONE
@@ -37,6 +39,7 @@ MAX_REQUEST = 512 * 1024
 CHUNK = 256 * 1024
 
 FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +99,11 @@ class Transport:
         Raises ``UnreachableError``, ``TlsError``, ``DeadlineError`` or ``AnswerError``, with ``sent`` true where the
         request may have reached Proxmox.
         """
-        url, body = _target(host, method, path, params)
+        url, content_type, body = _target(host, method, path, params)
         session = self._session(host)
         request = requests.Request(method, url, data=body, auth=auth)
-        if body is not None:
-            request.headers["Content-Type"] = FORM
+        if content_type:
+            request.headers["Content-Type"] = content_type
         FLIGHT.start(deadline=deadline, silence=self._connection.timeout)
         connect_timeout = min(connect_timeout, self._connection.timeout)
         try:
@@ -152,21 +155,30 @@ class _NoCookies(http.cookiejar.DefaultCookiePolicy):
         return False
 
 
-def _target(host: HostPort, method: str, path: str, params: Wire) -> tuple[str, bytes | None]:
-    """The URL and the body: GET and DELETE carry parameters in the query, POST and PUT as a form."""
+def _target(host: HostPort, method: str, path: str, params: Wire) -> tuple[str, str, bytes | None]:
+    """The URL, the content type and the body.
+
+    GET and DELETE carry parameters in the query, POST and PUT as a form, or as JSON where a form can't carry them.
+    """
+    url = f"https://{host}/api2/json{path}"
     try:
-        encoded = urlencode(params, doseq=True, quote_via=quote, safe="")
+        if method in IN_QUERY:
+            encoded = _form(params)
+            return (f"{url}?{encoded}" if encoded else url), "", None
+        as_json = needs_json(params)
+        body = (json.dumps(params, separators=(",", ":"), ensure_ascii=False) if as_json else _form(params)).encode()
     except UnicodeEncodeError:
         raise InvalidCallError("A parameter holds half a character (a lone surrogate).", "Send whole text.") from None
-    url = f"https://{host}/api2/json{path}"
-    if method in {"GET", "DELETE"}:
-        return (f"{url}?{encoded}" if encoded else url), None
-    if len(encoded) > MAX_REQUEST:
+    if len(body) > MAX_REQUEST:
         raise InvalidCallError(
-            f"The parameters take {len(encoded) // 1024} KiB; Proxmox takes {MAX_REQUEST // 1024} KiB in one call.",
+            f"The parameters take {len(body) // 1024} KiB; Proxmox takes {MAX_REQUEST // 1024} KiB in one call.",
             "Send less at a time.",
         )
-    return url, encoded.encode("ascii")
+    return url, JSON if as_json else FORM, body
+
+
+def _form(params: Wire) -> str:
+    return urlencode(params, doseq=True, quote_via=quote, safe="")
 
 
 def _read(response: requests.Response, host: HostPort) -> bytes:
