@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.private_files import why_maybe_public
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -191,7 +192,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         if "PROXMOX_HOST" in values:
             raise SettingsError("PROXMOX_HOST and MCP_CLUSTERS_FILE are both set.", "Move the cluster into the file.")
         clusters = _read_clusters(Path(server.mcp_clusters_file), values)
-    return Settings(server=server, clusters=clusters, notes=(*_misspelt(given), *_halves(server)))
+    return Settings(
+        server=server, clusters=clusters, notes=(*_misspelt(given), *_halves(server), *_maybe_public(server))
+    )
 
 
 def _read_secret(name: str, path: str) -> str:
@@ -265,6 +268,17 @@ def _halves(server: ServerSettings) -> tuple[str, ...]:
         )
         return (f"{half} by the others. Give all replicas the same key.",)
     return ()
+
+
+def _maybe_public(server: ServerSettings) -> tuple[str, ...]:
+    """Private files that this system may show to others: on Windows, files outside the user's profile."""
+    places = {"MCP_CACHE_DIR": server.mcp_cache_dir, "MCP_AUDIT_FILE": server.mcp_audit_file}
+    faults = {name: why_maybe_public(Path(place)) for name, place in places.items() if place}
+    return tuple(
+        f"{name}={places[name]} may be readable by others on this machine: {fault}. Name a place below your profile."
+        for name, fault in faults.items()
+        if fault
+    )
 
 
 def _misspelt(given: Mapping[str, str]) -> tuple[str, ...]:

@@ -7,14 +7,13 @@ damaged or foreign cache holds is never run and never believed.
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
-import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.snapshot import read_snapshot, write_snapshot
 from proxmox_mcp.errors import ApidocCacheError, ApidocFormatError
+from proxmox_mcp.private_files import make_private_directory, why_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,15 +100,10 @@ class IndexStore:
         """Make the directory for us alone, or see that nobody else can write what we would read."""
         if "$" in str(self.directory):
             raise self._unusable("diskcache would expand the $ in its name")
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name != "posix":
-            return
+        make_private_directory(self.directory)
         for path in (self.directory, *self.directory.glob("cache.db*")):
-            found = path.stat()
-            if found.st_uid != os.geteuid():
-                raise self._unusable(f"{path} belongs to another user")
-            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise self._unusable(f"{path} can be written by others")
+            if why := why_untrusted(path):
+                raise self._unusable(why)
 
     def _unusable(self, why: str) -> ApidocCacheError:
         return ApidocCacheError(

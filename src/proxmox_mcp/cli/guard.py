@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +80,14 @@ def _approvals() -> Approvals:
     return Approvals(load_settings().server.state_directory / "approvals.sqlite")
 
 
+def _operator() -> str:
+    """Who decides, as the system names them: the user of a container has a number and often no name."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # KeyError until Python 3.12, OSError from 3.13 on
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
 def _told(approval: Approval) -> str:
     age = int(time.time() - approval.created)
     head = f"#{approval.number} {approval.state}, asked {age // 60} min ago by {approval.caller}"
@@ -100,7 +109,7 @@ def approve(number: int, yes: bool) -> None:
     queue = _approvals()
     click.echo(_told(queue.get(number)))
     if yes or click.confirm("Approve this?", default=False):
-        queue.decide(number, approve=True, by=getpass.getuser())
+        queue.decide(number, approve=True, by=_operator())
         click.echo("Approved.")
 
 
@@ -108,7 +117,7 @@ def approve(number: int, yes: bool) -> None:
 @click.argument("number", type=int)
 def deny(number: int) -> None:
     """Deny a call that waits."""
-    _approvals().decide(number, approve=False, by=getpass.getuser())
+    _approvals().decide(number, approve=False, by=_operator())
     click.echo("Denied.")
 
 

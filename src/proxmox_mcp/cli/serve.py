@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
 from proxmox_mcp.cli import startup
@@ -28,6 +30,8 @@ def serve(stdio: bool) -> None:
 
     gateway = gateway_of(settings)
     configure_logging(settings.server, gateway.guard.redactor)
+    for note in settings.notes:
+        logging.getLogger("proxmox_mcp").warning("%s", note)
     server = make_server(gateway, state_key=settings.server.mcp_state_key.get_secret_value())
     startup.settle()
     anyio.run(serve_stdio, server, gateway)

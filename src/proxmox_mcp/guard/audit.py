@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import AuditError
 from proxmox_mcp.guard.redact import secrets_in
+from proxmox_mcp.private_files import open_private, sync_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -137,8 +138,8 @@ class AuditLog:
                 return self._file
             os.close(self._file)
             self._file = None
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        _sync_directory(path.parent)
+        self._file = open_private(path, os.O_WRONLY | os.O_APPEND)
+        sync_directory(path.parent)
         return self._file
 
     def _append(self, file: int, line: str, *, sync: bool) -> None:
@@ -150,15 +151,6 @@ class AuditLog:
         self._torn = False
         if sync:
             os.fsync(file)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Without this a crash can lose the name of a new file, and with it its lines."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def why_unwritable(path: Path) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import GuardError
+from proxmox_mcp.private_files import make_private_directory, make_private_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,6 @@ class StateFile:
             raise GuardError(f"the state file {self._path.name} can't be used: {error}", advice) from error
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
-        self._path.chmod(0o600)
+        make_private_directory(self._path.parent)
+        make_private_file(self._path)
         return sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)

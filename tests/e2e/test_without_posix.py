@@ -1,0 +1,140 @@
+"""Where POSIX is missing (Windows), the server starts over stdio and over HTTP, reads, writes and keeps its records."""
+
+from __future__ import annotations
+
+import ast
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+import proxmox_mcp
+from serving import environment, free_port
+from without_posix import MISSING_MODULES, SEEN
+
+if TYPE_CHECKING:
+    from proxmox_mcp.demo import DemoCluster
+
+SOURCE = Path(proxmox_mcp.__file__).parent
+WITHOUT_POSIX = Path(__file__).parents[1] / "without_posix.py"
+
+
+def _server(demo: DemoCluster, directory: Path, **settings: str) -> StdioServerParameters:
+    given = {**demo.environment, "MCP_AUDIT_FILE": str(directory / "audit.jsonl"), **settings}
+    return StdioServerParameters(
+        command=sys.executable,
+        args=[str(WITHOUT_POSIX), "serve", "--stdio"],
+        env=environment(directory, **given),
+        cwd=directory,
+    )
+
+
+async def _asked(server: StdioServerParameters, *calls: tuple[str, dict[str, Any]]) -> list[str]:
+    async with Client(server) as client:
+        results = [await client.call_tool(tool, arguments) for tool, arguments in calls]
+    return ["\n".join(getattr(part, "text", "") for part in result.content) for result in results]
+
+
+@pytest.mark.anyio
+async def test_it_starts_over_stdio_reads_writes_and_keeps_its_records(demo: DemoCluster, tmp_path: Path) -> None:
+    comment = {"method": "PUT", "path": "/nodes/*/qemu/102/config", "data": {"description": "without POSIX"}}
+    reset = {"method": "POST", "path": "/nodes/pve1/qemu/100/status/reset"}
+    nodes, written, asked = await _asked(
+        _server(demo, tmp_path, MCP_CONFIRM="operator"),
+        ("list_nodes", {}),
+        ("proxmox_api_call", comment),
+        ("proxmox_api_call", reset),
+    )
+    assert "pve1" in nodes
+    assert written.startswith("Done"), written
+    assert "approve 1" in asked
+    events = [json.loads(line)["event"] for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert events.count("intent") == 1
+    assert list((tmp_path / "state" / "schema").glob("cache.db"))
+
+
+@pytest.mark.parametrize(("where", "private"), [("home/state", True), ("elsewhere", False)])
+def test_it_says_where_it_cannot_keep_files_private(
+    where: str, private: bool, demo: DemoCluster, tmp_path: Path
+) -> None:
+    (tmp_path / "home").mkdir()
+    settings = {**demo.environment, "MCP_CACHE_DIR": str(tmp_path / where), "HOME": str(tmp_path / "home")}
+    told = subprocess.run(
+        [sys.executable, str(WITHOUT_POSIX), "serve", "--stdio"],
+        env=environment(tmp_path, **settings),
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (told.returncode, told.stdout) == (0, "")
+    assert ("MCP_CACHE_DIR=" not in told.stderr) == private
+    assert ("may be readable by others on this machine" not in told.stderr) == private
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("-m", "proxmox_mcp.demo.launcher")])
+def test_what_listens_ends_when_it_is_told_to(arguments: tuple[str, ...], demo: DemoCluster, tmp_path: Path) -> None:
+    port = free_port()
+    settings = {**demo.environment, "MCP_HOST": "127.0.0.1", "MCP_PORT": str(port), "TMPDIR": str(tmp_path)}
+    more = ["--port", str(port)] if "-m" in arguments else []
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(WITHOUT_POSIX), *arguments, *more],
+            env=environment(tmp_path, **settings),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+        )
+    _until_somebody_listens(port, process)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 0, (tmp_path / "log").read_text()
+
+
+def _until_somebody_listens(port: int, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("it has ended")
+
+
+def _named(module: str) -> set[tuple[str, str]]:
+    """The names of a module that our code takes without asking whether they are there."""
+    found = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == module:
+                found.add((node.attr, path.name))
+    return found
+
+
+GUARDED = {("geteuid", "private_files.py"), ("getuid", "guard.py"), ("SIGHUP", "serving.py")}
+"""Names of POSIX that stand behind a question whether they are there."""
+
+
+@pytest.mark.parametrize("module", sorted(SEEN))
+def test_our_code_takes_no_name_that_windows_lacks(module: str) -> None:
+    lacks = {(name, where) for name, where in _named(module) if not hasattr(SEEN[module], name)}
+    assert lacks <= GUARDED
+
+
+def test_our_code_imports_no_module_that_windows_lacks() -> None:
+    imported = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module or "")
+    assert not imported & MISSING_MODULES
