@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING
 
@@ -21,6 +18,7 @@ import click
 from proxmox_mcp.errors import SettingsError
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator, Mapping
 
     from rich.console import Console
@@ -39,12 +37,13 @@ def demo(once: bool, port: int | None) -> None:
     from rich.console import Console
 
     from proxmox_mcp.demo import start_demo_cluster
+    from proxmox_mcp.demo.lifetime import unwinding_when_told_to_end
 
     console = Console(highlight=False, soft_wrap=True)
     console.print("Starting a Proxmox VE to try things on (fakepve: 3 nodes, 38 guests) ...", style="dim")
-    with start_demo_cluster() as cluster, tempfile.TemporaryDirectory(prefix="proxmox-mcp-") as state:
+    with unwinding_when_told_to_end(), start_demo_cluster() as cluster:
         where = port or _free_port()
-        with _server({**cluster.environment, **_serving(where, Path(state))}) as process:
+        with _server({**cluster.environment, **_serving(where)}) as process:
             url = f"http://127.0.0.1:{where}"
             well = anyio.run(_tour, f"{url}/sse", console)
             if once:
@@ -100,28 +99,22 @@ def _say_how_to_connect(url: str, console: Console) -> None:
     console.print(Text("  Then ask: which guests have no backup? Move everything off pve2."))
 
 
-def _serving(port: int, state: Path) -> dict[str, str]:
-    return {
-        "MCP_HOST": "127.0.0.1",
-        "MCP_PORT": str(port),
-        "MCP_CACHE_DIR": str(state),
-        "MCP_AUDIT_FILE": str(state / "audit.jsonl"),
-        "MCP_LOG_LEVEL": "WARNING",
-    }
+def _serving(port: int) -> dict[str, str]:
+    return {"MCP_HOST": "127.0.0.1", "MCP_PORT": str(port), "MCP_LOG_LEVEL": "WARNING"}
 
 
 @contextmanager
 def _server(settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """The server as a process of its own, with nothing of ours from the environment but these settings."""
+    from proxmox_mcp.demo.lifetime import end_child, start_child
+
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROXMOX_", "MCP_"))}
-    command = [sys.executable, "-m", "proxmox_mcp", "serve"]
-    process = subprocess.Popen(command, env=environment | dict(settings))
+    process = start_child("proxmox_mcp.demo.server", env=environment | dict(settings))
     try:
         _await(process, int(settings["MCP_PORT"]))
         yield process
     finally:
-        process.terminate()
-        process.wait()
+        end_child(process)
 
 
 def _await(process: subprocess.Popen[bytes], port: int) -> None:

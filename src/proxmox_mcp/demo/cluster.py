@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.demo.lifetime import end_child, start_child
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.installation import install_command
 
@@ -22,7 +22,6 @@ _MODULE = "proxmox_mcp.demo.launcher"
 _IMPORT_ROOT = Path(__file__).parents[2]
 _MISSING = 3
 _START_SECONDS = 30.0
-_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +65,12 @@ def start_demo_cluster(
     document to serve as a node does (without, the schema that fakepve itself answers by). Raises
     SettingsError where fakepve is not installed or the process does not come up.
     """
-    command = [sys.executable, "-m", _MODULE, "--until-stdin-closes"]
-    command += [f"--port={port}", f"--task-seconds={task_seconds}"]
+    arguments = ["--until-stdin-closes", f"--port={port}", f"--task-seconds={task_seconds}"]
     if apidoc is not None:
-        command.append(f"--apidoc={apidoc.resolve()}")
+        arguments.append(f"--apidoc={apidoc.resolve()}")
     with tempfile.TemporaryFile("w+") as complaints:
-        process = subprocess.Popen(
-            command, cwd=_IMPORT_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True
+        process = start_child(
+            _MODULE, *arguments, cwd=_IMPORT_ROOT, stdout=subprocess.PIPE, stderr=complaints, text=True
         )
         try:
             line = _first_line(process)
@@ -81,7 +79,7 @@ def start_demo_cluster(
                 raise _not_started(process, complaints.read())
             yield _cluster(json.loads(line), process)
         finally:
-            _end(process)
+            end_child(process)
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:
@@ -123,12 +121,3 @@ def _cluster(ready: dict[str, object], process: subprocess.Popen[str]) -> DemoCl
         tokens=tokens,
         process=process,
     )
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Close its standard input, which ends it; kill it where that does not help."""
-    try:
-        process.communicate(timeout=_END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()

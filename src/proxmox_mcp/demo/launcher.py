@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import signal
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.demo import estate
 from proxmox_mcp.demo.estate import DAY, GIB
+from proxmox_mcp.demo.lifetime import when_parent_ends
 
 if TYPE_CHECKING:
     from proxmox_mcp.demo.fake import DemoPve
@@ -147,6 +147,7 @@ async def serve(arguments: argparse.Namespace) -> None:
 
     from proxmox_mcp.demo.fake import DemoPve
 
+    stop = _stopped_by(starter=arguments.until_stdin_closes)
     password = secrets.token_urlsafe(12)
     pve = DemoPve(arguments.host, arguments.port, password, arguments.task_seconds, arguments.apidoc)
     populate(pve, time.time())
@@ -167,18 +168,23 @@ async def serve(arguments: argparse.Namespace) -> None:
     }
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
-    await _told_to_stop(watch_stdin=arguments.until_stdin_closes)
+    await stop.wait()
     await pve.stop()
 
 
-async def _told_to_stop(*, watch_stdin: bool) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+def _stopped_by(*, starter: bool) -> asyncio.Event:
+    """Set by SIGTERM, SIGINT, and where asked for by the end of whoever started this process."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def end(*_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            loop.call_soon_threadsafe(stop.set)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if watch_stdin:
-        loop.add_reader(sys.stdin, lambda: None if os.read(sys.stdin.fileno(), 4096) else stop.set())
-    await stop.wait()
+        signal.signal(number, end)  # Windows has no signal handlers of the event loop
+    if starter:
+        when_parent_ends(end)
+    return stop
 
 
 def main() -> int:
