@@ -116,7 +116,7 @@ async def test_a_list_that_a_form_cant_carry_is_sent_in_a_json_body(
     assert json.loads(request.body) == data
 
 
-async def test_connections_are_kept_alive_and_shared_by_ten_calls_at_most(
+async def test_connections_are_kept_alive_and_shared_by_ten_calls_of_one_caller_at_most(
     certificate: Certificate, connect: Connect
 ) -> None:
     busy, most = 0, 0

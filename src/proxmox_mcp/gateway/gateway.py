@@ -6,6 +6,7 @@ Every tool and every command goes through ``Gateway``; each step takes what the 
 from __future__ import annotations
 
 import time
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,16 +24,18 @@ from proxmox_mcp.gateway.observing import NOBODY
 from proxmox_mcp.gateway.places import find_places, method_of, node_of
 from proxmox_mcp.gateway.trail import Trail
 from proxmox_mcp.guard.redact import secrets_in
+from proxmox_mcp.pve.shares import on_behalf_of
 from proxmox_mcp.pve.upid import find_upids
 from proxmox_mcp.shape import Budget, render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from proxmox_mcp.apidoc.verdict import Mode as Validation
     from proxmox_mcp.gateway.guarding import Guard
     from proxmox_mcp.gateway.observing import Observer
     from proxmox_mcp.gateway.schema import Schema
+    from proxmox_mcp.guard.caller import Caller
     from proxmox_mcp.guard.policy import Decision
 
 _TASK_STATUS = "/nodes/{node}/tasks/{upid}/status"
@@ -58,10 +61,20 @@ class Gateway:
         self._task_wait = task_wait
         self._observer = observer
 
+    @asynccontextmanager
+    async def admitted(self, caller: Caller) -> AsyncIterator[None]:
+        """Around one call: counts towards the caller's limits, and makes its share of the way to the cluster its own.
+
+        Raises RateLimitError.
+        """
+        async with self.guard.limits.call(caller):
+            with on_behalf_of(caller.name):
+                yield
+
     async def call(self, call: Call, client: Client = NO_CLIENT) -> str:
         """Make one call and tell its result. Raises ProxmoxMcpError: what was wrong and what to do next."""
         trail = Trail(self.guard.audit, call, call.method, call.path, call.cluster)
-        async with trail.closed(), self.guard.limits.call(call.caller):
+        async with trail.closed(), self.admitted(call.caller):
             cluster = choose(self.clusters, call.cluster, call.caller)
             method = method_of(call)
             places = await find_places(call, method, cluster)
@@ -77,7 +90,7 @@ class Gateway:
         """The data of a GET that a tool of ours makes, and the cluster that it is of; guarded and put on record as any
         other."""
         trail = Trail(self.guard.audit, call, "GET", call.path, call.cluster)
-        async with trail.closed(), self.guard.limits.call(call.caller):
+        async with trail.closed(), self.admitted(call.caller):
             cluster = choose(self.clusters, call.cluster, call.caller)
             trail.hand_over()
             return cluster, (await self.one(call, "GET", call.path, cluster, NO_CLIENT)).data

@@ -1,7 +1,7 @@
 """One Proxmox VE cluster: calls in, ``data`` or one error of our tree out.
 
-Blocking work runs in worker threads under a limit of its own, so one dead cluster slows no other. What may have
-reached Proxmox is never sent again, unless it was a GET.
+Blocking work runs in worker threads under a limit of its own, so one dead cluster slows no other, and each caller has
+a share of them. What may have reached Proxmox is never sent again, unless it was a GET.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from proxmox_mcp.errors import (
 from proxmox_mcp.pve.answers import PROXY_STATUS, Answer, Refusal, read
 from proxmox_mcp.pve.errors import Call, refused
 from proxmox_mcp.pve.failover import CONNECT, Hosts, State
+from proxmox_mcp.pve.lines import CURRENT, Line
+from proxmox_mcp.pve.shares import Shares, owner
+from proxmox_mcp.pve.workers import in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +40,9 @@ if TYPE_CHECKING:
     from proxmox_mcp.pve.login import Login
     from proxmox_mcp.pve.transport import Reply, Transport
 
-CONNECTIONS = 10
+PLACES = 20
+"""Exchanges at the same time; half of them at most for one caller."""
+_PROBES = 4
 SUSPICIOUS_SILENCE = 5.0
 """Seconds of silence after which a host, if there are others, is asked whether it still answers at all."""
 _GRACE = 1.0
@@ -63,8 +68,8 @@ class Proxmox:
         self.connection = connection
         self._hosts = Hosts(connection.hosts)
         self._observe = observe
-        self._limiter: anyio.CapacityLimiter | None = None
-        self._probes: anyio.CapacityLimiter | None = None
+        self.shares = Shares(PLACES)
+        self._probes = Shares(_PROBES)
         self._wire: tuple[Transport, Login] | None = None
         self._wiring = threading.Lock()
 
@@ -149,8 +154,7 @@ class Proxmox:
         started = time.monotonic()
         status: int | None = None
         try:
-            send = partial(self._send, host, call)
-            result, auth, status = await self._in_thread(host, call, send)
+            result, auth, status = await self._in_thread(host, call)
         except ProxmoxError as error:
             status = error.status
             raise
@@ -161,31 +165,42 @@ class Proxmox:
             if self._observe is not None:
                 self._observe(Exchange(str(host), call.method, call.path, status, time.monotonic() - started))
 
-    async def _in_thread(self, host: HostPort, call: _Sending, send: Callable[[], _Sent]) -> _Sent:
-        """Run the exchange in a worker, given up when its time is over. A write under way is not called off."""
-        if self._limiter is None:
-            self._limiter, self._probes = anyio.CapacityLimiter(CONNECTIONS), anyio.CapacityLimiter(2)
-        # A call that was called off before it left is not sent, although a write that has left is not called off.
-        await anyio.lowlevel.checkpoint_if_cancelled()
+    async def _in_thread(self, host: HostPort, call: _Sending) -> _Sent:
+        """Run the exchange in a worker, given up when its time is over. A write under way is not called off.
+
+        While it waits for its place it can be: what was called off before it left is not sent.
+        """
+        caller = owner()
+        with anyio.move_on_after(call.deadline - time.monotonic()) as waiting:
+            await self.shares.take(caller)
+        if waiting.cancelled_caught:
+            raise DeadlineError(
+                f"Your calls under way took all your connections to {host} for as long as this one could wait.",
+                "Nothing was sent. Wait for some to end, or make fewer at the same time.",
+            )
         left = call.deadline + _GRACE - time.monotonic()
         with anyio.move_on_after(left, shield=call.method != "GET"):
             if call.method == "GET" and len(self.connection.hosts) > 1:
-                return await self._unless_dead(host, send)
-            return await anyio.to_thread.run_sync(send, abandon_on_cancel=True, limiter=self._limiter)
+                return await self._unless_dead(host, call, caller)
+            return await self._work(host, call, self.shares, caller)
         raise DeadlineError(
             f"{host} did not finish in the time that the call had.",
             "It may have taken effect: look before you repeat it." if call.method != "GET" else "",
             sent=True,
         )
 
-    async def _unless_dead(self, host: HostPort, send: Callable[[], _Sent]) -> _Sent:
+    async def _work(self, host: HostPort, call: _Sending, shares: Shares, caller: str) -> _Sent:
+        line = Line()
+        return await in_worker(partial(self._send, host, call, line), line, shares, caller)
+
+    async def _unless_dead(self, host: HostPort, call: _Sending, caller: str) -> _Sent:
         """The exchange, given up when the host has long been silent and doesn't answer anything else either."""
         outcome: _Sent | None = None
         error: ProxmoxError | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch, host, group.cancel_scope)
             try:
-                outcome = await anyio.to_thread.run_sync(send, abandon_on_cancel=True, limiter=self._limiter)
+                outcome = await self._work(host, call, self.shares, caller)
             except ProxmoxError as caught:  # A task group would wrap it.
                 error = caught
             group.cancel_scope.cancel()
@@ -198,17 +213,17 @@ class Proxmox:
     async def _watch(self, host: HostPort, scope: anyio.CancelScope) -> None:
         while True:
             await anyio.sleep(SUSPICIOUS_SILENCE)
+            await self._probes.take("")
             call = _Sending("GET", "/version", {}, time.monotonic() + SUSPICIOUS_SILENCE)
             try:
-                await anyio.to_thread.run_sync(
-                    partial(self._send, host, call), abandon_on_cancel=True, limiter=self._probes
-                )
+                await self._work(host, call, self._probes, "")
             except ProxmoxError:
                 scope.cancel()
                 return
 
-    def _send(self, host: HostPort, call: _Sending) -> _Sent:
+    def _send(self, host: HostPort, call: _Sending, line: Line) -> _Sent:
         transport, login = self._wired()
+        CURRENT.line = line
         auth = login.sign(host, call.deadline, call.connect_timeout)
         reply: Reply = transport.send(
             host,

@@ -16,6 +16,7 @@ from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 
 from proxmox_mcp.net.tls import colons, fingerprint, is_pinned
+from proxmox_mcp.pve.lines import CURRENT
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -49,6 +50,8 @@ class Flight(threading.local):
     @property
     def patience(self) -> float:
         """Seconds that the next read or write may take."""
+        if CURRENT.line.is_cut:
+            raise TimeoutError("the call was called off")
         left = self.left
         if left <= 0:
             raise TimeoutError("the deadline of the call has passed")
@@ -60,6 +63,10 @@ FLIGHT = Flight()
 
 class _Socket(ssl.SSLSocket):
     """A TLS socket whose reads and writes keep the deadline of the flight."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        CURRENT.line.hold(self)
+        super().do_handshake(block)
 
     def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
         self.settimeout(FLIGHT.patience)
@@ -106,8 +113,14 @@ class _Connection(HTTPSConnection):
             raise PinError(colons(fingerprint(certificate)))
 
     def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:
+            CURRENT.line.hold(self.sock)  # One that was kept alive; a new one was held before its handshake.
         FLIGHT.sent = True
         super().request(*args, **kwargs)
+
+    def close(self) -> None:
+        CURRENT.line.let_go()
+        super().close()
 
     def rested(self) -> None:
         self._idle_since = time.monotonic()
@@ -129,6 +142,9 @@ class Pool(HTTPSConnectionPool):
 
     def _put_conn(self, conn: Any) -> None:
         if conn is not None:
+            CURRENT.line.let_go()
+            if CURRENT.line.is_cut:
+                conn.close()
             conn.rested()
         super()._put_conn(conn)
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.pve.connection import Connection, HostPort
 
-POOL_SIZE = 10
+POOL_SIZE = 20
+"""Connections to one host that are kept alive: as many as ``client.PLACES``."""
 MAX_ANSWER = 64 * 1024 * 1024
 MAX_REQUEST = 512 * 1024
 """Bytes that pveproxy takes of a request's body (PVE::APIServer::AnyEvent)."""

@@ -25,7 +25,7 @@ async def run(
     if tool == "search_api":
         from proxmox_mcp.gateway.finding import find  # The search is loaded beside the start, not in it.
 
-        async with gateway.guard.limits.call(caller):
+        async with gateway.admitted(caller):
             return await find(
                 gateway.clusters,
                 caller,
