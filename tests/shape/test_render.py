@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl100k import count_tokens
-from proxmox_mcp import foreign
 from proxmox_mcp.errors import ViewError
+from proxmox_mcp.foreign import NOTICE
 from proxmox_mcp.shape import Budget, View, render
 
 texts = st.one_of(
@@ -83,9 +83,10 @@ def test_the_pages_of_a_list_make_up_the_whole_list(records: list[dict[str, Any]
 def test_the_pages_of_a_text_make_up_the_whole_text(lines: list[str]) -> None:
     shown: list[str] = []
     for text in pages("\n".join(lines), limit=50):
-        *body, closing = text.split("\n")
+        *body, closing = text.removeprefix(f"{NOTICE}\n").split("\n")
         assert closing.startswith("(")
-        for line in body:
+        for quoted in body:
+            line = quoted.removeprefix("| ")
             if line.startswith("↳"):
                 shown[-1] += line[1:]
             else:
@@ -134,10 +135,11 @@ def test_cells_that_could_be_misread_are_json_strings() -> None:
         {"k": 9, "v": None},
     ]
     assert render(records).split("\n") == [
+        NOTICE,
         "k v",
         '1 "two words"',
         '2 "-"',
-        '3 a"b',
+        r'3 "a\"b"',
         r'4 "\"quoted\""',
         r'5 "line\nbreak"',
         '6 "[1]"',
@@ -206,27 +208,28 @@ def test_a_limit_below_one_is_refused() -> None:
 def test_a_long_log_shows_its_beginning_and_its_end_and_the_way_to_the_rest() -> None:
     log = [{"n": n, "t": f"INFO: step {n} of the backup"} for n in range(1, 3001)]
     text = render(log)
-    assert text.startswith("INFO: step 1 of")
+    assert text.startswith(f"{NOTICE}\n| INFO: step 1 of")
     assert text.endswith("INFO: step 3000 of the backup")
     gap = re.search(r"\[lines (\d+)-(\d+) of 3000 left out: cursor=([0-9]+-[0-9a-f]{4})\]", text)
     assert gap is not None
-    assert render(log, View.of(cursor=gap[3])).startswith(f"INFO: step {gap[1]} of")
+    assert render(log, View.of(cursor=gap[3])).startswith(f"{NOTICE}\n| INFO: step {gap[1]} of")
     assert 3000 < count_tokens(text) <= 4000
 
 
 def test_a_log_is_searched_with_a_filter() -> None:
     log = [{"n": n, "t": f"line {n}" + (" ERROR" if n == 7 else "")} for n in range(1, 30)]
-    assert render(log, View.of(filter="t~error")) == "line 7 ERROR\n(1 line; 1 of 29 match)"
+    assert render(log, View.of(filter="t~error")) == f"{NOTICE}\n| line 7 ERROR\n(1 line; 1 of 29 match)"
 
 
 def test_a_line_longer_than_the_width_is_folded_and_marked() -> None:
-    lines = render("x" * 1000).split("\n")
-    assert [len(line) for line in lines] == [400, 401, 201]
-    assert lines[1].startswith("↳")
+    notice, *lines = render("x" * 1000).split("\n")
+    assert notice == NOTICE
+    assert [len(line) for line in lines] == [402, 403, 203]
+    assert lines[1].startswith("| ↳")
 
 
-def test_terminal_colours_are_escaped_in_texts() -> None:
-    assert render("a\x1b[31mb\nc") == "a\\u001b[31mb\nc"
+def test_terminal_colours_are_taken_out_of_texts() -> None:
+    assert render("a\x1b[31mb\n\x07c d") == f"{NOTICE}\n| ab\n| c d"
 
 
 def test_a_list_with_one_record_is_that_record() -> None:
@@ -234,7 +237,7 @@ def test_a_list_with_one_record_is_that_record() -> None:
 
 
 def test_a_text_of_several_lines_in_a_record_is_an_indented_block() -> None:
-    assert render({"description": "one\ntwo", "cores": 4}) == "description:\n  one\n  two\ncores: 4"
+    assert render({"description": "one\ntwo", "cores": 4}) == f"{NOTICE}\ndescription:\n  | one\n  | two\ncores: 4"
 
 
 def test_a_deep_object_is_shortened_by_whole_members_and_tells_the_way_to_them() -> None:
@@ -253,7 +256,7 @@ def test_a_deep_object_is_shortened_by_whole_members_and_tells_the_way_to_them()
 
 def test_a_record_with_thousands_of_keys_counts_those_it_leaves_out() -> None:
     text = render({f"key{n}": n for n in range(20_000)})
-    assert re.search(r"…: \d+ more keys: key", text)
+    assert re.search(r"^…: \"\d+ more keys: key", text, re.MULTILINE)
 
 
 def test_rows_too_wide_for_the_budget_are_cut_and_counted() -> None:
@@ -261,40 +264,30 @@ def test_rows_too_wide_for_the_budget_are_cut_and_counted() -> None:
     text = render(records)
     assert "…+" in text
     assert "limit=1 shows a record whole" in text
-    assert render(records, View.of(limit=1)).startswith("vmid: 0\ndescription: word word")
+    assert render(records, View.of(limit=1)).startswith(f'{NOTICE}\nvmid: 0\ndescription: "word word')
 
 
-def test_text_that_guests_control_is_marked_after_it_was_cut() -> None:
-    def mark(field: str, text: str) -> str:
-        return f"<{text}>" if field == "description" else text
-
+def test_a_long_text_is_quoted_after_it_was_cut_and_whole_where_a_record_is_alone() -> None:
     records = [{"vmid": n, "description": "d" * 1000} for n in range(2)]
-    assert "<" + "d" * 400 + "…+600>" in render(records, mark=mark)
-    assert render(records[0], mark=mark) == "vmid: 0\ndescription: <" + "d" * 1000 + ">"
+    assert '"' + "d" * 400 + '…+600"' in render(records)
+    assert render(records[0]) == f'{NOTICE}\nvmid: 0\ndescription: "' + "d" * 1000 + '"'
 
 
-def test_a_log_is_marked_as_a_whole_and_its_gap_is_not() -> None:
-    text = render([{"n": n, "t": f"line {n}"} for n in range(3000)], mark=lambda _, text: f"<<{text}>>")
+def test_every_line_of_a_log_is_quoted_and_its_gap_is_not() -> None:
+    text = render([{"n": n, "t": f"line {n} says nothing new"} for n in range(3000)])
     head, gap, tail = re.split(r"\n(\[lines.*\])\n", text)
-    assert head.startswith("<<line 0")
-    assert head.endswith(">>")
+    assert head.startswith(f"{NOTICE}\n| line 0 says")
     assert "left out" in gap
-    assert tail.startswith("<<line")
-
-
-@given(json_values, st.sampled_from([400, 4000]))
-@settings(max_examples=100, deadline=None)
-def test_marks_on_every_line_count_against_the_budget(data: Any, tokens: int) -> None:
-    text = render(data, budget=Budget.of(tokens), mark=lambda field, text: foreign.mark(text, f"guest's {field[:20]}"))
-    assert count_tokens(text) <= 1.1 * tokens
-
-
-def test_a_log_under_marks_stays_within_the_budget_and_keeps_both_ends() -> None:
-    log = [{"n": n, "t": f"line {n} says nothing new"} for n in range(2000)]
-    text = render(log, mark=lambda field, text: foreign.mark(text, "output of a guest"))
+    assert tail.endswith("| line 2999 says nothing new")
+    assert all(line.startswith("| line ") for line in (*head.split("\n")[1:], *tail.split("\n")))
     assert 2800 < count_tokens(text) <= 4000
-    assert "| line 0 says" in text
-    assert text.endswith("| line 1999 says nothing new")
+
+
+def test_terms_of_proxmox_stay_bare_where_the_schema_tells_that_they_are_some() -> None:
+    privileges = "Datastore.Audit,Mapping.Audit,Pool.Audit,SDN.Audit,Sys.Audit,VM.Audit,VM.GuestAgent.Audit"
+    assert render({"privs": privileges}) == f'{NOTICE}\nprivs: "{privileges}"'
+    assert render({"privs": privileges}, terms="privs".__eq__) == f"privs: {privileges}"
+    assert render({"privs": "Sys.Audit now"}, terms="privs".__eq__) == f'{NOTICE}\nprivs: "Sys.Audit now"'
 
 
 def test_notes_stand_behind_the_result_and_count_against_the_budget() -> None:

@@ -1,28 +1,25 @@
-"""Results as text for a model: secrets out, foreign text marked, within the budget."""
+"""Results on their way to a model: what an endpoint's returned schema tells of them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.foreign import clean, one_line
-from proxmox_mcp.foreign import mark as set_off
+from proxmox_mcp.shape.cells import no_terms
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxmox_mcp.apidoc import Endpoint
+    from proxmox_mcp.apidoc.schema import Schema
     from proxmox_mcp.gateway.checking import Checked
+    from proxmox_mcp.shape import Terms
 
-_TEXT = ""
-"""The field of what has none: an answer that is a text or lines, such as a journal or a guest's old configuration."""
+_CLOSED = frozenset({"pve-priv-list", "pve-storage-content-list", "pve-vmid-list", "pve-hotplug-features", "ip-list"})
+"""Formats of lists whose members Proxmox itself names, or numbers: of any length, they say nothing of anybody's."""
 
-_FOREIGN = frozenset(
-    {"description", "notes", "comment", "out-data", "err-data", "content", "t", "msg", "log", "line", "last-log"}
-    | {"result", _TEXT}
-)
-"""Fields whose text guests or users write at length; ``result`` is what a guest's agent says."""
-
-_LONG = 60
-"""From this many characters a foreign text is set off; a short note stays in its cell."""
+_INDEX = re.compile(r"[0-9]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +32,30 @@ class Got:
     told: str = ""
 
 
-def mark(field: str, text: str) -> str:
-    """What guests and users wrote, set off as data (``shape.Mark``); in any field what has several lines."""
-    foreign = field in _FOREIGN
-    if "\n" in text or (foreign and len(text) > _LONG):
-        return set_off(text, f"`{one_line(field)}`" if field else "text")
-    return clean(text) if foreign else text
-
-
 def returned_fields(endpoint: Endpoint | None) -> tuple[str, ...]:
     """The fields that an endpoint's records may have."""
+    return tuple(_returned(endpoint))
+
+
+def terms_of(endpoint: Endpoint | None) -> Terms:
+    """Which fields of an endpoint's records hold Proxmox's own terms: enumerations, closed lists, property strings."""
+    returned = _returned(endpoint)
+    if not returned:
+        return no_terms
+
+    def terms(field: str) -> bool:
+        schema = returned.get(field) or returned.get(_INDEX.sub("[n]", field))
+        if schema is None:
+            return False
+        named = schema.format is None or isinstance(schema.format, str)
+        return bool(schema.enum) or not named or schema.format in _CLOSED
+
+    return terms
+
+
+def _returned(endpoint: Endpoint | None) -> Mapping[str, Schema]:
     if endpoint is None:
-        return ()
+        return {}
     returns = endpoint.returns
-    record: Any = returns.items if returns.type == "array" and returns.items is not None else returns
-    return tuple(record.properties or ())
+    record = returns.items if returns.type == "array" and returns.items is not None else returns
+    return record.properties or {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import ProxmoxMcpError
-from proxmox_mcp.gateway.answers import mark, returned_fields
+from proxmox_mcp.gateway.answers import returned_fields, terms_of
 from proxmox_mcp.gateway.places import PLACE_FIELDS, place_of
 from proxmox_mcp.shape import render
 
@@ -53,8 +53,10 @@ async def gather(
         raise next(iter(failures.values()))
     records = [record for target in asked if target.path in got for record in _records(got[target.path].data, target)]
     notes = _notes(places, failures)
-    known = (*PLACE_FIELDS, *returned_fields(_endpoint(got)))
-    return _from_here(render(records, view, budget=budget, mark=mark, notes=notes, known=known), places)
+    endpoint = _endpoint(got)
+    known = (*PLACE_FIELDS, *returned_fields(endpoint))
+    text = render(records, view, budget=budget, terms=terms_of(endpoint), notes=notes, known=known)
+    return _from_here(text, places)
 
 
 def _from_here(text: str, places: Places) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.encode import needs_json
 from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
-from proxmox_mcp.gateway.answers import Got, mark, returned_fields
+from proxmox_mcp.gateway.answers import Got, returned_fields, terms_of
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
 from proxmox_mcp.gateway.candidates import candidates, unknown_node, unseen_in
 from proxmox_mcp.gateway.checking import Checked, check, doubtful, must_be_sendable
@@ -187,7 +187,8 @@ class Gateway:
 
     def _shaped(self, got: Got, call: Call) -> str:
         fields = returned_fields(got.checked.endpoint)
-        return render(got.data, call.view, budget=self.budget, mark=mark, notes=got.notes, known=fields)
+        terms = terms_of(got.checked.endpoint)
+        return render(got.data, call.view, budget=self.budget, terms=terms, notes=got.notes, known=fields)
 
     async def _seen(self, data: Any, checked: Checked, cluster: Cluster) -> tuple[str, ...]:
         """Why a list is empty: there is no such node, or the identity may not see what is in it."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import AnswerError, ProxmoxMcpError
-from proxmox_mcp.gateway.answers import mark
 from proxmox_mcp.gateway.candidates import unseen_in
 from proxmox_mcp.shape import nodes_table, resources_table
 
@@ -44,7 +43,7 @@ async def list_nodes(gateway: Gateway, call: Call) -> str:
     async def table(cluster: Cluster, records: Records) -> str:
         version = cluster.schema.current.node_version
         told = f"\nProxmox VE {version} (the node that answered)" if version else ""
-        return nodes_table(records, view=call.view, budget=gateway.budget, mark=mark) + told
+        return nodes_table(records, view=call.view, budget=gateway.budget) + told
 
     return await _of_all(gateway, call, table)
 
@@ -53,7 +52,7 @@ async def list_resources(gateway: Gateway, call: Call, type_: str) -> str:
     """Guests, storages, nodes and pools. Raises ViewError for a type, field or filter that is none."""
 
     async def table(cluster: Cluster, records: Records) -> str:
-        told = resources_table(records, type_, call.view, budget=gateway.budget, mark=mark)
+        told = resources_table(records, type_, call.view, budget=gateway.budget)
         kinds, template = _KINDS[type_]
         if any(record.get("type") in kinds for record in records):
             return told

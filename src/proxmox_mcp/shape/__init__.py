@@ -1,7 +1,7 @@
 """Results as text for a model: few tokens, nothing cut without saying so."""
 
 from proxmox_mcp.shape.budget import Budget
-from proxmox_mcp.shape.cells import Mark, unmarked
+from proxmox_mcp.shape.cells import Terms
 from proxmox_mcp.shape.curated import ResourceType, nodes_table, resources_table
 from proxmox_mcp.shape.filters import SYNTAX
 from proxmox_mcp.shape.render import render
@@ -12,12 +12,11 @@ __all__ = [
     "SYNTAX",
     "WHOLE",
     "Budget",
-    "Mark",
     "ResourceType",
+    "Terms",
     "View",
     "estimate_tokens",
     "nodes_table",
     "render",
     "resources_table",
-    "unmarked",
 ]

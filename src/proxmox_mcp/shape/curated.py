@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.shape.budget import Budget
-from proxmox_mcp.shape.cells import EMPTY, cut, text_cell, unmarked
+from proxmox_mcp.shape.cells import EMPTY, cut, text_cell
 from proxmox_mcp.shape.fields import is_empty, lookup, require_field
 from proxmox_mcp.shape.filters import select
 from proxmox_mcp.shape.grouping import best_grouping, group
 from proxmox_mcp.shape.paging import Section, page_of_sections
 from proxmox_mcp.shape.quantities import gib, short_duration
-from proxmox_mcp.shape.table import Column, Table, marked_cell
+from proxmox_mcp.shape.table import Column, Table, cell
 from proxmox_mcp.shape.view import WHOLE, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from proxmox_mcp.shape.cells import Mark
 
     Record = Mapping[str, Any]
 
@@ -44,6 +42,8 @@ _SPARSE: dict[str, tuple[str, ...]] = {
     "pool": (),
 }
 _KIND_OF = {"node": "node", "qemu": "guest", "lxc": "guest", "storage": "storage", "pool": "pool"}
+_TERMS = frozenset({"content", "plugintype", "status", "type"})
+"""Fields whose values are Proxmox's own terms, of any number."""
 _TYPES_OF = {"all": tuple(_KIND_OF), "vm": ("qemu", "lxc")}
 _NAMES = {"node": "nodes", "guest": "guests", "storage": "storages", "pool": "pools"}
 _ORDER = {"node": ("node",), "guest": ("vmid",), "storage": ("storage", "node"), "pool": ("pool",)}
@@ -62,7 +62,6 @@ def nodes_table(
     *,
     view: View = WHOLE,
     budget: Budget = _DEFAULT_BUDGET,
-    mark: Mark = unmarked,
 ) -> str:
     """The nodes of an answer of ``/cluster/resources``, with their running and all guests, and versions where known."""
     guests: dict[str, list[int]] = {}
@@ -81,7 +80,7 @@ def nodes_table(
     if not nodes:
         return "(no nodes: the token may lack Sys.Audit on /nodes)"
     columns = ("node", "status", "cpu", "maxcpu", "mem", "disk", "uptime", "guests", "version")
-    return _page({"node": nodes}, {"node": columns}, view, budget, mark, "nodes")
+    return _page({"node": nodes}, {"node": columns}, view, budget, "nodes")
 
 
 def resources_table(
@@ -90,7 +89,6 @@ def resources_table(
     view: View = WHOLE,
     *,
     budget: Budget = _DEFAULT_BUDGET,
-    mark: Mark = unmarked,
     now: float | None = None,
 ) -> str:
     """Resources of one type, or of all in sections, as a table within the budget.
@@ -112,7 +110,7 @@ def resources_table(
         members.sort(key=lambda r, names=_ORDER[kind]: [_sort_key(r.get(name)) for name in names])  # type: ignore[misc]
     columns = dict.fromkeys(_COLUMNS, view.fields) if view.fields else _COLUMNS
     suffix = f"; {len(kept)} of {len(chosen)} match" if view.conditions else ""
-    return _page(kinds, columns, view, budget, mark, what, suffix)
+    return _page(kinds, columns, view, budget, what, suffix)
 
 
 def _types(type_name: str) -> tuple[str, ...]:
@@ -151,7 +149,6 @@ def _page(
     columns: Mapping[str, tuple[str, ...]],
     view: View,
     budget: Budget,
-    mark: Mark,
     what: str,
     suffix: str = "",
 ) -> str:
@@ -161,21 +158,21 @@ def _page(
         made: list[Section] = []
         for kind, records in filled.items():
             asked = columns[kind]
-            made += _sections(kind, records, asked, mark, longest, few=() if view.fields else _SPARSE[kind])
+            made += _sections(kind, records, asked, longest, few=() if view.fields else _SPARSE[kind])
         return made
 
     return page_of_sections(sections, view, budget, what=what, suffix=suffix)
 
 
 def _sections(
-    kind: str, records: Sequence[Record], asked: Sequence[str], mark: Mark, longest: int, *, few: Sequence[str]
+    kind: str, records: Sequence[Record], asked: Sequence[str], longest: int, *, few: Sequence[str]
 ) -> list[Section]:
     """The sections of one kind: guests grouped where that is cheaper."""
     grouped = best_grouping(records, [n for n in _GROUPED_BY if n in asked]) if kind == "guest" and few else ()
     present = [n for n in asked if n not in grouped and any(not is_empty(r.get(n)) for r in records)] or list(asked)
     table = Table(
-        tuple(_column(name, mark, longest) for name in present),
-        tuple(_column(name, mark, longest) for name in few if any(r.get(name) for r in records)),
+        tuple(_column(name, longest) for name in present),
+        tuple(_column(name, longest) for name in few if any(r.get(name) for r in records)),
     )
     if not grouped:
         return [Section(table, records)]
@@ -185,10 +182,10 @@ def _sections(
     ]
 
 
-def _column(name: str, mark: Mark, longest: int) -> Column:
+def _column(name: str, longest: int) -> Column:
     if name in _READABLE:
         return Column(*_READABLE[name])
-    return Column(text_cell(cut(name, longest)), lambda record: marked_cell(name, lookup(record, name), mark, longest))
+    return Column(text_cell(cut(name, longest)), lambda record: cell(lookup(record, name), longest, term=name in _TERMS))
 
 
 def _number(record: Record, name: str) -> float | None:

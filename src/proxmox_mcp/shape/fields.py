@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
+from proxmox_mcp.foreign import is_token
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -56,6 +57,7 @@ def require_field(
     from difflib import get_close_matches
 
     near = get_close_matches(field, names, n=3, cutoff=0.5) if len(field) < _LONGEST_NAME else []
+    near = list(filter(is_token, near))
     raise ViewError(
         f"{argument}: no field `{field[:80]}` here.",
         (f"Did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else "") + f"Fields: {_listed(names)}.",
@@ -63,5 +65,5 @@ def require_field(
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = [name for name in names if len(name) < _LONGEST_NAME and name.isprintable()][:_MOST_NAMED]
+    shown = [name for name in names if len(name) < _LONGEST_NAME and is_token(name)][:_MOST_NAMED]
     return ", ".join(shown) + (", ..." if len(shown) < len(names) else "")

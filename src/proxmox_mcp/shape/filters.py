@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from proxmox_mcp.errors import ViewError
+from proxmox_mcp.foreign import is_token
 from proxmox_mcp.shape.cells import compact_json
 from proxmox_mcp.shape.fields import field_names, is_empty, lookup, require_field
 from proxmox_mcp.shape.quantities import parse_duration, parse_moment, parse_size
@@ -142,7 +143,7 @@ def _test_share(
     field = condition.field
     compare = _ORDER.get(condition.operator) or _same_percent(equal=condition.operator == "=")
     if records and not any(share_of(record, field) is not None for record in records):
-        able = [name for name in field_names(records) if any(share_of(record, name) is not None for record in records)]
+        able = [name for name in field_names(records) if is_token(name) and any(share_of(record, name) is not None for record in records)]
         raise ViewError(
             f"filter: `{field}` has no known maximum, so % does not apply.",
             f"% works for: {', '.join(able)}." if able else "No field here has a known maximum.",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.shape.cells import line_text, unmarked
+from proxmox_mcp.foreign import QUOTE, is_token
+from proxmox_mcp.shape.cells import line_text
 from proxmox_mcp.shape.view import Cursor, View, closing, digest, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from proxmox_mcp.shape.budget import Budget
-    from proxmox_mcp.shape.cells import Mark
 
 _FOLDED = "↳"
 _HEAD_SHARE = 4
@@ -25,28 +25,28 @@ def lines_body(
     lines: Sequence[str],
     view: View,
     budget: Budget,
-    mark: Mark,
     *,
-    field: str = "",
+    ours: bool = False,
     overview: bool = True,
     suffix: str = "",
 ) -> str:
-    """Lines within a budget.
+    """Lines within a budget. ``ours``: we wrote them; else each is quoted, unless all of them are tokens.
 
     Without ``limit`` and ``cursor`` an ``overview`` is the beginning and the end; else, and for lists, a page.
     ``suffix`` ends the closing line (``of 812, 12 match``).
     """
-    folded = [part for line in lines for part in fold(line_text(line), budget.line_width)]
-    whole = "\n".join(folded)
-    if not whole:
+    if not any(lines):
         return "(an empty text)"
-    room = budget.less("x " * _GAP_TOKENS + 2 * mark(field, ""))
-    if not view.pages and budget.fits(whole) and (budget if mark is unmarked else room).fits(mark(field, whole)):
+    quote = "" if ours or all(map(is_token, lines)) else QUOTE
+    folded = [quote + part for line in lines for part in fold(line_text(line), budget.line_width)]
+    whole = "\n".join(folded)
+    if not view.pages and budget.fits(whole):
         last = closing(0, len(folded), len(folded), "", "lines", suffix) if suffix else ""
-        return "\n".join(filter(None, (mark(field, whole), last)))
+        return "\n".join(filter(None, (whole, last)))
+    room = budget.less("x " * _GAP_TOKENS)
     if view.pages or not overview:
-        return _page(folded, view, room, mark, field, suffix)
-    return _head_and_tail(folded, room, mark, field)
+        return _page(folded, view, room, suffix)
+    return _head_and_tail(folded, room)
 
 
 def fold(line: str, width: int) -> list[str]:
@@ -56,26 +56,19 @@ def fold(line: str, width: int) -> list[str]:
     return [(_FOLDED if start else "") + line[start : start + width] for start in range(0, len(line), width)]
 
 
-def _page(folded: list[str], view: View, room: Budget, mark: Mark, field: str, suffix: str) -> str:
+def _page(folded: list[str], view: View, room: Budget, suffix: str) -> str:
     start, note = start_of(view, folded)
     end = len(folded) if view.limit is None else min(len(folded), start + view.limit)
-    end = start + max(1, _fitting(folded[start:end], room, mark, field))
-    text = mark(field, "\n".join(folded[start:end]))
+    end = start + max(1, room.how_many(folded[start:end]))
+    text = "\n".join(folded[start:end])
     return "\n".join(filter(None, (text, closing(start, end, len(folded), digest(folded), "lines", suffix), note)))
 
 
-def _head_and_tail(folded: list[str], room: Budget, mark: Mark, field: str) -> str:
-    head = max(1, _fitting(folded[: len(folded) // 2], room.share(_HEAD_SHARE), mark, field))
-    beginning = mark(field, "\n".join(folded[:head]))
-    tail = max(1, _fitting(folded[: head - 1 : -1], room.less(beginning), mark, field))
-    end = mark(field, "\n".join(folded[-tail:]))
+def _head_and_tail(folded: list[str], room: Budget) -> str:
+    head = max(1, room.share(_HEAD_SHARE).how_many(folded[: len(folded) // 2]))
+    beginning = "\n".join(folded[:head])
+    tail = max(1, room.less(beginning).how_many(folded[: head - 1 : -1]))
+    end = "\n".join(folded[-tail:])
     missing = len(folded) - head - tail
     gap = f"[lines {head + 1}-{head + missing} of {len(folded)} left out: cursor={Cursor(head, digest(folded))}]"
     return "\n".join((beginning, gap, end))
-
-
-def _fitting(lines: list[str], room: Budget, mark: Mark, field: str) -> int:
-    """How many of the first lines fit, with what the mark adds to each."""
-    added = len(mark(field, "x\nx\nx")) - len(mark(field, "x")) - len("\nx\nx")
-    padding = " |" * -(-added // 4)
-    return room.how_many(line + padding for line in lines)

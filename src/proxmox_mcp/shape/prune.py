@@ -11,6 +11,9 @@ from typing import Any
 
 from proxmox_mcp.shape.cells import compact_json, cut
 
+MORE = "…"
+"""The key under which the keys that were left out are counted."""
+
 _SMALLEST = 24
 """Characters below which a member is counted rather than begun."""
 
@@ -68,7 +71,7 @@ def _prune_object(value: dict[str, Any], longest: int, way: str, left_out: list[
             kept[key] = _prune(member, shares[key] - len(key) - 4, f"{way}.{key}" if way else key, below)
     left_out[-1:] = below
     if missing:
-        kept["…"] = f"{len(missing)} more keys: {_some(missing, longest // 4)}"
+        kept[MORE] = f"{len(missing)} more keys: {_some(missing, longest // 4)}"
         left_out.extend(f"{way}.{key}" if way else key for key in missing)
     return kept
 

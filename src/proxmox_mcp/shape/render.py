@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
+from proxmox_mcp.foreign import NOTICE, holds_untrusted
 from proxmox_mcp.shape.budget import Budget
-from proxmox_mcp.shape.cells import compact_json, unmarked
+from proxmox_mcp.shape.cells import compact_json, no_terms, text_cell
 from proxmox_mcp.shape.fields import lookup, require_field
 from proxmox_mcp.shape.filters import select
 from proxmox_mcp.shape.lines import lines_body
@@ -20,7 +21,7 @@ from proxmox_mcp.shape.view import WHOLE, View, closing, digest, start_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from proxmox_mcp.shape.cells import Mark
+    from proxmox_mcp.shape.cells import Terms
 
     Record = Mapping[str, Any]
 
@@ -34,37 +35,40 @@ def render(
     view: View = WHOLE,
     *,
     budget: Budget = _DEFAULT_BUDGET,
-    mark: Mark = unmarked,
+    terms: Terms = no_terms,
     notes: Sequence[str] = (),
     known: Collection[str] = (),
     now: float | None = None,
 ) -> str:
     """The text of a result, within the budget; what is not shown is counted, with the way to it.
 
-    ``mark(field, text)`` sets off what guests or users wrote. ``notes`` are lines that follow the result. ``known``
-    are fields that records may have though none has it here (the endpoint's returned fields). ``now`` is the epoch
-    for filters such as ``now-30d``. Raises ViewError where the view does not suit the data.
+    All text is untrusted (``foreign``) but for tokens, and for the fields that ``terms`` names. ``notes`` are lines of
+    ours that follow the result. ``known`` are fields that records may have though none has it here (the endpoint's
+    returned fields). ``now`` is the epoch for filters such as ``now-30d``. Raises ViewError where the view does not
+    suit the data.
     """
+    budget = budget.less(NOTICE)
     closing = "\n".join(notes)
     if not budget.share(2).fits(closing):
-        closing = lines_body(closing.split("\n"), WHOLE, budget.share(2), unmarked)
+        closing = lines_body(closing.split("\n"), WHOLE, budget.share(2), ours=True)
     room = budget.less(closing) if closing else budget
-    body = _body(data, view, room, mark, known, now)
-    return f"{body}\n{closing}" if closing else body
+    body = _body(data, view, room, terms, known, now)
+    text = f"{body}\n{closing}" if closing else body
+    return f"{NOTICE}\n{text}" if holds_untrusted(text) else text
 
 
-def _body(data: Any, view: View, budget: Budget, mark: Mark, known: Collection[str], now: float | None) -> str:
+def _body(data: Any, view: View, budget: Budget, terms: Terms, known: Collection[str], now: float | None) -> str:
     if isinstance(data, dict):
-        return _object(data, view, budget, mark, known, now)
+        return _object(data, view, budget, terms, known, now)
     if isinstance(data, list):
         if not data:
             return "(an empty list)"
         if all(isinstance(item, dict) for item in data):
-            return _records(data, view, budget, mark, known, now)
-        return _plain_lines([_item(item) for item in data], view, budget, mark, now, overview=False)
+            return _records(data, view, budget, terms, known, now)
+        return _plain_lines([_item(item) for item in data], view, budget, now, overview=False)
     if data is None:
         return "null"
-    return _plain_lines((data if isinstance(data, str) else compact_json(data)).split("\n"), view, budget, mark, now)
+    return _plain_lines((data if isinstance(data, str) else compact_json(data)).splitlines(), view, budget, now)
 
 
 def _item(item: Any) -> str:
@@ -72,21 +76,21 @@ def _item(item: Any) -> str:
 
 
 def _plain_lines(
-    lines: list[str], view: View, budget: Budget, mark: Mark, now: float | None, *, overview: bool = True
+    lines: list[str], view: View, budget: Budget, now: float | None, *, overview: bool = True
 ) -> str:
     if view.fields and view.fields != (_LINE_FIELD,):
         raise ViewError("fields: this result has no fields.", f"Leave it out; a filter may say `{_LINE_FIELD}~text`.")
     if not view.conditions:
-        return lines_body(lines, view, budget, mark, overview=overview)
+        return lines_body(lines, view, budget, overview=overview)
     kept = select([{_LINE_FIELD: line} for line in lines], view.conditions, now=now)
     if not kept:
         return f"(none of {len(lines)} matches the filter)"
     suffix = f"; {len(kept)} of {len(lines)} match"
-    return lines_body([r[_LINE_FIELD] for r in kept], view, budget, mark, overview=overview, suffix=suffix)
+    return lines_body([r[_LINE_FIELD] for r in kept], view, budget, overview=overview, suffix=suffix)
 
 
 def _object(
-    record: dict[str, Any], view: View, budget: Budget, mark: Mark, known: Collection[str], now: float | None
+    record: dict[str, Any], view: View, budget: Budget, terms: Terms, known: Collection[str], now: float | None
 ) -> str:
     for field in view.fields:
         require_field(field, [record], known, argument="fields")
@@ -95,17 +99,12 @@ def _object(
         part = lookup(record, name)
         if isinstance(part, (dict, list)) or (isinstance(part, str) and (view.pages or not budget.fits(part))):
             inner = replace(view, fields=())
-            return f"{name}:\n{_body(part, inner, budget.less(name), _renamed(mark, name), (), now)}"
+            return f"{text_cell(name)}:\n{_body(part, inner, budget.less(name), terms, (), now)}"
     if view.conditions and not select([record], view.conditions, known=known, now=now):
         return "(the object does not match the filter)"
     if view.cursor is not None:
         raise ViewError("cursor: this result has no pages.", "Leave cursor out.")
-    return record_body(_project(record, view.fields), budget, mark)
-
-
-def _renamed(mark: Mark, name: str) -> Mark:
-    """The mark for what lies below a field: a text or list without names of its own bears the field's."""
-    return lambda field, text: mark(field or name, text)
+    return record_body(_project(record, view.fields), budget, terms)
 
 
 def _project(record: Record, fields: Sequence[str]) -> Record:
@@ -113,7 +112,7 @@ def _project(record: Record, fields: Sequence[str]) -> Record:
 
 
 def _records(
-    records: list[dict[str, Any]], view: View, budget: Budget, mark: Mark, known: Collection[str], now: float | None
+    records: list[dict[str, Any]], view: View, budget: Budget, terms: Terms, known: Collection[str], now: float | None
 ) -> str:
     for field in view.fields:
         require_field(field, records, known, argument="fields")
@@ -122,12 +121,12 @@ def _records(
         return f"(none of {len(records)} matches the filter)"
     suffix = f"; {len(kept)} of {len(records)} match" if view.conditions else ""
     if len(records) == 1:
-        return _object(records[0], replace(view, conditions=()), budget, mark, known, now)
+        return _object(records[0], replace(view, conditions=()), budget, terms, known, now)
     if not view.fields and _is_log(kept):
-        return lines_body([str(record["t"]) for record in kept], view, budget, mark, field="t", suffix=suffix)
+        return lines_body([str(record["t"]) for record in kept], view, budget, suffix=suffix)
     if not view.pages and is_series(kept) and (text := series_body(kept, view.fields, budget)) is not None:
         return text
-    return _table_page(kept, view, budget, mark, suffix)
+    return _table_page(kept, view, budget, terms, suffix)
 
 
 def _is_log(records: Sequence[Record]) -> bool:
@@ -135,15 +134,15 @@ def _is_log(records: Sequence[Record]) -> bool:
     return all(record.keys() == {"n", "t"} and isinstance(record["t"], str) for record in records)
 
 
-def _table_page(records: Sequence[Record], view: View, budget: Budget, mark: Mark, suffix: str) -> str:
+def _table_page(records: Sequence[Record], view: View, budget: Budget, terms: Terms, suffix: str) -> str:
     """A page of a table; the page of a single record shows it whole."""
     start, note = start_of(view, records)
     if view.limit == 1:
         last = closing(start, start + 1, len(records), digest(records), "record", suffix)
-        body = record_body(_project(records[start], view.fields), budget.less(last + note), mark)
+        body = record_body(_project(records[start], view.fields), budget.less(last + note), terms)
         return "\n".join(filter(None, (body, last, note)))
     return page_of_sections(
-        lambda longest: [Section(plain_table(records, view.fields, mark, longest), records)],
+        lambda longest: [Section(plain_table(records, view.fields, terms, longest), records)],
         view,
         budget,
         suffix=suffix,

@@ -6,6 +6,7 @@ from itertools import pairwise
 from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.shape.cells import text_cell
 from proxmox_mcp.shape.quantities import moment_text
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def _span(records: Sequence[Record]) -> str:
 
 
 def _constants(columns: Mapping[str, list[float]]) -> list[str]:
-    same = " ".join(f"{name}={values[0]}" for name, values in columns.items() if len(set(values)) == 1)
-    empty = " ".join(name for name, values in columns.items() if not values)
+    same = " ".join(f"{text_cell(name)}={values[0]}" for name, values in columns.items() if len(set(values)) == 1)
+    empty = " ".join(text_cell(name) for name, values in columns.items() if not values)
     return [line for line in (f"constant: {same}" if same else "", f"no data: {empty}" if empty else "") if line]
 
 
@@ -70,7 +71,7 @@ def _summary(columns: Mapping[str, list[float]], varying: Sequence[str]) -> list
     lines = ["column min mean max"] if varying else []
     for name in varying:
         values = columns[name]
-        lines.append(f"{name} {figure(min(values))} {figure(sum(values) / len(values))} {figure(max(values))}")
+        lines.append(f"{text_cell(name)} {figure(min(values))} {figure(sum(values) / len(values))} {figure(max(values))}")
     return lines
 
 
@@ -80,7 +81,7 @@ def _points(records: Sequence[Record], names: Sequence[str], budget: Budget) -> 
     while size <= len(records) // 2:
         buckets = [records[i : i + size] for i in range(0, len(records), size)]
         title = "all points:" if size == 1 else f"means of {size} points each (limit= or fields= shows single points):"
-        lines = [title, " ".join(["time", *names]), *(_bucket_line(bucket, names) for bucket in buckets)]
+        lines = [title, " ".join(["time", *map(text_cell, names)]), *(_bucket_line(bucket, names) for bucket in buckets)]
         fitting = budget.how_many(lines)
         if fitting == len(lines):
             return "\n".join(lines)

@@ -5,7 +5,7 @@
     100 web-01 running
     101 "db 1" stopped lock=backup
 
-A cell ends at a blank (``cells``); ``-`` is empty; cells missing at the end of a line are empty.
+A cell ends at a blank, and is a JSON string where it is more than a token (``cells``); ``-`` is empty; cells missing at the end of a line are empty.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from proxmox_mcp.shape.prune import prune
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from proxmox_mcp.shape.cells import Mark
+    from proxmox_mcp.shape.cells import Terms
 
     Record = Mapping[str, Any]
 
@@ -64,13 +64,14 @@ class Table:
         return " ".join([*cells, *few]) or EMPTY
 
 
-def plain_table(records: Sequence[Record], fields: Sequence[str], mark: Mark, longest_cell: int) -> Table:
+def plain_table(records: Sequence[Record], fields: Sequence[str], terms: Terms, longest_cell: int) -> Table:
     """The table of records as they came: all fields, or ``fields`` in their order."""
     names, sparse, shared = lay_out(records, fields)
 
     def column(name: str) -> Column:
+        known = terms(name)
         return Column(
-            text_cell(cut(name, longest_cell)), lambda r: marked_cell(name, lookup(r, name), mark, longest_cell)
+            text_cell(cut(name, longest_cell)), lambda r: cell(lookup(r, name), longest_cell, term=known)
         )
 
     few = [column(name) for name in sparse]
@@ -78,18 +79,16 @@ def plain_table(records: Sequence[Record], fields: Sequence[str], mark: Mark, lo
     return Table(tuple(column(name) for name in names), tuple(few), same)
 
 
-def marked_cell(name: str, value: Any, mark: Mark, longest: int) -> str:
-    """A value as a cell of at most about ``longest`` characters, set off by ``mark`` where that says so."""
+def cell(value: Any, longest: int, *, term: bool = False) -> str:
+    """A value as a cell of at most about ``longest`` characters. ``term``: its field holds Proxmox's terms."""
     if isinstance(value, str):
-        return text_cell(mark(name, cut(value, longest))) if value else EMPTY
+        return text_cell(cut(value, longest), term=term)
     if isinstance(value, (int, float)):
         return compact_json(value)
     if is_empty(value):
         return EMPTY
     text = compact_json(value)
-    short = text if len(text) <= longest else compact_json(prune(value, longest).value)
-    shown = mark(name, short)
-    return short if shown == short else text_cell(shown)
+    return text if len(text) <= longest else compact_json(prune(value, longest).value)
 
 
 def lay_out(records: Sequence[Record], fields: Sequence[str] = ()) -> tuple[list[str], list[str], list[str]]:
