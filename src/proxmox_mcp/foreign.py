@@ -92,6 +92,11 @@ def holds_untrusted(text: str) -> bool:
     )
 
 
+def with_notice(text: str) -> str:
+    """A rendered answer under ``NOTICE``, where it holds untrusted text."""
+    return f"{NOTICE}\n{text}" if holds_untrusted(text) else text
+
+
 def _strings(line: str) -> list[str]:
     return [text for text in _STRING.findall(line) if text] if '"' in line else []
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import ProxmoxMcpError
+from proxmox_mcp.foreign import shown
 from proxmox_mcp.gateway.answers import returned_fields, terms_of
 from proxmox_mcp.gateway.places import PLACE_FIELDS, place_of
 from proxmox_mcp.shape import render
@@ -99,9 +100,9 @@ def _notes(places: Places, failures: dict[str, ProxmoxMcpError]) -> tuple[str, .
     notes = []
     offline = [target.node for target in places.targets if not target.online]
     if offline:
-        notes.append(f"Not asked, offline: {', '.join(sorted(set(offline)))}.")
+        notes.append(f"Not asked, offline: {', '.join(map(shown, sorted(set(offline))))}.")
     for path, error in list(failures.items())[:_FAILURES_TOLD]:
-        notes.append(f"{path} failed: {error.message.splitlines()[0]}")
+        notes.append(f"{shown(path)} failed: {error.message.splitlines()[0]}")
     if len(failures) > _FAILURES_TOLD:
         notes.append(f"and {len(failures) - _FAILURES_TOLD} more failed.")
     if places.following:

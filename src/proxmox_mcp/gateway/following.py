@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import TaskFailedError
-from proxmox_mcp.foreign import mark, one_line
+from proxmox_mcp.foreign import mark, one_line, quoted, shown
 from proxmox_mcp.shape.quantities import short_duration
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ WAIT_WITH_PROGRESS, WAIT_WITHOUT = 300.0, 50.0
 _TAIL = 12
 _ARCHIVE = re.compile(r"creating (?:vzdump|Proxmox Backup Server) archive '([^']+)'")
 _WARNINGS = 10
-_LONGEST_LINE = 1000
+_LONGEST_LINE = 200
+_COUNT = re.compile(r"WARNINGS: [0-9]{1,9}")
 
 
 def patience(asked: float | None, setting: float, client: Client) -> float:
@@ -57,41 +58,41 @@ async def follow(
 
 def report(outcomes: Sequence[TaskOutcome], words: Words) -> str:
     """What became of the tasks. Raises TaskFailedError where one ended with an error, with all that is to be said."""
-    text = words("\n".join(map(_said, outcomes)))
+    text = words("\n".join(map(_told, outcomes)))
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if failed:
         raise TaskFailedError(text, "The whole log: GET " + _log_path(failed[0]))
     return text
 
 
-def _said(outcome: TaskOutcome) -> str:
+def _told(outcome: TaskOutcome) -> str:
     task = outcome.task
-    name = f"Task {task.type}" + (f" of {task.id}" if task.id else "") + f" on {task.node}"
-    status = one_line(outcome.exit_status, _LONGEST_LINE)
+    name = f"Task {shown(task.type)}" + (f" of {shown(task.id)}" if task.id else "") + f" on {shown(task.node)}"
+    status = outcome.exit_status if _COUNT.fullmatch(outcome.exit_status) else quoted(outcome.exit_status)
     took = f" after {short_duration(outcome.seconds)}" if outcome.seconds is not None else ""
     if outcome.state == "ok":
-        return f"{name} ended: OK{took}.{_made(outcome)}\nUPID: {outcome.upid}"
+        return f"{name} ended: OK{took}.{_made(outcome)}\nUPID: {shown(outcome.upid)}"
     if outcome.state == "warnings":
         lines = "\n".join(outcome.warnings[-_WARNINGS:] or outcome.tail[-_TAIL:])
-        return f"{name} ended with warnings ({status}){took}.\n{mark(lines, '`log`')}\nUPID: {outcome.upid}"
+        return f"{name} ended with warnings ({status}){took}.\n{mark(lines, '`log`')}\nUPID: {shown(outcome.upid)}"
     if outcome.state == "failed":
         said_already = (outcome.exit_status, f"TASK ERROR: {outcome.exit_status}")
         lines = "\n".join([line for line in outcome.tail if line not in said_already][-_TAIL:])
-        shown = f"\n{mark(lines, '`log`')}" if lines else ""
-        return f"{name} FAILED{took}: {status}{shown}\nUPID: {outcome.upid}"
+        log = f"\n{mark(lines, '`log`')}" if lines else ""
+        return f"{name} FAILED{took}: {status}{log}\nUPID: {shown(outcome.upid)}"
     percent = f" at {outcome.fraction:.0%}" if outcome.fraction is not None else ""
-    doing = f"\nIts log says: `{one_line(outcome.last_line)}`" if outcome.last_line else ""
+    doing = f"\nIts log says: {quoted(outcome.last_line, _LONGEST_LINE)}" if outcome.last_line else ""
     away = f"\nIts node can't be asked now: {outcome.away}" if outcome.away else ""
     return (
         f"{name} has started and still runs{percent}; it goes on by itself. Its end is not known yet.{doing}{away}\n"
-        f"To wait for it: proxmox_api_get path={_status_path(outcome)} wait=300\nUPID: {outcome.upid}"
+        f"To wait for it: proxmox_api_get path={_status_path(outcome)} wait=300\nUPID: {shown(outcome.upid)}"
     )
 
 
 def _made(outcome: TaskOutcome) -> str:
     """The archives that a backup wrote, as its log names them: what whoever asked for one wants to know."""
     found = [match[1] for line in outcome.tail if (match := _ARCHIVE.search(line))]
-    return f"\nWritten: {one_line(', '.join(found), _LONGEST_LINE)}" if found else ""
+    return f"\nWritten: {', '.join(map(shown, found))}" if found else ""
 
 
 def _status_path(outcome: TaskOutcome) -> str:

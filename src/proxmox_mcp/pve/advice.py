@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from proxmox_mcp.foreign import shown
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -45,7 +47,7 @@ def advise(message: str, call: Call) -> str:
     for rule, text in _rules():
         found = rule.search(message)
         if found:
-            groups = {name: value for name, value in found.groupdict().items() if value}
+            groups = {name: shown(value) for name, value in found.groupdict().items() if value}
             return text.format_map(_Words(call.places | groups))
     return ""
 

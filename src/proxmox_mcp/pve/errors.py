@@ -17,6 +17,7 @@ from proxmox_mcp.errors import (
     ProxmoxError,
     UnknownMethodError,
 )
+from proxmox_mcp.foreign import is_token, quoted, shown
 from proxmox_mcp.pve.advice import Call, advise
 from proxmox_mcp.pve.answers import PROXY_STATUS, Refusal
 from proxmox_mcp.pve.grants import grant_lines
@@ -30,6 +31,7 @@ _MISSING = re.compile(
     r"\((?P<path>[^,()]*), (?P<privileges>[A-Z][\w.]+(?:(?:\||, | && )[A-Z][\w.]+)*)(?P<more>[^)]*)\)"
 )
 _LISTED_ERRORS = 12
+_LONGEST_NAME = 100
 _UNKNOWN_OUTCOME = "The call may have taken effect: look before you repeat it."
 
 
@@ -37,14 +39,14 @@ def refused(refusal: Refusal, call: Call, connection: Connection) -> ProxmoxErro
     """The error for a refusal, with advice. ``sent`` is true where Proxmox can't say whether it took effect."""
     status, message = refusal.status, refusal.message
     if status == 401:
-        return AuthenticationError(f"Proxmox refuses the credentials: {message}", _who(message, connection), status=401)
+        return AuthenticationError(f"Proxmox refuses the credentials: {quoted(message)}", _who(message, connection), status=401)
     if status == 403:
-        return PermissionDeniedError(message, _may_not(message, connection), status=403)
+        return PermissionDeniedError(_said(message), _may_not(message, connection), status=403)
     if status == 400:
         return ParametersError(_faults(refusal), _correct(refusal, call), status=400, errors=dict(refusal.errors))
     if status == 501:
         advice = "Check the path and the method: this version of Proxmox has no such call. Names are case-sensitive."
-        return UnknownMethodError(message, advice, status=501)
+        return UnknownMethodError(_said(message), advice, status=501)
     if status in PROXY_STATUS:
         return NodeUnreachableError(
             _away(message, status, call), _bring_back(status, call), status=status, sent=status != 595
@@ -52,17 +54,22 @@ def refused(refusal: Refusal, call: Call, connection: Connection) -> ProxmoxErro
     advice, unknown = advise(message, call), status in {502, 504}
     if unknown and call.method != "GET":
         advice = f"{advice} {_UNKNOWN_OUTCOME}".strip()
-    return FailedError(message, advice, status=status, errors=dict(refusal.errors), sent=unknown)
+    return FailedError(_said(message), advice, status=status, errors=dict(refusal.errors), sent=unknown)
+
+
+def _said(message: str) -> str:
+    """Proxmox's words, quoted: names that guests and users chose stand in them."""
+    return f"Proxmox says: {quoted(message.rstrip())}"
 
 
 def _faults(refusal: Refusal) -> str:
     """Proxmox's message with the fault of each parameter."""
     if not refusal.errors:
-        return refusal.message
-    faults = [f"{name}: {text}" for name, text in list(refusal.errors.items())[:_LISTED_ERRORS]]
+        return _said(refusal.message)
+    faults = [f"{shown(name, _LONGEST_NAME)}: {quoted(text)}" for name, text in list(refusal.errors.items())[:_LISTED_ERRORS]]
     if len(refusal.errors) > _LISTED_ERRORS:
         faults.append(f"and {len(refusal.errors) - _LISTED_ERRORS} more")
-    return "\n".join([refusal.message.rstrip(), *faults])
+    return "\n".join([_said(refusal.message), *faults])
 
 
 def _correct(refusal: Refusal, call: Call) -> str:
@@ -115,7 +122,7 @@ def _may_not(message: str, connection: Connection) -> str:
     if "root@pam" in message:
         return advise("Only root may", Call("", ""))
     found = _MISSING.search(message)
-    if not found:
+    if not found or not is_token(found["path"].strip() or "/"):
         return "The privileges of this identity: GET /access/permissions. Those of the call are in its reference."
     path = found["path"].strip() or "/"
     wanted = re.split(r"\||, | && ", found["privileges"])
@@ -126,7 +133,7 @@ def _may_not(message: str, connection: Connection) -> str:
 def _away(message: str, status: int, call: Call) -> str:
     node = call.places["node"]
     which = f"node {node}" if not node.startswith("{") else "the daemon behind the node's API"
-    return f"The node that was asked can't reach {which} ({status} {message})."
+    return f"The node that was asked can't reach {which} ({status} {quoted(message)})."
 
 
 def _bring_back(status: int, call: Call) -> str:

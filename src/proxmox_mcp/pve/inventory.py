@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio
 
-from proxmox_mcp.foreign import one_line
+from proxmox_mcp.foreign import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 KEPT = 3.0
 """Seconds for which a snapshot serves."""
+
+_MOST_LISTED = 10
+_LONGEST_NAME = 100
 
 GuestType = Literal["qemu", "lxc"]
 
@@ -53,7 +56,7 @@ class Guest:
         return f"/nodes/{self.node}/{self.type}/{self.vmid}"
 
     def __str__(self) -> str:
-        return f"{self.vmid} ({one_line(self.name) or 'no name'}, {self.type} on {self.node})"
+        return f"{self.vmid} ({shown(self.name, _LONGEST_NAME) if self.name else 'no name'}, {self.type} on {self.node})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,16 @@ def _split(text: Any) -> tuple[str, ...]:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names in a row, a long row cut with its number."""
-    shown = ", ".join(map(one_line, names[:10]))
-    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
+    """Names in a row, a long row cut with its number; what is more than a token is quoted."""
+    return _in_a_row([shown(name, _LONGEST_NAME) for name in names[:_MOST_LISTED]], len(names))
+
+
+def listed_guests(guests: Sequence[Guest]) -> str:
+    """Guests in a row, a long row cut with its number."""
+    return _in_a_row([str(guest) for guest in guests[:_MOST_LISTED]], len(guests))
+
+
+def _in_a_row(texts: Sequence[str], count: int) -> str:
+    """The first of ``count`` texts with commas, and how many more there are."""
+    row = ", ".join(texts)
+    return f"{row} and {count - len(texts)} more" if count > len(texts) else row

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from proxmox_mcp.errors import TargetError
-from proxmox_mcp.pve.inventory import Guest, Resources, Storage, listed, near
+from proxmox_mcp.pve.inventory import Guest, Resources, Storage, listed, listed_guests, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,13 +109,13 @@ def _one_guest(node: str, kind: str, which: str, tail: list[str], resources: Res
         return fitting[0]
     if len(fitting) > 1:
         raise TargetError(
-            f"{len(fitting)} guests are named {which}: {listed([str(g) for g in fitting])}.",
+            f"{len(fitting)} guests are named {which}: {listed_guests(fitting)}.",
             f"Use the id: {_join(['nodes', ANY, kind, str(fitting[0].vmid), *tail])}",
         )
     if borne:
         paths = [_join(["nodes", g.node, g.type, str(g.vmid), *tail]) for g in borne]
         raise TargetError(
-            f"No {kind} guest {which} on {'any node' if node == ANY else node}, but {listed([str(g) for g in borne])}.",
+            f"No {kind} guest {which} on {'any node' if node == ANY else node}, but {listed_guests(borne)}.",
             f"The path: {' or '.join(paths[:5])}",
         )
     raise TargetError(f"There is no guest {which}.", unknown_guest(which, resources))
@@ -131,7 +131,7 @@ def unknown_guest(which: str, resources: Resources) -> str:
     found = [g for g in guests if g.name in names or str(g.vmid) in ids][:5]
     if not found:
         return f"GET /cluster/resources with type=vm lists the {len(guests)} there are."
-    return f"Near it: {listed([str(g) for g in found])}."
+    return f"Near it: {listed_guests(found)}."
 
 
 def _storages(node: str, which: str, tail: list[str], resources: Resources) -> Iterator[Target]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from proxmox_mcp.errors import ViewError
+from proxmox_mcp.foreign import NOTICE, with_notice
 from proxmox_mcp.shape.budget import Budget
 from proxmox_mcp.shape.cells import EMPTY, cut, text_cell
 from proxmox_mcp.shape.fields import is_empty, lookup, require_field
@@ -161,7 +162,7 @@ def _page(
             made += _sections(kind, records, asked, longest, few=() if view.fields else _SPARSE[kind])
         return made
 
-    return page_of_sections(sections, view, budget, what=what, suffix=suffix)
+    return with_notice(page_of_sections(sections, view, budget.less(NOTICE), what=what, suffix=suffix))
 
 
 def _sections(

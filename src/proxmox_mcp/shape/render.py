@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
-from proxmox_mcp.foreign import NOTICE, holds_untrusted
+from proxmox_mcp.foreign import NOTICE, with_notice
 from proxmox_mcp.shape.budget import Budget
 from proxmox_mcp.shape.cells import compact_json, no_terms, text_cell
 from proxmox_mcp.shape.fields import lookup, require_field
@@ -53,8 +53,7 @@ def render(
         closing = lines_body(closing.split("\n"), WHOLE, budget.share(2), ours=True)
     room = budget.less(closing) if closing else budget
     body = _body(data, view, room, terms, known, now)
-    text = f"{body}\n{closing}" if closing else body
-    return f"{NOTICE}\n{text}" if holds_untrusted(text) else text
+    return with_notice(f"{body}\n{closing}" if closing else body)
 
 
 def _body(data: Any, view: View, budget: Budget, terms: Terms, known: Collection[str], now: float | None) -> str:
