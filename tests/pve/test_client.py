@@ -393,13 +393,13 @@ async def test_the_body_speaks_where_it_says_more_than_the_reason(certificate: C
     body = json.dumps({"data": None, "message": "first line\nsecond – line\n", "errors": {"a": "bad\n"}}).encode()
     with serving(reply(status=400, reason="first line", body=body), certificate) as server:
         error = await failure(connect(server.port), "PUT")
-    assert error.message == "first line second – line\na: bad", "a guest's text may be in it: it begins no line"
+    assert error.message == 'Proxmox says: "first line second – line"\na: "bad"', "a guest's text may be in it"
     assert error.errors == {"a": "bad"}
 
 
 async def test_a_reason_in_utf8_is_read_as_such(certificate: Certificate, connect: Connect) -> None:
     with serving(reply(status=500, reason="Gerät fehlt", body=b""), certificate) as server:
-        assert (await failure(connect(server.port))).message == "Gerät fehlt"
+        assert (await failure(connect(server.port))).message == 'Proxmox says: "Gerät fehlt"'
 
 
 @pytest.mark.parametrize(

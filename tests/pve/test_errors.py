@@ -209,7 +209,7 @@ def test_each_fault_of_a_parameter_is_kept_and_advised() -> None:
     faults = {"storage": "No such storage.", "delete": "unknown option 'nonsense'"}
     error = refused(Refusal(400, "Parameter verification failed.", faults), Call("PUT", f"{GUEST}/config"), TOKEN)
     assert error.errors == faults
-    assert "storage: No such storage." in error.message
+    assert 'storage: "No such storage."' in error.message
     assert "GET /nodes/pve1/storage" in error.advice
     assert "no such setting" in error.advice
 

@@ -102,7 +102,7 @@ def _notes(places: Places, failures: dict[str, ProxmoxMcpError]) -> tuple[str, .
     if offline:
         notes.append(f"Not asked, offline: {', '.join(map(shown, sorted(set(offline))))}.")
     for path, error in list(failures.items())[:_FAILURES_TOLD]:
-        notes.append(f"{shown(path)} failed: {error.message.splitlines()[0]}")
+        notes.append(f"{path} failed: {error.message.splitlines()[0]}")
     if len(failures) > _FAILURES_TOLD:
         notes.append(f"and {len(failures) - _FAILURES_TOLD} more failed.")
     if places.following:
