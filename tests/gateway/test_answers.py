@@ -21,7 +21,10 @@ GUEST, NODE = "/nodes/{node}/qemu/{vmid}", "/nodes/{node}"
 KINDS: dict[str, tuple[str, Any]] = {
     "notes": (f"{GUEST}/config", {"description": "{}"}),
     "pending values": (f"{GUEST}/pending", [{"key": "description", "value": "{}", "pending": "{}"}, {"key": "cores"}]),
-    "names of volumes": (f"{NODE}/storage/{{storage}}/content", [{"volid": "nas:iso/{}.iso", "size": 1}, {"volid": "b"}]),
+    "names of volumes": (
+        f"{NODE}/storage/{{storage}}/content",
+        [{"volid": "nas:iso/{}.iso", "size": 1}, {"volid": "b"}],
+    ),
     "notes of a backup": (f"{NODE}/storage/{{storage}}/content", [{"volid": "a", "notes": "{}"}, {"volid": "b"}]),
     "files in a backup": (
         f"{NODE}/storage/{{storage}}/file-restore/list",

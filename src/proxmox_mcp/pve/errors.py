@@ -39,7 +39,9 @@ def refused(refusal: Refusal, call: Call, connection: Connection) -> ProxmoxErro
     """The error for a refusal, with advice. ``sent`` is true where Proxmox can't say whether it took effect."""
     status, message = refusal.status, refusal.message
     if status == 401:
-        return AuthenticationError(f"Proxmox refuses the credentials: {quoted(message)}", _who(message, connection), status=401)
+        return AuthenticationError(
+            f"Proxmox refuses the credentials: {quoted(message)}", _who(message, connection), status=401
+        )
     if status == 403:
         return PermissionDeniedError(_said(message), _may_not(message, connection), status=403)
     if status == 400:
@@ -66,7 +68,9 @@ def _faults(refusal: Refusal) -> str:
     """Proxmox's message with the fault of each parameter."""
     if not refusal.errors:
         return _said(refusal.message)
-    faults = [f"{shown(name, _LONGEST_NAME)}: {quoted(text)}" for name, text in list(refusal.errors.items())[:_LISTED_ERRORS]]
+    faults = [
+        f"{shown(name, _LONGEST_NAME)}: {quoted(text)}" for name, text in list(refusal.errors.items())[:_LISTED_ERRORS]
+    ]
     if len(refusal.errors) > _LISTED_ERRORS:
         faults.append(f"and {len(refusal.errors) - _LISTED_ERRORS} more")
     return "\n".join([_said(refusal.message), *faults])

@@ -56,7 +56,9 @@ class Guest:
         return f"/nodes/{self.node}/{self.type}/{self.vmid}"
 
     def __str__(self) -> str:
-        return f"{self.vmid} ({shown(self.name, _LONGEST_NAME) if self.name else 'no name'}, {self.type} on {self.node})"
+        return (
+            f"{self.vmid} ({shown(self.name, _LONGEST_NAME) if self.name else 'no name'}, {self.type} on {self.node})"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Values as single cells of a table: short, on one line, and unambiguous.
 
-A cell ends at a blank, and what is no plain token (``foreign.is_token``) is a JSON string. Single blanks between cells cost a model the least: cl100k counts 1,293
-tokens for a list of 50 guests, 1,407 with commas, 1,437 with tabs, 1,557 with bars, 1,702 with two blanks.
+A cell ends at a blank, and what is no plain token (``foreign.is_token``) is a JSON string. Single blanks between cells
+cost a model the least: cl100k counts 1,293 tokens for a list of 50 guests, 1,407 with commas, 1,437 with tabs, 1,557
+with bars, 1,702 with two blanks.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LONGEST_CELL = 400
 """Characters of one cell while there are several records; a record alone is shown whole."""
 
 Terms: TypeAlias = "Callable[[str], bool]"
-"""``terms(field)``: whether a field holds Proxmox's own terms (a closed vocabulary, property strings), of any number."""
+"""``terms(field)``: whether a field holds Proxmox's own terms (a closed vocabulary, property strings)."""
 
 
 def no_terms(_field: str) -> bool:

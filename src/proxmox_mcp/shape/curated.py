@@ -186,7 +186,9 @@ def _sections(
 def _column(name: str, longest: int) -> Column:
     if name in _READABLE:
         return Column(*_READABLE[name])
-    return Column(text_cell(cut(name, longest)), lambda record: cell(lookup(record, name), longest, term=name in _TERMS))
+    return Column(
+        text_cell(cut(name, longest)), lambda record: cell(lookup(record, name), longest, term=name in _TERMS)
+    )
 
 
 def _number(record: Record, name: str) -> float | None:

@@ -143,7 +143,11 @@ def _test_share(
     field = condition.field
     compare = _ORDER.get(condition.operator) or _same_percent(equal=condition.operator == "=")
     if records and not any(share_of(record, field) is not None for record in records):
-        able = [name for name in field_names(records) if is_token(name) and any(share_of(record, name) is not None for record in records)]
+        able = [
+            name
+            for name in field_names(records)
+            if is_token(name) and any(share_of(record, name) is not None for record in records)
+        ]
         raise ViewError(
             f"filter: `{field}` has no known maximum, so % does not apply.",
             f"% works for: {', '.join(able)}." if able else "No field here has a known maximum.",

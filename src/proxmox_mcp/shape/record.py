@@ -39,7 +39,9 @@ def record_body(record: Mapping[str, Any], budget: Budget, terms: Terms) -> str:
 
 
 def _lines(record: Mapping[str, Any], terms: Terms) -> str:
-    return "\n".join(f"{name if name == MORE else text_cell(name)}:{_value(name, value, terms)}" for name, value in record.items())
+    return "\n".join(
+        f"{name if name == MORE else text_cell(name)}:{_value(name, value, terms)}" for name, value in record.items()
+    )
 
 
 def _value(name: str, value: Any, terms: Terms) -> str:

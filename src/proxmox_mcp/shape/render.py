@@ -74,9 +74,7 @@ def _item(item: Any) -> str:
     return item if isinstance(item, str) and item.isprintable() and item else compact_json(item)
 
 
-def _plain_lines(
-    lines: list[str], view: View, budget: Budget, now: float | None, *, overview: bool = True
-) -> str:
+def _plain_lines(lines: list[str], view: View, budget: Budget, now: float | None, *, overview: bool = True) -> str:
     if view.fields and view.fields != (_LINE_FIELD,):
         raise ViewError("fields: this result has no fields.", f"Leave it out; a filter may say `{_LINE_FIELD}~text`.")
     if not view.conditions:

@@ -71,7 +71,9 @@ def _summary(columns: Mapping[str, list[float]], varying: Sequence[str]) -> list
     lines = ["column min mean max"] if varying else []
     for name in varying:
         values = columns[name]
-        lines.append(f"{text_cell(name)} {figure(min(values))} {figure(sum(values) / len(values))} {figure(max(values))}")
+        lines.append(
+            f"{text_cell(name)} {figure(min(values))} {figure(sum(values) / len(values))} {figure(max(values))}"
+        )
     return lines
 
 
@@ -81,7 +83,11 @@ def _points(records: Sequence[Record], names: Sequence[str], budget: Budget) -> 
     while size <= len(records) // 2:
         buckets = [records[i : i + size] for i in range(0, len(records), size)]
         title = "all points:" if size == 1 else f"means of {size} points each (limit= or fields= shows single points):"
-        lines = [title, " ".join(["time", *map(text_cell, names)]), *(_bucket_line(bucket, names) for bucket in buckets)]
+        lines = [
+            title,
+            " ".join(["time", *map(text_cell, names)]),
+            *(_bucket_line(bucket, names) for bucket in buckets),
+        ]
         fitting = budget.how_many(lines)
         if fitting == len(lines):
             return "\n".join(lines)

@@ -5,7 +5,8 @@
     100 web-01 running
     101 "db 1" stopped lock=backup
 
-A cell ends at a blank, and is a JSON string where it is more than a token (``cells``); ``-`` is empty; cells missing at the end of a line are empty.
+A cell ends at a blank, and is a JSON string where it is more than a token (``cells``); ``-`` is empty; cells missing at
+the end of a line are empty.
 """
 
 from __future__ import annotations
@@ -70,9 +71,7 @@ def plain_table(records: Sequence[Record], fields: Sequence[str], terms: Terms, 
 
     def column(name: str) -> Column:
         known = terms(name)
-        return Column(
-            text_cell(cut(name, longest_cell)), lambda r: cell(lookup(r, name), longest_cell, term=known)
-        )
+        return Column(text_cell(cut(name, longest_cell)), lambda r: cell(lookup(r, name), longest_cell, term=known))
 
     few = [column(name) for name in sparse]
     same = " ".join(f"{c.header}={c.text(records[0])}" for c in map(column, shared))
