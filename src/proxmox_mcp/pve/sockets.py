@@ -6,6 +6,7 @@ socket takes the time that is left of the whole call. ``Flight`` carries it, one
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 import threading
@@ -61,8 +62,54 @@ class Flight(threading.local):
 FLIGHT = Flight()
 
 
+class _Answer(io.BufferedReader):
+    """An answer as ``http.client`` reads it: from a buffer of its own (8 KiB, from Python 3.14 on 128 KiB).
+
+    What is in the buffer when the answer is closed came after its end, and would be lost without a trace.
+    """
+
+    def __init__(self, connection: _Socket) -> None:
+        self._connection = connection
+        self._raw = _Ended(connection.makefile("rb", buffering=0))
+        super().__init__(self._raw)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.ended = True
+            self._connection.left_over = self._connection.left_over or bool(self.peek(1))
+        super().close()
+
+
+class _Ended(io.RawIOBase):
+    """A stream that can be told to give no more."""
+
+    def __init__(self, inner: io.RawIOBase) -> None:
+        self._inner = inner
+        self.ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        return 0 if self.ended else self._inner.readinto(buffer)
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()
+
+
 class _Socket(ssl.SSLSocket):
-    """A TLS socket whose reads and writes keep the deadline of the flight."""
+    """A TLS socket whose reads and writes keep the deadline of the flight.
+
+    ``left_over``: more came on it than the answer that was read, so that nothing on it can be trusted any more.
+    """
+
+    left_over = False
+
+    def makefile(self, mode: str = "r", buffering: int | None = None, **kwargs: Any) -> Any:
+        if mode == "rb" and buffering is None:
+            return _Answer(self)
+        return super().makefile(mode, buffering, **kwargs)  # type: ignore[call-overload]
 
     def do_handshake(self, block: bool = False) -> None:
         CURRENT.line.hold(self)
@@ -92,8 +139,8 @@ class _Connection(HTTPSConnection):
         if time.monotonic() - self._idle_since > PROXY_KEEPS_ALIVE:
             return False
         # What is left of an answer that was longer than it said would be read as the next one: urllib3 looks for it
-        # in the kernel only, not in what TLS has decrypted already.
-        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+        # in the kernel only, not in what TLS has decrypted already, nor in what was read with the answer.
+        if isinstance(self.sock, _Socket) and (self.sock.left_over or self.sock.pending()):
             return False
         return super().is_connected
 
