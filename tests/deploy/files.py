@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import sys
-import sysconfig
 import tomllib
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+
+from tools import required
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,8 +33,5 @@ def project() -> dict[str, Any]:
 
 def judged_by(tool: str, *arguments: str) -> str:
     """What a linter of the development tools says, empty where it is content; skips where it is not installed."""
-    program = shutil.which(tool, path=sysconfig.get_path("scripts")) or shutil.which(tool)
-    if program is None:
-        pytest.skip(f"{tool} is not installed (pip install -e '.[dev]'; on {sys.platform} it may have no package)")
-    finished = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    finished = subprocess.run([required(tool), *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     return finished.stdout + finished.stderr if finished.returncode else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from deploy.files import ROOT, json_of, project
 from proxmox_mcp import __version__
 from proxmox_mcp.server.definitions import TOOLS
 from proxmox_mcp.settings import SECRETS, known_names, load_settings
+from tools import required
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,23 +211,16 @@ def test_every_variable_of_the_registry_s_addresses_is_described() -> None:
             assert all(variable["isSecret"] for variable in header["variables"].values())
 
 
-def tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed (npm)")
-    return found
-
-
 def test_the_bundle_s_own_tool_takes_the_manifest() -> None:
     finished = subprocess.run(
-        [tool("mcpb"), "validate", "mcpb/manifest.json"], cwd=ROOT, capture_output=True, text=True, check=False
+        [required("mcpb"), "validate", "mcpb/manifest.json"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
 def test_gemini_cli_takes_the_extension(tmp_path: Path) -> None:
     finished = subprocess.run(
-        [tool("gemini"), "extensions", "validate", str(ROOT)],
+        [required("gemini"), "extensions", "validate", str(ROOT)],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,

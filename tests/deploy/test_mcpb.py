@@ -15,6 +15,7 @@ from mcp import Client, StdioServerParameters
 
 from deploy.files import ROOT
 from proxmox_mcp.server.definitions import TOOLS
+from tools import required
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,8 @@ from scripts import mcpb
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, check=False).returncode:
+    git = required("git")
+    if subprocess.run([git, "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, check=False).returncode:
         pytest.skip("not a git checkout: the bundle is made of a commit")
     target = tmp_path_factory.mktemp("bundle") / "proxmox-mcp.mcpb"
     mcpb.pack(target, mcpb.files("HEAD"))

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from patience import PATIENCE, from_now
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -94,7 +96,7 @@ class Proxy:
             lines = [f"Host: {self.host}" if line.lower().startswith("host:") else line for line in lines]
         target = path.removeprefix(self.strip) or "/"
         raw = "\r\n".join([f"{method} {target} {version}", *lines, "Connection: close", "", ""]).encode() + body
-        with socket.create_connection(("127.0.0.1", self.upstream), timeout=10) as server:
+        with socket.create_connection(("127.0.0.1", self.upstream), timeout=PATIENCE) as server:
             server.sendall(raw)
             held = next((seconds for prefix, seconds in self.hold.items() if plain.startswith(prefix)), 0.0)
             self._pass_back(server, channel, held)
@@ -108,8 +110,8 @@ class Proxy:
 
     def _more(self, server: socket.socket, channel: Any) -> bool:
         """Whether the server says more before the patience is over; no longer waited for when the client has left."""
-        end = time.monotonic() + self.cut
-        while time.monotonic() < end:
+        end = from_now(self.cut)
+        while from_now(0) < end:
             ready = select.select([server, channel], [], [], 0.2)[0]
             if server in ready:
                 return True
@@ -129,7 +131,10 @@ def _request(channel: Any) -> tuple[list[str], bytes]:
     lines = head.decode("latin-1").split("\r\n")
     length = next((int(line.partition(":")[2]) for line in lines if line.lower().startswith("content-length:")), 0)
     while len(body) < length:
-        body += channel.recv(65536)
+        chunk = channel.recv(65536)
+        if not chunk:
+            return [], b""
+        body += chunk
     return lines, body
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doctor.examined import TOKEN, examined, lines
-from e2e.proxied import FRAME, NGINX, running
-from proxmox_mcp.doctor import outside, sse
+from e2e.proxied import FRAME, running
+from proxmox_mcp.doctor import outside
 from serving import Served, free_port, serving
+from tools import needs, required
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     Environment = Callable[..., dict[str, str]]
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+pytestmark = needs("nginx")
 
 GOOD = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_buffering off;'
 
@@ -43,8 +44,15 @@ def nginx(directory: Path, port: int, listen: str, location: str, before: str = 
     """One server with one location. ``listen`` stands after its address, ``before`` before it."""
     server = f"{before} server {{ listen 127.0.0.1:{port} {listen}; location / {{ {location} }} }}"
     (directory / "nginx.conf").write_text(FRAME.format(directory=directory, server=server))
-    assert NGINX
-    command = [NGINX, "-p", str(directory), "-e", str(directory / "error.log"), "-c", str(directory / "nginx.conf")]
+    command = [
+        required("nginx"),
+        "-p",
+        str(directory),
+        "-e",
+        str(directory / "error.log"),
+        "-c",
+        str(directory / "nginx.conf"),
+    ]
     return running(command, port)
 
 
@@ -59,7 +67,6 @@ def test_nginx_by_its_defaults_changes_the_host(server: Served, environment: Env
 def test_nginx_that_compresses_the_stream(
     server: Served, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sse, "EVENT_SECONDS", 1.0)
     port = free_port()
     compressing = "gzip on; gzip_types text/event-stream; gzip_min_length 0; gzip_proxied any;"
     with nginx(tmp_path, port, "", f"{GOOD} {compressing} proxy_pass http://127.0.0.1:{server.port};"):
@@ -73,9 +80,9 @@ def test_nginx_that_compresses_the_stream(
 def test_nginx_with_a_short_timeout_is_found_by_patience(
     server: Served, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside, "HOLD", 4.0)
+    monkeypatch.setattr(outside, "HOLD", 6.0)
     port = free_port()
-    with nginx(tmp_path, port, "", f"{GOOD} proxy_read_timeout 1s; proxy_pass http://127.0.0.1:{server.port};"):
+    with nginx(tmp_path, port, "", f"{GOOD} proxy_read_timeout 2s; proxy_pass http://127.0.0.1:{server.port};"):
         report = examined(environment(free_port()), url=f"http://127.0.0.1:{port}/sse", patient=True)
     assert "proxy_read_timeout 1h;" in lines(report.step("patience"))
 

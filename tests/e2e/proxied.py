@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
 import sys
-import time
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +18,15 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
+from patience import PATIENCE, until
+from serving import free_port
+from tools import required
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reverse-proxies.md"
 TOKEN = "a-token-that-only-the-tests-know-of"
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-CADDY = shutil.which("caddy")
-START_SECONDS = 20.0
 
 FRAME = """
 daemon off;
@@ -56,22 +55,11 @@ def recipe(heading: str) -> str:
     return found[1]
 
 
-def free_port() -> int:
+def listens(port: int, process: subprocess.Popen[Any]) -> bool:
+    """Whether something listens; fails where the process has ended."""
+    assert process.poll() is None, f"{process.args!r} ended with {process.returncode}"
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(port: int, process: subprocess.Popen[Any]) -> None:
-    """Until something listens; fails at once where the process has ended."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        assert process.poll() is None, f"{process.args!r} ended with {process.returncode}"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"nothing listens on {port} after {START_SECONDS} s")
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -79,11 +67,11 @@ def running(command: list[str], port: int, **options: Any) -> Iterator[subproces
     """A process that listens, for the length of a block."""
     with subprocess.Popen(command, **options) as process:
         try:
-            wait_for(port, process)
+            until(lambda: listens(port, process), lambda: f"a listener on {port}")
             yield process
         finally:
             process.terminate()
-            process.wait(START_SECONDS)
+            process.wait(PATIENCE)
 
 
 @contextmanager
@@ -114,7 +102,6 @@ def our_server(directory: Path, proxmox: int, **settings: str) -> Iterator[int]:
 @contextmanager
 def nginx(directory: Path, server: str, upstream: int, certificate: Certificate) -> Iterator[int]:
     """A recipe with the ports and the certificate of this machine put in. Yields the port that speaks TLS."""
-    assert NGINX
     port = free_port()
     text = server.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl").replace(":8000", f":{upstream}")
     text = re.sub(r"(ssl_certificate) .*;", rf"\1 {certificate[0]};", text)
@@ -122,7 +109,7 @@ def nginx(directory: Path, server: str, upstream: int, certificate: Certificate)
     place = directory / f"nginx-{port}"
     place.mkdir()
     (place / "nginx.conf").write_text(FRAME.format(directory=place, server=text))
-    command = [NGINX, "-p", str(place), "-e", str(place / "error.log"), "-c", str(place / "nginx.conf")]
+    command = [required("nginx"), "-p", str(place), "-e", str(place / "error.log"), "-c", str(place / "nginx.conf")]
     with running(command, port):
         yield port
 
@@ -130,7 +117,6 @@ def nginx(directory: Path, server: str, upstream: int, certificate: Certificate)
 @contextmanager
 def caddy(directory: Path, site: str, upstream: int, certificate: Certificate) -> Iterator[int]:
     """A recipe with the port and the certificate of this machine put in. Yields the port that speaks TLS."""
-    assert CADDY
     port = free_port()
     name = site.split()[0]
     text = site.replace(f"{name} {{", f"https://{name}:{port} {{\n    tls {certificate[0]} {certificate[1]}", 1)
@@ -139,7 +125,7 @@ def caddy(directory: Path, site: str, upstream: int, certificate: Certificate) -
     place = directory / f"Caddyfile-{port}"
     place.write_text(frame + text.replace(":8000", f":{upstream}"))
     home = {"HOME": str(directory), "PATH": os.environ["PATH"]}
-    command = [CADDY, "run", "--config", str(place), "--adapter", "caddyfile"]
+    command = [required("caddy"), "run", "--config", str(place), "--adapter", "caddyfile"]
     with running(command, port, env=home, stderr=subprocess.DEVNULL):
         yield port
 
@@ -156,7 +142,7 @@ class Site:
     def http(self, **headers: str) -> httpx2.AsyncClient:
         """A client that sends the name as Host, since no resolver here knows it."""
         trust = ssl.create_default_context(cafile=str(self.certificate))
-        return httpx2.AsyncClient(headers={"Host": self.name, **headers}, verify=trust, timeout=30)
+        return httpx2.AsyncClient(headers={"Host": self.name, **headers}, verify=trust, timeout=PATIENCE)
 
     def url(self, path: str) -> str:
         return f"https://127.0.0.1:{self.port}{self.prefix}{path}"

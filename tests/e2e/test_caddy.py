@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.proxied import CADDY, Site, caddy, free_port, our_server, recipe
+from e2e.proxied import Site, caddy, our_server, recipe
+from serving import free_port
+from tools import needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = [
-    pytest.mark.skipif(CADDY is None, reason="caddy is not installed (Debian: apt-get install caddy)"),
+    needs("caddy"),
     pytest.mark.anyio,
 ]
 

@@ -1,24 +1,26 @@
-"""Several clusters behind one server, one of which takes connections and never says a word."""
+"""Several clusters behind one server, one of which takes every request and never answers it."""
 
 from __future__ import annotations
 
 import json
-import socket
-import statistics
-import time
+import threading
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
-from clients import Session, connect
+from clients import Answer, connect
+from patience import PATIENCE, Watch, eventually
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.guard.callers import token_sha256
+from pve.raw_server import serving as answering
 from serving import TOKEN, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from pve.raw_server import RawServer, Request
     from serving import Served
 
 pytestmark = pytest.mark.anyio
@@ -51,39 +53,46 @@ def other() -> Iterator[DemoCluster]:
 
 
 @pytest.fixture(scope="module")
-def several(demo: DemoCluster, other: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """``lab`` and ``home`` live; ``mute`` takes connections and is silent."""
+def mute(certificate: tuple[Path, Path]) -> Iterator[RawServer]:
+    """A node that takes every request and answers none."""
+    ended = threading.Event()
+
+    def silent(_: Request, __: Any) -> None:
+        ended.wait(2 * PATIENCE)
+
+    with answering(silent, certificate) as node:
+        yield node
+        ended.set()
+
+
+@pytest.fixture(scope="module")
+def several(
+    demo: DemoCluster, other: DemoCluster, mute: RawServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """``lab`` and ``home`` live; ``mute`` is given ``PATIENCE`` to answer."""
     directory = tmp_path_factory.mktemp("clusters")
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as mute:
-        hosts = {"lab": demo.environment, "home": other.environment}
-        hosts["mute"] = {**demo.environment, "PROXMOX_PORT": str(mute.getsockname()[1])}
-        files = {
-            "clusters.toml": "\n".join(
-                line
-                for name, values in hosts.items()
-                for line in (f"[{name}]", *(f'{k} = "{v}"' for k, v in values.items()))
-            ),
-            "callers.toml": CALLERS,
-            "policy.toml": POLICY,
-        }
-        for name, text in files.items():
-            (directory / name).write_text(text)
-        settings = {
-            "MCP_CLUSTERS_FILE": str(directory / "clusters.toml"),
-            "MCP_CALLERS_FILE": str(directory / "callers.toml"),
-            "MCP_POLICY_FILE": str(directory / "policy.toml"),
-            "MCP_AUDIT_FILE": str(directory / "audit.jsonl"),
-        }
-        with serving(directory, **settings) as served:
-            served.wait_for("from the node itself")
-            yield served
-
-
-async def seconds(session: Session, tool: str, **arguments: Any) -> float:
-    began = time.monotonic()
-    answer = await session.call(tool, **arguments)
-    assert not answer.is_error, answer
-    return time.monotonic() - began
+    silent = {"PROXMOX_HOST": f"127.0.0.1:{mute.port}", "PROXMOX_FINGERPRINT": "", "PROXMOX_TIMEOUT": f"{PATIENCE:g}"}
+    hosts = {"lab": demo.environment, "home": other.environment, "mute": {**demo.environment, **silent}}
+    files = {
+        "clusters.toml": "\n".join(
+            line
+            for name, values in hosts.items()
+            for line in (f"[{name}]", *(f'{k} = "{v}"' for k, v in values.items()))
+        ),
+        "callers.toml": CALLERS,
+        "policy.toml": POLICY,
+    }
+    for name, text in files.items():
+        (directory / name).write_text(text)
+    settings = {
+        "MCP_CLUSTERS_FILE": str(directory / "clusters.toml"),
+        "MCP_CALLERS_FILE": str(directory / "callers.toml"),
+        "MCP_POLICY_FILE": str(directory / "policy.toml"),
+        "MCP_AUDIT_FILE": str(directory / "audit.jsonl"),
+    }
+    with serving(directory, **settings) as served:
+        served.wait_for("from the node itself")
+        yield served
 
 
 async def test_every_tool_takes_the_cluster_from_a_list_of_those_that_the_caller_may_use(several: Served) -> None:
@@ -96,42 +105,39 @@ async def test_every_tool_takes_the_cluster_from_a_list_of_those_that_the_caller
     assert all("cluster" not in tool.input_schema["properties"] for tool in narrow)
 
 
-async def test_a_dead_cluster_slows_no_other(several: Served) -> None:
+async def test_a_dead_cluster_slows_no_other(several: Served, mute: RawServer) -> None:
     async with connect(several) as session, connect(several) as busy:
-        await seconds(session, "list_nodes", cluster="lab")
-        before = [await seconds(session, "list_nodes", cluster="lab") for _ in range(15)]
-        hung = 0
+        ended: list[Answer] = []
 
         async def hang() -> None:
-            nonlocal hung
-            answer = await busy.get("/cluster/status", cluster="mute")
-            assert answer.is_error
-            hung += 1
+            ended.append(await busy.get("/cluster/status", cluster="mute"))
 
         async with anyio.create_task_group() as group:
             for _ in range(HANGING):
                 group.start_soon(hang)
-            await anyio.sleep(0.3)
-            during = [await seconds(session, "list_nodes", cluster="lab") for _ in range(15)]
-            still_hanging = HANGING - hung
+            await eventually(lambda: mute.connections >= HANGING)
+            for _ in range(15):
+                assert not (await session.call("list_nodes", cluster="lab")).is_error
+            assert ended == [], "a call waited until one to the dead cluster was given up"
             group.cancel_scope.cancel()
-    assert still_hanging > 0, "nothing hung while it was measured"
-    assert statistics.median(during) < 3 * statistics.median(before) + 0.02, (before, during)
-    assert max(during) < 1.0, during
 
 
 async def test_a_search_does_not_wait_for_a_dead_cluster(several: Served) -> None:
     async with connect(several) as session:
-        assert await seconds(session, "search_api", query="start a vm", cluster="mute") < 4.0
-        assert await seconds(session, "search_api", query="stop a vm", cluster="mute") < 1.0
+        for query in ("start a vm", "stop a vm"):
+            watch = Watch()
+            assert not (await session.call("search_api", query=query, cluster="mute")).is_error
+            assert watch.soon
 
 
 async def test_lists_show_all_clusters_and_say_soon_of_the_dead_one_that_it_is_not_to_be_had(several: Served) -> None:
     async with connect(several) as session:
+        for cluster in ("lab", "home"):
+            assert not (await session.call("list_nodes", cluster=cluster)).is_error
         for tool in ("get_cluster_resources", "list_nodes"):
-            began = time.monotonic()
+            watch = Watch()
             text = (await session.call(tool)).text
-            assert time.monotonic() - began < 7.0
+            assert watch.soon
             lab, home, mute = (text.index(f"cluster {name}\n") for name in ("lab", "home", "mute"))
             assert "pve1" in text[lab:home]
             assert "pve1" in text[home:mute]

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import ssl
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import anyio
 import pytest
 
 from clients import connect
+from patience import PATIENCE, Watch, eventually
 from pve.raw_server import RawServer, Request, reply
 from serving import TOKEN, free_port, serving
 
@@ -87,7 +87,7 @@ class Nodes:
 
     def _ask(self, request: Request) -> bytes:
         trusting = ssl._create_unverified_context()
-        upstream = http.client.HTTPSConnection("127.0.0.1", self.upstream, timeout=10, context=trusting)
+        upstream = http.client.HTTPSConnection("127.0.0.1", self.upstream, timeout=PATIENCE, context=trusting)
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         with contextlib.closing(upstream):
             upstream.request(request.method, request.target, request.body or None, headers)
@@ -109,26 +109,29 @@ def nodes(demo: DemoCluster, certificate: tuple[Path, Path]) -> Iterator[Nodes]:
 def failing_over(nodes: Nodes, on_demo: dict[str, str], tmp_path: Path) -> Iterator[Served]:
     """A server that knows all three nodes."""
     settings = {"PROXMOX_HOST": nodes.setting, "PROXMOX_FINGERPRINT": "", "PROXMOX_APIDOC": "bundled"}
+    settings["PROXMOX_TIMEOUT"] = f"{PATIENCE:g}"
     with serving(tmp_path, **{**on_demo, **settings}, MCP_MODE="full", MCP_RATE_LIMIT="0") as served:
         yield served
 
 
 class Load:
-    """Reads and writes in a loop until it is over, each answer kept."""
+    """Reads and writes in a loop until it is over, each answer kept; ``answered`` counts them by who asked."""
 
     def __init__(self, served: Served) -> None:
         self._served = served
         self.over = False
         self.reads: list[tuple[bool, str]] = []
         self.writes: dict[str, tuple[bool, str]] = {}
+        self.answered: Counter[str] = Counter()
         self.slowest = 0.0
 
-    async def read(self) -> None:
+    async def read(self, reader: int) -> None:
         async with connect(self._served, "http") as session:
             while not self.over:
-                began = time.monotonic()
+                watch = Watch()
                 answer = await session.get(GUEST, fields="name")
-                self.slowest = max(self.slowest, time.monotonic() - began)
+                self.slowest = max(self.slowest, watch.seconds)
+                self.answered[f"reader {reader}"] += 1
                 self.reads.append((not answer.is_error, answer.text))
 
     async def write(self, writer: int) -> None:
@@ -136,21 +139,32 @@ class Load:
             while not self.over:
                 value = f"write-{writer}-{len(self.writes)}"
                 answer = await session.make("PUT", GUEST, {"description": value})
+                self.answered[f"writer {writer}"] += 1
                 self.writes[value] = (not answer.is_error, answer.text)
+
+    async def goes_on(self) -> None:
+        """Until each of them has had two more answers: the second was asked for in the state that is now."""
+        before = Counter(self.answered)
+        await eventually(
+            lambda: (
+                len(self.answered) == READERS + WRITERS
+                and all(count >= before[who] + 2 for who, count in self.answered.items())
+            )
+        )
 
 
 async def disturb(nodes: Nodes, load: Load) -> None:
     """Every node dies and comes back in turn, then two at a time; one is alive at any moment."""
     for round_ in range(6):
-        await anyio.sleep(0.15)
+        await load.goes_on()
         nodes.kill(round_ % 3)
-        await anyio.sleep(0.3)
+        await load.goes_on()
         nodes.revive(round_ % 3)
     for survivor in (0, 1, 2):
         dead = [number for number in range(3) if number != survivor]
-        await anyio.sleep(0.15)
+        await load.goes_on()
         nodes.kill(*dead)
-        await anyio.sleep(0.4)
+        await load.goes_on()
         nodes.revive(*dead)
     load.over = True
 
@@ -160,14 +174,12 @@ async def test_under_load_no_read_fails_that_had_a_living_node_and_no_write_is_s
 ) -> None:
     load = Load(failing_over)
     async with anyio.create_task_group() as group:
-        for _ in range(READERS):
-            group.start_soon(load.read)
+        for number in range(READERS):
+            group.start_soon(load.read, number)
         for number in range(WRITERS):
             group.start_soon(load.write, number)
         await disturb(nodes, load)
     assert [text for good, text in load.reads if not good] == []
-    assert len(load.reads) > 50
-    assert len(load.writes) > 20
     twice = {value: count for value, count in nodes.written.items() if count > 1}
     assert twice == {}
     for value, (good, text) in load.writes.items():
@@ -176,7 +188,7 @@ async def test_under_load_no_read_fails_that_had_a_living_node_and_no_write_is_s
         else:
             assert "may have taken effect" in text, "only a write whose fate is unknown fails while a node lives"
     assert set(nodes.written) <= set(load.writes)
-    assert load.slowest < 5.0
+    assert load.slowest < PATIENCE / 2, "nobody waits for a dead node, which may take PROXMOX_TIMEOUT"
 
 
 async def test_the_node_in_use_and_why_are_in_the_metrics(nodes: Nodes, failing_over: Served) -> None:
@@ -197,9 +209,9 @@ async def test_with_every_node_down_the_server_says_so_at_once_and_recovers_by_i
         assert not (await session.get(GUEST)).is_error
         nodes.kill(0, 1, 2)
         for call in (session.get(GUEST), session.call("list_nodes"), session.make("PUT", GUEST, {"description": "no"})):
-            began = time.monotonic()
+            watch = Watch()
             answer = await call
-            assert time.monotonic() - began < 2.0
+            assert watch.soon
             assert answer.is_error
         assert all(address in answer.text for address in ADDRESSES)
         assert failing_over.ask("GET", "/livez").status == 200

@@ -14,10 +14,12 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from clients import Answer, Person, Session, connect
-from e2e.proxied import FRAME, NGINX, running
+from e2e.proxied import FRAME, running
+from patience import PATIENCE
 from proxmox_mcp.guard.callers import token_sha256
 from redis_server import RedisServer, needs_redis, redis_server
 from serving import TOKEN, free_port, serving
+from tools import needs, required
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     needs_redis,
-    pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx-light)"),
+    needs("nginx"),
     pytest.mark.anyio,
 ]
 
@@ -79,13 +81,12 @@ class Balanced:
 @contextmanager
 def balancer(directory: Path, *upstream: int) -> Iterator[int]:
     """nginx with one worker, which asks its upstreams in turn. Yields its port."""
-    assert NGINX
     port, place = free_port(), directory / "nginx"
     place.mkdir()
     text = BALANCER.format(servers=" ".join(f"server 127.0.0.1:{each};" for each in upstream), port=port)
     configuration = place / "nginx.conf"
     configuration.write_text(FRAME.format(directory=place, server=text))
-    with running([NGINX, "-p", str(place), "-e", str(place / "error.log"), "-c", str(configuration)], port):
+    with running([required("nginx"), "-p", str(place), "-e", str(place / "error.log"), "-c", str(configuration)], port):
         yield port
 
 
@@ -144,7 +145,7 @@ async def client(
     traffic = Traffic()
     headers = {"Authorization": f"Bearer {token}"}
     hooks: Any = {"response": [traffic.answered]}
-    async with httpx2.AsyncClient(headers=headers, timeout=20, event_hooks=hooks) as http:
+    async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE, event_hooks=hooks) as http:
         way = streamable_http_client(f"{balanced.url}/mcp", http_client=http)
         async with Client(way, mode=era, elicitation_callback=person) as connected:
             yield Session(connected), traffic
@@ -209,7 +210,7 @@ async def test_a_persons_answer_that_comes_to_the_other_replica_counts_once(bala
     assert [line["result"] for line in removed if line["event"] == "outcome"].count("ok") == 1
     assert {line["confirmation"] for line in removed if line["event"] == "intent"} == {"person"}
 
-    async with httpx2.AsyncClient(timeout=20) as http:
+    async with httpx2.AsyncClient(timeout=PATIENCE) as http:
         for replica in (balanced.one, balanced.other):
             headers = {name: value for name, value in answer.headers.items() if name not in ("host", "content-length")}
             replayed = await http.post(f"{replica.url}/mcp", headers=headers, content=answer.content)
@@ -282,7 +283,7 @@ async def test_a_replica_that_dies_takes_nobody_with_it(keyless: Balanced) -> No
         stated = await remove(session, path)
         issuer = keyless.one if traffic.replicas[-1].endswith(str(keyless.one.port)) else keyless.other
         issuer.process.kill()
-        issuer.process.wait(10)
+        issuer.process.wait(PATIENCE)
         done = await remove(session, path, confirm=stated.token)
         assert not done.is_error, done
         for _ in range(3):

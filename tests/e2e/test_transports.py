@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -13,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clients import ERAS, connect, connect_stdio
+from patience import PATIENCE
 from serving import COMMAND, TOKEN, environment
+from tools import program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -81,7 +82,7 @@ def old_python(pytestconfig: pytest.Config) -> str:
     place = Path(pytestconfig.cache.mkdir("mcp-1.28"))
     python = place / "bin" / "python"
     if not (place / "ready").is_file():
-        uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+        uv = program("uv")
         make = [uv, "venv", "-q", "--clear"] if uv else [sys.executable, "-m", "venv", "--clear"]
         install = [uv, "pip", "install", "-q", "--python", str(python)] if uv else [str(python), "-m", "pip", "install"]
         for command in ([*make, str(place)], [*install, OLD]):
@@ -106,7 +107,7 @@ def test_a_client_of_the_first_generation_lists_and_calls_every_tool(
     }[transport]
     script = Path(__file__).with_name("old_client.py")
     done = subprocess.run(
-        [old_python, str(script), transport, *target], capture_output=True, text=True, timeout=60, check=False
+        [old_python, str(script), transport, *target], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from patience import PATIENCE
 from pve.raw_server import RawServer, Request, reply
 
 if TYPE_CHECKING:
@@ -124,18 +125,20 @@ class Proxy:
     def _serve(self, plain: socket.socket) -> None:
         self._open.add(plain)
         secured: socket.socket | None = None
-        with contextlib.suppress(OSError, ValueError):
-            if self.fault.greet is not None:
-                self.fault.greet(plain)
-            else:
-                secured = self._context.wrap_socket(plain, server_side=True)
-                self._open.discard(plain)
-                self._open.add(secured)
-                while request := RawServer._read(secured):
-                    self._answer(request, secured)
-        for each in filter(None, (plain, secured)):
-            self._open.discard(each)
-            each.close()
+        try:
+            with contextlib.suppress(OSError, ValueError):
+                if self.fault.greet is not None:
+                    self.fault.greet(plain)
+                else:
+                    secured = self._context.wrap_socket(plain, server_side=True)
+                    self._open.discard(plain)
+                    self._open.add(secured)
+                    while request := RawServer._read(secured):
+                        self._answer(request, secured)
+        finally:
+            for each in filter(None, (plain, secured)):
+                self._open.discard(each)
+                each.close()
 
     def _answer(self, request: Request, connection: socket.socket) -> None:
         self.requests.append(request)
@@ -146,7 +149,7 @@ class Proxy:
     def _ask(self, request: Request) -> bytes:
         self.asked.append(request)
         upstream = http.client.HTTPSConnection(
-            "127.0.0.1", self.upstream, timeout=20, context=ssl._create_unverified_context()
+            "127.0.0.1", self.upstream, timeout=PATIENCE, context=ssl._create_unverified_context()
         )
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         with contextlib.closing(upstream):

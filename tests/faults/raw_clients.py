@@ -6,14 +6,15 @@ import http.client
 import json
 import socket
 import struct
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from patience import PATIENCE
 from serving import TOKEN
 
 if TYPE_CHECKING:
     from clients import Reachable
 
-PATIENCE = 10.0
 _HEADERS = {
     "Authorization": f"Bearer {TOKEN}",
     "Content-Type": "application/json",
@@ -62,10 +63,9 @@ class SseClient:
         self.send("tools/call", {"name": tool, "arguments": arguments}, number)
 
     def send(self, method: str, params: dict[str, Any] | None = None, number: int | None = None) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
-        connection.request("POST", self._address, message(method, params, number), _HEADERS)
-        assert connection.getresponse().status == 202
-        connection.close()
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)) as connection:
+            connection.request("POST", self._address, message(method, params, number), _HEADERS)
+            assert connection.getresponse().status == 202
 
     def receive(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self._event())
@@ -87,18 +87,16 @@ class HttpClient:
 
     def __init__(self, served: Reachable) -> None:
         self._port = _port(served)
-        self.connection = connection = self._post(message("initialize", _HANDSHAKE, 0), {})
-        response = connection.getresponse()
-        response.read()
+        with closing(self._post(message("initialize", _HANDSHAKE, 0), {})) as connection:
+            response = connection.getresponse()
+            response.read()
+        self.connection = connection
         self.status = response.status
         self._session = {"Mcp-Session-Id": response.getheader("mcp-session-id", "")}
-        connection.close()
 
     def initialize(self) -> None:
         assert self.status == 200
-        connection = self._post(message("notifications/initialized"), self._session)
-        assert connection.getresponse().status == 202
-        connection.close()
+        self.send("notifications/initialized")
 
     def call(self, tool: str, arguments: dict[str, Any], number: int = 1) -> None:
         """Ask for a call; its answer comes over the connection of the request, which stays open."""
@@ -108,19 +106,17 @@ class HttpClient:
         reset(self.connection.sock)
 
     def send(self, method: str, params: dict[str, Any] | None = None) -> None:
-        connection = self._post(message(method, params), self._session)
-        assert connection.getresponse().status == 202
-        connection.close()
+        with closing(self._post(message(method, params), self._session)) as connection:
+            assert connection.getresponse().status == 202
 
     def vanish(self) -> None:
         self.connection.close()
 
     def end(self) -> None:
         """Give the session up, as the protocol has it."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
-        connection.request("DELETE", "/mcp", headers={**_HEADERS, **self._session})
-        assert connection.getresponse().status == 200
-        connection.close()
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)) as connection:
+            connection.request("DELETE", "/mcp", headers={**_HEADERS, **self._session})
+            assert connection.getresponse().status == 200
 
     def _post(self, body: bytes, headers: dict[str, str]) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)

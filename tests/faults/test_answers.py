@@ -14,6 +14,7 @@ import pytest
 from clients import Answer, Session, connect
 from faults.proxy import Fault, close, refusal, reset, says
 from faults.table import Row
+from patience import Watch
 from pve.raw_server import reply
 
 if TYPE_CHECKING:
@@ -138,13 +139,13 @@ class Case:
     arrived: int = 1
     done: int = 0
     doubtful: bool = False
-    cluster: str = "quick"
+    cluster: str = "patient"
 
 
 CASES = [
     Case("nothing listens on the port", Fault(refuses=True), "refuses the connection", 2, arrived=0),
     Case("reset as soon as it is connected", Fault(greet=reset), "closed the connection during the TLS", 2, 0),
-    Case("connected, and never a word", Fault(greet=mute), "did not answer within 1 s", 4, 0),
+    Case("connected, and never a word", Fault(greet=mute), "did not answer within 2 s", 4, 0, cluster="quick"),
     Case("plain HTTP on the port", Fault(greet=lambda c: c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
          "does not speak TLS", 2, 0),
     Case("reset before it was done", on_call(lost_before_it_was_done), "broke off before it answered", 2,
@@ -155,16 +156,16 @@ CASES = [
          doubtful=True),
     Case("the answer ends before its end", on_call(cut), "was cut off", 2, done=1, doubtful=True),
     Case("less than its length says", on_call(too_long), "said nothing for as long as PROXMOX_TIMEOUT", 4,
-         done=1, doubtful=True),
+         done=1, doubtful=True, cluster="quick"),
     Case("more than its length says", on_call(too_short), "something that is not JSON", 2, done=1,
          doubtful=True),
     Case("no length at all", on_call(without_length), "", 2, done=1),
     Case("chunks that are none", on_call(broken_chunks), "was cut off", 2, done=1, doubtful=True),
     Case("a slow first byte, within PROXMOX_TIMEOUT", on_call(late), "", 2, done=1),
     Case("no first byte", on_call(silent), "said nothing for as long as PROXMOX_TIMEOUT", 4, done=1,
-         doubtful=True),
+         doubtful=True, cluster="quick"),
     Case("a byte now and then, for ever", on_call(drips), "did not finish its answer in the time", 9, done=1,
-         doubtful=True),
+         doubtful=True, cluster="quick"),
     Case("a web page with 200", on_call(page(200, "OK")), "with a web page instead of an answer", 2,
          doubtful=True),
     Case("a web page with 404", on_call(page(404, "Not Found")), "web page came with status 404", 2),
@@ -174,7 +175,7 @@ CASES = [
          "a redirect, which is not followed", 2),
     Case("no HTTP at all", on_call(says(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")), "is not HTTP", 2, doubtful=True),
     Case("401 after three seconds", on_call(refusal(401, "authentication failure", after=3.0)),
-         "Proxmox refuses the credentials", 5, cluster="patient"),
+         "Proxmox refuses the credentials", 5),
     Case("500 in Proxmox's words", on_call(refusal(500, "got no worker upid - start worker failed")),
          "got no worker upid", 2),
     Case("503 in Proxmox's words", on_call(refusal(503, "Service Unavailable")), "Service Unavailable", 2),
@@ -185,12 +186,18 @@ CASES = [
 ]  # fmt: skip
 
 
-async def read(session: Session, cluster: str = "quick") -> Answer:
+async def read(session: Session, cluster: str = "patient") -> Answer:
     return await session.get(CONFIG, fields="name", cluster=cluster)
 
 
-async def write(session: Session, text: str, cluster: str = "quick") -> Answer:
+async def write(session: Session, text: str, cluster: str = "patient") -> Answer:
     return await session.make("PUT", CONFIG, {"description": text}, cluster=cluster)
+
+
+async def recovered(session: Session, cluster: str) -> None:
+    """Until a read over the same way succeeds; at once, but where a busy machine is too slow for ``quick``."""
+    while (answer := await read(session, cluster)).text != "name: guest-100":
+        assert (answer.is_error, cluster) == (True, "quick"), answer
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -201,8 +208,8 @@ async def test_what_goes_wrong_is_told_in_time_and_no_write_is_sent_twice(
     answers: dict[str, tuple[Answer, float]] = {}
 
     async def timed(kind: str, call: Awaitable[Answer]) -> None:
-        began = time.monotonic()
-        answers[kind] = await call, time.monotonic() - began
+        watch = Watch()
+        answers[kind] = await call, watch.seconds
 
     async with connect(server, "http") as session:
         before = proxy.count(CONFIG)
@@ -219,8 +226,8 @@ async def test_what_goes_wrong_is_told_in_time_and_no_write_is_sent_twice(
             table.add(Row(case.name, kind, answer.text, case.within, took, case.arrived, case.done))
         assert proxy.count(mark) == (case.arrived, case.done)
         assert tuple(b - a for a, b in zip(before, after, strict=True)) == (2 * case.arrived, 2 * case.done)
-        assert (await read(session, case.cluster)).text == "name: guest-100", "after the fault all is well"
-        assert not (await write(session, f"{mark}after", case.cluster)).is_error
+        await recovered(session, case.cluster)
+        assert not (await write(session, f"{mark}after")).is_error, "after the fault all is well"
 
 
 async def test_what_was_left_on_a_connection_is_never_taken_for_the_answer_to_the_next_call(
@@ -239,7 +246,7 @@ async def test_what_was_left_on_a_connection_is_never_taken_for_the_answer_to_th
             with proxy.harm(on_call(respond)):
                 for _ in range(4):
                     assert (await read(session)).text == "name: guest-100"
-                    assert not (await session.call("list_nodes", cluster="quick")).is_error
+                    assert not (await session.call("list_nodes", cluster="patient")).is_error
 
 
 async def test_a_storm_of_failures_is_told_call_by_call_and_over_when_it_is_over(
@@ -252,10 +259,10 @@ async def test_a_storm_of_failures_is_told_call_by_call_and_over_when_it_is_over
 
     async with connect(server, "http") as session:
         before = proxy.count(CONFIG)[0]
-        began = time.monotonic()
+        watch = Watch()
         with proxy.harm(on_call(respond)):
             answers = [await write(session, f"storm-{number}") for number in range(60)]
-        took = time.monotonic() - began
+        took = watch.seconds
         assert all(answer.is_error for answer in answers)
         assert proxy.count(CONFIG)[0] - before == 60
         assert proxy.count("storm-")[1] == 0
@@ -268,10 +275,10 @@ async def test_a_server_behind_a_fault_goes_on_answering_what_needs_no_node(
 ) -> None:
     async with connect(server, "http") as session:
         with proxy.harm(Fault(greet=mute)):
-            began = time.monotonic()
+            watch = Watch()
             found = await session.call("search_api", query="start a vm", cluster="quick")
             ready = server.ask("GET", "/readyz")
-            took = time.monotonic() - began
+            took = watch.seconds
     assert "/nodes/{node}/qemu/{vmid}/status/start" in found.text
     assert ready.status == 200
     table.add(Row("connected, and never a word", "search_api", found.text.splitlines()[0], 4, took))

@@ -92,14 +92,16 @@ class RawServer:
     def _serve(self, plain: socket.socket) -> None:
         self.connections += 1
         connection = plain
-        with contextlib.suppress(OSError, ValueError):
-            if self._context:
-                connection = self._context.wrap_socket(plain, server_side=True)
-                self._open.append(connection)
-            while request := self._read(connection):
-                self.requests.append(request)
-                self.script(request, connection)
-        connection.close()
+        try:
+            with contextlib.suppress(OSError, ValueError):
+                if self._context:
+                    connection = self._context.wrap_socket(plain, server_side=True)
+                    self._open.append(connection)
+                while request := self._read(connection):
+                    self.requests.append(request)
+                    self.script(request, connection)
+        finally:
+            connection.close()
 
     @staticmethod
     def _read(connection: socket.socket) -> Request | None:
@@ -113,7 +115,10 @@ class RawServer:
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
         while len(body) < int(headers.get("content-length", "0")):
-            body += connection.recv(65536)
+            chunk = connection.recv(65536)
+            if not chunk:
+                return None
+            body += chunk
         method, target, _ = first.split(" ")
         return Request(method, target, headers, body)
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import anyio
 import pytest
 
+from patience import PATIENCE, Watch
 from proxmox_mcp.errors import (
     AnswerError,
     AuthenticationError,
@@ -50,7 +51,7 @@ def _mute(stop: threading.Event) -> Callable[[Request, Any], None]:
     """Takes requests and says nothing."""
 
     def wait(_: Request, __: Any) -> None:
-        stop.wait(10)
+        stop.wait(PATIENCE)
 
     return wait
 
@@ -141,6 +142,24 @@ async def test_connections_are_kept_alive_and_shared_by_ten_calls_of_one_caller_
     assert len(server.requests) == 40
     assert most <= 10
     assert server.connections <= 10
+
+
+@pytest.mark.parametrize("left", [1, 600, 9000, 40_000])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_connection_on_which_more_came_than_the_answer_is_not_used_again(
+    left: int, chunked: bool, certificate: Certificate, connect: Connect
+) -> None:
+    answer = reply(1)
+    if chunked:
+        answer = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n{"data":1}\r\n0\r\n\r\n'
+    poison = reply("poison")
+    more = (poison * (left // len(poison) + 1))[:left]
+
+    with serving(answer + more, certificate) as server:
+        pve = Proxmox(connect(server.port))
+        assert [await pve.request("POST", "/version") for _ in range(3)] == [1, 1, 1]
+        await pve.aclose()
+    assert server.connections == 3
 
 
 async def test_a_connection_that_idled_as_long_as_pveproxy_keeps_one_is_not_used_again(
@@ -235,12 +254,10 @@ async def test_a_drip_of_bytes_does_not_outlive_the_deadline(
         drip(connection, whole[head:], every=0.02, server_stops=stop)
 
     with serving(dripping, certificate) as server:
-        started = time.monotonic()
-        error = await failure(connect(server.port), deadline=0.4)
+        error = await failure(connect(server.port), deadline=2.0)  # to its end it would take twenty
         stop.set()
     assert isinstance(error, DeadlineError)
     assert error.sent
-    assert time.monotonic() - started < 1.0
 
 
 async def test_a_host_that_takes_the_request_and_says_nothing_is_given_up(
@@ -248,7 +265,7 @@ async def test_a_host_that_takes_the_request_and_says_nothing_is_given_up(
 ) -> None:
     stop = threading.Event()
     with serving(_mute(stop), certificate) as server:
-        error = await failure(connect(server.port, timeout=0.3), "POST")
+        error = await failure(connect(server.port, timeout=2.0), "POST")
         stop.set()
     assert isinstance(error, DeadlineError)
     assert error.sent
@@ -432,12 +449,12 @@ async def test_what_proxmox_can_not_take_is_not_sent(value: str, more: dict[str,
 async def test_a_call_that_is_called_off_frees_its_caller_at_once(certificate: Certificate, connect: Connect) -> None:
     stop = threading.Event()
     with serving(_mute(stop), certificate) as server:
-        pve = Proxmox(connect(server.port))
-        started = time.monotonic()
+        pve = Proxmox(connect(server.port, timeout=PATIENCE))
+        watch = Watch()
         with anyio.move_on_after(0.2):
             await pve.request("GET", "/nodes")
+        assert watch.soon
         stop.set()
-    assert time.monotonic() - started < 1.0
 
 
 async def test_exchanges_are_told_for_the_metrics(certificate: Certificate, connect: Connect) -> None:
@@ -448,4 +465,4 @@ async def test_exchanges_are_told_for_the_metrics(certificate: Certificate, conn
         await pve.aclose()
     (exchange,) = seen
     assert (exchange.method, exchange.path, exchange.status) == ("GET", "/nodes", 200)
-    assert 0 < exchange.seconds < 5
+    assert 0 < exchange.seconds < PATIENCE

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
+from patience import PATIENCE, Watch, eventually
 from proxmox_mcp.errors import NodeUnreachableError, ProxmoxError, UnreachableError
 from proxmox_mcp.pve import client
 from proxmox_mcp.pve.client import Proxmox
@@ -84,12 +86,12 @@ def test_a_host_that_rests_is_asked_last_and_a_silent_one_by_one_call_at_a_time(
 
 @pytest.mark.anyio
 async def test_with_every_host_down_the_error_comes_at_once_and_names_each(connect: Connect) -> None:
-    pve = Proxmox(connect(hosts=(HostPort("127.0.0.1", 1), HostPort("127.0.0.2", 1))))
+    pve = Proxmox(connect(hosts=(HostPort("127.0.0.1", 1), HostPort("127.0.0.2", 1)), timeout=PATIENCE))
     for _ in range(2):
-        started = time.monotonic()
+        watch = Watch()
         with pytest.raises(UnreachableError) as caught:
             await pve.request("GET", "/nodes")
-        assert time.monotonic() - started < 1.0
+        assert watch.soon
         assert "127.0.0.1:1" in caught.value.message
         assert "127.0.0.2:1" in caught.value.message
     assert pve.state().in_use == ""
@@ -163,7 +165,7 @@ async def test_a_host_that_hangs_is_told_from_a_slow_call_and_left(
     stop = threading.Event()
 
     def mute(_: Request, connection: Any) -> None:
-        stop.wait(10)
+        stop.wait(PATIENCE)
 
     def slow(request: Request, connection: Any) -> None:
         if not request.target.endswith("/version"):
@@ -171,10 +173,10 @@ async def test_a_host_that_hangs_is_told_from_a_slow_call_and_left(
         connection.sendall(reply("slow"))
 
     with serving(mute, certificate) as one, serving(slow, certificate) as two:
-        pve = Proxmox(connect(one.port, two.port))
-        started = time.monotonic()
+        pve = Proxmox(connect(one.port, two.port, timeout=PATIENCE))
+        watch = Watch()
         assert await pve.request("GET", "/nodes") == "slow"
-        assert time.monotonic() - started < 3
+        assert watch.soon
         stop.set()
         await pve.aclose()
     assert len([r for r in two.requests if r.target.endswith("/nodes")]) == 1
@@ -197,19 +199,20 @@ async def test_under_steady_load_no_read_fails_that_had_a_living_node_and_no_wri
     ports = [server.port for server in servers]
     pve = Proxmox(connect(*ports))
     over = False
-    reads, writes, unsure = 0, 0, 0
+    writes, unsure = 0, 0
     wronged: list[ProxmoxError] = []
+    answered: Counter[str] = Counter()
 
-    async def read() -> None:
-        nonlocal reads
+    async def read(who: int) -> None:
         while not over:
             assert await pve.request("GET", "/cluster/resources") == "ok"
-            reads += 1
+            answered[f"reader {who}"] += 1
 
     async def write(who: int) -> None:
         nonlocal writes, unsure
         while not over:
             writes += 1
+            answered[f"writer {who}"] += 1
             try:
                 await pve.request("POST", "/cluster/backup", {"id": f"{who}-{writes}"})
             except ProxmoxError as error:
@@ -217,13 +220,20 @@ async def test_under_steady_load_no_read_fails_that_had_a_living_node_and_no_wri
                 if not error.sent:
                     wronged.append(error)
 
+    async def goes_on() -> None:
+        """Until each has had two more answers: the second was asked for in the state that is now."""
+        before = Counter(answered)
+        await eventually(
+            lambda: len(answered) == 8 and all(count >= before[who] + 3 for who, count in answered.items())
+        )
+
     async def disturb() -> None:
         nonlocal over
         for round_ in range(6):
             victim = round_ % 3
-            await anyio.sleep(0.1)
+            await goes_on()
             servers[victim].stop()
-            await anyio.sleep(0.25)
+            await goes_on()
             with contextlib.suppress(OSError):
                 servers[victim] = RawServer(answer, certificate, port=ports[victim])
                 servers[victim].start()
@@ -231,13 +241,12 @@ async def test_under_steady_load_no_read_fails_that_had_a_living_node_and_no_wri
 
     async with anyio.create_task_group() as group:
         for number in range(4):
-            group.start_soon(read)
+            group.start_soon(read, number)
             group.start_soon(write, number)
         group.start_soon(disturb)
     await pve.aclose()
     for server in servers:
         server.stop()
     assert wronged == []
-    assert reads > 50
     assert len(written) == len(set(written))
     assert len(written) >= writes - unsure

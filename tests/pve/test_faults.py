@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 
 import pytest
 import requests
 import urllib3
 
+from patience import from_now
 from proxmox_mcp.errors import UnreachableError
 from proxmox_mcp.pve.connection import HostPort
 from proxmox_mcp.pve.faults import explain
@@ -39,7 +39,7 @@ def not_connected(number: int) -> Exception:
 )
 def test_a_connection_that_the_kernel_refuses_is_told_by_its_cause(number: int, said: str) -> None:
     flight = Flight()
-    flight.start(deadline=time.monotonic() + 30, silence=5)
+    flight.start(deadline=from_now(30), silence=5)
     error = explain(not_connected(number), HostPort("pve1"), flight, writes=True, connect_timeout=5.0)
     assert isinstance(error, UnreachableError)
     assert error.message == said

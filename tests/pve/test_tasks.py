@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -11,6 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from patience import from_now
 from proxmox_mcp.errors import InvalidCallError, ParametersError, PermissionDeniedError, UnreachableError
 from proxmox_mcp.pve import tasks
 from proxmox_mcp.pve.answers import Answer
@@ -45,7 +45,7 @@ class Script:
         log = self.logs[upid]
         if what == "status":
             self.looks += 1
-            self.looked_at.append(time.monotonic())
+            self.looked_at.append(from_now(0))
             if self.failures:
                 raise self.failures.pop(0)
             shown = self.shown[upid] = min(self.shown.get(upid, 0) + 1, len(log))
@@ -75,12 +75,12 @@ async def test_a_task_is_followed_to_its_end_with_progress() -> None:
     async def told(progress: Progress) -> None:
         seen.append(progress)
 
-    started = time.monotonic()
+    started = from_now(0)
     outcome = await TaskWatcher(script).wait(UPID, 10, told, started=started)
     assert outcome.state == "ok"
     assert outcome.exit_status == "OK"
     assert outcome.seconds is not None
-    assert 0 < outcome.seconds <= time.monotonic() - started
+    assert 0 < outcome.seconds <= from_now(-started)
     assert outcome.task.type == "qmclone"
     assert [p.fraction for p in seen] == [None, 0.0, 0.25, 0.5, 0.75, 1.0]
     assert seen[0].line == "create full clone of drive scsi0"
@@ -236,7 +236,7 @@ async def test_a_running_task_of_fakepve_is_followed_over_https(fakepve: FakePve
     hosts = (HostPort(fakepve.host, fakepve.port),)
     pve = Proxmox(Connection(hosts=hosts, user="mcp@pve", token="t1", secret="s"))
     watcher = TaskWatcher(pve)
-    started = time.monotonic()
+    started = from_now(0)
     upid = await pve.request("POST", "/nodes/pve1/qemu/100/status/start")
     outcome = await watcher.wait(upid, 10, started=started)
     assert (outcome.state, outcome.task.type) == ("ok", "qmstart")
