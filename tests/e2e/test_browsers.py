@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from serving import TOKEN, Served, serving
+from tools import required
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -167,9 +167,7 @@ def page() -> Iterator[str]:
 def in_browser() -> Iterator[Callable[[str, str], Any]]:
     """Runs JavaScript on a page of an origin, in Chromium."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install '.[browser]'")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    chromium = required("google-chrome", "chromium-browser", "chromium")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
 

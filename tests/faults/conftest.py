@@ -15,7 +15,7 @@ from patience import PATIENCE
 from serving import TOKEN, Served, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from fakepve import FakePve
 
@@ -28,10 +28,22 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+_TABLE = pytest.StashKey[Table]()
+
+
 @pytest.fixture(scope="session")
-def table() -> Table:
+def table(pytestconfig: pytest.Config) -> Table:
     """What all the faults came to."""
-    return Table()
+    return pytestconfig.stash.setdefault(_TABLE, Table())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note what was skipped."""
+    report = yield
+    if report.skipped:
+        item.config.stash.setdefault(_TABLE, Table()).skipped = True
+    return report
 
 
 @pytest.fixture(scope="session")

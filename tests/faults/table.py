@@ -59,7 +59,10 @@ class Row:
 
 @dataclass
 class Table:
+    """The rows so far, and whether a test was skipped, whose rows are missing."""
+
     rows: list[Row] = field(default_factory=list)
+    skipped: bool = False
 
     def add(self, row: Row) -> None:
         """Keep a row. It must be in time where the table is written, on a machine that is not busy."""

@@ -102,7 +102,7 @@ async def test_a_thousand_calls_through_faults_leave_nothing_behind(server: Serv
     table.add(Row("a thousand calls through eight of these", "both", told, 60, took, 756))
 
 
-@pytest.mark.parametrize("rounds", [60, pytest.param(1000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [60, pytest.param(1000, marks=pytest.mark.slow)])
 def test_sessions_that_end_in_any_way_leave_nothing_behind(rounds: int, server: Served) -> None:
     def visit() -> None:
         for kind in (SseClient, HttpClient):

@@ -7,7 +7,6 @@ import datetime
 import ipaddress
 import itertools
 import ssl
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 import proxmox_mcp
+from patience import from_now
 from proxmox_mcp.apidoc import source
 from proxmox_mcp.doctor.certificate import unchecked
 from proxmox_mcp.errors import ApidocSourceError, ProxmoxMcpError, SettingsError, TlsError
@@ -100,7 +100,7 @@ def call(address: str, policy: TlsPolicy) -> bytes:
     connection = connection_to(address, policy)
     transport = Transport(connection)
     try:
-        return transport.send(connection.hosts[0], "GET", "/version", {}, deadline=time.monotonic() + 10).body
+        return transport.send(connection.hosts[0], "GET", "/version", {}, deadline=from_now(10)).body
     finally:
         transport.close()
 
