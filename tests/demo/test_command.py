@@ -7,12 +7,12 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from patience import PATIENCE, until
 from serving import COMMAND, environment
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
-PATIENCE = 60.0
 IN_ITS_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
@@ -64,12 +63,8 @@ class Demo:
                 continue
         return [each for each in found if each]
 
-
-def wait_for(condition: Callable[[], bool], told: Callable[[], object]) -> None:
-    ends = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < ends, told()
-        time.sleep(0.05)
+    def told_of(self) -> str:
+        return f"an end of {self.processes()}"
 
 
 @pytest.fixture
@@ -107,14 +102,14 @@ def test_while_it_serves_it_ends_with_its_children_and_leaves_no_directory(how: 
     assert list(demo.temporary.iterdir())
     ENDS[how](demo)
     demo.process.wait(PATIENCE)
-    wait_for(lambda: not demo.processes(), demo.processes)
+    until(lambda: not demo.processes(), demo.told_of)
     assert list(demo.temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("how", ENDS)
 def test_while_it_starts_too(how: str, demo: Demo) -> None:
-    wait_for(lambda: len(demo.processes()) > 1, demo.processes)
+    until(lambda: len(demo.processes()) > 1, lambda: "its other process")
     ENDS[how](demo)
     demo.process.wait(PATIENCE)
-    wait_for(lambda: not demo.processes(), demo.processes)
+    until(lambda: not demo.processes(), demo.told_of)
     assert list(demo.temporary.iterdir()) == []
