@@ -24,12 +24,16 @@ _INDEX = re.compile(r"[0-9]+$")
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What came of one call: ``data`` with its secrets taken out, and what is to be said beside it."""
+    """What came of one call: ``data`` with its secrets taken out, and what is to be said beside it.
+
+    ``unread`` tells of rows that were not read.
+    """
 
     data: Any
     checked: Checked
     notes: tuple[str, ...] = ()
     told: str = ""
+    unread: str = ""
 
 
 def returned_fields(endpoint: Endpoint | None) -> tuple[str, ...]:

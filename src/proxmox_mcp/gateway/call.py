@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from proxmox_mcp.guard.caller import LOCAL, Caller
+from proxmox_mcp.pve.paged import MOST_ROWS
 from proxmox_mcp.shape import WHOLE, View
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class Call:
 
     ``wait`` is in seconds, None for the server's own measure. ``reads_only`` is set by the read tool: what does more
     than read the cluster is refused there. ``places`` is where a call that fans out goes on; ``alone`` is false for one
-    place of many, about which nobody is asked.
+    place of many, about which nobody is asked. ``most_rows`` bounds what is read of a list that Proxmox pages.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Call:
     confirm: str = ""
     reads_only: bool = False
     alone: bool = True
+    most_rows: int = MOST_ROWS
     cluster: str = ""
     tool: str = ""
     caller: Caller = LOCAL

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.shape import Budget, View
 
 _FAILURES_TOLD = 8
+_UNREAD_TOLD = 4
 _NEXT = "next: cursor="
 
 
@@ -53,7 +54,7 @@ async def gather(
     if failures and not got:
         raise next(iter(failures.values()))
     records = [record for target in asked if target.path in got for record in _records(got[target.path].data, target)]
-    notes = _notes(places, failures)
+    notes = (*_notes(places, failures), *_unread(got))
     endpoint = _endpoint(got)
     known = (*PLACE_FIELDS, *returned_fields(endpoint))
     text = render(records, view, budget=budget, terms=terms_of(endpoint), notes=notes, known=known)
@@ -94,6 +95,13 @@ def _of(record: Any, place: dict[str, Any]) -> dict[str, Any]:
 
 def _endpoint(got: dict[str, Got]) -> Endpoint | None:
     return next((each.checked.endpoint for each in got.values()), None)
+
+
+def _unread(got: dict[str, Got]) -> tuple[str, ...]:
+    """The places where not all rows were read."""
+    told = [f"{path}: {each.unread}" for path, each in got.items() if each.unread]
+    more = [f"and of {len(told) - _UNREAD_TOLD} places more."] if len(told) > _UNREAD_TOLD else []
+    return (*told[:_UNREAD_TOLD], *more)
 
 
 def _notes(places: Places, failures: dict[str, ProxmoxMcpError]) -> tuple[str, ...]:

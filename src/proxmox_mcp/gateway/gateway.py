@@ -24,6 +24,7 @@ from proxmox_mcp.gateway.observing import NOBODY
 from proxmox_mcp.gateway.places import find_places, method_of, node_of
 from proxmox_mcp.gateway.trail import Trail
 from proxmox_mcp.guard.redact import secrets_in
+from proxmox_mcp.pve.paged import MOST_ROWS, read_rows
 from proxmox_mcp.pve.shares import on_behalf_of
 from proxmox_mcp.pve.upid import find_upids
 from proxmox_mcp.shape import Budget, render
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.schema import Schema
     from proxmox_mcp.guard.caller import Caller
     from proxmox_mcp.guard.policy import Decision
+    from proxmox_mcp.pve.answers import Answer
 
 _TASK_STATUS = "/nodes/{node}/tasks/{upid}/status"
 
@@ -80,7 +82,8 @@ class Gateway:
             places = await find_places(call, method, cluster)
             trail.hand_over()
             if places.fanned:
-                return await gather(partial(self._place, call, cluster), call.view, places, client, self.budget)
+                share = replace(call, most_rows=MOST_ROWS // max(1, len(places.targets)))
+                return await gather(partial(self._place, share, cluster), call.view, places, client, self.budget)
             got = await self.one(call, method, places.targets[0].path, cluster, client)
             if got.told:
                 return "\n".join((got.told, *got.notes))
@@ -143,19 +146,16 @@ class Gateway:
             return Got(None, checked, told=report(outcomes, words))
         refusal: ProxmoxError | None = None
         try:
-            data = await cluster.pve.request(action.method, checked.path, checked.data)
+            answer = await cluster.pve.answer(action.method, checked.path, checked.data)
         except ProxmoxError as error:
             refusal = error
         if (
             refusal is not None
         ):  # raised outside of except: its context would be the refusal as it came, secrets and all
             raise await self._explained(refusal, checked, cluster)
+        data = answer.data
         if action.method == "GET":
-            return Got(
-                self.guard.redactor.data(data, action.template),
-                checked,
-                notes=await self._seen(data, checked, cluster),
-            )
+            return await self._read(answer, checked, call, cluster)
         cluster.inventory.forget()
         upids = find_upids(data)
         trail.upid = " ".join(upids)
@@ -175,6 +175,16 @@ class Gateway:
         cluster.inventory.forget()
         return Got(None, checked, told=report(outcomes, words))
 
+    async def _read(self, answer: Answer, checked: Checked, call: Call, cluster: Cluster) -> Got:
+        """What a GET gave, read on to its end where Proxmox gives it in pages."""
+        data, unread = answer.data, ""
+        parameters = checked.endpoint.parameters if checked.endpoint else {}
+        rows = await read_rows(cluster.pve, checked.path, checked.data, parameters, answer, call.most_rows)
+        if rows is not None:
+            data, unread = rows.data, rows.unread(filtered=bool(call.view.conditions))
+        shown = self.guard.redactor.data(data, checked.action.template)
+        return Got(shown, checked, notes=await self._seen(data, checked, cluster), unread=unread)
+
     async def _explained(self, refusal: ProxmoxError, checked: Checked, cluster: Cluster) -> ProxmoxError:
         """The refusal with what there is instead and what the schema doubts, and without secrets: Proxmox echoes
         values in its refusals."""
@@ -187,8 +197,9 @@ class Gateway:
 
     def _shaped(self, got: Got, call: Call) -> str:
         fields = returned_fields(got.checked.endpoint)
+        notes = (*got.notes, got.unread) if got.unread else got.notes
         terms = terms_of(got.checked.endpoint)
-        return render(got.data, call.view, budget=self.budget, terms=terms, notes=got.notes, known=fields)
+        return render(got.data, call.view, budget=self.budget, terms=terms, notes=notes, known=fields)
 
     async def _seen(self, data: Any, checked: Checked, cluster: Cluster) -> tuple[str, ...]:
         """Why a list is empty: there is no such node, or the identity may not see what is in it."""
