@@ -57,6 +57,18 @@ async def test_an_empty_list_is_sent_as_json_and_the_rehearsal_says_so(gateway: 
     assert json.loads(recorder.requests[-1].body) == {"target": []}
 
 
+async def test_the_rehearsal_and_the_reference_tell_what_only_the_code_of_an_endpoint_checks(gateway: Gateway) -> None:
+    data = {"vmid": "101", "storage": "local"}
+    told = await gateway.call(Call(path="/nodes/pve1/vzdump", method="POST", data=data, dry_run=True))
+    lacking = "VM.Backup on /vms/101, Datastore.AllocateSpace on /storage/local"
+    assert f"\nProxmox will probably refuse: mcp@pve!t1 lacks {lacking}.\n" in told
+    reference = await find(gateway.clusters, LOCAL, "/nodes/{node}/vzdump", "POST")
+    assert "\nIts code also checks: VM.Backup on /vms/{vmid} (with vmid); " in reference
+    assert "only root@pam (with dumpdir, job-id, script, tmpdir)" in reference
+    hits = await find(gateway.clusters, LOCAL, "list all vms of a node", limit=1)
+    assert "any user" in hits
+
+
 async def test_all_faults_of_a_call_are_told_at_once_and_nothing_is_sent(gateway: Gateway, recorder: RawServer) -> None:
     before = len(recorder.posted)
     with pytest.raises(InvalidCallError) as caught:

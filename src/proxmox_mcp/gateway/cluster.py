@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.pve.inventory import Inventory
-from proxmox_mcp.pve.permissions import PermissionCache
+from proxmox_mcp.pve.permission_cache import PermissionCache
 from proxmox_mcp.pve.tasks import TaskWatcher
 
 if TYPE_CHECKING:

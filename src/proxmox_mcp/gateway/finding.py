@@ -68,5 +68,4 @@ def _allowed(endpoint: Endpoint, judge: Judge | None) -> str:
     access = judge.access(endpoint)
     if access.verdict != "denied":
         return ""
-    lacking = ", ".join(map(str, access.missing)) or access.reason
-    return f"Not allowed to {judge.identity}: lacks {lacking}."
+    return f"Not allowed to {judge.identity}: {access.told()}."

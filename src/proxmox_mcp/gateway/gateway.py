@@ -221,12 +221,11 @@ class Gateway:
         lines.append(f"Judged `{action.judgement.risk}` ({action.judgement.why}).")
         by = " by a person" if decision.person_only else ""
         lines.append(f"Policy: {decision.verdict}{by} ({decision.reason}).")
-        judge = await cluster.permissions.judge()
-        if judge is not None and checked.endpoint is not None:
-            access = judge.access(checked.endpoint, {**action.path_params, **checked.data})
-            if access.verdict == "denied":
-                lacking = ", ".join(map(str, access.missing)) or access.reason or "a privilege"
-                lines.append(f"Proxmox will probably refuse: {judge.identity} lacks {lacking}.")
+        if checked.endpoint is not None:
+            params = {**action.path_params, **checked.data}
+            judge = await cluster.permissions.judge_of(checked.endpoint, params)
+            if judge is not None:
+                lines += judge.expected(checked.endpoint, params)
         lines += filter(None, [doubtful(checked)])
         if decision.verdict == "confirm":
             lines.append((await self.guard.statement(action, cluster)).text)

@@ -7,26 +7,21 @@ Proxmox decides, and the code of a method may ask for more than its schema says.
 
 from __future__ import annotations
 
-import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import anyio
-
-from proxmox_mcp.errors import ProxmoxError
+from proxmox_mcp.apidoc.privileges import plain
+from proxmox_mcp.pve import requirements
+from proxmox_mcp.pve.requirements import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxmox_mcp.apidoc.model import Endpoint
-    from proxmox_mcp.pve.inventory import Api
 
-KEPT = 60.0
-PATIENCE = 2.0
-"""Seconds to wait for the permissions: what they add is not worth holding up a search for a node that is away."""
 Verdict = Literal["allowed", "denied", "unknown"]
-_PARAMETER = re.compile(r"\{([\w-]+)\}")
+_LISTED = frozenset({"/access", "/access/groups", "/nodes", "/sdn", "/storage", "/vms"})
+"""Paths that ``get_effective_permissions`` looks at in any case, and leaves out where nothing is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +44,23 @@ class Access:
     missing: tuple[Missing, ...] = ()
     reason: str = ""
 
+    def told(self, identity: str = "") -> str:
+        """What stands in the way, as a sentence without its end; ``identity`` is its subject."""
+        if not self.missing:
+            return self.reason or "a privilege is missing"
+        return f"{identity} lacks {', '.join(map(str, self.missing))}".strip()
+
 
 _YES, _UNKNOWN = Access("allowed"), Access("unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """The privileges of one identity: by object path, each with whether it reaches the paths below."""
+    """The privileges of one identity: by object path, each with whether it reaches the paths below.
+
+    ``/access/permissions`` tells them for the paths of the ACL, of pools' members and ``_LISTED``; paths where nothing
+    is held (``NoAccess``) are left out of it. A path that is asked for by name (``?path=``) is told in any case.
+    """
 
     held: Mapping[str, Mapping[str, bool]]
 
@@ -72,26 +77,48 @@ class Permissions:
         )
 
     def at(self, path: str) -> frozenset[str]:
-        """The privileges on an object path: its own where listed, else those that reach it from the nearest above."""
+        """The privileges on an object path: its own where told, else, as far as can be said, what reaches it."""
         path = normalised(path)
         if path in self.held:
             return frozenset(self.held[path])
+        return frozenset() if path == "/" or self._is_empty(path) else self.reaching(path)
+
+    def reaching(self, path: str) -> frozenset[str]:
+        """The privileges that reach an object path from above: those of the nearest path with any that propagate.
+
+        Roles that don't propagate are skipped on the way (``PVE::AccessControl::roles``).
+        """
+        path = normalised(path)
         while path != "/":
             path = path.rpartition("/")[0] or "/"
-            if path in self.held:
-                return frozenset(name for name, reaches in self.held[path].items() if reaches)
+            if found := frozenset(name for name, reaches in self.held.get(path, {}).items() if reaches):
+                return found
+            if self._is_empty(path):
+                break
         return frozenset()
+
+    def settles(self, path: str) -> bool:
+        """Whether what was told decides what is held on an object path; else only Proxmox can tell."""
+        path = normalised(path)
+        return path == "/" or path in self.held or self._is_empty(path)
+
+    def and_at(self, told: Mapping[str, Mapping[str, bool]]) -> Permissions:
+        """The same with what was told of further paths."""
+        return Permissions({**self.held, **told})
+
+    def _is_empty(self, path: str) -> bool:
+        """Whether nothing is held on one of the paths that are looked at in any case. A list without any of them does
+        not come from Proxmox's own code, or its identity holds nothing above."""
+        return path in _LISTED and path not in self.held and not _LISTED.isdisjoint(self.held)
 
     def below(self, prefix: str, privileges: Iterable[str]) -> bool:
         """Whether any of the privileges is held on some path under a prefix (``/vms``), or reaches into it."""
         wanted = frozenset(privileges)
+        prefix = normalised(prefix)
         inside = (p for p in self.held if p.startswith(prefix.rstrip("/") + "/"))
-        return bool(wanted & self.at(prefix)) or any(wanted & self.held[p].keys() for p in inside)
-
-
-def normalised(path: str) -> str:
-    """An object path as ``PVE::AccessControl::normalize_path`` has it: single slashes, none at the end."""
-    return "/" + "/".join(part for part in path.split("/") if part)
+        reaching = frozenset(name for name, reaches in self.held.get(prefix, {}).items() if reaches)
+        reaching = reaching or (frozenset() if self._is_empty(prefix) else self.reaching(prefix))
+        return bool(wanted & (self.at(prefix) | reaching)) or any(wanted & self.held[p].keys() for p in inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +129,50 @@ class Judge:
     permissions: Permissions
 
     def access(self, endpoint: Endpoint, params: Mapping[str, Any] | None = None) -> Access:
-        """Whether the identity may make a call; with parameters left out (a template), whether it may anywhere."""
+        """Whether the identity may make a call; with parameters left out (a template), whether it may anywhere.
+
+        What the code of the endpoint asks for is judged with its published permissions, as far as it has been reviewed.
+        """
         if self.identity == "root@pam":
             return _YES
         if "!" in self.identity and not endpoint.allow_token:
             return Access("denied", reason="no API token may call this; a login by password may")
-        rule = endpoint.permissions
-        if rule.user in {"all", "world"}:
-            return _YES
-        if not rule.check:
+        published = requirements.published(endpoint, params)
+        if published is None:
             return Access("denied", reason="only root@pam itself, signed in by password, may call this")
-        return self._judge(rule.check, params or {})
+        asked = [published, *(check for need, check in requirements.asked(endpoint, params) if not need.unsure)]
+        access = _all([self._judge(check, params or {}) for check in asked if check])
+        if access.verdict != "denied" and (reserved := requirements.reserved(endpoint, params)):
+            return Access("denied", reason=f"only root@pam itself may do this: {reserved}")
+        return access
+
+    def expected(self, endpoint: Endpoint, params: Mapping[str, Any]) -> list[str]:
+        """What to say of a call before it is made: that Proxmox will refuse it, and what it may ask for besides."""
+        access = self.access(endpoint, params)
+        lines = [f"Proxmox will probably refuse: {access.told(self.identity)}."] if access.verdict == "denied" else []
+        if doubts := self.doubts(endpoint, params):
+            lines.append(f"Proxmox may also ask for {'; '.join(doubts)}.")
+        return lines
+
+    def unsettled(self, endpoint: Endpoint, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The object paths on which the answer to a call depends, and of which too little is known."""
+        published = requirements.published(endpoint, params)
+        if self.identity == "root@pam" or published is None:
+            return ()
+        asked = [published, *(check for _, check in requirements.asked(endpoint, params))]
+        paths = (path for check in asked if check for path in requirements.paths(check))
+        return tuple(dict.fromkeys(path for path in paths if not self.permissions.settles(path)))
+
+    def doubts(self, endpoint: Endpoint, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """What Proxmox may ask for besides, where the call doesn't tell whether the identity has it."""
+        if self.identity == "root@pam":
+            return ()
+        told: dict[str, None] = {}
+        for need, check in requirements.asked(endpoint, params):
+            access = self._judge(check, params)
+            if access.verdict == "unknown" or (need.unsure and access.verdict == "denied"):
+                told[f"{_in_words(check)} ({need.circumstances})" if need.circumstances else _in_words(check)] = None
+        return tuple(told)
 
     def _judge(self, check: tuple[Any, ...], params: Mapping[str, Any]) -> Access:
         kind = check[0]
@@ -120,24 +180,22 @@ class Judge:
             return _all([self._judge(part, params) for part in check[1:]])
         if kind == "or":
             return _any([self._judge(part, params) for part in check[1:]])
-        options = _options(check)
+        options = requirements.options(check)
         if kind == "perm":
             required = options.get("require_param")
             if required and params and params.get(required) is None:
                 return Access("denied")
-            return self._on_path(check[1], tuple(check[2]), params, any_of=bool(options.get("any")))
+            return self._on_path(check[1], tuple(check[2]), any_of=bool(options.get("any")))
         if kind == "perm-modify":
-            return self._modify(check[1], params)
+            return self._modify(check[1])
         if kind == "userid-group":
             return self._groups(tuple(check[1]))
         if kind == "userid-param":
             return self._user(str(check[1]), params)
         return _UNKNOWN
 
-    def _on_path(
-        self, template: str, privileges: tuple[str, ...], params: Mapping[str, Any], *, any_of: bool
-    ) -> Access:
-        path, known = _filled(template, params)
+    def _on_path(self, template: str, privileges: tuple[str, ...], *, any_of: bool) -> Access:
+        path, known = requirements.filled(template)
         held = self.permissions.at(path)
         enough = any(p in held for p in privileges) if any_of else held.issuperset(privileges)
         if enough:
@@ -145,15 +203,15 @@ class Judge:
         if not known and self._somewhere(path, privileges, any_of=any_of):
             return _UNKNOWN
         lacking = privileges if any_of else tuple(p for p in privileges if p not in held)
-        return Access("denied", (Missing(template if not known else path, lacking, any_of),))
+        return Access("denied", (Missing(path if known else plain(template), lacking, any_of),))
 
     def _somewhere(self, prefix: str, privileges: tuple[str, ...], *, any_of: bool) -> bool:
         there = [self.permissions.below(prefix, (p,)) for p in privileges]
         return any(there) if any_of else all(there)
 
-    def _modify(self, template: str, params: Mapping[str, Any]) -> Access:
+    def _modify(self, template: str) -> Access:
         """``check_perm_modify``: to change permissions on a path."""
-        path, known = _filled(template, params)
+        path, known = requirements.filled(template)
         if not known:
             return _YES if "Permissions.Modify" in self.permissions.at("/") else _UNKNOWN
         privileges = ["Permissions.Modify"]
@@ -163,7 +221,7 @@ class Judge:
             ("/pool/", "Pool.Allocate"),
         ):
             privileges += [also] if path.startswith(prefix) else []
-        return self._on_path(path, tuple(privileges), {}, any_of=True)
+        return self._on_path(path, tuple(privileges), any_of=True)
 
     def _groups(self, privileges: tuple[str, ...]) -> Access:
         """Any of the privileges on all groups, or on one of the user's groups, which only Proxmox knows."""
@@ -181,21 +239,16 @@ class Judge:
             return _YES if userid == self.identity else Access("denied", reason=f"only {userid} itself may")
         realm = userid.rpartition("@")[2] if userid else "{realm}"
         template = f"/access/realm/{realm}"
-        return self._on_path(template, ("Realm.AllocateUser",), {}, any_of=False)
+        return self._on_path(template, ("Realm.AllocateUser",), any_of=False)
 
 
-def _filled(template: str, params: Mapping[str, Any]) -> tuple[str, bool]:
-    """An object path with the call's parameters in place; where one is not known, what stands before it, and False."""
-    names = _PARAMETER.findall(template)
-    if all(params.get(name) not in (None, "") for name in names):
-        return normalised(_PARAMETER.sub(lambda m: str(params[m[1]]), template)), True
-    return normalised(template[: template.index("{")]), False
-
-
-def _options(check: tuple[Any, ...]) -> dict[str, Any]:
-    """What follows the fixed members of a test, in pairs."""
-    rest = check[3:] if check[0] == "perm" else check[2:]
-    return {str(rest[i]): rest[i + 1] for i in range(0, len(rest) - 1, 2)}
+def _in_words(check: tuple[Any, ...]) -> str:
+    """A test as one phrase."""
+    if check[0] in ("and", "or"):
+        return f" {check[0]} ".join(dict.fromkeys(map(_in_words, check[1:])))
+    if check[0] == "perm-modify":
+        return f"the right to change permissions on {plain(check[1])}"
+    return str(Missing(plain(check[1]), tuple(check[2]), any_of=bool(requirements.options(check).get("any"))))
 
 
 def _all(parts: list[Access]) -> Access:
@@ -213,27 +266,3 @@ def _any(parts: list[Access]) -> Access:
     # One of several would do: the one that lacks least is worth naming.
     named = [p for p in parts if p.missing] or parts
     return min(named, key=lambda p: sum(len(m.privileges) for m in p.missing))
-
-
-class PermissionCache:
-    """The permissions of one cluster's identity, read again after a minute."""
-
-    def __init__(self, api: Api, identity: str, *, kept: float = KEPT) -> None:
-        self._api = api
-        self._identity = identity
-        self._kept = kept
-        self._judge: Judge | None = None
-        self._read = 0.0
-        self._turn = anyio.Lock()
-
-    async def judge(self) -> Judge | None:
-        """A judge with what Proxmox says of the identity; None where that can't be read now."""
-        async with self._turn:
-            if not self._read or time.monotonic() - self._read > self._kept:
-                try:
-                    data = await self._api.request("GET", "/access/permissions", deadline=PATIENCE)
-                    self._judge = Judge(self._identity, Permissions.of(data))
-                except ProxmoxError:
-                    self._judge = None
-                self._read = time.monotonic()
-            return self._judge

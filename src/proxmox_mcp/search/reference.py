@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.structures import structures
-from proxmox_mcp.search.privileges import privileges
+from proxmox_mcp.search.privileges import needed, needed_besides
 from proxmox_mcp.search.spelling import folded, keys_of, plain, property_string, shared_shapes, together
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _hit(number: int, group: Group, may: May | None) -> str:
     if does or marks:
         lines.append(f"  {does}{' ' if does and marks else ''}{''.join(f'[{mark}]' for mark in marks)}")
     parameters = _telling(group.best)
-    needs = privileges(endpoint.permissions, short=True)
+    needs = needed(endpoint, short=True)
     lines.append(f"  {parameters + ' | ' if parameters else ''}{_cut(needs)}")
     return "\n".join(lines)
 
@@ -119,9 +119,8 @@ def render_reference(endpoint: Endpoint, does: str = "", version: str = "", may:
         head.append(text)
     if may and not may(endpoint):
         head.append(f"This call is {_NOT_ALLOWED}.")
-    head.append(
-        f"Needs: {privileges(endpoint.permissions)}{'' if endpoint.allow_token else '; no API token may call it'}"
-    )
+    head.append(f"Needs: {needed(endpoint)}{'' if endpoint.allow_token else '; no API token may call it'}")
+    head += needed_besides(endpoint)
     head.append(f"Answers: {_answer(endpoint)}")
     return "\n".join([*head, *_parameters(endpoint, structures(version))])
 

@@ -1,0 +1,205 @@
+"""What the code of endpoints asks for beyond their published permissions: reviewed facts, in ``privileges.toml``.
+
+Over half of the endpoints that are open to any user check more in their code (create a guest, back up, stop all), and
+so do others for some of their parameters. ``apidoc.js`` tells it in prose at most.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.apidoc.data_files import data_directory
+from proxmox_mcp.apidoc.perl import split_list
+from proxmox_mcp.apidoc.structures import indexed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+Check = tuple[Any, ...]
+"""A test of ``permissions``: ``("perm", "/vms/{vmid}", ("VM.Allocate",))``, ``("and", ...)``, ``("or", ...)``."""
+
+PLACEHOLDER = re.compile(r"\{([\w-]+)(?:\|([\w=-]+))?\}")
+"""``{vmid}``: a parameter; ``{volume|owner}``: what is taken from its value."""
+
+_OWNER = re.compile(r"(?:^|[/:])(?:vm|base|subvol|basevol)-(\d+)-|vzdump-\w+-(\d+)-|backup/(?:vm|ct)/(\d+)/")
+_MOST_NAMED = 4
+_LONGEST_READ = 4096
+"""Characters of a value that are matched: the patterns are not all linear."""
+_SHOWN = {"vms": "vmid"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One rule of ``privileges.toml``, which tells what each of its keys means. ``check`` is empty where ``root``."""
+
+    check: Check = ()
+    given: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    value: re.Pattern[str] | None = None
+    when: str = ""
+    root: bool = False
+    unless_own: bool = False
+    lists: bool = False
+    unsure: bool = False
+    plain: bool = False
+    source: str = ""
+
+    @property
+    def always(self) -> bool:
+        """Whether every call is asked for it, whatever its parameters."""
+        return not (self.given or self.absent or self.lists or self.unsure)
+
+    @property
+    def circumstances(self) -> str:
+        """When it is asked for, in a few words; empty where always."""
+        if self.when or not (self.given or self.absent):
+            return self.when
+        names = self.given or self.absent
+        more = "" if len(names) <= _MOST_NAMED else f" and {len(names) - _MOST_NAMED} more"
+        return f"{'with' if self.given else 'without'} {', '.join(names[:_MOST_NAMED])}{more}"
+
+    def checks(self, params: Mapping[str, Any]) -> list[Check]:
+        """What a call with these parameters is asked for: once for each value that the rule is about, without what is
+        the same. Where it can't be told whose privilege it is, a ``{name}`` is left in the path."""
+        return list(dict.fromkeys(bound(self.check, {**params, "given": value}) for value in self.values(params)))
+
+    def values(self, params: Mapping[str, Any]) -> Iterator[str]:
+        """The values that the rule is about, one empty text where it is about the call; none where it doesn't count."""
+        if any(params.get(name) not in (None, "", []) for name in self.absent):
+            return
+        if not self.given:
+            yield ""
+            return
+        for name, value in params.items():
+            if value is None or not self._is_about(name):
+                continue
+            text = (",".join(map(str, value)) if isinstance(value, list) else str(value))[:_LONGEST_READ]
+            if self.value is not None and not self.value.fullmatch(text):
+                continue
+            if not (self.unless_own and taken("owner", text) == [str(params.get("vmid"))]):
+                yield text
+        if self.value is None or self.value.fullmatch(""):
+            yield from ("" for name in taken("each", params.get("delete")) if self._is_about(name))
+
+    def _is_about(self, name: str) -> bool:
+        found = indexed(name)
+        return name in self.given or (found is not None and found[0] in self.given)
+
+
+def needs_of(method: str, template: str) -> tuple[Need, ...]:
+    """What the code of an endpoint asks for beyond its published permissions, as far as it has been reviewed."""
+    return reviewed().get(f"{method} {template}", ())
+
+
+def bound(check: Check, params: Mapping[str, Any], *, missing: Callable[[str], str] | None = None) -> Check:
+    """A test with the parameters of a call in its paths. What is not known keeps its placeholder, or becomes what
+    ``missing`` makes of its name. A placeholder that stands for several is asked for each of them."""
+    kind = check[0]
+    if kind in ("and", "or"):
+        return (kind, *(bound(part, params, missing=missing) for part in check[1:]))
+    if kind not in ("perm", "perm-modify"):
+        return check
+    paths = [""]
+    position = 0
+    for found in PLACEHOLDER.finditer(check[1]):
+        name, how = found.groups()
+        texts = taken(how or "", params.get(name))
+        shown = found[0] if missing is None else missing(name)
+        before = check[1][position : found.start()]
+        paths = [f"{path}{before}{text}" for path in paths for text in texts or [shown]]
+        position = found.end()
+    tests = tuple((kind, path + check[1][position:], *check[2:]) for path in paths)
+    return tests[0] if len(tests) == 1 else ("and", *tests)
+
+
+def taken(how: str, value: object) -> list[str]:
+    """What a placeholder takes from a value; nothing where it isn't in it."""
+    if value in (None, "", []):
+        return []
+    if how == "each":
+        return [str(each) for each in value] if isinstance(value, list) else split_list(str(value))
+    text = str(value)
+    if how == "storage":
+        volume = re.sub(r"^(?:file|volume)=", "", text.partition(",")[0])
+        storage, colon, _ = volume.partition(":")
+        return [storage] if colon and storage else []
+    if how == "owner":
+        owner = _OWNER.search(text.partition(",")[0])
+        return [next(each for each in owner.groups() if each)] if owner else []
+    if how == "guest":
+        return [text.partition("-")[0]]
+    if how.startswith("="):
+        pairs = dict(part.partition("=")[::2] for part in text.split(","))
+        return [pairs[how[1:]]] if pairs.get(how[1:]) else []
+    return [text]
+
+
+def plain(path: str) -> str:
+    """A path as a person reads it: ``/storage/{storage}`` for ``/storage/{given|storage}``."""
+    return PLACEHOLDER.sub(_spoken, path)
+
+
+def _spoken(found: re.Match[str]) -> str:
+    name, how = found.groups()
+    if how in (None, "each"):
+        return f"{{{_SHOWN.get(name, name)}}}"
+    return f"{{{how.lstrip('=')}}}"
+
+
+@cache
+def reviewed() -> Mapping[str, tuple[Need, ...]]:
+    """All needs by ``METHOD /template``."""
+    document = tomllib.loads((data_directory() / "privileges.toml").read_text(encoding="utf-8"))
+    found: defaultdict[str, list[Need]] = defaultdict(list)
+    for table in document["rule"]:
+        for call in (call for written in table["calls"] for call in _expanded(written)):
+            found[call].append(_need(table, call))
+    return {call: tuple(needs) for call, needs in found.items()}
+
+
+def _need(table: Mapping[str, Any], call: str) -> Need:
+    return Need(
+        check=_nested(table.get("check", ()), has_pool="{vmid}" not in call),
+        given=tuple(table.get("given", ())),
+        absent=tuple(table.get("absent", ())),
+        value=re.compile(table["value"], re.DOTALL) if "value" in table else None,
+        when=table.get("when", ""),
+        root=table.get("root", False),
+        unless_own=table.get("unless_own", False),
+        lists=table.get("lists", False),
+        unsure=table.get("unsure", False),
+        plain=table.get("plain", False),
+        source=table["source"],
+    )
+
+
+def _nested(check: Sequence[Any], *, has_pool: bool) -> Check:
+    """A test as tuples; ``vm`` as ``PVE::RPCEnvironment::check_vm_perm`` has it: the pool's privileges count too."""
+    if check and check[0] == "vm":
+        privileges = tuple(check[1])
+        guest = ("perm", "/vms/{vmid}", privileges)
+        return ("or", guest, ("perm", "/pool/{pool}", privileges, "require_param", "pool")) if has_pool else guest
+    return tuple(
+        (_nested(part, has_pool=has_pool) if part and part[0] in _KINDS else tuple(part))
+        if isinstance(part, list)
+        else part
+        for part in check
+    )
+
+
+_KINDS = frozenset({"perm", "perm-modify", "and", "or", "vm"})
+
+
+def _expanded(written: str) -> Iterator[str]:
+    """The calls behind ``GET|PUT /cluster/(a|b)``."""
+    methods, path = written.split(" ", 1)
+    before, bracket, rest = path.partition("(")
+    inside, _, after = rest.rpartition(")")
+    templates = [f"{before}{each}{after}" for each in inside.split("|")] if bracket else [path]
+    for method in methods.split("|"):
+        yield from (f"{method} {template}" for template in templates)
