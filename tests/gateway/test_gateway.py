@@ -61,7 +61,7 @@ async def test_the_rehearsal_and_the_reference_tell_what_only_the_code_of_an_end
     data = {"vmid": "101", "storage": "local"}
     told = await gateway.call(Call(path="/nodes/pve1/vzdump", method="POST", data=data, dry_run=True))
     lacking = "VM.Backup on /vms/101, Datastore.AllocateSpace on /storage/local"
-    assert f"\nProxmox will probably refuse: mcp@pve!t1 lacks {lacking}.\n" in told
+    assert f"\nProxmox will probably refuse: mcp@pve!t1 lacks {lacking}." in told
     reference = await find(gateway.clusters, LOCAL, "/nodes/{node}/vzdump", "POST")
     assert "\nIts code also checks: VM.Backup on /vms/{vmid} (with vmid); " in reference
     assert "only root@pam (with dumpdir, job-id, script, tmpdir)" in reference

@@ -171,6 +171,11 @@ def test_what_the_call_does_not_tell_is_said_as_a_possibility() -> None:
     assert told == f"Proxmox may also ask for {asked}."
 
 
+def test_a_call_for_thousands_of_guests_is_told_in_a_few_names() -> None:
+    (told,) = expected({}, "POST", "/nodes/pve1/vzdump", {"vmid": ",".join(map(str, range(1000, 9000)))})
+    assert told.endswith("VM.Backup on /vms/1007 and 7992 more.")
+
+
 def test_an_endpoint_that_no_parameter_would_open_is_marked_in_a_search() -> None:
     endpoint = INDEX.get("POST", "/cluster/replication")
     assert endpoint is not None

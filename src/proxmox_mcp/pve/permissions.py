@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Endpoint
 
 Verdict = Literal["allowed", "denied", "unknown"]
+_MOST_NAMED = 8
 _LISTED = frozenset({"/access", "/access/groups", "/nodes", "/sdn", "/storage", "/vms"})
 """Paths that ``get_effective_permissions`` looks at in any case, and leaves out where nothing is held."""
 
@@ -48,7 +49,9 @@ class Access:
         """What stands in the way, as a sentence without its end; ``identity`` is its subject."""
         if not self.missing:
             return self.reason or "a privilege is missing"
-        return f"{identity} lacks {', '.join(map(str, self.missing))}".strip()
+        named = ", ".join(map(str, self.missing[:_MOST_NAMED]))
+        more = f" and {len(self.missing) - _MOST_NAMED} more" if len(self.missing) > _MOST_NAMED else ""
+        return f"{identity} lacks {named}{more}".strip()
 
 
 _YES, _UNKNOWN = Access("allowed"), Access("unknown")
@@ -107,9 +110,9 @@ class Permissions:
         return Permissions({**self.held, **told})
 
     def _is_empty(self, path: str) -> bool:
-        """Whether nothing is held on one of the paths that are looked at in any case. A list without any of them does
-        not come from Proxmox's own code, or its identity holds nothing above."""
-        return path in _LISTED and path not in self.held and not _LISTED.isdisjoint(self.held)
+        """Whether nothing is held on one of the paths that are looked at in any case: it is missing from a list that
+        has most of them. A list without them names the ACL alone, as stand-ins for Proxmox do (fakepve)."""
+        return path in _LISTED and path not in self.held and len(_LISTED & self.held.keys()) > len(_LISTED) // 2
 
     def below(self, prefix: str, privileges: Iterable[str]) -> bool:
         """Whether any of the privileges is held on some path under a prefix (``/vms``), or reaches into it."""
@@ -150,7 +153,7 @@ class Judge:
         """What to say of a call before it is made: that Proxmox will refuse it, and what it may ask for besides."""
         access = self.access(endpoint, params)
         lines = [f"Proxmox will probably refuse: {access.told(self.identity)}."] if access.verdict == "denied" else []
-        if doubts := self.doubts(endpoint, params):
+        if doubts := self.doubts(endpoint, params)[:_MOST_NAMED]:
             lines.append(f"Proxmox may also ask for {'; '.join(doubts)}.")
         return lines
 
