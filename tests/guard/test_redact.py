@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc import bundled_versions
 from proxmox_mcp.apidoc.load import load_bundled
-from proxmox_mcp.guard import redact
+from proxmox_mcp.guard import redact, secrets_in_text
 from proxmox_mcp.guard.redact import HIDDEN, Redactor, is_secret_name, secret_names, secrets_in
 
 if TYPE_CHECKING:
@@ -131,6 +131,122 @@ def test_what_is_public_stays(public: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_secrets_within_texts(text: str, shown: str) -> None:
     assert REDACTOR.text(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Authorization: Basic cm9vdDpwdw==", f"Authorization: Basic {HIDDEN}"),
+        ('{"authorization": "basic cm9vdDpwdw=="}', f'{{"authorization": "basic {HIDDEN}"}}'),
+        ("Proxy-Authorization: Digest username=u, response=12ab", f"Proxy-Authorization: Digest {HIDDEN}"),
+        ("REDIS_URL=redis://:s3cr3t@cache:6379/0", f"REDIS_URL=redis://:{HIDDEN}@cache:6379/0"),
+        ("postgres://app:p@ss,w0rd@db:5432/x", f"postgres://app:{HIDDEN}@db:5432/x"),
+        ("amqp://u:12345@mq", f"amqp://u:{HIDDEN}@mq"),
+        ("https://gotify.lan/message?token=AbC.123", f"https://gotify.lan/message?token={HIDDEN}"),
+        ("https://x/?a=1&api_key=zzz&b=2", f"https://x/?a=1&api_key={HIDDEN}&b=2"),
+        ("https://s3/x?X=1&sig=aa%2Fbb", f"https://s3/x?X=1&sig={HIDDEN}"),
+        ("https://hooks.slack.com/services/T0/B0/xyz", f"https://hooks.slack.com/services/{HIDDEN}"),
+        ("https://discord.com/api/webhooks/123/tok-en", f"https://discord.com/api/webhooks/123/{HIDDEN}"),
+        ("https://api.telegram.org/bot12:AA-bb/sendMessage", f"https://api.telegram.org/bot12:{HIDDEN}"),
+        ("https://chat.lan/hooks/abcdefgh12345678", f"https://chat.lan/hooks/{HIDDEN}"),
+        ("pvesh set /x --password hunter2 --node a", f"pvesh set /x --password {HIDDEN} --node a"),
+        ("mount --password='a b' x", f"mount --password={HIDDEN} x"),
+        ("tool --api-key 12ab --token=zz", f"tool --api-key {HIDDEN} --token={HIDDEN}"),
+        ("root:$6$salt$hashhashhash/.:19000:0:99999:7:::", f"root:{HIDDEN}:19000:0:99999:7:::"),
+        ("root:$y$j9T$abc./$defghi:19000:0:99999:7:::", f"root:{HIDDEN}:19000:0:99999:7:::"),
+        ("old:AbCdEfGhIjKlM:12000:0:99999:7:::", f"old:{HIDDEN}:12000:0:99999:7:::"),
+        ("passwd: $2b$12$abcdefghijklmnopqrstuv", f"passwd: {HIDDEN}"),
+        ("hash $5$rounds=5000$salt$hash end", f"hash {HIDDEN} end"),
+        ("AWS_SECRET_ACCESS_KEY=a/b+c", f"AWS_SECRET_ACCESS_KEY={HIDDEN}"),
+        ("api-key: 12ab34", f"api-key: {HIDDEN}"),
+        ('password="cut off here', f"password={HIDDEN}"),
+    ],
+)  # fmt: skip
+def test_each_form_of_a_secret_within_a_text_goes_and_what_surrounds_it_stays(text: str, shown: str) -> None:
+    assert REDACTOR.text(text) == shown
+    assert REDACTOR.data({"description": text, "lines": [text]}) == {"description": shown, "lines": [shown]}
+    assert REDACTOR.text(f"before\n{text}\nafter") == f"before\n{shown}\nafter"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Basic authentication is used for the registry",
+        "authorization: required for this call",
+        "bearer authentication of the proxy",
+        "the bearer certificate of the node",
+        "http://pve1:8006/api2/json and mail to admin@example.com",
+        "http://10.0.0.5:3128, or admin@pbs@10.0.0.6",
+        "ssh://root@pve1:22/",
+        "admin@pbs@10.0.0.5:8007:store1",
+        "--password is required, or use --token for a token",
+        "use --password or PVE_PASSWORD",
+        "--password <text>",
+        "--token-file /etc/token",
+        "https://x.lan/search?keyboard=de&tokenid=ro&page=2",
+        "https://hooks.example.com/services/list",
+        "https://docs.lan/hooks/pre-start",
+        "keyboard: de",
+        "sshkeys: ssh-ed25519%20AAAA",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@host",
+        "public_key: abc",
+        "price $1,000 and $5 more",
+        "echo $HOME $6 $USER",
+        "pg_dump: $1$ is no parameter",
+        "root:x:0:0:root:/root:/bin/bash",
+        "daemon:*:19000:0:99999:7:::",
+        "nobody:!:19000:0:99999:7:::",
+        "UPID:pve1:00001E72:0006EC3D:6B026466:stopall::root@pam:",
+        "net0: virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1",
+        "scsi0: local-lvm:vm-100-disk-0,size=32G",
+        "key=value,other=thing",
+        "2001:db8::1 and fe80::1%eth0",
+    ],
+)
+def test_ordinary_text_that_resembles_a_secret_stays(text: str) -> None:
+    assert REDACTOR.text(text) == text
+    assert REDACTOR.data({"description": text, "lines": [text]}) == {"description": text, "lines": [text]}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown", "secret"),
+    [
+        ("tfa", "type=yubico,id=1,key=s3cr3t,url=http://x", f"type=yubico,id=1,key={HIDDEN},url=http://x", "s3cr3t"),
+        ("tfa", "key=s3cr3t,type=yubico", f"key={HIDDEN},type=yubico", "s3cr3t"),
+        ("env", "TZ=UTC\0API_KEY=s3cr3t\0PGPASS=s3cr3t", f"TZ=UTC\0API_KEY={HIDDEN}\0PGPASS={HIDDEN}", "s3cr3t"),
+        ("env", "PATH=/bin\0SENTRY_DSN=https://s3cr3t@x", f"PATH=/bin\0SENTRY_DSN={HIDDEN}", "https://s3cr3t@x"),
+    ],
+)
+def test_a_secret_within_a_property_string_goes_wherever_its_name_may_stand(
+    name: str, value: str, shown: str, secret: str
+) -> None:
+    assert REDACTOR.data({name: value}) == {name: shown}
+    assert REDACTOR.data([{"key": name, "value": value, "pending": value}]) == [
+        {"key": name, "value": shown, "pending": shown}
+    ]
+    assert REDACTOR.data({"lxc": [[name, value]]}) == {"lxc": [[name, shown]]}
+    assert secret in secrets_in({name: value})
+
+
+def test_raw_lines_of_a_containers_configuration_keep_their_variables_to_themselves() -> None:
+    lines = {"lxc": [["lxc.environment", "DB_PASS=s3cr3t"], ["lxc.mount.entry", "/x y none bind 0 0"]]}
+    assert REDACTOR.data(lines) == {
+        "lxc": [["lxc.environment", f"DB_PASS={HIDDEN}"], ["lxc.mount.entry", "/x y none bind 0 0"]]
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://chat.lan/v1/AbCdEf0123456789AbCd", f"https://chat.lan/v1/{HIDDEN}"),
+        ("https://chat.lan/send?to=AbCdEf0123456789AbCd", f"https://chat.lan/send?to={HIDDEN}"),
+        ("https://chat.lan/{{ secrets.token }}/send", "https://chat.lan/{{ secrets.token }}/send"),
+        ("https://ntfy.sh/alerts", "https://ntfy.sh/alerts"),
+    ],
+)
+def test_the_address_of_a_webhook_keeps_its_long_parts(url: str, shown: str) -> None:
+    for template in ("/cluster/notifications/endpoints/webhook", "/cluster/notifications/endpoints/webhook/{name}"):
+        assert REDACTOR.data([{"name": "x", "url": url}], template) == [{"name": "x", "url": shown}]
 
 
 FAULTS = [
@@ -272,8 +388,8 @@ def names_within(schema: Schema) -> Iterator[str]:
 
 
 def test_what_is_too_short_to_be_searched_could_match_no_pattern() -> None:
-    shortest = min(re._parser.parse(pattern.pattern).getwidth()[0] for pattern, _ in redact._TEXT_PATTERNS)  # type: ignore[attr-defined]
-    assert shortest >= redact._SHORTEST_MATCH - len("@")
+    shortest = min(re._parser.parse(pattern.pattern).getwidth()[0] for pattern, _ in secrets_in_text.PATTERNS)  # type: ignore[attr-defined]
+    assert shortest >= secrets_in_text.SHORTEST_MATCH - len("@")
 
 
 def test_a_password_in_the_shortest_of_urls_goes() -> None:
