@@ -120,7 +120,8 @@ def metrics() -> str:
         rows.append(f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {says}. |")
     told = (
         "`/metrics` answers in Prometheus' text format. It needs a token like the rest, or none on a port of its own\n"
-        "(`MCP_METRICS_PORT`), which is for a network that only Prometheus is on.\n"
+        "(`MCP_METRICS_PORT`), which is for a network that only Prometheus is on. A caller that may use some clusters\n"
+        "only (`clusters` in the callers file) sees the metrics of those clusters, and none that counts over all.\n"
     )
     return "\n".join(["# Metrics\n\n" + _MADE, told, "\n".join(rows) + "\n"])
 

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from proxmox_mcp.app.metrics import FAMILIES, Metrics, describe
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.errors import UnreachableError
+from proxmox_mcp.guard.caller import Caller
 from proxmox_mcp.guard.policy import Decision
 from proxmox_mcp.guard.risk import Judgement, Risk
 from proxmox_mcp.guard.rules import Verdict
@@ -112,6 +113,29 @@ def test_sessions_and_the_schema_are_read_at_the_moment_of_asking(metrics: Metri
     assert samples['proxmox_mcp_sessions{transport="sse"}'] == 5
     assert samples['proxmox_mcp_sessions{transport="http"}'] == 0
     assert any(name.startswith("proxmox_mcp_schema_info{") and 'source="bundled"' in name for name in samples)
+
+
+def test_a_caller_of_some_clusters_sees_nothing_of_the_others(metrics: Metrics) -> None:
+    judged = Judgement(Risk.READ, "it reads")
+    for cluster in ("default", "other"):
+        metrics.decided(cluster, Decision(verdict=Verdict.ALLOW, judgement=judged, reason="mode guarded"))
+        metrics.exchanges(cluster)(Exchange("10.0.0.1:8006", "GET", "/nodes", 200, 0.03))
+        metrics.followed(cluster, TaskOutcome(upid=UPID, state="ok", exit_status="OK", seconds=3.0))
+    whole = metrics.text().decode()
+    limited = metrics.text(Caller(name="dev", clusters=frozenset({"other"}))).decode()
+    families = {family.name: family for family in text_string_to_metric_families(limited)}
+    assert {sample.labels.get("cluster", "other") for family in families.values() for sample in family.samples} == {
+        "other"
+    }
+    assert {"proxmox_mcp_decisions", "proxmox_mcp_tasks", "proxmox_mcp_proxmox_requests"} <= families.keys()
+    assert "127.0.0.1:1" in whole
+    for of_all in ("127.0.0.1:1", "proxmox_mcp_tool_calls", "proxmox_mcp_sessions", "schema_info", "shared_state"):
+        assert of_all not in limited
+    assert set(limited.splitlines()) <= set(whole.splitlines())
+
+
+def test_a_caller_of_all_clusters_sees_everything(metrics: Metrics) -> None:
+    assert metrics.text(Caller(name="ops")) == metrics.text()
 
 
 def test_before_there_is_a_gateway_the_rest_can_be_read() -> None:

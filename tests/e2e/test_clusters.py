@@ -191,3 +191,7 @@ async def test_the_audit_and_the_metrics_name_the_cluster(several: Served) -> No
         assert f'proxmox_mcp_host_in_use{{cluster="{cluster}",' in metrics
         assert f'proxmox_mcp_schema_info{{cluster="{cluster}",' in metrics
     assert 'proxmox_mcp_decisions_total{cluster="home",' in metrics
+    limited = several.ask("GET", "/metrics", {"Authorization": f"Bearer {HOME}"}).text
+    assert 'cluster="home"' in limited
+    assert "lab" not in limited
+    assert "mute" not in limited

@@ -19,6 +19,7 @@ from proxmox_mcp.app.paths import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, Pat
 from proxmox_mcp.app.sse import MOST_BODY, MOST_SESSIONS, Sse
 from proxmox_mcp.app.tracing import RequestIds
 from proxmox_mcp.gateway.schema import warm
+from proxmox_mcp.server.mcp_server import CALLER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,12 +54,12 @@ def make_app(
         transport_security=_checked_by_us(),
     )
 
-    def measured(_: Request) -> Response:
+    def measured(request: Request) -> Response:
         if metrics is None or settings.mcp_metrics_port:
             return PlainTextResponse("Not Found", 404)
         from proxmox_mcp.app.metrics import CONTENT_TYPE
 
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+        return Response(metrics.text(request.scope[CALLER]), media_type=CONTENT_TYPE)
 
     app = Starlette(
         routes=[

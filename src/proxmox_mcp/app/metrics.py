@@ -5,6 +5,7 @@ Every family is in ``FAMILIES``, from which the collectors are made and ``docs/m
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -14,13 +15,15 @@ from prometheus_client.registry import Collector
 
 from proxmox_mcp import __version__
 from proxmox_mcp.errors import ApidocError
+from proxmox_mcp.guard.caller import LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client.core import Metric
 
     from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.guard.caller import Caller
     from proxmox_mcp.guard.policy import Decision
     from proxmox_mcp.pve.client import Exchange
     from proxmox_mcp.pve.tasks import TaskOutcome
@@ -150,15 +153,39 @@ class Metrics:
         if outcome.state != "running" and outcome.seconds is not None:
             self._task_seconds.labels(cluster, kind).observe(outcome.seconds)
 
-    def text(self) -> bytes:
-        """All of them in the format that Prometheus reads."""
-        return generate_latest(self.registry)
+    def text(self, caller: Caller = LOCAL) -> bytes:
+        """All that a caller may see, in the format that Prometheus reads.
+
+        A caller of some clusters sees those, and nothing that is counted over all: that would tell of the others.
+        """
+        return generate_latest(_Visible(self.registry, caller) if caller.clusters else self.registry)
 
     def _counter(self, family: Family) -> Counter:
         return Counter(family.name, family.help, family.labels, registry=self.registry)
 
     def _histogram(self, family: Family, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(family.name, family.help, family.labels, buckets=buckets, registry=self.registry)
+
+
+class _Visible(CollectorRegistry):
+    """What a caller of some clusters may see of a registry."""
+
+    def __init__(self, registry: CollectorRegistry, caller: Caller) -> None:
+        super().__init__()
+        self._all, self._caller = registry, caller
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._all.collect():
+            samples = [sample for sample in family.samples if self._may_see(family.name, sample.labels)]
+            if samples:
+                visible = copy(family)
+                visible.samples = samples
+                yield visible
+
+    def _may_see(self, name: str, labels: Mapping[str, str]) -> bool:
+        if "cluster" in labels:
+            return self._caller.may_use(labels["cluster"])
+        return name == BUILD.name
 
 
 class _Now(Collector):
