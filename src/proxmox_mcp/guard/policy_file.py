@@ -23,9 +23,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import PolicyFileError
+from proxmox_mcp.guard.globs import path_matches
 from proxmox_mcp.guard.policy import Policy
 from proxmox_mcp.guard.risk import Risk
-from proxmox_mcp.guard.rules import Rule, Verdict, path_matches
+from proxmox_mcp.guard.rules import Rule, Verdict
 from proxmox_mcp.guard.toml_lines import Section, sections
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ when all of it does, for certain. So what can't be looked up, and what nobody ha
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from proxmox_mcp.guard.globs import name_matches, path_matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -146,32 +146,4 @@ def _in_ranges(ranges: tuple[range, ...], guests: frozenset[int]) -> list[bool]:
 
 
 def _any_glob(patterns: tuple[str, ...], value: str, fold: bool = False) -> bool:
-    return any(_glob(pattern, fold).fullmatch(value) for pattern in patterns)
-
-
-@lru_cache(maxsize=1024)
-def _glob(pattern: str, fold: bool) -> re.Pattern[str]:
-    text = ".*".join(re.escape(part) for part in pattern.split("*"))
-    return re.compile(text, re.DOTALL | (re.IGNORECASE if fold else 0))
-
-
-def path_matches(pattern: str, template: str, *, literal: bool = False) -> bool:
-    """Whether a rule's path fits a template: ``*`` within a segment, ``**`` any segments, ``{x}`` any parameter.
-
-    With ``literal``, against a path instead: a parameter fits any segment.
-    """
-    return _path_pattern(pattern, literal).fullmatch(template) is not None
-
-
-@lru_cache(maxsize=1024)
-def _path_pattern(pattern: str, literal: bool) -> re.Pattern[str]:
-    parameter = "[^/]+" if literal else r"\{[^/{}]*\}"
-    out = ""
-    for segment in pattern.strip("/").split("/"):
-        if segment == "**":
-            out += "(?:/[^/]+)*"
-        elif re.fullmatch(r"\{[^{}]*\}", segment):
-            out += "/" + parameter
-        else:
-            out += "/" + "[^/]*".join(re.escape(part) for part in segment.split("*"))
-    return re.compile(out)
+    return any(name_matches(pattern, value, fold=fold) for pattern in patterns)
