@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from proxmox_mcp.guard.risk import call_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "credential")
 _SECRET_NAMES = frozenset(
@@ -74,8 +77,8 @@ _PARTS: Mapping[str, re.Pattern[str]] = {
     "lxc.environment": _OF_ENVIRONMENT,
     "lxc.environment.runtime": _OF_ENVIRONMENT,
 }
-"""Names whose values hold secrets beside what is public: the key of Yubico's service in ``PVE::Auth::Plugin``'s ``tfa``,
-variables of containers (``PVE::LXC::Config``). The first group of a pattern stays."""
+"""Names whose values hold secrets beside what is public: the key of Yubico's service in ``tfa``
+(``PVE::Auth::Plugin``), variables of containers (``PVE::LXC::Config``). The first group of a pattern stays."""
 _PARTS_OF_ENDPOINT: Mapping[str, Mapping[str, re.Pattern[str]]] = {
     f"/cluster/notifications/endpoints/webhook{below}": {**_PARTS, "url": _OF_ADDRESS} for below in ("", "/{}")
 }
