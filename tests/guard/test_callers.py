@@ -68,6 +68,19 @@ guest = 100
         f"Bearer {DIGEST}",
         "Bearer \udce4",
     ],
+    ids=[
+        "none",
+        "empty",
+        "scheme",
+        "no token",
+        "no scheme",
+        "basic",
+        "longer",
+        "shorter",
+        "case",
+        "digest",
+        "odd bytes",
+    ],
 )
 def test_whoever_has_no_right_token_is_nobody(header: str | None) -> None:
     assert Callers.single(TOKEN).authenticate(header) is None
