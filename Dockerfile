@@ -1,4 +1,5 @@
-# One base image for both stages: the environment built in the first runs on the interpreter of the second.
+# Targets: the server (the last, so the default), and `demo`: the server with a cluster to try it on.
+# One base image for all stages: an environment that is built in one runs on the interpreter of another.
 # Pin it by digest for a build that can be repeated: --build-arg BASE_IMAGE=python:3.13-slim-trixie@sha256:...
 ARG BASE_IMAGE=python:3.13-slim-trixie
 
@@ -17,7 +18,10 @@ RUN /opt/uv/bin/uv sync --locked --extra replicas --no-build --no-install-projec
 COPY . .
 RUN /opt/uv/bin/uv sync --locked --extra replicas --no-editable
 
-FROM ${BASE_IMAGE}
+FROM build AS build-demo
+RUN /opt/uv/bin/uv sync --locked --extra replicas --extra demo --no-editable
+
+FROM ${BASE_IMAGE} AS runtime
 ARG VERSION=0.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="proxmox-mcp" \
@@ -26,7 +30,6 @@ LABEL org.opencontainers.image.title="proxmox-mcp" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 RUN install --directory --owner=10001 --group=10001 --mode=0700 /data
-COPY --from=build /app /app
 # The user has a number and no name; HOME is where it may write.
 ENV PATH=/app/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -44,4 +47,17 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["sh", "-c", "exec python3 -m proxmox_mcp.health $MCP_PORT"]
 ENTRYPOINT ["proxmox-mcp"]
+
+# docker run --rm --publish 127.0.0.1:8000:8000 proxmox-mcp:demo
+FROM runtime AS demo
+# fakepve, the cluster of the demo, is under the AGPL.
+LABEL org.opencontainers.image.title="proxmox-mcp demo" \
+      org.opencontainers.image.licenses="MIT AND AGPL-3.0-or-later"
+COPY --from=build-demo /app /app
+# Reached through the published port, the demo has to listen on all addresses of its container.
+ENV DEMO_HOST=0.0.0.0
+CMD ["demo"]
+
+FROM runtime AS server
+COPY --from=build /app /app
 CMD ["serve"]

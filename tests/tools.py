@@ -13,6 +13,7 @@ INSTALL = {
     "check-jsonschema": "pip install -e '.[dev]'",
     "chromium": "Debian: apt-get install chromium",
     "gemini": "npm install --global @google/gemini-cli",
+    "docker-compose": "Debian 13: apt-get install docker-compose",
     "git": "Debian: apt-get install git",
     "hadolint": "pip install -e '.[dev]'; Linux only",
     "mcpb": "npm install --global @anthropic-ai/mcpb",

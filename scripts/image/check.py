@@ -18,10 +18,13 @@ from typing import TYPE_CHECKING
 
 from scripts.image.chroot import Chroot
 from scripts.image.engine import Docker, output
-from scripts.image.promises import outcomes
+from scripts.image.promises import about_demo, outcomes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scripts.image.engine import Engine
+    from scripts.image.promises import Outcome
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("buildah", "debootstrap")
@@ -46,17 +49,18 @@ def choose() -> Engine:
     return Chroot(cache)
 
 
-def build(engine: Engine, version: str, revision: str) -> str:
-    """From a clean checkout of the commit, so that nothing that lies about gets in."""
+def build(engine: Engine, version: str, revision: str, target: str) -> str:
+    """A target of the Dockerfile, from a clean checkout of the commit, so that nothing that lies about gets in."""
     with tempfile.TemporaryDirectory() as checkout:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), checkout], check=True)
         subprocess.run(["git", "-C", checkout, "checkout", "--quiet", revision], check=True)
-        return engine.build(Path(checkout), {"VERSION": version, "REVISION": revision})
+        return engine.build(Path(checkout), {"VERSION": version, "REVISION": revision}, target)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/check-image", description=__doc__)
     parser.add_argument("--image", help="check this image, pulled where needed, instead of building one")
+    parser.add_argument("--demo", action="store_true", help="check the image of the demo instead of the server's")
     options = parser.parse_args()
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     revision = output("git", "-C", str(ROOT), "rev-parse", "HEAD").strip()
@@ -65,7 +69,9 @@ def main() -> int:
     try:
         if options.image:
             engine.pull(options.image)
-        failures = check(engine, options.image or build(engine, version, revision), version, revision)
+        image = options.image or build(engine, version, revision, "demo" if options.demo else "server")
+        about = about_demo(engine, image) if options.demo else outcomes(engine, image, version, revision)
+        failures = check(engine, image, about)
     except (subprocess.CalledProcessError, RuntimeError) as error:
         sys.exit(str(error))
     finally:
@@ -74,11 +80,11 @@ def main() -> int:
     return 1 if failures else 0
 
 
-def check(engine: Engine, image: str, version: str, revision: str) -> int:
+def check(engine: Engine, image: str, about: Iterator[Outcome]) -> int:
     """Prints a line a promise; returns how many are not kept."""
     print(f"Image: {image}, {engine.megabytes(image):.0f} MB", flush=True)
     failures = 0
-    for promise, kept, detail in outcomes(engine, image, version, revision):
+    for promise, kept, detail in about:
         failures += not kept
         print(f"{'ok  ' if kept else 'FAIL'}  {promise}" + (f"  ({detail})" if detail else ""), flush=True)
     return failures

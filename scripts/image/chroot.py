@@ -73,13 +73,14 @@ class Chroot:
             self._buildah("rmi", "--force", *self._images)
         shutil.rmtree(self._work)
 
-    def build(self, context: Path, arguments: Mapping[str, str]) -> str:
+    def build(self, context: Path, arguments: Mapping[str, str], target: str) -> str:
         if self._buildah("inspect", "--type=image", BASE, check=False).returncode:
             self._make_base()
-        image = f"localhost/proxmox-mcp:check-{arguments['REVISION'][:12]}"
+        image = f"localhost/proxmox-mcp:check-{target}-{arguments['REVISION'][:12]}"
         values = [f"--build-arg={name}={value}" for name, value in {**arguments, "BASE_IMAGE": BASE}.items()]
         # Docker's format, since OCI's has no health check.
-        self._buildah("build", "--format=docker", "--pull-never", "--tag", image, *values, str(context), capture=False)
+        options = ["--format=docker", "--pull-never", f"--target={target}", "--tag", image, *values]
+        self._buildah("build", *options, str(context), capture=False)
         self._images.append(image)
         return image
 

@@ -72,8 +72,8 @@ class Engine(Protocol):
 
     name: str
 
-    def build(self, context: Path, arguments: Mapping[str, str]) -> str:
-        """Returns the name of the image."""
+    def build(self, context: Path, arguments: Mapping[str, str], target: str) -> str:
+        """Build a stage of the Dockerfile. Returns the name of the image."""
 
     def pull(self, image: str) -> None:
         """Fetch an image by name where the engine doesn't have it."""
@@ -129,9 +129,10 @@ class Docker:
         except FileNotFoundError:
             return False
 
-    def build(self, context: Path, arguments: Mapping[str, str]) -> str:
-        image = f"proxmox-mcp:check-{arguments['REVISION'][:12]}"
-        subprocess.run(["docker", "build", "--tag", image, *switches("build-arg", arguments), str(context)], check=True)
+    def build(self, context: Path, arguments: Mapping[str, str], target: str) -> str:
+        image = f"proxmox-mcp:check-{target}-{arguments['REVISION'][:12]}"
+        options = ["--target", target, "--tag", image, *switches("build-arg", arguments)]
+        subprocess.run(["docker", "build", *options, str(context)], check=True)
         return image
 
     def pull(self, image: str) -> None:

@@ -11,9 +11,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from deploy.files import ROOT, judged_by, project, text
+from proxmox_mcp.cli.demo import demo
 
 DOCKERFILE = text("Dockerfile")
-FIRST, LAST = (stage for stage in re.split(r"^FROM .*$", DOCKERFILE, flags=re.MULTILINE)[1:])
+FROM = re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, re.MULTILINE)
+STAGES = dict(zip((name for _, name in FROM), re.split(r"^FROM .*$", DOCKERFILE, flags=re.MULTILINE)[1:], strict=True))
 
 
 def test_a_linter_finds_nothing() -> None:
@@ -21,28 +23,46 @@ def test_a_linter_finds_nothing() -> None:
 
 
 def test_every_stage_stands_on_the_base_image_that_is_an_argument() -> None:
-    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["${BASE_IMAGE}", "${BASE_IMAGE}"]
+    assert {base for base, _ in FROM} - set(STAGES) == {"${BASE_IMAGE}"}
+    assert len(re.findall(r"^FROM ", DOCKERFILE, re.MULTILINE)) == len(FROM)
     assert re.search(r"^ARG BASE_IMAGE=\S+:\S+$", DOCKERFILE, re.MULTILINE)
 
 
 def test_what_is_installed_is_what_the_lock_says() -> None:
-    syncs = re.findall(r"uv sync (.*)", FIRST)
+    syncs = re.findall(r"uv sync (.*)", DOCKERFILE)
     assert syncs
     assert all("--locked" in options for options in syncs)
 
 
-def test_nothing_for_development_or_the_demo_is_installed() -> None:
-    assert set(re.findall(r"--extra (\S+)", FIRST)) == {"replicas"}
-    assert "--all-extras" not in FIRST
+def test_nothing_for_development_is_installed_and_for_the_demo_only_in_its_own_image() -> None:
+    assert set(re.findall(r"--extra (\S+)", STAGES["build"])) == {"replicas"}
+    assert set(re.findall(r"--extra (\S+)", STAGES["build-demo"])) == {"replicas", "demo"}
+    assert "--all-extras" not in DOCKERFILE
+
+
+def test_without_a_target_the_server_is_built_and_it_and_the_demo_start_what_they_are_named_for() -> None:
+    assert list(STAGES)[-1] == "server"
+    assert 'ENTRYPOINT ["proxmox-mcp"]' in STAGES["runtime"]
+    assert 'CMD ["serve"]' in STAGES["server"]
+    assert 'CMD ["demo"]' in STAGES["demo"]
+
+
+def test_the_demo_in_a_container_serves_on_all_its_addresses() -> None:
+    (host,) = (option for option in demo.params if option.name == "host")
+    assert f"ENV {host.envvar}=0.0.0.0\n" in STAGES["demo"]
+    assert host.default == "127.0.0.1"
 
 
 def test_dependencies_come_as_wheels_so_that_no_compiler_is_needed() -> None:
-    assert re.search(r"uv sync .*--no-build .*--no-install-project", FIRST)
+    assert re.search(r"uv sync .*--no-build .*--no-install-project", STAGES["build"])
     assert "apt-get" not in DOCKERFILE
 
 
-def test_the_last_stage_takes_nothing_but_the_environment() -> None:
-    assert re.findall(r"^(?:COPY|ADD) (.*)$", LAST, re.MULTILINE) == ["--from=build /app /app"]
+def test_what_runs_takes_nothing_but_its_environment() -> None:
+    copied = {name: re.findall(r"^(?:COPY|ADD) (.*)$", stage, re.MULTILINE) for name, stage in STAGES.items()}
+    assert copied["runtime"] == []
+    assert copied["server"] == ["--from=build /app /app"]
+    assert copied["demo"] == ["--from=build-demo /app /app"]
 
 
 def test_no_secret_is_an_argument_or_a_default() -> None:

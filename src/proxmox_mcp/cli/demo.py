@@ -32,7 +32,13 @@ _LONGEST_ANSWER = 18
 @click.command()
 @click.option("--once", is_flag=True, help="End after the tour: status 0 only if every step did what it says.")
 @click.option("--port", type=int, help="Port to serve on; otherwise 8000, or a free one where that is taken.")
-def demo(once: bool, port: int | None) -> None:
+@click.option(
+    "--host",
+    envvar="DEMO_HOST",
+    default="127.0.0.1",
+    help="Address to serve on, to anybody who reaches it: for a container, whose port you publish on 127.0.0.1.",
+)
+def demo(once: bool, port: int | None, host: str) -> None:
     """Start a demo cluster on this machine, serve it, and watch a real MCP client at work."""
     from rich.console import Console
 
@@ -43,7 +49,7 @@ def demo(once: bool, port: int | None) -> None:
     console.print("Starting a Proxmox VE to try things on (fakepve: 3 nodes, 38 guests) ...", style="dim")
     with unwinding_when_told_to_end(), start_demo_cluster() as cluster:
         where = port or _free_port()
-        with _server({**cluster.environment, **_serving(where)}) as process:
+        with _server({**cluster.environment, **_serving(host, where)}) as process:
             url = f"http://127.0.0.1:{where}"
             well = anyio.run(_tour, f"{url}/sse", console)
             if once:
@@ -99,8 +105,9 @@ def _say_how_to_connect(url: str, console: Console) -> None:
     console.print(Text("  Then ask: which guests have no backup? Move everything off pve2."))
 
 
-def _serving(port: int) -> dict[str, str]:
-    return {"MCP_HOST": "127.0.0.1", "MCP_PORT": str(port), "MCP_LOG_LEVEL": "WARNING"}
+def _serving(host: str, port: int) -> dict[str, str]:
+    """Settings of the server. It asks nobody for a token: the cluster is a fake one, with nothing to protect."""
+    return {"MCP_HOST": host, "MCP_PORT": str(port), "MCP_AUTH": "none", "MCP_LOG_LEVEL": "WARNING"}
 
 
 @contextmanager
