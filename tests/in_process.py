@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import uvicorn
 
 from proxmox_mcp.app.application import make_app
+from proxmox_mcp.app.connections import bounded_protocol
 from proxmox_mcp.assembly import callers_of, gateway_of
 from proxmox_mcp.server.mcp_server import make_server
 from proxmox_mcp.settings import load_settings
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from mcp.server.lowlevel import Server
+
     from proxmox_mcp.gateway import Gateway
 
 
@@ -27,6 +30,7 @@ class Here:
     """A server that runs in this process."""
 
     gateway: Gateway
+    server: Server[Any]
     port: int
 
     @property
@@ -39,8 +43,11 @@ async def serving_here(directory: Path, **settings: str) -> AsyncIterator[Here]:
     """Serve for the length of a block."""
     read = load_settings({"MCP_HOST": "127.0.0.1", "MCP_CACHE_DIR": str(directory / "state"), **settings})
     gateway, port = gateway_of(read), free_port()
-    app = make_app(make_server(gateway), gateway, read.server, callers_of(read.server, tuple(read.clusters)))
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1)
+    mcp = make_server(gateway)
+    app = make_app(mcp, gateway, read.server, callers_of(read.server, tuple(read.clusters)))
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=1, http=bounded_protocol()
+    )
     server, ended = uvicorn.Server(config), anyio.Event()
 
     async def serve() -> None:
@@ -54,7 +61,7 @@ async def serving_here(directory: Path, **settings: str) -> AsyncIterator[Here]:
         while not server.started:  # noqa: ASYNC110 - it has no event for it
             await anyio.sleep(0.01)
         try:
-            yield Here(gateway, port)
+            yield Here(gateway, mcp, port)
         finally:
             server.should_exit = True
             with anyio.CancelScope(shield=True):  # also after a failure: else what it has open would be left so

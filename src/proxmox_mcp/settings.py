@@ -103,6 +103,10 @@ class ServerSettings(_Values):
     )
     mcp_rate_limit: int = Field(600, ge=0, description="Calls that one caller may make in a minute; 0: no limit.")
     mcp_concurrency: int = Field(20, ge=1, le=1000, description="Calls that one caller may have under way.")
+    mcp_sessions: int = Field(200, ge=1, le=1000, description="Sessions, and open streams, that one caller may have.")
+    mcp_stream_idle: float = Field(
+        14400.0, ge=1, le=604_800, description="Seconds after which a stream without a message is closed."
+    )
     mcp_metrics_port: int = Field(0, ge=0, le=65535, description="Port of its own for `/metrics`; 0: with the rest.")
     mcp_clusters_file: str = Field("", description="Several clusters (TOML), each with the `PROXMOX_` names.")
     mcp_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")

@@ -130,8 +130,20 @@ def test_the_store_holds_no_token(clock: Clock) -> None:
 def test_the_store_is_bounded_and_forgets_the_oldest(clock: Clock) -> None:
     store = MemoryStore(limit=2, clock=clock)
     for key in "abc":
-        store.issue(key, key.upper(), 10)
+        store.issue(key, key.upper(), 10, "ops")
     assert [store.take(key) for key in "abc"] == [None, "B", "C"]
+
+
+@pytest.mark.parametrize("greedy", [1, 2, 3])
+def test_a_flood_of_confirmations_pushes_out_its_own_and_nobody_elses(greedy: int, clock: Clock) -> None:
+    store = MemoryStore(limit=100, clock=clock)
+    for number in range(10):
+        store.issue(f"patient-{number}", "yes", 10, "patient")
+    for number in range(1000):
+        store.issue(f"greedy-{number}", "yes", 10, f"greedy-{number % greedy}")
+    assert all(store.take(f"patient-{number}") == "yes" for number in range(10))
+    assert sum(store.take(f"greedy-{number}") is not None for number in range(1000)) == 90
+    assert store.take("greedy-999") is None, "each is taken once"
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 import mcp_types as types
 import pytest
 
+from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.server.client import McpClient
 
 pytestmark = pytest.mark.anyio
@@ -59,6 +61,20 @@ async def test_progress_rises_with_every_message_and_creeps_where_the_share_is_n
     shares = [share for share, _, _ in session.told]
     assert shares == [0.01, 25.0, 25.01, 25.02, 25.03, 100.0]
     assert [total for _, total, _ in session.told] == [None, 100, 100, 100, None, 100]
+
+
+async def test_a_question_that_nobody_answers_ends_the_call_and_frees_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Silent(Session):
+        async def elicit_form(self, *_: Any) -> types.ElicitResult:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    monkeypatch.setattr("proxmox_mcp.server.client.LIFETIME_SECONDS", 0.05)
+    with anyio.fail_after(10), pytest.raises(ConfirmationError, match="Nobody answered the question") as caught:
+        await client(Silent()).ask("Do it?", "token")
+    assert "Nothing was sent." in caught.value.advice
 
 
 async def test_who_does_not_want_progress_is_told_none() -> None:

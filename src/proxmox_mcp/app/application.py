@@ -12,11 +12,13 @@ from starlette.routing import Mount, Route
 
 from proxmox_mcp.app import health
 from proxmox_mcp.app.authentication import Authentication
+from proxmox_mcp.app.bodies import MOST_BODY, WholeBodies
 from proxmox_mcp.app.cors import Cors
 from proxmox_mcp.app.framing import Framing
 from proxmox_mcp.app.hosts import HostGuard
 from proxmox_mcp.app.paths import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, Paths
-from proxmox_mcp.app.sse import MOST_BODY, MOST_SESSIONS, Sse
+from proxmox_mcp.app.shares import MOST_SESSIONS, CallerShares
+from proxmox_mcp.app.sse import Sse
 from proxmox_mcp.app.tracing import RequestIds
 from proxmox_mcp.gateway.schema import warm
 from proxmox_mcp.server.mcp_server import CALLER
@@ -41,13 +43,17 @@ def make_app(
     callers: Callers | CallersSource | None,
     metrics: Metrics | None = None,
 ) -> ASGIApp:
-    """The application with its guards, outermost first: request id, framing, path, Host and Origin, CORS, token."""
-    sse = Sse(server)
+    """The application with its guards, outermost first.
+
+    They are: request id, framing, path, Host and Origin, CORS, token, the caller's share, the whole body.
+    """
+    stateless = settings.mcp_stateless
+    sse = Sse(server, settings.mcp_stream_idle)
     if metrics is not None:
         metrics.sessions = lambda: {"sse": sse.sessions, "http": _sessions(server)}
     http = server.streamable_http_app(
         streamable_http_path=HTTP,
-        stateless_http=settings.mcp_stateless,
+        stateless_http=stateless,
         max_request_body_size=MOST_BODY,
         max_sessions=MOST_SESSIONS,
         host=settings.mcp_host,
@@ -74,7 +80,10 @@ def make_app(
     )
     app.router.redirect_slashes = False
     origins = settings.mcp_allowed_origins
-    guarded = HostGuard(Cors(Authentication(app, callers), origins), settings.mcp_allowed_hosts, origins)
+    shared = CallerShares(
+        WholeBodies(app), server, settings.mcp_sessions, settings.mcp_stream_idle, stateless=stateless
+    )
+    guarded = HostGuard(Cors(Authentication(shared, callers), origins), settings.mcp_allowed_hosts, origins)
     return RequestIds(Framing(Paths(guarded, settings.mcp_root_path)))
 
 

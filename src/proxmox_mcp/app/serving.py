@@ -75,8 +75,11 @@ def serve(settings: Settings) -> None:
 def _config(app: Any, settings: ServerSettings) -> uvicorn.Config:
     import uvicorn
 
+    from proxmox_mcp.app.connections import bounded_protocol, most_connections
+
     return uvicorn.Config(
         app,
+        http=bounded_protocol(most_connections()),
         host=settings.mcp_host.strip("[]"),
         port=settings.mcp_port,
         log_config=None,

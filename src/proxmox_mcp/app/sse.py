@@ -14,18 +14,16 @@ from mcp.server.sse import SseServerTransport
 from mcp.shared.message import SessionMessage
 from starlette.responses import PlainTextResponse
 
+from proxmox_mcp.app.bodies import MOST_BODY
+from proxmox_mcp.app.idle import Conversation, Heard, Told, end_when_idle
 from proxmox_mcp.app.paths import MESSAGES
 
 if TYPE_CHECKING:
     import contextvars
 
     from mcp.server.lowlevel import Server
-    from mcp.shared._stream_protocols import ReadStream
+    from mcp.shared._stream_protocols import ReadStream, WriteStream
     from starlette.types import Receive, Scope, Send
-
-MOST_SESSIONS = 1000
-MOST_BODY = 1024 * 1024
-"""Bytes of one message; Proxmox itself takes 512 KiB."""
 
 _ONLY_GET = (
     "/sse is the older SSE transport, which is opened with GET. For streamable HTTP use the same URL with /mcp "
@@ -37,10 +35,14 @@ _ENVELOPE = "io.modelcontextprotocol/protocolVersion"
 
 
 class Sse:
-    """The two ends of the transport as ASGI applications, and the number of sessions that are open."""
+    """The two ends of the transport as ASGI applications, and the number of sessions that are open.
 
-    def __init__(self, server: Server[Any]) -> None:
+    ``idle``: seconds without a message after which a session ends. How many one caller may have: ``CallerShares``.
+    """
+
+    def __init__(self, server: Server[Any], idle: float) -> None:
         self._server = server
+        self._idle = idle
         self._transport = SseServerTransport(MESSAGES, max_request_body_size=MOST_BODY)
         self.sessions = 0
 
@@ -50,16 +52,23 @@ class Sse:
             # Clients that try streamable HTTP first go on with GET after a 405, and only then (Gemini CLI).
             await PlainTextResponse(_ONLY_GET, 405, {"Allow": "GET"})(scope, receive, send)
             return
-        if self.sessions >= MOST_SESSIONS:
-            await PlainTextResponse("Too many open sessions; close some.", 503)(scope, receive, send)
-            return
         self.sessions += 1
         try:
             async with self._transport.connect_sse(scope, receive, send) as (reading, writing):
-                options = self._server.create_initialization_options()
-                await self._server.run(_Reopened(reading), writing, options)
+                await self._converse(Conversation(), reading, writing)
         finally:
             self.sessions -= 1
+
+    async def _converse(
+        self, said: Conversation, reading: ReadStream[SessionMessage | Exception], writing: WriteStream[SessionMessage]
+    ) -> None:
+        """Serve a session until its client leaves, or says nothing for too long."""
+        options = self._server.create_initialization_options()
+        async with anyio.create_task_group() as group:
+            group.start_soon(end_when_idle, said, self._idle, group.cancel_scope)
+            await self._server.run(_Reopened(Heard(reading, said)), Told(writing, said), options)
+            group.cancel_scope.cancel()
+        await writing.aclose()
 
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /messages/: a message for one of the sessions."""
@@ -72,7 +81,7 @@ class _Reopened:
     Until the session is opened by whatever opens one, a first request that doesn't is taken to go on from before.
     """
 
-    def __init__(self, inner: ReadStream[SessionMessage | Exception]) -> None:
+    def __init__(self, inner: Heard) -> None:
         self._inner = inner
         self._opened = False
         self._held: SessionMessage | Exception | None = None

@@ -12,7 +12,6 @@ import json
 import secrets
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -76,8 +75,8 @@ class ConfirmationStore(Protocol):
     """Where tokens wait. Both methods are atomic, so that replicas can share one; one that can't be reached raises
     ``GuardError``."""
 
-    def issue(self, key: str, sealed: str, seconds: float) -> None:
-        """Keep ``sealed`` under ``key`` for so many seconds."""
+    def issue(self, key: str, sealed: str, seconds: float, owner: str) -> None:
+        """Keep ``sealed`` under ``key`` for so many seconds, on the ``owner``'s share of the store."""
         ...
 
     def take(self, key: str) -> str | None:
@@ -86,23 +85,35 @@ class ConfirmationStore(Protocol):
 
 
 class MemoryStore:
-    """Tokens of one process, at most ``limit``: the oldest goes first."""
+    """Tokens of one process, at most ``limit``: the oldest goes first, of the owner who has most."""
 
     def __init__(self, limit: int = 1000, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit, self._clock = limit, clock
-        self._kept: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._kept: dict[str, tuple[float, str, str]] = {}
+        self._of: dict[str, dict[str, None]] = {}
         self._lock = threading.Lock()
 
-    def issue(self, key: str, sealed: str, seconds: float) -> None:
+    def issue(self, key: str, sealed: str, seconds: float, owner: str) -> None:
         with self._lock:
-            self._kept[key] = (self._clock() + seconds, sealed)
+            self._forget(key)
+            self._kept[key] = (self._clock() + seconds, sealed, owner)
+            self._of.setdefault(owner, {})[key] = None
             while len(self._kept) > self._limit:
-                self._kept.popitem(last=False)
+                fullest = max(self._of.values(), key=len)
+                self._forget(next(iter(fullest)))
 
     def take(self, key: str) -> str | None:
         with self._lock:
-            until, sealed = self._kept.pop(key, (0.0, ""))
+            until, sealed = self._forget(key)
         return sealed if sealed and self._clock() < until else None
+
+    def _forget(self, key: str) -> tuple[float, str]:
+        until, sealed, owner = self._kept.pop(key, (0.0, "", ""))
+        if sealed:
+            del self._of[owner][key]
+            if not self._of[owner]:
+                del self._of[owner]
+        return until, sealed
 
 
 class Confirmations:
@@ -115,7 +126,7 @@ class Confirmations:
         """A token for this call, on what the statement identifies."""
         token = secrets.token_urlsafe(16)
         sealed = json.dumps([call.digest(), statement.fingerprint()])
-        self._store.issue(_key(token), sealed, self._lifetime)
+        self._store.issue(_key(token), sealed, self._lifetime, call.caller)
         return token
 
     def withdraw(self, token: str) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError
 from proxmox_mcp.gateway import Answer
+from proxmox_mcp.guard.confirm import LIFETIME_SECONDS
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -69,7 +71,13 @@ class McpClient:
         if self._answers_later:
             raise Asked(question, token=token)
         try:
-            result = await self._session.elicit_form(question, _FORM, self._request_id)
+            with anyio.fail_after(LIFETIME_SECONDS):
+                result = await self._session.elicit_form(question, _FORM, self._request_id)
+        except TimeoutError:
+            raise ConfirmationError(
+                f"Nobody answered the question within {LIFETIME_SECONDS // 60} minutes.",
+                "Nothing was sent. Make the call again when somebody is there to answer.",
+            ) from None
         except MCPError as error:
             raise ConfirmationError("The client could not ask its person.", "Nothing was sent.") from error
         return _agreed(result)

@@ -1,0 +1,291 @@
+"""Connections of clients that don't finish, on a real listener: they are dropped, and others are served meanwhile."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx2
+import pytest
+import uvicorn
+
+from proxmox_mcp.app import connections
+from proxmox_mcp.app.connections import BoundedProtocol, Connections, most_connections
+from serving import TOKEN, free_port, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from anyio.abc import SocketStream
+    from starlette.types import Receive, Scope, Send
+
+pytestmark = pytest.mark.anyio
+
+LARGE = b"x" * 16 * 2**20
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+FOR_EVER = 3600.0
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Application:
+    """Answers ``/`` when the body is read, ``/large`` with much, and ``/stream`` never to its end."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.under_way += 1
+        try:
+            while (message := await receive()).get("more_body"):
+                pass
+            if message["type"] == "http.disconnect":
+                return
+            path = scope["path"]
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for part in (LARGE, LARGE) if path == "/large" else (b"ok",):
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            if path == "/stream":
+                await receive()
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            self.under_way -= 1
+
+
+class Listener:
+    """A listener with limits of its own."""
+
+    def __init__(self, port: int, app: Application, table: Connections) -> None:
+        self.port, self.app, self.table = port, app, table
+
+    async def connect(self, address: str = "127.0.0.1") -> SocketStream:
+        return await anyio.connect_tcp("127.0.0.1", self.port, local_host=address)
+
+    async def serves(self, address: str = "127.0.0.1") -> bool:
+        """Whether a request from this address is answered at once."""
+        with anyio.fail_after(10):
+            async with await self.connect(address) as stream:
+                with suppress(anyio.BrokenResourceError):  # It may have been refused before it asked.
+                    await stream.send(REQUEST)
+                return (await stream.receive()).startswith(b"HTTP/1.1 200")
+
+
+@asynccontextmanager
+async def listening(most: int = 1000, most_waiting: int = 1000) -> AsyncIterator[Listener]:
+    table, app, port = Connections(most, most_waiting), Application(), free_port()
+
+    class Protocol(BoundedProtocol):
+        listener = table
+
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_config=None, lifespan="off", http=Protocol, timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    async with anyio.create_task_group() as group:
+        group.start_soon(server.serve)
+        while not server.started:  # noqa: ASYNC110 - it has no event for it
+            await anyio.sleep(0.01)
+        try:
+            yield Listener(port, app, table)
+        finally:
+            server.should_exit = True
+
+
+def limits(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
+    """Only what a test is about runs out."""
+    for name in ("HEAD_SECONDS", "BODY_SECONDS", "READ_SECONDS"):
+        monkeypatch.setattr(connections, name, seconds.get(name, FOR_EVER))
+
+
+async def until_closed(stream: SocketStream) -> bytes:
+    """What still comes before the server closes."""
+    whole = b""
+    with anyio.fail_after(20), suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+        while True:
+            whole += await stream.receive()
+    return whole
+
+
+async def drip(stream: SocketStream, data: bytes) -> None:
+    """A byte now and then, until the server has had enough."""
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        for byte in data * 1000:
+            await stream.send(bytes([byte]))
+            await anyio.sleep(0.02)
+
+
+@pytest.mark.parametrize("served", [False, True])
+@pytest.mark.parametrize("sent", [b"", b"G", REQUEST[:-2]])
+async def test_headers_that_do_not_arrive_in_time_end_the_connection(
+    served: bool, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits(monkeypatch, HEAD_SECONDS=0.2)
+    async with listening() as listener, await listener.connect() as stream:
+        if served:
+            await stream.send(REQUEST)
+            assert (await stream.receive()).startswith(b"HTTP/1.1 200")
+            sent = sent or b"G"
+        if sent:
+            await stream.send(sent)
+        told = await until_closed(stream)
+        assert (b"408 Request Timeout" in told) is bool(sent)
+        assert await listener.serves()
+
+
+@pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Filler: ", b"\r\n"])
+async def test_headers_that_drip_in_for_ever_end_the_connection(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits(monkeypatch, HEAD_SECONDS=0.3)
+    async with listening() as listener, await listener.connect() as stream, anyio.create_task_group() as group:
+        await stream.send(start)
+        group.start_soon(drip, stream, b"\r\n" if start == b"\r\n" else b"x")
+        await until_closed(stream)
+        assert await listener.serves()
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "head", [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n",
+             b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n"]
+)  # fmt: skip
+async def test_a_body_that_drips_in_for_ever_ends_the_connection(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits(monkeypatch, BODY_SECONDS=0.3)
+    async with listening() as listener, await listener.connect() as stream, anyio.create_task_group() as group:
+        await stream.send(head)
+        group.start_soon(drip, stream, b"x")
+        await until_closed(stream)
+        group.cancel_scope.cancel()
+        await _until_nothing_is_under_way(listener)
+
+
+async def test_an_answer_that_is_never_read_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits(monkeypatch, READ_SECONDS=0.3)
+    async with listening() as listener, await listener.connect() as stream:
+        await stream.send(REQUEST.replace(b"/ ", b"/large "))
+        await _until_nothing_is_under_way(listener, begun=True)
+        assert len(await until_closed(stream)) < 2 * len(LARGE)
+        assert await listener.serves()
+
+
+async def _until_nothing_is_under_way(listener: Listener, *, begun: bool = False) -> None:
+    with anyio.fail_after(20):
+        while begun and not listener.app.under_way:  # noqa: ASYNC110 - the application sets no event
+            await anyio.sleep(0.01)
+        while listener.app.under_way:  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+
+
+async def test_what_is_under_way_or_rests_between_requests_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits(monkeypatch, HEAD_SECONDS=0.2, BODY_SECONDS=0.2, READ_SECONDS=0.2)
+    async with listening() as listener, await listener.connect() as rests, await listener.connect() as streams:
+        await rests.send(REQUEST)
+        assert (await rests.receive()).startswith(b"HTTP/1.1 200")
+        await streams.send(REQUEST.replace(b"/ ", b"/stream "))
+        assert (await streams.receive()).startswith(b"HTTP/1.1 200")
+        await anyio.sleep(1)
+        await rests.send(REQUEST)
+        assert (await rests.receive()).startswith(b"HTTP/1.1 200")
+        assert listener.app.under_way == 1
+        with anyio.move_on_after(0.1) as patience:
+            while await streams.receive():
+                pass
+        assert patience.cancelled_caught, "nothing more came, and it was not closed"
+
+
+async def test_half_open_connections_of_one_address_push_out_each_other_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits(monkeypatch)
+    async with listening(most_waiting=10) as listener, AsyncExitStack() as stack:
+        stream = await stack.enter_async_context(await listener.connect())
+        await stream.send(REQUEST.replace(b"/ ", b"/stream "))
+        assert (await stream.receive()).startswith(b"HTTP/1.1 200")
+        other = await stack.enter_async_context(await listener.connect("127.0.0.9"))
+        await other.send(b"G")
+        half_open = [await stack.enter_async_context(await listener.connect()) for _ in range(60)]
+        for each in half_open[:50]:
+            await until_closed(each)
+        await half_open[-1].send(REQUEST)
+        assert (await half_open[-1].receive()).startswith(b"HTTP/1.1 200")
+        await other.send(REQUEST[1:])
+        assert (await other.receive()).startswith(b"HTTP/1.1 200")
+        assert listener.app.under_way == 1
+        assert await listener.serves()
+
+
+async def test_half_open_connections_of_many_addresses_give_way_to_one_that_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits(monkeypatch)
+    async with listening(most=40) as listener, AsyncExitStack() as stack:
+        for number in range(120):
+            await stack.enter_async_context(await listener.connect(f"127.0.1.{number + 1}"))
+        assert await listener.serves("127.0.0.9")
+
+
+async def test_where_all_connections_are_at_work_another_is_told_so_and_served_when_one_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits(monkeypatch)
+    async with listening(most=5) as listener:
+        async with AsyncExitStack() as stack:
+            for _ in range(5):
+                stream = await stack.enter_async_context(await listener.connect())
+                await stream.send(REQUEST.replace(b"/ ", b"/stream "))
+                assert (await stream.receive()).startswith(b"HTTP/1.1 200")
+            async with await listener.connect() as refused:
+                assert b"too many open connections. Try again later." in await until_closed(refused)
+        with anyio.fail_after(10):
+            while not await listener.serves():  # noqa: ASYNC110 - the listener sets no event
+                await anyio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [("10.0.0.1", "10.0.0.1"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("", ""), ("not an address", "")],
+)
+def test_addresses_of_one_network_of_ipv6_count_as_one(address: str, counted: str) -> None:
+    assert connections._address((address, 1)) == counted
+    assert connections._address(None) == ""
+
+
+async def test_more_half_open_connections_than_descriptors_shut_nobody_out(tmp_path: Path) -> None:
+    """As it was found: 1,100 of them, where a process may have 1,024 descriptors, ended the listener for everybody."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2048:
+        pytest.skip(f"needs 2,048 descriptors, this process may have {hard}")
+    away: dict[str, Any] = {"PROXMOX_HOST": "127.0.0.1:9", "PROXMOX_USER": "root@pam", "PROXMOX_TOKEN_ID": "mcp",
+                            "PROXMOX_PASSWORD": "11111111-2222-3333-4444-555555555555"}  # fmt: skip
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2048, hard))
+    held: list[socket.socket] = []
+    try:
+        with serving(tmp_path, **away, MCP_AUTH_TOKEN=TOKEN) as served:
+            async with httpx2.AsyncClient(timeout=10) as client:
+                for number in range(1100):
+                    held.append(socket.create_connection(("127.0.0.1", served.port), timeout=10))
+                    if number % 100 == 0:
+                        held[-1].send(b"GET /livez HTTP/1.1\r\n")
+                        assert (await client.get(f"{served.url}/livez")).status_code == 200
+                assert (await client.get(f"{served.url}/livez")).status_code == 200
+            assert served.ask("GET", "/sse", {"Authorization": f"Bearer {TOKEN}"}).status == 200
+            assert "Traceback" not in served.log
+    finally:
+        for each in held:
+            each.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_the_process_makes_room_for_the_connections_that_it_allows() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+        allowed = most_connections()
+        assert 0 < allowed < resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
