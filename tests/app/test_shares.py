@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import threading
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
 import mcp_types as types
 import pytest
+from fakepve.certs import make_cert
 from mcp.shared.message import SessionMessage
 
+from clients import connect
 from in_process import serving_here
 from proxmox_mcp.app import shares
 from proxmox_mcp.app.idle import Conversation
+from pve import raw_server
 from serving import CALLERS, callers_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
     from in_process import Here
 
@@ -48,7 +52,7 @@ async def serving(directory: Path, **settings: str) -> AsyncIterator[Here]:
     """A server of several callers, without a Proxmox."""
     file = directory / "callers.toml"
     file.write_text(callers_file())
-    async with serving_here(directory, **AWAY, MCP_CALLERS_FILE=str(file), **settings) as here:
+    async with serving_here(directory, **{**AWAY, "MCP_CALLERS_FILE": str(file), **settings}) as here:
         yield here
 
 
@@ -243,3 +247,46 @@ def test_a_session_is_not_idle_while_a_request_of_it_is_served() -> None:
     assert said.idle == 7
     said.told(SessionMessage(types.JSONRPCNotification(jsonrpc="2.0", method="notifications/progress")))
     assert said.idle == 0
+
+
+class Node:
+    """A Proxmox that begins to start guests and does not end before it is told; it answers reads at once."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.begun = 0
+
+    def __call__(self, request: raw_server.Request, connection: Any) -> None:
+        if request.method != "GET":
+            self.begun += 1
+            self.go_on.wait(30)
+        connection.sendall(
+            raw_server.reply({"version": "9.1.9", "release": "9.1"} if request.method == "GET" else None)
+        )
+
+
+async def test_starts_that_a_caller_calls_off_take_its_own_share_alone(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    node = Node()
+    certificate, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
+    with raw_server.serving(node, (Path(certificate), Path(key))) as pve:
+        settings = {"PROXMOX_HOST": f"127.0.0.1:{pve.port}", "MCP_MODE": "full", "MCP_CONCURRENCY": "8"}
+        async with (
+            serving(tmp_path, **settings) as here,
+            connect(here, "http", token=CALLERS["ops"]) as ops,
+            connect(here, "http", token=CALLERS["dev"]) as dev,
+        ):
+            async with anyio.create_task_group() as group:
+                for vmid in range(100, 108):
+                    group.start_soon(ops.make, "POST", f"/nodes/pve1/qemu/{vmid}/status/start")
+                await until(lambda: node.begun == 8)
+                group.cancel_scope.cancel()
+            for _ in range(3):
+                assert "8 of your calls are running" in (await ops.get("/version")).text
+                assert "9.1.9" in (await dev.get("/version")).text
+            node.go_on.set()
+            with anyio.fail_after(10):
+                while (await ops.get("/version")).is_error:  # noqa: ASYNC110 - the server sets no event
+                    await anyio.sleep(0.02)
+    assert len(pve.posted) == 8, "what had left was carried out, once"
