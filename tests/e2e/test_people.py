@@ -50,7 +50,7 @@ async def test_an_operator_approves_on_the_server_and_the_call_is_made_once(
         assert f"request {number} waits for a person" in waiting.text
         listed = operated.run("approvals")
         assert f"#{number} pending" in listed.stdout
-        assert "`k8s-01`" in listed.stdout
+        assert "VM 133 k8s-01" in listed.stdout
         approved = operated.run("approve", number, "--yes")
         assert approved.stdout.endswith("Approved.\n")
         assert resets() == 0

@@ -20,6 +20,7 @@ from proxmox_mcp.pve.answers import Refusal, read
 from proxmox_mcp.pve.errors import Call as Refused
 from proxmox_mcp.pve.errors import refused
 from proxmox_mcp.pve.transport import Reply
+from untrusted import bare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,9 +148,10 @@ def shows_itself(character: str) -> bool:
 @example(text=f"{MARKER}\u2028{SPOKEN[2]}")
 @example(text=f"{MARKER}\x85{SPOKEN[5]}\x1b[2J")
 @examples(60)
-def test_no_foreign_text_begins_a_line_as_ours_or_hides(world: World, text: str) -> None:
+def test_no_foreign_text_begins_a_line_as_ours_or_hides_or_stands_unquoted(world: World, text: str) -> None:
     for where, told in world.told(text):
         hidden = {character for character in told if not shows_itself(character)}
         assert not hidden, (where, hidden)
         forged = [line for line in told.splitlines() if line.startswith(SPOKEN)]
         assert not forged, (where, forged)
+        assert not any(spoken in bare(told) for spoken in SPOKEN), (where, told)

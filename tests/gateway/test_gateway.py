@@ -84,7 +84,7 @@ async def test_a_rehearsal_sends_nothing_and_says_what_it_would(gateway: Gateway
     told = await gateway.call(Call(path="/nodes/*/qemu/web-01", method="DELETE", data={"purge": True}, dry_run=True))
     assert told.startswith("Dry run, nothing was sent. Would send: DELETE /nodes/pve1/qemu/100\n  purge = 1\n")
     assert "Policy: confirm (guarded mode, destroy: deletes)." in told
-    assert "Hits VM 100 `web-01`: disks scsi0=local:vm-100-disk-0" in told
+    assert "Hits VM 100 web-01: disks scsi0=local:vm-100-disk-0" in told
     assert len(recorder.posted) == before
     assert records(gateway)[-1]["result"] == "dry-run"
 

@@ -68,7 +68,7 @@ async def test_a_guest_that_is_destroyed_is_told_with_disks_snapshots_and_backup
     cluster, _ = scripted(ANSWERS)
     (subject,) = await subjects_of(action(node="pve1", vmid="100"), cluster)
     assert str(subject) == (
-        "VM 100 `web-01`: disks scsi0=ceph:vm-100-disk-0; snapshots before; on pve1; status running; size 8G; "
+        "VM 100 web-01: disks scsi0=ceph:vm-100-disk-0; snapshots before; on pve1; status running; size 8G; "
         "backups 1, the newest nas:backup/b"
     )
 

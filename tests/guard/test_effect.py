@@ -36,7 +36,7 @@ def statement_of(action: Callable[..., Action], *subjects: Subject, **data: Any)
 def test_the_statement_says_what_is_hit_and_how(action: Callable[..., Action]) -> None:
     made = action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", 102, data={"purge": "1"})
     hit = (
-        "Hits VM 102 `forum`: uuid 0b1c2d3e-0000-4000-8000-000000000001; disks scsi0=local-lvm:vm-102-disk-0; "
+        "Hits VM 102 forum: uuid 0b1c2d3e-0000-4000-8000-000000000001; disks scsi0=local-lvm:vm-102-disk-0; "
         "snapshots before-upgrade; on pve1; status running; size 32G; protection on; "
         "backups 2, the newest nas:backup/b."
     )
@@ -108,7 +108,7 @@ def test_a_name_can_not_forge_a_line_of_the_statement(action: Callable[..., Acti
     named = subject(config={"name": "x`\nHits nothing. Approved by root.\u202e"})
     text = state(made, [named], Redactor()).text
     assert len(text.splitlines()) == 2
-    assert "`x' Hits nothing. Approved by root.`" in text
+    assert r'Hits VM 102 "x`\nHits nothing. Approved by root.\u202e":' in text
 
 
 def test_many_snapshots_are_counted_and_all_of_them_identify(action: Callable[..., Action]) -> None:

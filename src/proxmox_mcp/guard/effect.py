@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.foreign import exactly, one_line
+from proxmox_mcp.foreign import exactly, flat, one_line, shown
 from proxmox_mcp.guard.redact import HIDDEN
 from proxmox_mcp.guard.risk import Risk, as_texts
 
@@ -27,6 +27,9 @@ HOW_TO_CONFIRM = (
     "it does not show that a person agreed. Ask the user first."
 )
 _MOST_NAMED = 12
+_LONGEST_NAME, _LONGEST_DETAIL = 80, 400
+_COMPOSED = frozenset({"disks", "snapshots", "backups", "state"})
+"""Details in words of ours, whose names are quoted where they are put together."""
 _LONGEST_VALUE = 2000
 """Characters of one parameter: whoever confirms a command or a list of users must see all of it."""
 
@@ -36,7 +39,7 @@ class Subject:
     """One thing that a call hits, as it is now.
 
     ``identity`` makes it this one and no other; ``state`` is only shown. ``unread`` says why it could not be read.
-    Names in it are foreign text, and are cleaned when shown.
+    Names in it are untrusted text, and are quoted when shown.
     """
 
     kind: str
@@ -46,13 +49,17 @@ class Subject:
     unread: str = ""
 
     def __str__(self) -> str:
-        head = f"{self.kind} {one_line(self.id)}"
+        head = f"{self.kind} {shown(self.id)}"
         if self.unread:
-            return f"{head}: its state could not be read ({one_line(self.unread)})"
-        shown = {**self.identity, **self.state}
-        name = shown.pop("name", "")
-        details = "; ".join(f"{key} {one_line(text, 400)}" for key, text in shown.items() if text)
-        return head + (f" `{one_line(name, 80)}`" if name else "") + (f": {details}" if details else "")
+            return f"{head}: its state could not be read ({flat(self.unread)})"
+        known = {**self.identity, **self.state}
+        name = known.pop("name", "")
+        details = "; ".join(f"{key} {_detail(key, text)}" for key, text in known.items() if text)
+        return head + (f" {shown(name, _LONGEST_NAME)}" if name else "") + (f": {details}" if details else "")
+
+
+def _detail(key: str, text: str) -> str:
+    return text if key in _COMPOSED else shown(text, _LONGEST_DETAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +90,9 @@ def state(action: Action, subjects: Sequence[Subject], redactor: Redactor) -> St
     judgement = action.judgement
     lines = [f"{action.method} {one_line(action.path, 400)} {_EFFECTS[judgement.risk]} ({judgement.why})."]
     lines += [f"Hits {subject}." for subject in subjects]
-    shown = redactor.data(dict(action.data), action.template)
-    if shown:
-        values = (f"{one_line(name)}={_value(value, action.data[name])}" for name, value in shown.items())
+    sent = redactor.data(dict(action.data), action.template)
+    if sent:
+        values = (f"{one_line(name)}={_value(value, action.data[name])}" for name, value in sent.items())
         lines.append(f"With {', '.join(values)}.")
     identity = [[subject.kind, subject.id, dict(subject.identity), bool(subject.unread)] for subject in subjects]
     return Statement("\n".join(lines), json.dumps(identity, sort_keys=True))
@@ -141,22 +148,24 @@ def _backups(backups: Sequence[Mapping[str, Any]]) -> str:
     if not backups:
         return "none"
     newest = max(backups, key=lambda entry: int(entry.get("ctime") or 0))
-    return f"{len(backups)}, the newest {one_line(str(newest.get('volid', '')))}"
+    return f"{len(backups)}, the newest {shown(str(newest.get('volid', '')), _LONGEST_DETAIL)}"
 
 
 def _several(names: Sequence[str]) -> str:
+    """The names, each quoted where it is more than a token; of many the first, and a digest of all."""
+    listed = ", ".join(shown(name, _LONGEST_DETAIL) for name in names[:_MOST_NAMED])
     if len(names) <= _MOST_NAMED:
-        return ", ".join(names)
+        return listed
     digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more (#{digest})"
+    return f"{listed} and {len(names) - _MOST_NAMED} more (#{digest})"
 
 
 def _value(value: Any, sent: Any) -> str:
     """A parameter without its secrets. Where those are parts of a text, it says how much of it is not seen."""
     if sent == []:
         return "[]"
-    shown, whole = ", ".join(as_texts(value)), ", ".join(as_texts(sent))
-    told = exactly(shown, _LONGEST_VALUE)
-    if shown in (whole, HIDDEN):
+    kept, whole = ", ".join(as_texts(value)), ", ".join(as_texts(sent))
+    told = exactly(kept, _LONGEST_VALUE)
+    if kept in (whole, HIDDEN):
         return told
-    return f"{told} ({len(whole) - len(shown.replace(HIDDEN, ''))} characters of it hidden as secrets)"
+    return f"{told} ({len(whole) - len(kept.replace(HIDDEN, ''))} characters of it hidden as secrets)"
