@@ -29,6 +29,7 @@
         ParametersError             pve.parameters      400: Proxmox refused the parameters
         UnknownMethodError          pve.unknown         501: there is no such path or method on that node
         NodeUnreachableError        pve.node            595, 596: the node asked could not reach the one addressed
+          DaemonDownError           pve.node.daemon     595: pvedaemon does not run on the node that was addressed
         FailedError                 pve.failed          500 and whatever else
       TaskFailedError               task.failed         the task was started, and ended with an error
 
@@ -262,6 +263,10 @@ class UnknownMethodError(ProxmoxError):
 
 class NodeUnreachableError(ProxmoxError):
     code = "pve.node"
+
+
+class DaemonDownError(NodeUnreachableError):
+    code = "pve.node.daemon"
 
 
 class FailedError(ProxmoxError):

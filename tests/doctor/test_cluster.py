@@ -153,6 +153,43 @@ def test_a_node_that_takes_the_request_and_hangs(
     assert "systemctl restart pvedaemon pveproxy" in lines(report.step("Proxmox API"))
 
 
+@pytest.mark.parametrize("by", ["token", "password"])
+def test_a_node_whose_pvedaemon_is_down_fails_although_its_pveproxy_answers(
+    by: str, environment: Environment, certificate: Made
+) -> None:
+    """pveproxy tells the version and the permissions itself; what is ``protected`` comes back as 595."""
+
+    def without_daemon(request: Any, connection: Any) -> None:
+        if request.target.endswith(("/version", "/permissions")):
+            answers()(request, connection)
+        else:
+            connection.sendall(reply(status=595, reason="Connection refused", body=b""))
+
+    with serving(without_daemon, certificate.files) as server:
+        report = examined(environment(server.port, **({"PROXMOX_TOKEN_ID": ""} if by == "password" else {})))
+    assert report.status == 1
+    step = report.step("pvedaemon" if by == "token" else "Proxmox API")
+    assert step["status"] == "fail"
+    assert "pvedaemon" in step["found"]
+    assert "pvedaemon" in cure(step)
+
+
+def test_a_pvedaemon_that_hangs_is_found(
+    environment: Environment, certificate: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "API_SECONDS", 0.4)
+
+    def hanging(request: Any, connection: Any) -> None:
+        if request.target.endswith(("/version", "/permissions")):
+            answers()(request, connection)
+
+    with serving(hanging, certificate.files) as server:
+        report = examined(environment(server.port))
+    assert report.status == 1
+    assert report.step("pvedaemon")["status"] == "fail"
+    assert "systemctl restart pvedaemon pveproxy" in lines(report.step("pvedaemon"))
+
+
 def test_a_web_page_in_the_place_of_the_api(environment: Environment, certificate: Made) -> None:
     page = reply(body=b"<!DOCTYPE html><title>My router</title>", Content_Type="text/html")
     with serving(page, certificate.files) as server:

@@ -181,6 +181,8 @@ CASES = [
     Case("503 in Proxmox's words", on_call(refusal(503, "Service Unavailable")), "Service Unavailable", 2),
     Case("595: the node can't reach the other", on_call(refusal(595, "No route to host")),
          'can\'t reach node pve1 (595 "No route to host")', 2),
+    Case("595: pvedaemon does not run on the node", on_call(refusal(595, "Connection refused")),
+         "pvedaemon is not running on node pve1 (595", 2),
     Case("596: the way to the other node timed out", on_call(refusal(596, "Connection timed out")),
          "can't reach node pve1 (596", 2, doubtful=True),
 ]  # fmt: skip

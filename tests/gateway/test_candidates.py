@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxmox_mcp.errors import FailedError, NodeUnreachableError, ParametersError, ProxmoxError
+from proxmox_mcp.errors import DaemonDownError, FailedError, NodeUnreachableError, ParametersError, ProxmoxError
 from proxmox_mcp.gateway.candidates import candidates, unknown_node
 from proxmox_mcp.guard.action import Action
 from proxmox_mcp.guard.risk import Judgement, Risk
@@ -31,6 +31,11 @@ CASES: dict[str, tuple[ProxmoxError, Action, str]] = {
         NodeUnreachableError("No route to host", status=595),
         action("/nodes/pve11/qemu/100", node="pve11", vmid="100"),
         "There are: pve1, ",
+    ),
+    "a pvedaemon that is down, on whichever node": (
+        DaemonDownError("pvedaemon is not running on node pve3", status=595),
+        action("/nodes/pve3/status", node="pve3"),
+        "",
     ),
     "a node that is off": (
         NodeUnreachableError("No route to host", status=595),

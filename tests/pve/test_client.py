@@ -403,7 +403,7 @@ async def test_each_status_is_one_error_with_the_status_kept(
     assert type(error) is kind
     assert error.status == status
     assert "it says no" in error.message
-    assert len(server.requests) == 1
+    assert len(server.posted) == 1
 
 
 async def test_the_body_speaks_where_it_says_more_than_the_reason(certificate: Certificate, connect: Connect) -> None:

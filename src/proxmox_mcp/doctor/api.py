@@ -10,7 +10,7 @@ from proxmox_mcp.doctor import http
 from proxmox_mcp.doctor.certificate import unchecked
 from proxmox_mcp.doctor.credentials import refusal_cures
 from proxmox_mcp.doctor.steps import Cure, Step
-from proxmox_mcp.errors import AuthenticationError, DeadlineError, ProxmoxError
+from proxmox_mcp.errors import AuthenticationError, DeadlineError, NodeUnreachableError, ProxmoxError
 
 if TYPE_CHECKING:
     from proxmox_mcp.doctor.timing import Deadline
@@ -28,6 +28,13 @@ _HANGS = Cure(
     "Its daemons hang, often on a storage that is away. On the node:",
     ("journalctl --since -10min -u pveproxy -u pvedaemon", "systemctl restart pvedaemon pveproxy"),
 )
+_RESTART_DAEMON = Cure(
+    "Start pvedaemon again, as root on that node; its journal says why it stopped:",
+    ("systemctl restart pvedaemon", "journalctl --since -1h -u pvedaemon"),
+)
+_PROTECTED = "/cluster/acme/account"
+"""A GET that pvedaemon carries out (``protected``), that any identity may make and that only reads one directory, in
+every version from 6 to 9."""
 _OTHER_PRODUCT = "This server works with Proxmox VE alone: set PROXMOX_HOST to a Proxmox VE node, port 8006."
 
 
@@ -96,6 +103,24 @@ def speak(place: Place, session: Session, deadline: Deadline) -> Spoken:
         found = f"{place.where} answers, but names no version: it is not Proxmox VE."
         return Spoken((place.part.fail(api, found, Cure(_OTHER_PRODUCT)),))
     return Spoken((place.part.ok(api, f"Proxmox VE {version}"),), version)
+
+
+def daemon(place: Place, session: Session, deadline: Deadline) -> Step:
+    """Whether pvedaemon runs, which pveproxy hands every ``protected`` call to: ``/version`` comes without it."""
+    name = place.named("pvedaemon")
+    try:
+        session.get(place, _PROTECTED, deadline)
+    except NodeUnreachableError as error:
+        found = f"pvedaemon is not running on {place.where} ({error.status}): most calls fail."
+        return place.part.fail(name, found, _RESTART_DAEMON)
+    except DeadlineError:
+        found = f"{place.where} answers, but its pvedaemon does not (waited {API_SECONDS:g} s): most calls hang."
+        return place.part.fail(name, found, _HANGS)
+    except ProxmoxError as error:
+        if error.status is None:
+            return place.part.fail(name, error.message, Cure(error.advice))
+        # Whatever the answer is, somebody behind pveproxy gave it, or it was not needed for it (403).
+    return place.part.ok(name, "answers")
 
 
 def accepted(place: Place, connection: Connection) -> Step:

@@ -128,6 +128,7 @@ def _signed_in(
         return
     place, version = next(iter(answering.items()))
     yield api.accepted(place, connection)
+    yield from _daemons(list(answering), session, deadline)
     if len(set(answering.values())) > 1:
         told = ", ".join(f"{each.where} {known}" for each, known in answering.items())
         yield part.warn("versions", f"The nodes run different versions: {told}", Cure("Bring all to the same one."))
@@ -139,6 +140,16 @@ def _signed_in(
         yield privileges.judge(part, connection, held, version)
     node = schema.Node(place.where, version)
     yield schema.look(part, settings.proxmox_apidoc, connection, node, cache, deadline)
+
+
+def _daemons(places: Sequence[Place], session: api.Session, deadline: Deadline) -> Iterator[Step]:
+    """The daemon behind each host that answers, all asked at the same time."""
+    works = [Work(partial(api.daemon, place, session, deadline)) for place in places]
+    for place, work in zip(places, works, strict=True):
+        try:
+            yield work.result(deadline)
+        except TimeoutError:
+            yield place.part.fail(place.named("pvedaemon"), f"pvedaemon of {place.where} did not answer in time.")
 
 
 def _speak(places: Sequence[Place], session: api.Session, deadline: Deadline) -> dict[Place, api.Spoken]:

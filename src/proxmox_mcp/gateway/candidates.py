@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from proxmox_mcp.errors import NodeUnreachableError, ProxmoxError
+from proxmox_mcp.errors import DaemonDownError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.pve.inventory import Resources, listed, near
 from proxmox_mcp.pve.targets import unknown_guest
 from proxmox_mcp.pve.visibility import hidden
@@ -71,6 +71,8 @@ async def unseen_in(template: str, cluster: Cluster) -> str:
 
 
 async def _look(error: ProxmoxError, said: str, action: Action, cluster: Cluster) -> str:
+    if isinstance(error, DaemonDownError):
+        return ""
     node = action.path_params.get("node", "")
     if node and (isinstance(error, NodeUnreachableError) or _NO_NODE.search(said)):
         return _nodes(node, await cluster.inventory.resources(fresh=True))

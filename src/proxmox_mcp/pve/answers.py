@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PROXY_STATUS = range(595, 600)
 """AnyEvent::HTTP's own: pveproxy could not reach the node, or its own daemon."""
+NO_CONNECTION = 595
+"""Of these, the one for a connection that was not made: nothing was sent on."""
 
 _NO_API = (
     "Check PROXMOX_HOST and the port: Proxmox VE's API answers on 8006, and a proxy before it must pass /api2/json."

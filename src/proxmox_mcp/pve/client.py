@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import anyio
 import anyio.lowlevel
@@ -21,12 +22,13 @@ from proxmox_mcp.errors import (
     AnswerError,
     DeadlineError,
     InvalidCallError,
+    NodeUnreachableError,
     ProxmoxError,
     TlsError,
     UnreachableError,
 )
-from proxmox_mcp.pve.answers import PROXY_STATUS, Answer, Refusal, read
-from proxmox_mcp.pve.errors import Call, refused
+from proxmox_mcp.pve.answers import NO_CONNECTION, PROXY_STATUS, Answer, Refusal, read
+from proxmox_mcp.pve.errors import Call, addresses_a_node, refused
 from proxmox_mcp.pve.failover import CONNECT, Hosts, State
 from proxmox_mcp.pve.lines import CURRENT, Line
 from proxmox_mcp.pve.shares import Shares, owner
@@ -45,6 +47,8 @@ PLACES = 20
 _PROBES = 4
 SUSPICIOUS_SILENCE = 5.0
 """Seconds of silence after which a host, if there are others, is asked whether it still answers at all."""
+VERSION_WITHIN = 3.0
+"""Seconds for the look at a node's version after a 595."""
 _GRACE = 1.0
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 _LOST = (UnreachableError, TlsError, DeadlineError, AnswerError)
@@ -107,7 +111,8 @@ class Proxmox:
                 continue
             if isinstance(result, Answer):
                 return result
-            error = refused(result, Call(call.method, call.path), self.connection)
+            daemon_down = await self._daemon_down(host, call, result)
+            error = refused(result, Call(call.method, call.path), self.connection, daemon_down=daemon_down)
             if not self._another_host_may_know(call, result):
                 raise error
             self._hosts.failed(host, error)
@@ -138,6 +143,27 @@ class Proxmox:
         proxied = refusal.status in PROXY_STATUS or refusal.status in {502, 503, 504}
         several = len(self.connection.hosts) > 1
         return several and proxied and call.method == "GET" and not call.path.startswith("/nodes/")
+
+    async def _daemon_down(self, host: HostPort, call: _Sending, refusal: Refusal) -> str:
+        """Where pvedaemon does not run, if that is why a 595 came; else empty.
+
+        pveproxy first hands a call on to the node of its path, and there to pvedaemon if the method is ``protected``
+        (PVE::HTTPServer, ``rest_handler``); either may refuse the connection, and both are told as 595. The version of
+        a node is answered by its pveproxy itself, to anybody: where it comes, it is pvedaemon that is away.
+        """
+        if refusal.status != NO_CONNECTION:
+            return ""
+        asked = Call(call.method, call.path)
+        if not addresses_a_node(asked):
+            return str(host)
+        node = asked.places["node"]
+        end = min(call.deadline, time.monotonic() + VERSION_WITHIN)
+        version = _Sending("GET", f"/nodes/{quote(node, safe='')}/version", {}, end, call.connect_timeout)
+        try:
+            answers = isinstance(await self._ask(host, version), Answer)
+        except ProxmoxError:
+            return ""
+        return f"node {node}" if answers else ""
 
     async def _ask(self, host: HostPort, call: _Sending) -> Answer | Refusal:
         """One host's answer; a GET that meets a dead login is signed in anew once."""
@@ -224,7 +250,11 @@ class Proxmox:
     def _send(self, host: HostPort, call: _Sending, line: Line) -> _Sent:
         transport, login = self._wired()
         CURRENT.line = line
-        auth = login.sign(host, call.deadline, call.connect_timeout)
+        try:
+            auth = login.sign(host, call.deadline, call.connect_timeout)
+        except NodeUnreachableError as error:
+            # pvedaemon, which signs in, does not run on this host: another one may do it. The call was not sent.
+            raise UnreachableError(f"{host}: {error.message}", error.advice, status=error.status) from error
         reply: Reply = transport.send(
             host,
             call.method,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import (
     AuthenticationError,
+    DaemonDownError,
     FailedError,
     NodeUnreachableError,
     ParametersError,
@@ -32,12 +33,23 @@ _MISSING = re.compile(
 )
 _LISTED_ERRORS = 12
 _LONGEST_NAME = 100
+_DAEMON_ADVICE = (
+    "As root there: `systemctl restart pvedaemon`; `journalctl -u pvedaemon` says why it stopped. pveproxy, which "
+    "answers first, needs it for this call and for most others. Nothing was done."
+)
 _UNKNOWN_OUTCOME = "The call may have taken effect: look before you repeat it."
 
 
-def refused(refusal: Refusal, call: Call, connection: Connection) -> ProxmoxError:
-    """The error for a refusal, with advice. ``sent`` is true where Proxmox can't say whether it took effect."""
+def refused(refusal: Refusal, call: Call, connection: Connection, *, daemon_down: str = "") -> ProxmoxError:
+    """The error for a refusal, with advice. ``sent`` is true where Proxmox can't say whether it took effect.
+
+    ``daemon_down`` names the machine whose pvedaemon is known not to run; empty: that is not known.
+    """
     status, message = refusal.status, refusal.message
+    if daemon_down:
+        return DaemonDownError(
+            f"pvedaemon is not running on {daemon_down} ({status} {quoted(message)}).", _DAEMON_ADVICE, status=status
+        )
     if status == 401:
         return AuthenticationError(
             f"Proxmox refuses the credentials: {quoted(message)}", _who(message, connection), status=401
@@ -135,16 +147,19 @@ def _may_not(message: str, connection: Connection) -> str:
 
 
 def _away(message: str, status: int, call: Call) -> str:
-    node = call.places["node"]
-    which = f"node {node}" if not node.startswith("{") else "the daemon behind the node's API"
+    which = f"node {call.places['node']}" if addresses_a_node(call) else "its own pvedaemon"
     return f"The node that was asked can't reach {which} ({status} {quoted(message)})."
 
 
+def addresses_a_node(call: Call) -> bool:
+    """Whether the node that is asked may hand the call on to another: that of the path."""
+    return call.places["node"] not in ("{node}", "localhost")
+
+
 def _bring_back(status: int, call: Call) -> str:
-    node = call.places["node"]
     advice = "GET /cluster/status shows which nodes are online. "
-    if node.startswith("{"):
-        advice = "On the node: systemctl status pvedaemon. "
+    if not addresses_a_node(call):
+        advice = "On the node: `systemctl status pvedaemon`. "
     if status == 595:
         return advice + "Nothing was done."
     return advice.strip() if call.method == "GET" else advice + _UNKNOWN_OUTCOME
