@@ -67,7 +67,7 @@ def test_a_store_that_is_no_store_stops_the_start(url: str, tmp_path: Path) -> N
 
 
 def test_a_key_that_is_too_short_stops_the_start_and_is_not_shown() -> None:
-    with pytest.raises(SettingsError, match="MCP_STATE_KEY: is at least 32 bytes") as caught:
+    with pytest.raises(SettingsError, match="MCP_STATE_KEY is too short: use at least 32 bytes") as caught:
         load_settings({**PROXMOX, "MCP_STATE_KEY": "short-and-secret"})
     assert "short-and-secret" not in str(caught.value)
 

@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from proxmox_mcp import errors
-from proxmox_mcp.errors import ProxmoxError, ProxmoxMcpError
+from proxmox_mcp.errors import ProxmoxError, ProxmoxMcpError, SettingsError, SettingsFaults
 from proxmox_mcp.server.client import Asked
 
 if TYPE_CHECKING:
@@ -158,3 +158,24 @@ def test_a_fresh_error_keeps_nothing_of_where_it_was_raised(error: ProxmoxMcpErr
     assert (fresh.__traceback__, fresh.__cause__, fresh.__context__) == (None, None, None)
     assert not hasattr(fresh, "__notes__")
     assert seen(fresh) == seen(error)
+
+
+def test_several_faults_of_settings_are_told_in_one_error_each_as_an_entry_of_a_list() -> None:
+    faults = SettingsFaults()
+    faults.raise_all()
+    with faults.collected():
+        raise SettingsError("MCP_PORT is hunter2", "Use:\n1 to 65535")
+    assert str(faults.error()) == "MCP_PORT is hunter2\nUse:\n1 to 65535"
+    with faults.collected("[lab] "):
+        raise SettingsError("PROXMOX_HOST is empty.", "Set it.")
+    with pytest.raises(SettingsError) as caught:
+        faults.raise_all()
+    listed = "- MCP_PORT is hunter2. Use:\n  1 to 65535\n- [lab] PROXMOX_HOST is empty. Set it."
+    assert str(caught.value) == f"2 settings are wrong or missing.\n{listed}"
+    assert [each.message for each in caught.value.faults] == ["MCP_PORT is hunter2", "[lab] PROXMOX_HOST is empty."]
+    reworded = caught.value.reworded(lambda text: text.replace("hunter2", "[secret]"))
+    assert "hunter2" not in f"{reworded}{reworded.faults}{vars(reworded)}"
+    outer = SettingsFaults()
+    with outer.collected():
+        raise caught.value
+    assert len(outer.found) == 2, "the single ones are taken over"

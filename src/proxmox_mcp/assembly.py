@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxmox_mcp.apidoc.store import IndexStore
-from proxmox_mcp.errors import ApidocError, SettingsError
+from proxmox_mcp.errors import ApidocError, SettingsError, SettingsFaults
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.gateway import Gateway
 from proxmox_mcp.gateway.guarding import Guard
@@ -65,23 +65,31 @@ def cluster_of(
 
 
 def guard_of(settings: Settings) -> Guard:
-    """The guard with its files. Raises SettingsError for a policy or an audit file that will not do."""
+    """The guard with its files. Raises SettingsError for a policy, an audit file or a store that can't be used."""
     server = settings.server
-    secrets = [each.proxmox_password.get_secret_value() for each in settings.clusters.values()]
-    store, limits = _counted(server)
-    secrets += [server.mcp_auth_token.get_secret_value(), server.mcp_state_key.get_secret_value()]
-    secrets.append(urlsplit(server.mcp_state_url.get_secret_value()).password or "")
-    redactor = Redactor(secrets)
-    policy_file = Path(server.mcp_policy_file) if server.mcp_policy_file else None
+    redactor = redactor_of(settings)
     risks = reviewed_risks()
+    policy_file = Path(server.mcp_policy_file) if server.mcp_policy_file else None
     audit_file = Path(server.mcp_audit_file) if server.mcp_audit_file else None
-    if audit_file and (fault := why_unwritable(audit_file)):
-        raise SettingsError(
-            f"MCP_AUDIT_FILE: {audit_file} can't be written: {fault}.", "Without its line no write is sent."
-        )
+    faults = SettingsFaults()
+    counted: tuple[ConfirmationStore, RateLimits] | None = None
+    source: PolicySource | None = None
+    with faults.collected():
+        counted = _counted(server)
+    with faults.collected():
+        source = PolicySource(Mode(server.mcp_mode), policy_file, risks.templates)
+    with faults.collected():
+        if audit_file and (fault := why_unwritable(audit_file)):
+            raise SettingsError(
+                f"MCP_AUDIT_FILE: {audit_file} can't be written: {fault}.",
+                "Name a file in a directory that this user may write: without its line no write is sent.",
+            )
+    if counted is None or source is None or faults.found:
+        raise faults.error()
+    store, limits = counted
     return Guard(
         risks=risks,
-        source=PolicySource(Mode(server.mcp_mode), policy_file, risks.templates),
+        source=source,
         setting=Setting(server.mcp_confirm),
         confirmations=Confirmations(store),
         approvals=Approvals(server.state_directory / "approvals.sqlite"),
@@ -90,6 +98,23 @@ def guard_of(settings: Settings) -> Guard:
         redactor=redactor,
         vault=Vault(server.state_directory / "secrets.sqlite"),
     )
+
+
+def redactor_of(settings: Settings) -> Redactor:
+    """Takes the secrets of the settings out of texts."""
+    server = settings.server
+    secrets = [each.proxmox_password.get_secret_value() for each in settings.clusters.values()]
+    secrets += [server.mcp_auth_token.get_secret_value(), server.mcp_state_key.get_secret_value()]
+    secrets.append(password_of(server.mcp_state_url.get_secret_value()))
+    return Redactor(secrets)
+
+
+def password_of(url: str) -> str:
+    """The password in a URL; all of it where it can't be taken apart."""
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return url
 
 
 def _counted(server: ServerSettings) -> tuple[ConfirmationStore, RateLimits]:
@@ -105,15 +130,23 @@ def _counted(server: ServerSettings) -> tuple[ConfirmationStore, RateLimits]:
 
 
 def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
-    """Everything from the settings to a gateway; connects to nothing. Raises SettingsError."""
+    """Everything from the settings to a gateway; connects to nothing. Raises SettingsError with all faults."""
     server = settings.server
     store = IndexStore(server.state_directory / "schema")
-    clusters = {
-        name: cluster_of(name, each, store, observer.exchanges(name)) for name, each in settings.clusters.items()
-    }
+    faults = SettingsFaults()
+    clusters: dict[str, Cluster] = {}
+    guard: Guard | None = None
+    several = len(settings.clusters) > 1
+    for name, each in settings.clusters.items():
+        with faults.collected(f"[{name}] " if several else ""):
+            clusters[name] = cluster_of(name, each, store, observer.exchanges(name))
+    with faults.collected():
+        guard = guard_of(settings)
+    if guard is None or faults.found:
+        raise faults.error()
     return Gateway(
         clusters,
-        guard_of(settings),
+        guard,
         validation=server.mcp_validation,
         budget=Budget.of(server.mcp_result_tokens),
         task_wait=server.mcp_task_wait,

@@ -1,7 +1,7 @@
 """Every error that this project raises on purpose, as one tree with stable codes.
 
     ProxmoxMcpError                 error               the root of all
-      SettingsError                 settings            a wrong environment value or file: the start is refused
+      SettingsError                 settings            a wrong or missing setting or file: no call is made
         PolicyFileError             settings.policy     a policy or callers file that can't be read or understood
       ApidocError                   apidoc              the schema could not be had
         ApidocSourceError           apidoc.source       the document could not be fetched or read
@@ -41,11 +41,12 @@ is added and secrets are removed by making a new error (``with_advice``, ``rewor
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _SET_BY_PYTHON = frozenset({"__traceback__", "__context__", "__cause__", "__suppress_context__", "__notes__"})
 """What ``raise``, ``contextlib`` and ``add_note`` set on an exception on its way up."""
@@ -114,7 +115,63 @@ def _made(kind: type[ProxmoxMcpError], fields: dict[str, Any]) -> ProxmoxMcpErro
 
 
 class SettingsError(ProxmoxMcpError):
+    """``faults`` are the single errors behind one that tells several; else the error itself."""
+
     code = "settings"
+
+    _faults: tuple[SettingsError, ...]
+
+    def __init__(self, message: str, advice: str = "", faults: Sequence[SettingsError] = ()) -> None:
+        super().__init__(message, advice)
+        self.__dict__.update(_faults=tuple(faults))
+
+    @property
+    def faults(self) -> tuple[SettingsError, ...]:
+        return self._faults or (self,)
+
+    def reworded(self, words: Callable[[str], str]) -> Self:
+        return self._remade(
+            message=words(self.message),
+            advice=words(self.advice),
+            faults=tuple(each.reworded(words) for each in self._faults),
+        )
+
+    def _fields(self) -> dict[str, Any]:
+        return {**super()._fields(), "faults": self._faults}
+
+
+class SettingsFaults:
+    """Collects errors of settings, so that a person learns of all of them at once."""
+
+    def __init__(self, found: Sequence[SettingsError] = ()) -> None:
+        self.found = list(found)
+
+    @contextmanager
+    def collected(self, where: str = "") -> Iterator[None]:
+        """Keeps the SettingsError that ends the block, with ``where`` before its message."""
+        try:
+            yield
+        except SettingsError as error:
+            located = (SettingsError(f"{where}{each.message}", each.advice) for each in error.faults)
+            self.found += located if where else error.faults
+
+    def raise_all(self) -> None:
+        """Raise ``error`` where anything was found."""
+        if self.found:
+            raise self.error()
+
+    def error(self) -> SettingsError:
+        """The one that was found, or one that tells them all."""
+        if len(self.found) == 1:
+            return self.found[0]
+        told = "\n".join(f"- {listed(fault)}" for fault in self.found)
+        return SettingsError(f"{len(self.found)} settings are wrong or missing.", told, self.found)
+
+
+def listed(error: ProxmoxMcpError) -> str:
+    """Message and advice as an entry of a list: the lines after the first are indented."""
+    message = error.message if error.message.endswith((".", ":", "!")) else f"{error.message}."
+    return f"{message} {error.advice}".strip().replace("\n", "\n  ")
 
 
 class PolicyFileError(SettingsError):

@@ -11,17 +11,16 @@ import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
-from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.errors import SettingsError, SettingsFaults
 from proxmox_mcp.private_files import why_maybe_public
+from proxmox_mcp.setting_values import build
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-T = TypeVar("T", bound="_Values")
 
 SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL")
 _SHORTEST_KEY = 32
@@ -122,32 +121,33 @@ class ServerSettings(_Values):
     def _rooted(cls, value: str) -> str:
         value = value.rstrip("/")
         if value and not value.startswith("/"):
-            raise ValueError("starts with a slash, such as /proxmox")
+            raise ValueError("must start with a slash, such as /proxmox")
         return value
 
     @field_validator("mcp_allowed_hosts")
     @classmethod
     def _bare(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        for value in values:
+        for place, value in enumerate(values, 1):
             if "/" in value or " " in value:
                 raise ValueError(
-                    f"holds {value!r}; it takes names as in a URL, without https:// and path: mcp.example.org"
+                    f"entry {place} is not a host name. Write names as in a URL, without https:// and path, such as "
+                    "mcp.example.org"
                 )
         return values
 
     @field_validator("mcp_allowed_origins")
     @classmethod
     def _with_scheme(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        for value in values:
+        for place, value in enumerate(values, 1):
             if "://" not in value and value != "null":
-                raise ValueError(f"holds {value!r}; it takes origins with their scheme: https://app.example.org")
+                raise ValueError(f"entry {place} is not an origin. Write it with https://: https://app.example.org")
         return values
 
     @field_validator("mcp_state_key")
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value().encode()) < _SHORTEST_KEY:
-            raise ValueError(f"is at least {_SHORTEST_KEY} bytes; `openssl rand -hex 32` makes a good one")
+            raise ValueError(f"is too short: use at least {_SHORTEST_KEY} bytes, such as from `openssl rand -hex 32`")
         return value
 
     @property
@@ -165,11 +165,16 @@ class ServerSettings(_Values):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of it. ``clusters`` has one entry named ``default`` unless ``MCP_CLUSTERS_FILE`` names several."""
+    """All of it. ``clusters`` has one entry named ``default`` unless ``MCP_CLUSTERS_FILE`` names several.
+
+    ``faults`` is all that is wrong; ``wrong`` names the settings of the server at fault, which have their default here.
+    """
 
     server: ServerSettings
     clusters: Mapping[str, ClusterSettings]
     notes: tuple[str, ...] = ()
+    faults: tuple[SettingsError, ...] = ()
+    wrong: frozenset[str] = frozenset()
 
 
 def known_names() -> tuple[str, ...]:
@@ -181,23 +186,43 @@ def known_names() -> tuple[str, ...]:
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read the environment (``os.environ`` where none is given).
 
-    Raises: SettingsError, naming each variable at fault, what is wrong with it and what is allowed.
+    Raises: SettingsError, naming every variable at fault, what is wrong with it and what is allowed.
     """
+    settings = read_settings(environment)
+    SettingsFaults(settings.faults).raise_all()
+    return settings
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """As ``load_settings``, but with what is wrong in ``faults``: for a server that has to start to tell it."""
     given = dict(os.environ if environment is None else environment)
     values = {name: value for name, value in given.items() if name in known_names() and value != ""}
+    faults = SettingsFaults()
+    wrong = set()
     for name in SECRETS:
         if path := given.get(f"{name}_FILE"):
-            if name in values:
-                raise SettingsError(f"{name} and {name}_FILE are both set.", "Keep one of the two.")
-            values[name] = _read_secret(f"{name}_FILE", path)
-    server = _build(ServerSettings, values)
-    clusters = {"default": _build(ClusterSettings, values)}
+            before = len(faults.found)
+            with faults.collected():
+                if name in values:
+                    raise SettingsError(f"{name} and {name}_FILE are both set.", "Keep one of the two.")
+                values[name] = _read_secret(f"{name}_FILE", path)
+            wrong |= {name} if len(faults.found) > before else set()
+    server, misread = build(ServerSettings, values, faults)
+    shared, unshared = build(ClusterSettings, values, faults)
+    clusters = {"default": shared}
     if server.mcp_clusters_file:
         if "PROXMOX_HOST" in values:
-            raise SettingsError("PROXMOX_HOST and MCP_CLUSTERS_FILE are both set.", "Move the cluster into the file.")
-        clusters = _read_clusters(Path(server.mcp_clusters_file), values)
+            said = "PROXMOX_HOST and MCP_CLUSTERS_FILE are both set."
+            faults.found.append(SettingsError(said, "Move the cluster into the file, and unset PROXMOX_HOST."))
+        with faults.collected():
+            sound = {name: value for name, value in values.items() if name not in unshared}
+            clusters = _read_clusters(Path(server.mcp_clusters_file), sound, faults)
     return Settings(
-        server=server, clusters=clusters, notes=(*_misspelt(given), *_halves(server), *_maybe_public(server))
+        server=server,
+        clusters=clusters,
+        notes=(*_misspelt(given), *_halves(server), *_maybe_public(server)),
+        faults=tuple(faults.found),
+        wrong=frozenset(wrong | misread),
     )
 
 
@@ -214,54 +239,47 @@ def _read_secret(name: str, path: str) -> str:
     return text
 
 
-def _build(kind: type[T], values: Mapping[str, Any], where: str = "") -> T:
-    fields = {name.lower(): value for name, value in values.items() if name.lower() in kind.model_fields}
-    try:
-        return kind(**fields)
-    except ValidationError as error:
-        faults = []
-        for fault in error.errors(include_url=False, include_input=False, include_context=False):
-            name = str(fault["loc"][0]).upper() if fault["loc"] else ""
-            faults.append(f"{where}{name}: {_words(fault['msg'])}")
-        raise SettingsError("\n".join(faults), "See docs/settings.md for every setting and its values.") from error
-
-
-def _words(message: str) -> str:
-    return message.removeprefix("Value error, ").removeprefix("Input ").rstrip(".") + "."
-
-
-def _read_clusters(path: Path, shared: Mapping[str, str]) -> dict[str, ClusterSettings]:
+def _read_clusters(path: Path, shared: Mapping[str, str], faults: SettingsFaults) -> dict[str, ClusterSettings]:
     """One table a cluster; the values of the environment are the defaults of all."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"MCP_CLUSTERS_FILE: {path} can't be read: {error.strerror}.") from error
+        raise SettingsError(
+            f"MCP_CLUSTERS_FILE: {path} can't be read: {error.strerror}.", "Name a file that this user may read."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"MCP_CLUSTERS_FILE: {path} is not TOML: {error}") from error
+        reason = "it is not text" if isinstance(error, UnicodeDecodeError) else error
+        raise SettingsError(
+            f"MCP_CLUSTERS_FILE: {path} is not TOML: {reason}.", "docs/several-clusters.md shows such a file."
+        ) from error
     if not tables or not all(isinstance(table, dict) for table in tables.values()):
         raise SettingsError(
             f"MCP_CLUSTERS_FILE: {path} holds no clusters.",
             'Give each a table, such as [lab] with PROXMOX_HOST = "..."',
         )
-    return {name: _read_cluster(name, table, shared) for name, table in tables.items()}
+    return {name: _read_cluster(name, table, shared, faults) for name, table in tables.items()}
 
 
-def _read_cluster(name: str, table: Mapping[str, Any], shared: Mapping[str, str]) -> ClusterSettings:
+def _read_cluster(
+    name: str, table: Mapping[str, Any], shared: Mapping[str, str], faults: SettingsFaults
+) -> ClusterSettings:
     where = f"MCP_CLUSTERS_FILE [{name}] "
     known = [field.upper() for field in ClusterSettings.model_fields]
     values = {key: value for key, value in shared.items() if key in known}
     for key, value in table.items():
         secret = key.removesuffix("_FILE") if key.endswith("_FILE") else ""
-        if secret in SECRETS and secret in known:
-            values[secret] = _read_secret(where + key, str(value))
-        elif key in known:
-            values[key] = ",".join(map(str, value)) if isinstance(value, list) else value
-        else:
-            near = get_close_matches(key, known, 1)
-            raise SettingsError(f"{where}{key} is not a setting.", f"Did you mean {near[0]}?" if near else "")
+        with faults.collected():
+            if secret in SECRETS and secret in known:
+                values[secret] = _read_secret(where + key, str(value))
+            elif key in known:
+                values[key] = ",".join(map(str, value)) if isinstance(value, list) else value
+            else:
+                near = get_close_matches(key, known, 1)
+                advice = f"Did you mean {near[0]}?" if near else f"A cluster takes {', '.join(known)}."
+                raise SettingsError(f"{where}{key} is not a setting.", advice)
     if "PROXMOX_HOST" not in values:
-        raise SettingsError(f"{where}PROXMOX_HOST is missing.")
-    return _build(ClusterSettings, values, where)
+        faults.found.append(SettingsError(f"{where}PROXMOX_HOST is missing.", "Set it to a node's name or address."))
+    return build(ClusterSettings, values, faults, where)[0]
 
 
 def _halves(server: ServerSettings) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.errors import SettingsError, SettingsFaults
 from proxmox_mcp.net.tls import TlsPolicy, parse_fingerprints
 
 if TYPE_CHECKING:
@@ -86,23 +86,55 @@ class Connection:
         fingerprint: str = "",
         timeout: float = 30.0,
     ) -> Connection:
-        """From the values of the environment, or ``SettingsError`` with the variable, its fault and what is allowed."""
-        user, token = parse_identity(user.strip(), token_id.strip())
-        _judge_secret(secret, token=token)
-        if ca_file is not None and not ca_file.is_file():
-            raise SettingsError(f"PROXMOX_CA_FILE is {ca_file}: there is no such file.", "It takes a PEM file.")
-        if timeout <= 0:
-            raise SettingsError(f"PROXMOX_TIMEOUT is {timeout:g}: it must be above 0.", "It is in seconds.")
+        """From the values of the environment, or ``SettingsError`` with all faults and what is allowed."""
+        faults = SettingsFaults()
+        hosts: tuple[HostPort, ...] = ()
+        pins: tuple[str, ...] = ()
+        token = token_id
+        with faults.collected():
+            hosts = parse_hosts(host, port)
+        with faults.collected():
+            user, token = parse_identity(user.strip(), token_id.strip())
+        with faults.collected():
+            _judge_secret(secret, token=token)
+        with faults.collected():
+            if ca_file is not None:
+                TlsPolicy(ca_file=ca_file).context()
+        with faults.collected():
+            pins = _fingerprints(fingerprint)
+        with faults.collected():
+            if timeout <= 0:
+                raise SettingsError(f"PROXMOX_TIMEOUT is {timeout:g}: it must be above 0.", "It is in seconds.")
+        faults.raise_all()
         return cls(
-            hosts=parse_hosts(host, port),
+            hosts=hosts,
             user=user,
             token=token,
             secret=secret,
             verify_ssl=verify_ssl,
             ca_file=ca_file,
-            fingerprints=_fingerprints(fingerprint),
+            fingerprints=pins,
             timeout=timeout,
         )
+
+
+_SECRET_PARTS = (
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE), "[secret]"),
+    (re.compile(r"=.*", re.DOTALL), "=[secret]"),
+    (re.compile(r":[^:/@]*@"), ":[secret]@"),
+)
+_LONGEST_SHOWN = 100
+
+
+def shown(text: str) -> str:
+    """A value as a message quotes it, without what may be a secret: it may have been put into the wrong variable."""
+    return repr(_masked(text))
+
+
+def _masked(text: str) -> str:
+    for pattern, instead in _SECRET_PARTS:
+        text = pattern.sub(instead, text)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def parse_hosts(text: str, port: int = API_PORT) -> tuple[HostPort, ...]:
@@ -115,7 +147,7 @@ def parse_hosts(text: str, port: int = API_PORT) -> tuple[HostPort, ...]:
 
 def _host(text: str, port: int) -> HostPort:
     wrong = SettingsError(
-        f"PROXMOX_HOST holds {text!r}, which is not a host.",
+        f"PROXMOX_HOST holds {shown(text)}, which is not a host.",
         "Write host or host:port (an IPv6 address with a port in brackets), several with commas, without a path.",
     )
     if "://" in text:
@@ -144,8 +176,8 @@ def parse_identity(user: str, token_id: str) -> tuple[str, str]:
     if "!" in user:
         whose, _, name = user.partition("!")
         raise SettingsError(
-            f"PROXMOX_USER is {user!r}, which is a token id.",
-            f"Set PROXMOX_USER={whose} and PROXMOX_TOKEN_ID={token_id or name}.",
+            f"PROXMOX_USER is {shown(user)}, which is a token id.",
+            f"Set PROXMOX_USER={_masked(whose)} and PROXMOX_TOKEN_ID={_masked(token_id or name.partition('=')[0])}.",
         )
     name = _token_name(user, token_id)
     user = user or token_id.rpartition("!")[0]
@@ -153,11 +185,13 @@ def parse_identity(user: str, token_id: str) -> tuple[str, str]:
         raise SettingsError("PROXMOX_USER is empty.", "Set it to user@realm, such as root@pam or mcp@pve.")
     if "@" not in user:
         raise SettingsError(
-            f"PROXMOX_USER is {user!r}: the realm is missing.",
-            f"Write {user}@pam for a system user of the node, {user}@pve for a user made in Proxmox.",
+            f"PROXMOX_USER is {shown(user)}: the realm is missing.",
+            f"Write {_masked(user)}@pam for a system user of the node, {_masked(user)}@pve for a user made in Proxmox.",
         )
     if not _USER.fullmatch(user):
-        raise SettingsError(f"PROXMOX_USER is {user!r}, which is not a user id.", "Write user@realm, such as root@pam.")
+        raise SettingsError(
+            f"PROXMOX_USER is {shown(user)}, which is not a user id.", "Write user@realm, such as root@pam."
+        )
     return user, name
 
 
@@ -175,14 +209,14 @@ def _token_name(user: str, token_id: str) -> str:
     whose, bang, name = token_id.rpartition("!")
     if bang and user and whose != user:
         raise SettingsError(
-            f"PROXMOX_USER is {user!r}, but PROXMOX_TOKEN_ID is a token of {whose!r}.",
-            f"A token belongs to one user: set PROXMOX_USER={whose}, or give the id of a token of {user}.",
+            f"PROXMOX_USER is {shown(user)}, but PROXMOX_TOKEN_ID is a token of {shown(whose)}.",
+            f"A token belongs to one user: set PROXMOX_USER={_masked(whose)}, or name another token.",
         )
     if not bang and "@" in token_id:
-        raise SettingsError(f"PROXMOX_TOKEN_ID is {token_id!r}, which is a user, not a token.", _ID_FORMS)
+        raise SettingsError(f"PROXMOX_TOKEN_ID is {shown(token_id)}, which is a user, not a token.", _ID_FORMS)
     if token_id and not _TOKEN_NAME.fullmatch(name):
         raise SettingsError(
-            f"PROXMOX_TOKEN_ID is {token_id!r}, whose name is not one of a token.",
+            f"PROXMOX_TOKEN_ID is {shown(token_id)}, whose name is not one of a token.",
             f"A name has two or more letters, digits, . - _ and starts with a letter. {_ID_FORMS}",
         )
     return name
@@ -209,9 +243,9 @@ def _judge_secret(secret: str, *, token: str) -> None:
 def _fingerprints(text: str) -> tuple[str, ...]:
     try:
         return parse_fingerprints(text)
-    except ValueError as error:
+    except ValueError:
         raise SettingsError(
-            f"PROXMOX_FINGERPRINT: {error}.",
+            "PROXMOX_FINGERPRINT has an entry that is not a SHA-256 fingerprint.",
             "It takes 64 hex digits, with or without colons, as `pvenode cert info` shows them; "
             "several nodes: one for each, with commas.",
         ) from None
