@@ -41,12 +41,12 @@ is added and secrets are removed by making a new error (``with_advice``, ``rewor
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _SET_BY_PYTHON = frozenset({"__traceback__", "__context__", "__cause__", "__suppress_context__", "__notes__"})
 """What ``raise``, ``contextlib`` and ``add_note`` set on an exception on its way up."""
@@ -140,20 +140,30 @@ class SettingsError(ProxmoxMcpError):
         return {**super()._fields(), "faults": self._faults}
 
 
+class _Collecting(AbstractContextManager[None, bool]):
+    def __init__(self, found: list[SettingsError], where: str) -> None:
+        self._found, self._where = found, where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if not isinstance(error, SettingsError):
+            return False
+        for each in error.faults:
+            self._found.append(SettingsError(f"{self._where}{each.message}", each.advice) if self._where else each)
+        return True
+
+
 class SettingsFaults:
     """Collects errors of settings, so that a person learns of all of them at once."""
 
     def __init__(self, found: Sequence[SettingsError] = ()) -> None:
         self.found = list(found)
 
-    @contextmanager
-    def collected(self, where: str = "") -> Iterator[None]:
+    def collected(self, where: str = "") -> AbstractContextManager[None, bool]:
         """Keeps the SettingsError that ends the block, with ``where`` before its message."""
-        try:
-            yield
-        except SettingsError as error:
-            located = (SettingsError(f"{where}{each.message}", each.advice) for each in error.faults)
-            self.found += located if where else error.faults
+        return _Collecting(self.found, where)
 
     def raise_all(self) -> None:
         """Raise ``error`` where anything was found."""
