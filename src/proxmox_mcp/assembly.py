@@ -154,6 +154,19 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     )
 
 
+def checked_gateway_of(
+    settings: Settings, observer: Observer = NOBODY, faults: SettingsFaults | None = None
+) -> Gateway | SettingsError:
+    """The gateway, or all that is wrong: with the settings as read, with ``faults`` found before, with the parts."""
+    found = SettingsFaults((*settings.faults, *(faults.found if faults else ())))
+    gateway: Gateway | None = None
+    with found.collected():
+        gateway = gateway_of(settings, observer)
+    if gateway is None or found.found:
+        return found.error().reworded(redactor_of(settings).text)
+    return gateway
+
+
 def callers_of(server: ServerSettings, clusters: tuple[str, ...]) -> Callers | CallersSource | None:
     """Who may call over the network; None where no authentication is asked for. Raises SettingsError."""
     if server.mcp_callers_file:

@@ -38,14 +38,16 @@ if TYPE_CHECKING:
 
 def make_app(
     server: Server[Any],
-    gateway: Gateway,
+    gateway: Gateway | None,
     settings: ServerSettings,
     callers: Callers | CallersSource | None,
     metrics: Metrics | None = None,
+    what_to_set: str = "",
 ) -> ASGIApp:
     """The application with its guards, outermost first.
 
-    They are: request id, framing, path, Host and Origin, CORS, token, the caller's share, the whole body.
+    They are: request id, framing, path, Host and Origin, CORS, token, the caller's share, the whole body. ``gateway``
+    is None, and ``what_to_set`` says why, where the settings are wrong.
     """
     stateless = settings.mcp_stateless
     sse = Sse(server, settings.mcp_stream_idle)
@@ -73,7 +75,7 @@ def make_app(
             Mount(MESSAGES, app=sse.post),
             *http.routes,
             Route(LIVE, endpoint=health.live),
-            Route(READY, endpoint=health.readiness(gateway)),
+            Route(READY, endpoint=health.readiness(gateway, what_to_set)),
             Route(METRICS, endpoint=measured),
         ],
         lifespan=_lifespan(server, gateway),
@@ -109,18 +111,19 @@ def _checked_by_us() -> Any:
     return TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 
-def _lifespan(server: Server[Any], gateway: Gateway) -> Any:
+def _lifespan(server: Server[Any], gateway: Gateway | None) -> Any:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(server.session_manager.run())
-            group = await stack.enter_async_context(anyio.create_task_group())
-            for cluster in gateway.clusters.values():
-                warm(cluster.schema)
-                group.start_soon(cluster.schema.keep)
-                stack.push_async_callback(cluster.pve.aclose)
-            group.start_soon(gateway.guard.limits.keep)
-            stack.callback(group.cancel_scope.cancel)
+            if gateway is not None:
+                group = await stack.enter_async_context(anyio.create_task_group())
+                for cluster in gateway.clusters.values():
+                    warm(cluster.schema)
+                    group.start_soon(cluster.schema.keep)
+                    stack.push_async_callback(cluster.pve.aclose)
+                group.start_soon(gateway.guard.limits.keep)
+                stack.callback(group.cancel_scope.cancel)
             yield
 
     return lifespan

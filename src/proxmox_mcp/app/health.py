@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.pve.failover import State
 
 
 def live(_: Request) -> Response:
@@ -21,8 +22,8 @@ def live(_: Request) -> Response:
     return PlainTextResponse("ok")
 
 
-def readiness(gateway: Gateway) -> Any:
-    """The endpoint for ``/readyz``.
+def readiness(gateway: Gateway | None, what_to_set: str = "") -> Any:
+    """The endpoint for ``/readyz``. Without a gateway the settings are wrong, and ``what_to_set`` is the reason.
 
     Ready means that calls are taken: the schema is loaded, and what replicas share can be reached. A cluster that is
     away does not make the server unready, since then its clients would get a proxy's error in place of ours; the
@@ -30,18 +31,28 @@ def readiness(gateway: Gateway) -> Any:
     """
 
     def ready(request: Request) -> Response:
+        verbose = "verbose" in request.query_params
+        if gateway is None:
+            told = {"ready": False, "version": __version__, "settings": what_to_set}
+            return JSONResponse(told, 503) if verbose else PlainTextResponse("not ready", 503)
         reasons = {name: _cluster(cluster) for name, cluster in gateway.clusters.items()}
         fault = gateway.guard.limits.fault
         is_ready = not fault and all("fault" not in each for each in reasons.values())
         status = 200 if is_ready else 503
-        if "verbose" in request.query_params:
+        if verbose:
             caller = request.scope[CALLER]
             shown = {name: why for name, why in reasons.items() if caller.may_use(name)}
-            told = {"ready": is_ready, "version": __version__, "clusters": shown}
+            told = {"ready": is_ready, "version": __version__, "settings": "ok", "clusters": shown}
             return JSONResponse({**told, "shared_state": fault or "ok"}, status)
         return PlainTextResponse("ready" if is_ready else "not ready", status)
 
     return ready
+
+
+def _credentials(state: State) -> str:
+    if state.refusal:
+        return f"refused ({state.refusal}); run `proxmox-mcp doctor` with the server's settings"
+    return "accepted" if state.accepted else "not tried yet"
 
 
 def _cluster(cluster: Any) -> dict[str, Any]:
@@ -49,6 +60,8 @@ def _cluster(cluster: Any) -> dict[str, Any]:
     told: dict[str, Any] = {
         "host_in_use": state.in_use,
         "why": state.reason,
+        "identity": cluster.pve.connection.identity,
+        "credentials": _credentials(state),
         "hosts": {node.host: {"up": node.up, "reason": node.reason} for node in state.nodes},
     }
     try:

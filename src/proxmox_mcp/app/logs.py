@@ -8,13 +8,17 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.errors import SettingsError, listed
 from proxmox_mcp.guard.audit import LOGGER as AUDIT
 from proxmox_mcp.server.request_id import known_id
 
 if TYPE_CHECKING:
+    from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.guard.redact import Redactor
+    from proxmox_mcp.pve.connection import Connection
     from proxmox_mcp.settings import ServerSettings
 
+_LOG = logging.getLogger("proxmox_mcp")
 _QUIET = ("uvicorn.access", "mcp", "urllib3", "proxmoxer", "sse_starlette", "httpx2", "httpcore2", "asyncio")
 
 
@@ -30,6 +34,35 @@ def configure_logging(settings: ServerSettings, redactor: Redactor | None = None
     logging.getLogger("mcp.server.lowlevel").setLevel(logging.ERROR)
     # Without a file the audit goes here, and it is a record: no level of the log silences it.
     logging.getLogger(AUDIT).setLevel(logging.INFO)
+
+
+def announce(core: Gateway | SettingsError) -> None:
+    """What a start logs: each cluster with its hosts and identity, or all that is wrong with the settings."""
+    if isinstance(core, SettingsError):
+        for fault in core.faults:
+            _LOG.error("%s", listed(fault))
+        _LOG.error("nothing is sent to Proxmox VE: every call is answered with what to set")
+        return
+    for name, cluster in core.clusters.items():
+        connection = cluster.pve.connection
+        by = "an API token" if connection.token else "a password"
+        hosts = ", ".join(map(str, connection.hosts))
+        _LOG.info("cluster %s: %s, as %s with %s; certificate %s", name, hosts, connection.identity, by,
+                  _checked(connection))  # fmt: skip
+        if not connection.verifies:
+            _LOG.warning(
+                "cluster %s: the certificate is not checked, so whoever can redirect the connection can read the "
+                "credentials. Set PROXMOX_FINGERPRINT (`proxmox-mcp doctor` prints it) or PROXMOX_CA_FILE.",
+                name,
+            )
+
+
+def _checked(connection: Connection) -> str:
+    if connection.fingerprints:
+        return "pinned by PROXMOX_FINGERPRINT"
+    if connection.ca_file:
+        return f"checked against {connection.ca_file}"
+    return "checked against public authorities" if connection.verify_ssl else "not checked"
 
 
 class _Text(logging.Formatter):

@@ -89,6 +89,18 @@ SCHEMA = Family(
     ("cluster", "version", "source", "node_version"),
     "The schema in force, where it is from, and the version that the node runs (empty: not asked yet)",
 )
+ACCEPTED = Family(
+    "proxmox_mcp_credentials_accepted",
+    "gauge",
+    ("cluster",),
+    "Whether Proxmox accepted the credentials when last asked (absent: not asked yet)",
+)
+CONFIGURED = Family(
+    "proxmox_mcp_configured",
+    "gauge",
+    (),
+    "Whether the settings are right; 0: every call is answered with what to set",
+)
 STATE_UP = Family(
     "proxmox_mcp_shared_state_up", "gauge", (), "Whether confirmations and limits can be kept (MCP_STATE_URL)"
 )
@@ -106,6 +118,8 @@ FAMILIES = (
     IN_USE,
     WHY,
     SCHEMA,
+    ACCEPTED,
+    CONFIGURED,
     STATE_UP,
     BUILD,
 )
@@ -195,13 +209,15 @@ class _Now(Collector):
         self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
-        sessions, build, state = _gauge(SESSIONS), _gauge(BUILD), _gauge(STATE_UP)
+        sessions, build, state, configured = map(_gauge, (SESSIONS, BUILD, STATE_UP, CONFIGURED))
         for transport, count in self._metrics.sessions().items():
             sessions.add_metric([transport], count)
         build.add_metric([__version__], 1)
+        gateway = self._metrics.gateway
+        configured.add_metric([], float(gateway is not None))
         yield sessions
         yield build
-        gateway = self._metrics.gateway
+        yield configured
         if gateway is not None:
             state.add_metric([], float(not gateway.guard.limits.fault))
             yield state
@@ -209,7 +225,7 @@ class _Now(Collector):
 
 
 def _clusters(gateway: Gateway) -> Iterable[Metric]:
-    up, in_use, why, schema = _gauge(HOST_UP), _gauge(IN_USE), _gauge(WHY), _gauge(SCHEMA)
+    up, in_use, why, schema, accepted = map(_gauge, (HOST_UP, IN_USE, WHY, SCHEMA, ACCEPTED))
     for name, cluster in gateway.clusters.items():
         known = cluster.pve.state()
         for node in known.nodes:
@@ -218,12 +234,14 @@ def _clusters(gateway: Gateway) -> Iterable[Metric]:
             in_use.add_metric([name, node.host], float(node.in_use))
         if known.in_use:
             why.add_metric([name, known.in_use, known.reason], 1.0)
+        if known.accepted is not None:
+            accepted.add_metric([name], float(known.accepted))
         try:
             current = cluster.schema.current
         except ApidocError:
             continue  # /readyz says why.
         schema.add_metric([name, current.index.version, current.kind, current.node_version], 1.0)
-    return [up, in_use, why, schema]
+    return [up, in_use, why, schema, accepted]
 
 
 def _gauge(family: Family) -> GaugeMetricFamily:

@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import click
 
 from proxmox_mcp.cli import startup
-from proxmox_mcp.settings import load_settings
+from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.settings import Settings, read_settings
 
 
 @click.command()
 @click.option("--stdio", is_flag=True, help="Serve one client over standard input and output.")
-def serve(stdio: bool) -> None:
-    """Serve MCP: /sse and /mcp on MCP_HOST:MCP_PORT, or --stdio. Settings come from the environment."""
-    settings = load_settings()
-    if not stdio:
-        from proxmox_mcp.app.serving import serve as serve_http
+@click.option("--host", default="", help="Address to listen on, in place of MCP_HOST.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, in place of MCP_PORT; 0: a free one.")
+def serve(stdio: bool, host: str, port: int | None) -> None:
+    """Serve MCP: /sse and /mcp on MCP_HOST:MCP_PORT, or --stdio. Settings come from the environment.
 
-        startup.settle()
-        serve_http(settings)
+    With wrong or missing settings it starts as well, and answers every call with what to set.
+    """
+    if stdio and (host or port is not None):
+        raise click.UsageError("--host and --port are for HTTP: leave them out with --stdio.")
+    given = {"MCP_HOST": host, "MCP_PORT": "" if port is None else str(port)}
+    settings = read_settings({**os.environ, **{name: value for name, value in given.items() if value}})
+    if stdio:
+        _over_stdio(settings)
         return
+    from proxmox_mcp.app.serving import serve as serve_http
+
+    startup.settle()
+    serve_http(settings)
+
+
+def _over_stdio(settings: Settings) -> None:
     import anyio
 
-    from proxmox_mcp.app.logs import configure_logging
-    from proxmox_mcp.assembly import gateway_of
+    from proxmox_mcp.app.logs import announce, configure_logging
+    from proxmox_mcp.assembly import checked_gateway_of, redactor_of
     from proxmox_mcp.server.mcp_server import make_server
+    from proxmox_mcp.server.misconfigured import make_misconfigured_server, what_to_set
     from proxmox_mcp.server.stdio import serve_stdio
 
-    gateway = gateway_of(settings)
-    configure_logging(settings.server, gateway.guard.redactor)
+    configure_logging(settings.server, redactor_of(settings))
     for note in settings.notes:
         logging.getLogger("proxmox_mcp").warning("%s", note)
-    server = make_server(gateway, state_key=settings.server.mcp_state_key.get_secret_value())
+    core = checked_gateway_of(settings)
+    announce(core)
     startup.settle()
-    anyio.run(serve_stdio, server, gateway)
+    if isinstance(core, SettingsError):
+        told = what_to_set(core, callers_known=True)
+        stand_in = make_misconfigured_server(told, writes=settings.server.mcp_mode != "read-only")
+        anyio.run(serve_stdio, stand_in, None)
+        return
+    server = make_server(core, state_key=settings.server.mcp_state_key.get_secret_value())
+    anyio.run(serve_stdio, server, core)

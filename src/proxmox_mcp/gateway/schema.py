@@ -20,7 +20,7 @@ import anyio.to_thread
 
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.apidoc.at_hand import index_at_hand
-from proxmox_mcp.errors import ApidocCacheError, ApidocError, ProxmoxError
+from proxmox_mcp.errors import ApidocCacheError, ApidocError, AuthenticationError, ProxmoxError
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
@@ -108,23 +108,28 @@ class SchemaKeeper:
         return self._current
 
     async def keep(self) -> None:
-        """Look at the node's version now and then, and follow it. Never returns, never raises for what Proxmox does."""
+        """Look at the node's version now and then, and follow it. Never returns, never raises for what Proxmox does.
+
+        Refused credentials are not tried again for long: fail2ban, set up as Proxmox's wiki has it, shuts an address
+        out after the third refusal, and then the cause can't be seen any more. It looks at once after a call succeeds.
+        """
         pause, told = _RETRY_FIRST, ""
         while True:
-            wait = LOOK_AGAIN
+            wait, refused = LOOK_AGAIN, False
             try:
                 await self.refresh()
             except (ProxmoxError, ApidocError) as error:
                 if error.message != told:
                     told = error.message
                     _LOG.info("working from %s: %s", self.current, told)
-                if isinstance(error, ProxmoxError):
+                refused = isinstance(error, AuthenticationError)
+                if isinstance(error, ProxmoxError) and not refused:
                     wait, pause = pause, min(pause * 2, _RETRY_LONGEST)
             else:
                 pause, told = _RETRY_FIRST, ""
             self._look = anyio.Event()
             with anyio.move_on_after(wait):
-                await self._look.wait()
+                await (self._pve.credentials.recovered if refused else self._look).wait()
 
     async def refresh(self) -> Schema:
         """Ask the node for its version, and change over to its schema where that is another than the one in force.

@@ -6,13 +6,13 @@ a share of them. What may have reached Proxmox is never sent again, unless it wa
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import anyio
 import anyio.lowlevel
@@ -20,6 +20,7 @@ import anyio.to_thread
 
 from proxmox_mcp.errors import (
     AnswerError,
+    AuthenticationError,
     DeadlineError,
     InvalidCallError,
     NodeUnreachableError,
@@ -28,7 +29,8 @@ from proxmox_mcp.errors import (
     UnreachableError,
 )
 from proxmox_mcp.pve.answers import NO_CONNECTION, PROXY_STATUS, Answer, Refusal, read
-from proxmox_mcp.pve.errors import Call, addresses_a_node, refused
+from proxmox_mcp.pve.credentials import Credentials
+from proxmox_mcp.pve.errors import Call, refused, version_of_node
 from proxmox_mcp.pve.failover import CONNECT, Hosts, State
 from proxmox_mcp.pve.lines import CURRENT, Line
 from proxmox_mcp.pve.shares import Shares, owner
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.pve.connection import Connection, HostPort
     from proxmox_mcp.pve.login import Login
     from proxmox_mcp.pve.transport import Reply, Transport
+
+_LOG = logging.getLogger("proxmox_mcp.pve")
 
 PLACES = 20
 """Exchanges at the same time; half of them at most for one caller."""
@@ -76,6 +80,8 @@ class Proxmox:
         self._probes = Shares(_PROBES)
         self._wire: tuple[Transport, Login] | None = None
         self._wiring = threading.Lock()
+        self.credentials = Credentials(connection.identity)
+        self._told_host: HostPort | None = None
 
     async def request(
         self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
@@ -121,8 +127,8 @@ class Proxmox:
         raise self._hosts.nobody()
 
     def state(self) -> State:
-        """Which host is in use and why, and what is known of the others."""
-        return self._hosts.state()
+        """Which host is in use and why, what is known of the others, and whether the credentials are taken."""
+        return replace(self._hosts.state(), accepted=self.credentials.accepted, refusal=self.credentials.refusal)
 
     async def aclose(self) -> None:
         """Close the connections that are kept alive; the next call opens new ones."""
@@ -145,34 +151,33 @@ class Proxmox:
         return several and proxied and call.method == "GET" and not call.path.startswith("/nodes/")
 
     async def _daemon_down(self, host: HostPort, call: _Sending, refusal: Refusal) -> str:
-        """Where pvedaemon does not run, if that is why a 595 came; else empty.
-
-        pveproxy first hands a call on to the node of its path, and there to pvedaemon if the method is ``protected``
-        (PVE::HTTPServer, ``rest_handler``); either may refuse the connection, and both are told as 595. The version of
-        a node is answered by its pveproxy itself, to anybody: where it comes, it is pvedaemon that is away.
-        """
+        """Where pvedaemon does not run, if that is why a 595 came (``errors.version_of_node``); else empty."""
         if refusal.status != NO_CONNECTION:
             return ""
         asked = Call(call.method, call.path)
-        if not addresses_a_node(asked):
+        path = version_of_node(asked)
+        if not path:
             return str(host)
-        node = asked.places["node"]
-        end = min(call.deadline, time.monotonic() + VERSION_WITHIN)
-        version = _Sending("GET", f"/nodes/{quote(node, safe='')}/version", {}, end, call.connect_timeout)
+        look = _Sending("GET", path, {}, min(call.deadline, time.monotonic() + VERSION_WITHIN), call.connect_timeout)
         try:
-            answers = isinstance(await self._ask(host, version), Answer)
+            answers = isinstance(await self._ask(host, look), Answer)
         except ProxmoxError:
             return ""
-        return f"node {node}" if answers else ""
+        return f"node {asked.places['node']}" if answers else ""
 
     async def _ask(self, host: HostPort, call: _Sending) -> Answer | Refusal:
         """One host's answer; a GET that meets a dead login is signed in anew once."""
         for last in (False, True):
             result, auth = await self._exchange(host, call)
             if not (isinstance(result, Refusal) and result.status == 401):
+                if isinstance(result, Answer):
+                    self.credentials.taken()
                 return result
             login = self._wire[1] if self._wire else None
             if last or login is None or not login.refused(auth) or call.method != "GET":
+                if call.method == "GET":
+                    # A write may carry credentials of its own (POST /access/ticket), which say nothing of ours.
+                    self.credentials.refused(f"{host}: {result.message}")
                 return result
         raise AssertionError("unreachable")
 
@@ -183,13 +188,22 @@ class Proxmox:
             result, auth, status = await self._in_thread(host, call)
         except ProxmoxError as error:
             status = error.status
+            if isinstance(error, AuthenticationError):
+                self.credentials.refused(f"{host}: {error.message}")
             raise
         else:
             self._hosts.worked(host)
+            self._note_host(host)
             return result, auth
         finally:
             if self._observe is not None:
                 self._observe(Exchange(str(host), call.method, call.path, status, time.monotonic() - started))
+
+    def _note_host(self, host: HostPort) -> None:
+        """Log to which host calls go, when that changes."""
+        if host != self._told_host:
+            self._told_host = host
+            _LOG.info("calls go to %s as %s: %s", host, self.connection.identity, self._hosts.state().reason)
 
     async def _in_thread(self, host: HostPort, call: _Sending) -> _Sent:
         """Run the exchange in a worker, given up when its time is over. A write under way is not called off.

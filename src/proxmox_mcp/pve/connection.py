@@ -68,6 +68,11 @@ class Connection:
         return f"{self.user}!{self.token}" if self.token else self.user
 
     @property
+    def verifies(self) -> bool:
+        """Whether the certificate of a node is checked in any way."""
+        return bool(self.fingerprints or self.ca_file or self.verify_ssl)
+
+    @property
     def secret_is_uuid(self) -> bool:
         """Proxmox makes every token's secret a UUID."""
         return _UUID.fullmatch(self.secret) is not None

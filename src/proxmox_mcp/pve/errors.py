@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from proxmox_mcp.errors import (
     AuthenticationError,
@@ -33,6 +34,7 @@ _MISSING = re.compile(
 )
 _LISTED_ERRORS = 12
 _LONGEST_NAME = 100
+_DOCTOR = "`proxmox-mcp doctor`, run with the server's settings, looks closer."
 _DAEMON_ADVICE = (
     "As root there: `systemctl restart pvedaemon`; `journalctl -u pvedaemon` says why it stopped. pveproxy, which "
     "answers first, needs it for this call and for most others. Nothing was done."
@@ -51,9 +53,8 @@ def refused(refusal: Refusal, call: Call, connection: Connection, *, daemon_down
             f"pvedaemon is not running on {daemon_down} ({status} {quoted(message)}).", _DAEMON_ADVICE, status=status
         )
     if status == 401:
-        return AuthenticationError(
-            f"Proxmox refuses the credentials: {quoted(message)}", _who(message, connection), status=401
-        )
+        advice = f"{_who(message, connection)} {_DOCTOR}"
+        return AuthenticationError(f"Proxmox refuses the credentials: {quoted(message)}", advice, status=401)
     if status == 403:
         return PermissionDeniedError(_said(message), _may_not(message, connection), status=403)
     if status == 400:
@@ -126,8 +127,8 @@ def _new_secret(connection: Connection) -> str:
     user, name = connection.user, connection.token
     return (
         "The secret is shown only once; for a new one: "
-        f"`pveum user token remove {user} {name} && pveum user token add {user} {name}` "
-        "(its permissions must be set again)."
+        f"`pveum user token remove {user} {name} && pveum user token add {user} {name} --privsep 0` (without "
+        "--privsep 0 it needs permissions of its own, which were removed with the old one)."
     )
 
 
@@ -154,6 +155,16 @@ def _away(message: str, status: int, call: Call) -> str:
 def addresses_a_node(call: Call) -> bool:
     """Whether the node that is asked may hand the call on to another: that of the path."""
     return call.places["node"] not in ("{node}", "localhost")
+
+
+def version_of_node(call: Call) -> str:
+    """What to ask after a 595, to learn which of its two causes it has; empty where there is but one, pvedaemon.
+
+    pveproxy first hands a call on to the node of its path, and there to pvedaemon if the method is ``protected``
+    (PVE::HTTPServer, ``rest_handler``); either may refuse the connection, and both are told as 595. The version of a
+    node is answered by its pveproxy itself, to anybody: where it comes, it is pvedaemon that is away.
+    """
+    return f"/nodes/{quote(call.places['node'], safe='')}/version" if addresses_a_node(call) else ""
 
 
 def _bring_back(status: int, call: Call) -> str:

@@ -38,11 +38,16 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``in_use`` is the host that answers, empty where none does; ``reason`` says why that one."""
+    """``in_use`` is the host that answers, empty where none does; ``reason`` says why that one.
+
+    ``accepted`` is whether Proxmox took the credentials when last asked (None: not asked yet), ``refusal`` why not.
+    """
 
     in_use: str
     reason: str
     nodes: tuple[NodeState, ...]
+    accepted: bool | None = None
+    refusal: str = ""
 
 
 @dataclass(slots=True)

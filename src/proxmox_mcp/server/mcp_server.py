@@ -15,7 +15,7 @@ from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 
 from proxmox_mcp import __version__
-from proxmox_mcp.errors import ProxmoxMcpError
+from proxmox_mcp.errors import AuthenticationError, ProxmoxMcpError
 from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.guard.caller import LOCAL, Caller, Mode
 from proxmox_mcp.server import arguments, prompts, references, toolbox
@@ -39,6 +39,10 @@ CALLER = "proxmox_mcp.caller"
 """Where the application leaves the authenticated caller in an HTTP request's scope."""
 
 _INSTRUCTING = ("initialize", "server/discover")
+_REFUSED = (
+    "Note: Proxmox VE refuses this server's credentials ({}), so calls to it fail. Whoever runs the server should run "
+    "`proxmox-mcp doctor` with its settings."
+)
 _LOG = logging.getLogger("proxmox_mcp.server")
 
 
@@ -96,7 +100,8 @@ class _Handlers:
             return asked.result
         except ProxmoxMcpError as error:
             self._observe(params.name, error.code)
-            return _result(self._gateway.guard.redactor.text(str(error)), is_error=True)
+            said = str(error) if isinstance(error, AuthenticationError) else self._noted(str(error), context)
+            return _result(self._gateway.guard.redactor.text(said), is_error=True)
         except MCPError:
             raise
         except Exception:  # noqa: BLE001
@@ -104,7 +109,17 @@ class _Handlers:
             _LOG.exception("tool %s failed", params.name)
             return _result("The server failed at this; its log says why. Nothing more is known.", is_error=True)
         self._observe(params.name, "ok")
-        return _result(text, is_error=False)
+        return _result(self._noted(text, context), is_error=False)
+
+    def _noted(self, text: str, context: Context) -> str:
+        """An answer, with a last line where Proxmox refuses our credentials: not every tool meets that itself."""
+        caller = _caller(context)
+        refused = [
+            f"{cluster.pve.connection.identity} on cluster {name}"
+            for name, cluster in self._gateway.clusters.items()
+            if caller.may_use(name) and cluster.pve.state().refusal
+        ]
+        return f"{text}\n{_REFUSED.format(', '.join(refused))}" if refused else text
 
     async def _run(self, context: Context, params: types.CallToolRequestParams) -> str:
         caller = _caller(context)

@@ -18,11 +18,12 @@ _FIRST_ANSWERS = 0.5
 """Seconds that the client has for its first requests, which are for the tools, before anything runs beside them."""
 
 
-async def serve_stdio(server: Server[Any], gateway: Gateway) -> None:
-    """Serve until the client closes its end."""
+async def serve_stdio(server: Server[Any], gateway: Gateway | None) -> None:
+    """Serve until the client closes its end. ``gateway`` is what the server works with; None where it has none."""
     async with anyio.create_task_group() as group:
-        group.start_soon(_prepare, gateway)
-        group.start_soon(gateway.guard.limits.keep)
+        if gateway is not None:
+            group.start_soon(_prepare, gateway)
+            group.start_soon(gateway.guard.limits.keep)
         async with stdio_server() as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
         group.cancel_scope.cancel()

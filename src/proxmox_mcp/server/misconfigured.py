@@ -1,0 +1,59 @@
+"""The server that stands in for the real one while its settings are wrong: it answers every call with what to set.
+
+Clients that start their servers show what a tool answers, and hide what a server that ends has printed. Nothing here
+knows a cluster, so nothing can be sent to one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+from mcp.server.lowlevel import Server
+
+from proxmox_mcp import __version__
+from proxmox_mcp.errors import SettingsError, listed
+from proxmox_mcp.server.definitions import tools_for
+from proxmox_mcp.server.mcp_server import NAME, described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CAN_NOT_TELL_WHO_CALLS = """\
+proxmox-mcp is not set up: it can be reached from other machines and can't tell who is calling, so it makes no call to \
+Proxmox VE. Whoever runs it sets MCP_AUTH_TOKEN (`proxmox-mcp token new` makes one) or MCP_CALLERS_FILE, or \
+MCP_HOST=127.0.0.1 to serve one machine only, and restarts it. Its log lists everything that is wrong, and so does \
+`proxmox-mcp doctor`, run with the server's settings."""
+"""For anybody: names no value of any setting."""
+
+
+def what_to_set(error: SettingsError, *, callers_known: bool) -> str:
+    """What every call is answered with. ``callers_known``: whether only those whom the settings let in will read it."""
+    if not callers_known:
+        return _CAN_NOT_TELL_WHO_CALLS
+    faults = "\n".join(f"- {listed(fault)}" for fault in error.faults)
+    return (
+        f"proxmox-mcp is not set up, so nothing was sent to Proxmox VE. Its settings (environment variables) need "
+        f"correcting; tell the user:\n{faults}\n"
+        "Then restart the server. `proxmox-mcp doctor`, run with the same settings, checks them."
+    )
+
+
+def make_misconfigured_server(
+    told: str, *, writes: bool, observe: Callable[[str, str], None] | None = None
+) -> Server[Any]:
+    """A server with the usual tools, each of which answers ``told``; so do its instructions.
+
+    ``writes``: whether the writing tool is listed; ``observe`` as for the real server.
+    """
+    tools = described(tools_for(writes=writes, clusters=()))
+
+    async def list_tools(_: Any, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=tools)
+
+    async def call_tool(_: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+        if observe is not None and any(tool.name == params.name for tool in tools):
+            observe(params.name, SettingsError.code)
+        return types.CallToolResult(content=[types.TextContent(type="text", text=told)], is_error=True)
+
+    return Server(NAME, version=__version__, instructions=told, on_list_tools=list_tools, on_call_tool=call_tool)
