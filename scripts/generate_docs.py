@@ -34,8 +34,10 @@ def settings() -> str:
     parts = [
         "# Settings\n\n" + _MADE,
         (
-            "Everything is set in the environment. A wrong value stops the start with the name, the fault and what is "
-            f"allowed. Every secret ({', '.join(f'`{name}`' for name in SECRETS)}) may also come from a file that "
+            "Everything is set in the environment. With wrong or missing settings the server starts, makes no call to "
+            "Proxmox, and answers each with what to set ([safety.md](safety.md#wrong-or-missing-settings)). "
+            "`proxmox-mcp serve --host ... --port ...` take the place of `MCP_HOST` and `MCP_PORT`. "
+            f"Every secret ({', '.join(f'`{name}`' for name in SECRETS)}) may also come from a file that "
             "`NAME_FILE` names.\n"
         ),
         "## The cluster\n\n" + _settings(ClusterSettings),

@@ -137,14 +137,14 @@ def run(directory: Path, *arguments: str, **settings: str) -> subprocess.Complet
 
 
 @contextmanager
-def serving(directory: Path, **settings: str) -> Iterator[Served]:
-    """A server for the length of a block. Fails where it doesn't come up."""
+def serving(directory: Path, *options: str, **settings: str) -> Iterator[Served]:
+    """A server for the length of a block, started with ``options``. Fails where it doesn't come up."""
     directory.mkdir(parents=True, exist_ok=True)
     port = int(settings.get("MCP_PORT") or free_port())
     settings = {"MCP_HOST": "127.0.0.1", "MCP_PORT": str(port), **settings}
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
-            [*COMMAND, "serve"],
+            [*COMMAND, "serve", *options],
             env=environment(directory, **settings),
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -49,6 +49,7 @@ def metrics(tmp_path: Path) -> Metrics:
     one, two = made.gateway.clusters["default"].pve.connection.hosts
     hosts.failed(one, UnreachableError("127.0.0.1:1 refuses the connection."))
     hosts.worked(two)
+    made.gateway.clusters["default"].pve.credentials.taken()
     return made
 
 
@@ -105,6 +106,16 @@ def test_the_host_in_use_is_named_and_why(metrics: Metrics) -> None:
     assert samples['proxmox_mcp_host_in_use{cluster="default",host="127.0.0.2:1"}'] == 1
     why = next(name for name in samples if name.startswith("proxmox_mcp_host_in_use_info"))
     assert "127.0.0.1:1 failed: 127.0.0.1:1 refuses the connection." in why
+
+
+def test_refused_credentials_and_settings_that_are_right_are_told(metrics: Metrics) -> None:
+    accepted = 'proxmox_mcp_credentials_accepted{cluster="default"}'
+    assert read(metrics)[accepted] == 1
+    assert metrics.gateway is not None
+    metrics.gateway.clusters["default"].pve.credentials.refused("127.0.0.2:1: authentication failure")
+    assert read(metrics)[accepted] == 0
+    assert read(metrics)["proxmox_mcp_configured{}"] == 1
+    assert read(Metrics())["proxmox_mcp_configured{}"] == 0
 
 
 def test_sessions_and_the_schema_are_read_at_the_moment_of_asking(metrics: Metrics) -> None:

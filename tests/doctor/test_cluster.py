@@ -65,7 +65,7 @@ def test_a_sound_cluster_has_nothing_to_cure(fakepve: Any, on_fakepve: Environme
         ({"PROXMOX_TOKEN_ID": SECRET}, "looks like the token's secret", "belongs in PROXMOX_PASSWORD"),
         ({"PROXMOX_PASSWORD": f"mcp@pve!mcp={SECRET}"}, "holds a whole token", "what stands after the last ="),
         ({"PROXMOX_FINGERPRINT": "AB:CD"}, "not a SHA-256 fingerprint", "64 hex digits"),
-        ({"PROXMOX_CA_FILE": "/nowhere/ca.pem"}, "there is no such file", "PEM"),
+        ({"PROXMOX_CA_FILE": "/nowhere/ca.pem"}, "No such file", "PEM"),
     ],
 )
 def test_a_setting_of_the_wrong_form_is_told_before_anything_is_sent(
@@ -264,9 +264,10 @@ def test_a_file_of_authorities_that_holds_none(environment: Environment, certifi
     (tmp_path / "ca.pem").write_text("nothing\n")
     with serving(REFUSED, certificate.files) as server:
         report = examined(environment(server.port, PROXMOX_CA_FILE=str(tmp_path / "ca.pem")))
-    assert report.status == 1
-    assert "PROXMOX_CA_FILE" in report.step("TLS")["found"]
-    assert "pve-root-ca.pem" in cure(report.step("TLS"))
+        assert not server.requests
+    assert report.status == 2
+    assert "PROXMOX_CA_FILE" in report.step("settings")["found"]
+    assert "pve-root-ca.pem" in cure(report.step("settings"))
 
 
 def test_a_refused_token_leads_through_what_may_be_wrong(environment: Environment, certificate: Made) -> None:
