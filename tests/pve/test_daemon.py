@@ -89,6 +89,17 @@ async def test_a_node_whose_pveproxy_does_not_answer_is_one_that_can_not_be_reac
     assert "Nothing was done." in error.advice
 
 
+@pytest.mark.parametrize("reason", ["No route to host", "Network is unreachable", "Connection timed out"])
+async def test_what_only_a_network_does_is_not_pvedaemon_even_if_the_node_answers_a_moment_later(
+    reason: str, certificate: Certificate, connect: Connect
+) -> None:
+    with serving(pveproxy(reached=("pve1",), reason=reason), certificate) as server:
+        error = await refusal(connect(server.port), "GET", "/nodes/pve1/status")
+        assert len(server.requests) == 1
+    assert type(error) is NodeUnreachableError
+    assert "can't reach node pve1" in error.message
+
+
 @pytest.mark.parametrize("status", [596, 597, 598, 599])
 async def test_other_faults_on_the_way_are_not_taken_for_it(
     status: int, certificate: Certificate, connect: Connect

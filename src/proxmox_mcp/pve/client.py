@@ -30,7 +30,7 @@ from proxmox_mcp.errors import (
 )
 from proxmox_mcp.pve.answers import NO_CONNECTION, PROXY_STATUS, Answer, Refusal, read
 from proxmox_mcp.pve.credentials import Credentials
-from proxmox_mcp.pve.errors import Call, refused, version_of_node
+from proxmox_mcp.pve.errors import Call, is_of_the_network, refused, version_of_node
 from proxmox_mcp.pve.failover import CONNECT, Hosts, State
 from proxmox_mcp.pve.lines import CURRENT, Line
 from proxmox_mcp.pve.shares import Shares, owner
@@ -152,7 +152,7 @@ class Proxmox:
 
     async def _daemon_down(self, host: HostPort, call: _Sending, refusal: Refusal) -> str:
         """Where pvedaemon does not run, if that is why a 595 came (``errors.version_of_node``); else empty."""
-        if refusal.status != NO_CONNECTION:
+        if refusal.status != NO_CONNECTION or is_of_the_network(refusal.message):
             return ""
         asked = Call(call.method, call.path)
         path = version_of_node(asked)

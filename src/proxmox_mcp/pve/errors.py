@@ -32,6 +32,7 @@ __all__ = ["Call", "advise", "refused"]
 _MISSING = re.compile(
     r"\((?P<path>[^,()]*), (?P<privileges>[A-Z][\w.]+(?:(?:\||, | && )[A-Z][\w.]+)*)(?P<more>[^)]*)\)"
 )
+_LOST_PACKETS = re.compile(r"no route|unreachable|timed out", re.IGNORECASE)
 _LISTED_ERRORS = 12
 _LONGEST_NAME = 100
 _DOCTOR = "`proxmox-mcp doctor`, run with the server's settings, looks closer."
@@ -155,6 +156,11 @@ def _away(message: str, status: int, call: Call) -> str:
 def addresses_a_node(call: Call) -> bool:
     """Whether the node that is asked may hand the call on to another: that of the path."""
     return call.places["node"] not in ("{node}", "localhost")
+
+
+def is_of_the_network(message: str) -> bool:
+    """Whether a 595 says that packets were lost: pvedaemon listens on loopback, where that doesn't happen."""
+    return _LOST_PACKETS.search(message) is not None
 
 
 def version_of_node(call: Call) -> str:
