@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,11 @@ TOKEN = "a-token-that-only-the-doctor-tests-use"
 
 @dataclass(frozen=True)
 class Report:
-    """``status`` is the exit status, ``steps`` the list that ``--json`` gives."""
+    """``status`` is the exit status, ``steps`` the list that ``--json`` gives, ``next`` its last entry: what to do."""
 
     status: int
     steps: list[dict[str, Any]]
+    next: str
 
     def step(self, name: str) -> dict[str, Any]:
         """The one step of a name, with or without its host."""
@@ -44,13 +46,26 @@ def lines(step: Mapping[str, Any]) -> list[str]:
 
 
 def examined(environment: Mapping[str, str], **options: Any) -> Report:
-    """Run it for JSON; no secret of the environment may be in what it says."""
+    """Run it for JSON; whatever it finds, no secret of the environment may be in what it says, it must end with one
+    sentence on what to do next, and its exit status must be the documented one."""
     out = io.StringIO()
     status = run(environment, as_json=True, out=out, **options)
     for name in ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN"):
         value = environment.get(name, "")
         assert len(value) < 8 or value not in out.getvalue()
-    return Report(status, json.loads(out.getvalue()))
+    *steps, verdict = json.loads(out.getvalue())
+    assert (verdict["part"], verdict["step"]) == ("verdict", "next")
+    following = verdict["found"]
+    assert re.fullmatch(r"Next: [^\n]{15,400}[^.\s]\.", following), following
+    assert not re.search(r"[?:;,]\.$", following), following
+    assert not SENTENCE_END.search(following), f"more than one sentence: {following}"
+    failed = [step for step in steps if step["status"] == "fail"]
+    assert status == (2 if any(step["setting"] for step in failed) else 1 if failed else 0), steps
+    assert ("start the server" in following or "client" in following) >= (not failed)
+    return Report(status, steps, following)
+
+
+SENTENCE_END = re.compile(r"[^.][.!?] [A-Z`]")
 
 
 def printed(environment: Mapping[str, str], **options: Any) -> tuple[int, str]:

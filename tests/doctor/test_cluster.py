@@ -81,7 +81,19 @@ def test_a_value_that_cannot_be_read_ends_the_examination(environment: Environme
     report = examined(environment(1, PROXMOX_PORT="eight thousand"))
     assert report.status == 2
     assert report.names("fail") == ["environment"]
+    assert report.next == "Next: PROXMOX_PORT has a value that is not allowed: use a whole number from 1 to 65535."
     assert "PROXMOX_PORT" in report.step("environment")["found"]
+
+
+def test_all_settings_at_fault_are_told_at_once(environment: Environment) -> None:
+    report = examined(
+        environment(1, PROXMOX_HOST="", PROXMOX_USER="mcp", PROXMOX_FINGERPRINT="AB", MCP_POLICY_FILE="/x")
+    )
+    said = [step["found"] for step in report.steps if step["setting"]]
+    assert len(said) == 4
+    assert report.next.endswith("(and correct the other settings above: 3).")
+    report = examined(environment(1, MCP_PORT="x", PROXMOX_TIMEOUT="y", MCP_AUTH_TOKEN_FILE="/z"))
+    assert report.names("fail") == ["environment"] * 3
 
 
 def test_variables_that_are_nearly_ours_are_named(environment: Environment) -> None:
@@ -280,11 +292,11 @@ def test_a_refused_token_leads_through_what_may_be_wrong(environment: Environmen
         "pveum user list",
         "pveum user token list mcp@pve",
         "pveum user token remove mcp@pve mcp",
-        "pveum user token add mcp@pve mcp --privsep 1",
+        "pveum user token add mcp@pve mcp --privsep 0",
     ]
 
 
-@pytest.mark.parametrize(("secret", "said"), [("short", "has not the form"), (f'"{SECRET}"', "quotes")])
+@pytest.mark.parametrize(("secret", "said"), [("short", "a UUID of 36 characters"), (f'"{SECRET}"', "quotes")])
 def test_a_secret_that_looks_wrong_is_named_first(
     environment: Environment, certificate: Made, secret: str, said: str
 ) -> None:
@@ -319,6 +331,7 @@ def test_a_password_with_a_second_factor(fakepve: Any, on_fakepve: Environment) 
     step = report.step("authentication")
     assert "second factor" in step["found"]
     assert "pveum user token add root@pam mcp --privsep 0" in lines(step)
+    assert report.next.startswith("Next: use a token, which is not asked for a second factor")
     assert "PROXMOX_TOKEN_ID=mcp" in lines(step)
 
 
@@ -340,13 +353,18 @@ def test_a_token_without_privileges_sees_nothing(on_fakepve: Environment) -> Non
     ]
 
 
-def test_an_auditor_is_well_and_is_told_what_operators_need(environment: Environment, certificate: Made) -> None:
+def test_a_token_that_sees_all_is_right_as_it_is_and_gets_no_lines_for_more(
+    environment: Environment, certificate: Made
+) -> None:
     with serving(answers(), certificate.files) as server:
         report = examined(environment(server.port))
     step = report.step("privileges")
     assert step["status"] == "ok"
     assert "read-only: all; operator: 1 of 7; administrator: nothing" in step["found"]
-    assert "pveum acl modify /vms --users mcp@pve --tokens 'mcp@pve!mcp' --roles PVEVMAdmin" in lines(step)
+    assert step["cures"] == []
+    assert "Administrator" not in str(report.steps)
+    assert "pveum acl" not in str(report.steps)
+    assert "docs/tokens-and-privileges.md" in step["details"][-1]
 
 
 def test_privileges_on_some_guests_only_are_a_warning(environment: Environment, certificate: Made) -> None:
@@ -380,7 +398,7 @@ def test_a_fixed_schema_of_another_version_is_a_warning(environment: Environment
 def test_a_schema_file_that_is_not_there_fails(environment: Environment, certificate: Made) -> None:
     with serving(answers(), certificate.files) as server:
         report = examined(environment(server.port, PROXMOX_APIDOC="/nowhere/apidoc.js"))
-    assert report.status == 1
+    assert report.status == 2
     assert "/nowhere/apidoc.js" in report.step("schema")["found"]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.doctor.clients import configurations
+from proxmox_mcp.doctor.stdio_clients import stdio_configurations
 from proxmox_mcp.doctor.uses import USES
 from proxmox_mcp.guard.callers import load_callers
 from proxmox_mcp.guard.policy_file import load_rules
@@ -33,7 +34,14 @@ def blocks(page: str, language: str) -> Iterator[str]:
 
 def test_the_configurations_of_clients_are_those_that_the_doctor_prints() -> None:
     shown = {*blocks("connect-clients", "json"), *blocks("connect-clients", "sh")}
-    assert shown == {each.text for each in configurations("https://proxmox-mcp.example.org", token=True)}
+    known = {
+        "PROXMOX_HOST": "pve1.example.org",
+        "PROXMOX_USER": "mcp@pve",
+        "PROXMOX_TOKEN_ID": "mcp",
+        "PROXMOX_PASSWORD": "a-secret",
+    }
+    printed = configurations("https://proxmox-mcp.example.org", token=True) + stdio_configurations(known, "proxmox-mcp")
+    assert shown == {each.text for each in printed}
 
 
 def test_the_lines_for_each_kind_of_token_are_those_that_the_doctor_prints() -> None:

@@ -28,13 +28,14 @@ def away(environment: Environment) -> Environment:
     return made
 
 
-def test_an_open_address_without_a_token_gets_the_lines_to_set(away: Environment) -> None:
-    report = examined(away(MCP_HOST="0.0.0.0", MCP_AUTH_TOKEN=""))
+@pytest.mark.parametrize("token", ["", "short"])
+def test_an_open_address_without_a_good_token_is_told_what_to_set(token: str, away: Environment) -> None:
+    report = examined(away(MCP_HOST="0.0.0.0", MCP_AUTH_TOKEN=token))
     step = report.step("who may call")
     assert step["status"] == "fail"
-    assert "start is refused" in step["found"]
-    assert [line.partition("=")[0] for line in lines(step)] == ["MCP_AUTH_TOKEN", "MCP_ALLOWED_HOSTS"]
-    assert "MCP_HOST=127.0.0.1" in cure(step)
+    assert step["found"].startswith("No call is made until this is corrected.")
+    assert "`proxmox-mcp token new`" in cure(step)
+    assert report.status == 2
 
 
 def test_authentication_turned_off_is_a_warning(away: Environment) -> None:
@@ -72,7 +73,7 @@ def test_a_port_that_the_server_itself_has_is_well(away: Environment) -> None:
 def test_an_address_of_another_machine(away: Environment) -> None:
     step = examined(away(MCP_HOST="192.0.2.1")).step("address")
     assert step["status"] == "fail"
-    assert "no address of this machine" in step["found"]
+    assert "is not an address of this machine" in step["found"]
     assert "0.0.0.0" in cure(step)
 
 
@@ -100,7 +101,7 @@ def test_an_audit_file_that_cannot_be_written(away: Environment, tmp_path: Path)
     for path in (tmp_path / "nowhere" / "audit.jsonl", tmp_path):
         step = examined(away(MCP_AUDIT_FILE=str(path))).step("audit")
         assert step["status"] == "fail"
-        assert "The start is refused." in step["found"]
+        assert "No call is made until this is corrected." in step["found"]
 
 
 def test_a_state_directory_that_cannot_be_written(away: Environment, tmp_path: Path) -> None:

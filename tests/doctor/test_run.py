@@ -27,13 +27,16 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_people_read_the_fault_its_cure_and_what_to_paste(environment: Environment) -> None:
+def test_people_read_the_fault_its_cure_and_last_of_all_what_to_do_next(environment: Environment) -> None:
     status, text = printed(environment(free_port()))
     assert status == 1
     assert "refuses the connection" in text
-    assert "-> Nothing listens on port" in text
-    assert "Bearer $MCP_AUTH_TOKEN" in text
-    assert text.rstrip().splitlines()[-1].startswith("1 to cure")
+    assert "-> Check the port (Proxmox VE: 8006)" in text
+    assert text.splitlines()[-2:] == [
+        "1 error, 1 warning",
+        "Next: check the port (Proxmox VE: 8006), and on the node: `systemctl status pveproxy`.",
+    ]
+    assert "mcpServers" not in text
     assert TOKEN not in text
     assert SECRET not in text
     assert "\x1b" not in text
@@ -44,7 +47,7 @@ def test_a_terminal_gets_colours_and_unbroken_lines(environment: Environment, mo
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.delenv("NO_COLOR", raising=False)
     out = Terminal()
-    run(environment(free_port()), out=out)
+    run(environment(free_port()), clients=True, out=out)
     assert "\x1b[" in out.getvalue()
     assert "claude mcp add --scope user --transport http proxmox" in out.getvalue()
     assert '--header "Authorization: Bearer $MCP_AUTH_TOKEN"\n' in out.getvalue()
@@ -66,7 +69,24 @@ def test_programs_read_one_list_of_steps(environment: Environment) -> None:
     assert status == 1
     assert {"part", "step", "status", "found", "details", "cures"} <= steps[0].keys()
     assert {step["status"] for step in steps} <= {"ok", "warn", "fail", "skipped"}
-    assert steps[-1]["configurations"][0]["client"] == "Gemini CLI"
+    assert "configurations" not in str(steps)
+    assert steps[-1]["found"].startswith("Next: ")
+
+
+def test_what_to_paste_into_clients_is_printed_where_it_is_asked_for(environment: Environment) -> None:
+    given = environment(free_port())
+    _, text = printed(given, clients=True)
+    assert "Bearer $MCP_AUTH_TOKEN" in text
+    assert "serve --stdio" in text
+    assert TOKEN not in text
+    assert SECRET not in text
+    out = io.StringIO()
+    run(given, as_json=True, clients=True, out=out)
+    pasted = json.loads(out.getvalue())[-2]["configurations"]
+    assert [each["client"] for each in pasted][:2] == ["Gemini CLI", "Gemini CLI, over SSE"]
+    assert [each["client"] for each in pasted if "stdio" in each["client"]] == [
+        f"{client}, over stdio" for client in ("Gemini CLI", "Claude Code", "Claude Desktop", "VS Code", "Cursor")
+    ]
 
 
 def test_a_wrong_environment_is_told_to_programs_too() -> None:

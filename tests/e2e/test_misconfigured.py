@@ -117,7 +117,7 @@ async def test_every_call_is_answered_with_all_that_is_to_be_set(kind: str, tmp_
     assert "Traceback" not in log
 
 
-@pytest.mark.parametrize(("kind", "era"), zip(KINDS, ERAS, strict=False))
+@pytest.mark.parametrize(("kind", "era"), list(zip(KINDS, ERAS, strict=False)))
 async def test_over_stdio_too(kind: str, era: str, tmp_path: Path) -> None:
     async with connect_stdio(tmp_path, settings_of(kind), era) as session:
         text = await answers(session)

@@ -5,61 +5,86 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from proxmox_mcp.doctor.clients import Configuration
     from proxmox_mcp.doctor.steps import Step
     from proxmox_mcp.doctor.target import Target
     from proxmox_mcp.settings import ServerSettings
 
 WELL, FAILING, MISSET = 0, 1, 2
-"""The exit status: nothing to cure; something fails; a setting is wrong."""
+"""The exit status: no error; something fails; a setting is wrong, and with it the server makes no call."""
 
 
 def run(
-    environment: Mapping[str, str], *, url: str = "", as_json: bool = False, patient: bool = False, out: TextIO
+    environment: Mapping[str, str],
+    *,
+    url: str = "",
+    as_json: bool = False,
+    patient: bool = False,
+    clients: bool = False,
+    out: TextIO,
 ) -> int:
-    """Examine the set-up and print what was found; the exit status is returned.
+    """Examine the set-up and print what was found, ending with the next thing to do; the exit status is returned.
 
-    ``url`` is the address that clients use (``https://name/sse``), to be reached as they would; ``patient`` also keeps
-    an idle stream there open for 75 s. Everything else is over within 30 s. Authorities in NODE_EXTRA_CA_CERTS are
-    trusted there, as Gemini CLI and other programs on Node.js do. No secret is printed.
+    ``url`` is the address that clients use (``https://name/sse``), to be reached as they would; where nothing else is
+    set, that is all that is looked at. ``patient`` also keeps an idle stream there open for 75 s; everything else is
+    over within 30 s. ``clients`` adds what to paste into clients. Authorities in NODE_EXTRA_CA_CERTS are trusted at
+    ``url``, as Gemini CLI and other programs on Node.js do. No secret is printed.
     """
     from proxmox_mcp.doctor import outside
     from proxmox_mcp.doctor.clients import configurations
     from proxmox_mcp.doctor.examination import SETTINGS, TOTAL_SECONDS, examine, secrets_of
     from proxmox_mcp.doctor.printing import Masks, Printer, write_json
-    from proxmox_mcp.doctor.steps import Cure
+    from proxmox_mcp.doctor.stdio_clients import stdio_configurations
     from proxmox_mcp.doctor.target import Target
     from proxmox_mcp.doctor.timing import Deadline
+    from proxmox_mcp.doctor.verdict import counted, next_step
     from proxmox_mcp.errors import SettingsError
-    from proxmox_mcp.settings import load_settings
+    from proxmox_mcp.settings import read_settings
 
+    settings = read_settings(environment)
+    client_only = bool(url) and not describes_a_server(environment)
+    target: Target | None = None
+    wrong = list(settings.faults)
     try:
-        settings = load_settings(environment)
-        target = Target.of(url, environment.get("NODE_EXTRA_CA_CERTS", "")) if url else None
+        target = Target.of(url, environment.get("NODE_EXTRA_CA_CERTS", ""), client_only=client_only) if url else None
     except SettingsError as error:
-        step = SETTINGS.fail("environment", error.message, *([Cure(error.advice)] if error.advice else []))
-        if as_json:
-            write_json(out, [step], [], Masks())
-        else:
-            Printer(out).step(step)
-        return MISSET
+        wrong += error.faults
     masks = Masks(secrets_of(settings, environment))
     printer = None if as_json else Printer(out, masks)
+    found: Iterable[Step]
+    if wrong:
+        found = (step for fault in wrong for step in SETTINGS.wrong("environment", fault))
+    else:
+        hold = outside.HOLD if patient and target else 0.0
+        found = examine(settings, environment, target, Deadline.after(TOTAL_SECONDS), hold)
     steps: list[Step] = []
-    hold = outside.HOLD if patient and target else 0.0
-    for step in examine(settings, environment, target, Deadline.after(TOTAL_SECONDS), hold):
+    for step in found:
         steps.append(step)
         if printer:
             printer.step(step)
     token = bool(settings.server.mcp_auth_token.get_secret_value() or settings.server.mcp_callers_file)
-    pasted = configurations(_base(settings.server, target), token=token)
+    pasted: tuple[Configuration, ...] = ()
+    if clients and not wrong:
+        pasted = configurations(_base(settings.server, target), token=token)
+        pasted += () if client_only else stdio_configurations(environment)
+    following = next_step(steps, target.base if target else "", clients=bool(pasted))
     if printer:
         printer.configurations(pasted, token=token)
-        printer.verdict(steps)
+        printer.verdict(counted(steps), following, failed=_status(steps) != WELL)
     else:
-        write_json(out, steps, pasted, masks)
+        write_json(out, steps, pasted, following, masks)
     return _status(steps)
+
+
+def describes_a_server(environment: Mapping[str, str]) -> bool:
+    """Whether anything but a client's own token is set: on a machine that only has a client, nothing is."""
+    from proxmox_mcp.settings import SECRETS, known_names
+
+    of_clients = {"MCP_AUTH_TOKEN", "MCP_AUTH_TOKEN_FILE"}
+    names = {*known_names(), *(f"{name}_FILE" for name in SECRETS)} - of_clients
+    return any(environment.get(name) for name in names)
 
 
 def _base(server: ServerSettings, target: Target | None) -> str:
@@ -73,6 +98,6 @@ def _base(server: ServerSettings, target: Target | None) -> str:
 
 def _status(steps: list[Step]) -> int:
     failed = [step for step in steps if step.status == "fail"]
-    if any(step.name == "settings" for step in failed):
+    if any(step.of_settings for step in failed):
         return MISSET
     return FAILING if failed else WELL

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
 UNBUFFERED = (
     Cure(
-        "nginx, in the location of this server:",
+        "Turn off buffering in nginx, in the location of this server:",
         (
             "proxy_http_version 1.1;",
             'proxy_set_header Connection "";',
@@ -31,8 +31,8 @@ UNBUFFERED = (
     ),
 )
 _RUNS_THERE = Cure(
-    "See that the server runs (`docker ps`, `systemctl status`), and that the proxy's upstream is its address and port "
-    "(MCP_PORT), over http."
+    "Check that the server runs (`docker ps`, `systemctl status`), and that the proxy's upstream is its address and "
+    "port (MCP_PORT), over http."
 )
 
 
@@ -50,7 +50,7 @@ def meaning(answer: Answer, body: str, target: Target, server: ServerSettings, *
     if status == 421:
         return _host(target, server)
     if status == 401:
-        return _unauthorized(answer, server, with_token=with_token)
+        return _unauthorized(answer, target, server, with_token=with_token)
     if status == 403 and "origin" in body.lower():
         return Meaning(
             "403: the Origin header is not allowed.",
@@ -74,6 +74,11 @@ def _host(target: Target, server: ServerSettings) -> Meaning:
     from proxmox_mcp.app.hosts import HostGuard
 
     name = target.address.host
+    if target.client_only:
+        return Meaning(
+            f"421 Invalid Host header: the server does not know itself by the name {name}.",
+            (Cure("Ask whoever runs the server to add this name, and to restart it:", (f"MCP_ALLOWED_HOSTS={name}",)),),
+        )
     if HostGuard(_nothing, server.mcp_allowed_hosts, ()).allows_host(target.address.netloc):
         return Meaning(
             f"421 Invalid Host header, although {name} is allowed by these settings.",
@@ -82,13 +87,13 @@ def _host(target: Target, server: ServerSettings) -> Meaning:
                     "The proxy puts another name in the place of the one that was called. nginx:",
                     ("proxy_set_header Host $http_host;",),
                 ),
-                Cure("Or the server that runs there was started with other settings: start it anew."),
+                Cure("Or restart the server that runs there: it was started with other settings."),
             ),
         )
     names = ",".join((*server.mcp_allowed_hosts, name))
     return Meaning(
         f"421 Invalid Host header: the server does not know itself by the name {name}.",
-        (Cure("Set, and start the server anew:", (f"MCP_ALLOWED_HOSTS={names}",)),),
+        (Cure("Set this, and restart the server:", (f"MCP_ALLOWED_HOSTS={names}",)),),
     )
 
 
@@ -96,7 +101,7 @@ async def _nothing(*_: object) -> None:
     """In the place of an application: the guard is only asked."""
 
 
-def _unauthorized(answer: Answer, server: ServerSettings, *, with_token: bool) -> Meaning:
+def _unauthorized(answer: Answer, target: Target, server: ServerSettings, *, with_token: bool) -> Meaning:
     asked = answer.headers.get("WWW-Authenticate") or ""
     if asked and not asked.lower().startswith("bearer"):
         kind = _printable(asked.partition(" ")[0])[:20]
@@ -104,11 +109,15 @@ def _unauthorized(answer: Answer, server: ServerSettings, *, with_token: bool) -
             f"401: the proxy itself asks for a login ({kind}), which MCP clients can't give.",
             (Cure("Leave the paths of this server out of it: the server asks for its own token."),),
         )
+    if target.client_only:
+        found = "the server refuses the token in MCP_AUTH_TOKEN." if with_token else "the server asks for a token."
+        whose = "Set MCP_AUTH_TOKEN to the token that whoever runs the server gave you, and run this again."
+        return Meaning(f"401: {found}", (Cure(whose),))
     if with_token:
         return Meaning(
             "401: the server that runs there refuses the token in MCP_AUTH_TOKEN.",
             (
-                Cure("It runs with another token: start it anew with these settings, or take its own."),
+                Cure("Restart it with these settings, or set its token here: it runs with another one."),
                 Cure("Or the proxy drops the header Authorization: it must pass it on."),
             ),
         )

@@ -25,8 +25,8 @@ _PRODUCT = re.compile(
 )
 _TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
 _HANGS = Cure(
-    "Its daemons hang, often on a storage that is away. On the node:",
-    ("journalctl --since -10min -u pveproxy -u pvedaemon", "systemctl restart pvedaemon pveproxy"),
+    "Restart the daemons of the node, which hang, often on a storage that is away; their log is in the journal:",
+    ("systemctl restart pvedaemon pveproxy", "journalctl --since -10min -u pveproxy -u pvedaemon"),
 )
 _RESTART_DAEMON = Cure(
     "Start pvedaemon again, as root on that node; its journal says why it stopped:",

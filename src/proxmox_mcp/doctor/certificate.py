@@ -73,8 +73,7 @@ def look(
             name,
             found,
             Cure(
-                "Its pveproxy hangs, or something else listens there: check the port "
-                "(Proxmox VE: 8006), and on the node run:",
+                "Check the port (Proxmox VE: 8006), and restart pveproxy on the node, if it is what hangs:",
                 ("systemctl restart pveproxy",),
             ),
         ), None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.settings import ClusterSettings
 
 SETTINGS = "settings"
-_PVEPROXY = "See that the port is right (Proxmox VE: 8006), and on the node: `systemctl status pveproxy`."
+_PVEPROXY = "Check the port (Proxmox VE: 8006), and on the node: `systemctl status pveproxy`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def look(part: Part, settings: ClusterSettings, cache: Path, deadline: Deadline)
     try:
         connection = connection_of(settings)
     except SettingsError as error:
-        yield part.fail(SETTINGS, error.message, *([Cure(error.advice)] if error.advice else []))
+        yield from part.wrong(SETTINGS, error)
         return
     hosts = ", ".join(map(str, connection.hosts))
     yield part.ok(SETTINGS, f"{hosts}, as {connection.identity}, by {'token' if connection.token else 'password'}")
@@ -100,7 +100,7 @@ def _inside(
     try:
         session = api.Session(connection)
     except SettingsError as error:
-        yield part.fail(SETTINGS, error.message, Cure(error.advice))
+        yield from part.wrong(SETTINGS, error)
         return
     with closing(session):
         yield from _signed_in(part, settings, session, ways, cache, deadline)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.pve.connection import Connection
 
 _NOT_A_UUID = (
-    "The secret in PROXMOX_PASSWORD has not the form of one, a UUID of 36 characters: look there first. "
+    "Set PROXMOX_PASSWORD to the token's secret, a UUID of 36 characters: what is set there is not one. "
     "It was shown once, when the token was made."
 )
 
@@ -32,14 +32,15 @@ def _token(connection: Connection) -> tuple[Cure, ...]:
     return (
         *cures,
         Cure(
-            f"Proxmox says the same for each of these. The user: this must list {user}, enabled, not expired.",
+            f"Check on a node that this lists {user}, enabled and not expired (Proxmox does not say which of user, "
+            "token and secret is wrong):",
             ("pveum user list",),
         ),
-        Cure(f"The token: this must list {name} (capitals count), not expired.", (f"pveum user token list {user}",)),
+        Cure(f"Check that this lists {name} (capitals count), not expired:", (f"pveum user token list {user}",)),
         Cure(
-            "The token's secret can't be shown again. This makes a new one; privileges that were set for the "
-            "token itself must be set again.",
-            (f"pveum user token remove {user} {name}", f"pveum user token add {user} {name} --privsep 1"),
+            "If both are there, the secret is wrong. It can't be shown again: make a new one, and set PROXMOX_PASSWORD "
+            f"to it. With --privsep 0 the token has the privileges of {user}, without it none of its own:",
+            (f"pveum user token remove {user} {name}", f"pveum user token add {user} {name} --privsep 0"),
         ),
     )
 
@@ -67,10 +68,11 @@ def _password(connection: Connection) -> tuple[Cure, ...]:
     return (
         *cures,
         Cure(
-            f"The user: this must list {user}, enabled, not expired; the realm counts (root@pam is not root@pve).",
+            f"Check on a node that this lists {user}, enabled and not expired; the realm counts (root@pam is not "
+            "root@pve):",
             ("pveum user list",),
         ),
-        Cure(f"The realm: this must list {realm}.", ("pveum realm list",)),
+        Cure(f"Check that this lists the realm {realm}:", ("pveum realm list",)),
         Cure(f"The password may be wrong; change it {where}", (change,))
         if realm in ("pam", "pve")
         else Cure(f"The password is that of the directory behind the realm {realm}: check it there."),
@@ -81,9 +83,9 @@ def _password(connection: Connection) -> tuple[Cure, ...]:
 def _second_factor(connection: Connection) -> tuple[Cure, ...]:
     user = connection.user
     return (
-        Cure("A server can't answer a second factor. This shows those of the user.", (f"pveum user tfa list {user}",)),
         Cure(
-            "Use a token: none is asked for a second factor. Make one and set its secret as PROXMOX_PASSWORD.",
+            "Use a token, which is not asked for a second factor: make one, and set its secret as PROXMOX_PASSWORD:",
             (f"pveum user token add {user} mcp --privsep 0", "PROXMOX_TOKEN_ID=mcp"),
         ),
+        Cure("To see the second factors of the user:", (f"pveum user tfa list {user}",)),
     )

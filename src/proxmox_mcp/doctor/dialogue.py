@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp import __version__
 from proxmox_mcp.doctor.http import AGENT
+from proxmox_mcp.doctor.steps import Cure
+from proxmox_mcp.server.definitions import NOT_SET_UP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from proxmox_mcp.doctor.http import Answer
+    from proxmox_mcp.doctor.steps import Part, Step
     from proxmox_mcp.settings import ServerSettings
 
+_LONGEST_TOLD = 4000
 STREAM = "text/event-stream"
 INITIALIZE = json.dumps(
     {
@@ -66,15 +71,36 @@ def events(answer: Answer, seconds: float) -> Iterator[tuple[str, str]]:
             data.append(value)
 
 
-def server_of(text: str) -> str:
-    """The server's name and version in its answer to INITIALIZE; empty where the text is no such answer."""
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A server's answer to INITIALIZE: its name and version; ``what_to_set`` where its own settings are wrong."""
+
+    name: str
+    what_to_set: str = ""
+
+
+def hello_of(text: str) -> Hello | None:
+    """The answer to INITIALIZE in a text; None where it is not one."""
     try:
         message: Any = json.loads(text)
     except (ValueError, RecursionError):
-        return ""
+        return None
     result = message.get("result") if isinstance(message, dict) else None
     info = result.get("serverInfo") if isinstance(result, dict) else None
-    if not isinstance(info, dict) or not info.get("name"):
-        return ""
+    if not isinstance(result, dict) or not isinstance(info, dict) or not info.get("name"):
+        return None
     said = f"{info['name']} {info.get('version') or ''}".strip()
-    return "".join(c for c in said if c.isprintable())[:80]
+    name = "".join(c for c in said if c.isprintable())[:80]
+    told = str(result.get("instructions") or "")
+    if not told.startswith(NOT_SET_UP):
+        return Hello(name)
+    printable = "".join(c for c in told[:_LONGEST_TOLD] if c.isprintable() or c == "\n")
+    return Hello(name, printable.partition("\nThen restart the server")[0])
+
+
+def not_set_up(part: Part, name: str, where: str, hello: Hello) -> Step:
+    """The step for a server that answers, and makes no call to Proxmox."""
+    first, *faults = hello.what_to_set.splitlines()
+    told = tuple(fault.removeprefix("- ") for fault in faults) or (first,)
+    cure = Cure("Correct the settings that the server names here, then restart it.")
+    return part.fail(name, f"{where}: {hello.name} answers, but its settings are wrong.", cure, details=told)

@@ -30,8 +30,12 @@ def examine(
     ``names`` are the variables that are set; ``target`` is where clients reach the server, if that is to be looked at
     too, with an idle stream kept open for ``hold`` seconds.
     """
+    if target is not None and target.client_only:
+        yield SETTINGS.ok("environment", "only --url is given: the server is looked at as clients see it")
+        yield from _outside(target, settings, deadline, hold).steps()
+        return
     yield _read(settings)
-    cure = Cure("Nothing reads it: mend its name or take it out.")
+    cure = Cure("Correct its name, or unset it: nothing reads it.")
     yield from (SETTINGS.warn("names", note, cure) for note in (*settings.notes, *_misspelt(names)))
     several = len(settings.clusters) > 1
     cache = settings.server.state_directory / "schema"
@@ -43,10 +47,15 @@ def examine(
     ]
     groups.append(_Group(listening.PART, lambda: listening.look(settings, deadline), deadline))
     if target is not None:
-        longer = Deadline(deadline.end + hold)
-        groups.append(_Group(Part(target.base), lambda: outside.look(target, settings.server, deadline, hold), longer))
+        groups.append(_outside(target, settings, deadline, hold))
     for group in groups:
         yield from group.steps()
+
+
+def _outside(target: Target, settings: Settings, deadline: Deadline, hold: float) -> _Group:
+    """The server as clients see it."""
+    longer = Deadline(deadline.end + hold)
+    return _Group(Part(target.base), lambda: outside.look(target, settings.server, deadline, hold), longer)
 
 
 def _misspelt(names: Iterable[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What would refuse the start of the server, and whom it would let in."""
+"""With which settings the server would make no call, and whom it would let in."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from proxmox_mcp.app.listener import why_not
 from proxmox_mcp.doctor import http
 from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.verdict import RUNS
 from proxmox_mcp.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -20,13 +22,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.settings import ServerSettings, Settings
 
 PART = Part("server")
-_BIND_FAULTS = {
-    errno.EADDRNOTAVAIL: (
-        "is no address of this machine",
-        "Set MCP_HOST to 0.0.0.0 (all of its addresses) or 127.0.0.1.",
-    ),
-    errno.EACCES: ("needs a privilege that this user has not", "Set MCP_PORT to one above 1023."),
-}
 
 
 def look(settings: Settings, deadline: Deadline) -> Iterator[Step]:
@@ -42,18 +37,16 @@ def look(settings: Settings, deadline: Deadline) -> Iterator[Step]:
 
 def _authentication(server: ServerSettings) -> Step:
     from proxmox_mcp.app.serving import must_be_safe
+    from proxmox_mcp.assembly import callers_of
 
     name = "who may call"
     where = f"MCP_HOST={server.mcp_host}"
     try:
         must_be_safe(server)
+        if not server.mcp_callers_file:
+            callers_of(server, ())
     except SettingsError as error:
-        text, *rest = error.advice.splitlines()
-        lines = tuple(line.strip() for line in rest if line.startswith("  "))
-        other = " ".join(line for line in rest if not line.startswith("  "))
-        return PART.fail(
-            name, f"The start is refused. {error.message}", Cure(text, lines), *([Cure(other)] if other else [])
-        )
+        return _refused(name, error)
     if server.mcp_callers_file:
         return PART.ok(name, f"{where}; callers with tokens, from {server.mcp_callers_file}; mode {server.mcp_mode}")
     if server.mcp_auth_token.get_secret_value():
@@ -64,8 +57,9 @@ def _authentication(server: ServerSettings) -> Step:
         name,
         f"{where} with MCP_AUTH=none: whoever reaches port {server.mcp_port} acts as the Proxmox identity",
         Cure(
-            "Only right behind a proxy that asks who calls, on a network that nobody else is on. Else:",
-            ("MCP_AUTH=", "MCP_AUTH_TOKEN=<what `openssl rand -hex 32` prints>"),
+            "Only right behind a proxy that asks who calls, on a network that nobody else is on. Else unset MCP_AUTH, "
+            "and set MCP_AUTH_TOKEN to what this prints:",
+            ("proxmox-mcp token new",),
         ),
     )
 
@@ -98,10 +92,8 @@ def _address(server: ServerSettings, deadline: Deadline) -> Step:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return _taken(server, where, deadline)
-        fault, cure = _BIND_FAULTS.get(
-            error.errno or 0, (f"can't be used: {error.strerror}", "Check MCP_HOST and MCP_PORT.")
-        )
-        return PART.fail(name, f"{where} {fault}.", Cure(cure))
+        found, _, cure = why_not(error, server.mcp_host, server.mcp_port).partition(": ")
+        return PART.misset(name, f"{found}.", Cure(cure[:1].upper() + cure[1:]))
     return PART.ok(name, f"{where} is free")
 
 
@@ -116,11 +108,14 @@ def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
     except http.Faults:
         ours = False
     if ours:
-        return PART.ok("address", f"{where}: a server answers there already")
+        return PART.ok("address", f"{where}: {RUNS}")
     return PART.fail(
         "address",
         f"{where} is taken by another program.",
-        Cure("See which one it is, or set MCP_PORT to another port:", (f"ss -ltnp 'sport = :{server.mcp_port}'",)),
+        Cure(
+            "Set MCP_PORT to another port, or stop the program that this shows:",
+            (f"ss -ltnp 'sport = :{server.mcp_port}'",),
+        ),
     )
 
 
@@ -156,7 +151,9 @@ def _policy(path: Path) -> Step:
 
 
 def _refused(name: str, error: SettingsError) -> Step:
-    return PART.fail(name, f"The start is refused. {error.message}", Cure(error.advice))
+    """The server starts with it, and makes no call."""
+    advice = error.advice or "Correct it in the file."
+    return PART.misset(name, f"No call is made until this is corrected. {error.message}", Cure(advice))
 
 
 def _audit(path: Path) -> Step:
@@ -164,9 +161,9 @@ def _audit(path: Path) -> Step:
 
     if not (fault := why_unwritable(path)):
         return PART.ok("audit", f"{path} can be written")
-    return PART.fail(
+    return PART.misset(
         "audit",
-        f"The start is refused. MCP_AUDIT_FILE={path} can't be written: {fault}.",
+        f"No call is made until this is corrected. MCP_AUDIT_FILE={path} can't be written: {fault}.",
         Cure(f"Make {path.parent} writable for the user that the server runs as (in a container a volume)."),
     )
 
@@ -193,10 +190,13 @@ def _store(url: str, deadline: Deadline) -> Step:
     except ValueError:
         host, port = "", 0
     if not host or parts.scheme not in ("redis", "rediss", "valkey", "valkeys"):
-        return PART.fail(name, "MCP_STATE_URL is no address of a store.", Cure("It looks like redis://host:6379/0."))
+        form = Cure("Write it as redis://host:6379/0, or valkey://, rediss:// or valkeys://.")
+        return PART.misset(name, "MCP_STATE_URL is not the address of a Valkey or Redis server.", form)
     try:
         socket.create_connection((host, port), timeout=max(deadline.within(3.0).left, 0.01)).close()
     except OSError as error:
         said = f"The store of MCP_STATE_URL ({host} port {port}) can't be reached: {error.strerror or error}."
-        return PART.fail(name, said, Cure("Start it, or check the host, the port and the network between the two."))
+        return PART.fail(
+            name, said, Cure("Start it, or check its host and port in MCP_STATE_URL and the network between the two.")
+        )
     return PART.ok(name, f"{host} port {port} takes connections")

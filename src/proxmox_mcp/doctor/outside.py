@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TOKENLESS_SECONDS = 3.0
 HOLD = 75.0
 """Seconds that ``--patient`` keeps a stream: over the minute at which many proxies cut."""
-_RENEWAL = Cure("Renew it at the proxy, and let the proxy read it anew.")
+_RENEWAL = Cure("Renew it at the proxy, and reload the proxy.")
 _OTHER = {SSE: HTTP, HTTP: SSE}
 
 
@@ -30,7 +30,7 @@ def look(target: Target, server: ServerSettings, deadline: Deadline, hold: float
     """The steps. ``hold``: seconds to keep an idle stream open, 0 for not at all; they come on top of the deadline."""
     part = Part(target.base)
     where = HostPort(target.address.host, target.address.port)
-    place = Place(part, where, "the address", "See that the proxy runs, and that its port is passed on to it.")
+    place = Place(part, where, "the address", "Check that the proxy runs, and that its port is passed on to it.")
     step, addresses = way.resolve(place, deadline)
     yield step
     opened = None
@@ -76,7 +76,9 @@ def _tls(place: Place, target: Target, opened: socket.socket, deadline: Deadline
         known = "NODE_EXTRA_CA_CERTS" if target.authorities else "this system"
         return certificate.sound(place, name, shown, f"is trusted by public authorities or {known}", _RENEWAL), True
     except TimeoutError:
-        return part.fail(name, "The connection opens, and no TLS comes.", Cure("See that the proxy is well.")), False
+        return part.fail(
+            name, "The connection opens, and no TLS comes.", Cure("Look into the log of the proxy.")
+        ), False
     except ssl.SSLCertVerificationError as error:
         return _distrusted(place, error, address, deadline), False
     except (OSError, ValueError) as error:
@@ -126,7 +128,7 @@ def _let_in(part: Part, target: Target, server: ServerSettings, deadline: Deadli
         yield part.fail(
             "who may call, from outside",
             f"{target.base}{SSE} lets anybody in, without a token, although one is set here.",
-            Cure("The server that runs there was started with other settings: start it anew with these."),
+            Cure("Restart the server that runs there with these settings: it was started with others."),
         )
     elif status == 401:
         yield part.ok("who may call, from outside", "without a token: 401, as it should be")

@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
+from proxmox_mcp.doctor.steps import Step
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from proxmox_mcp.doctor.clients import Configuration
-    from proxmox_mcp.doctor.steps import Step
+    from proxmox_mcp.doctor.steps import Status
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
 _SHORTEST_SECRET = 8
@@ -61,7 +63,9 @@ class Printer:
             for line in cure.lines:
                 self._line("", f"                {line}")
 
-    def configurations(self, configurations: Iterable[Configuration], *, token: bool) -> None:
+    def configurations(self, configurations: Sequence[Configuration], *, token: bool) -> None:
+        if not configurations:
+            return
         self._line("\nclients", style="bold")
         if token:
             self._line("", "  Set MCP_AUTH_TOKEN where the client runs; it is not printed here.")
@@ -70,11 +74,10 @@ class Printer:
             for line in each.text.splitlines():
                 self._line("", f"    {line}")
 
-    def verdict(self, steps: Sequence[Step]) -> None:
-        failed = sum(step.status == "fail" for step in steps)
-        warned = sum(step.status == "warn" for step in steps)
-        said = f"{failed} to cure, {warned} to look at" if failed else f"nothing to cure, {warned} to look at"
-        self._line(f"\n{said}", style="bold red" if failed else "bold green")
+    def verdict(self, counted: str, following: str, *, failed: bool) -> None:
+        """The last two lines: how many errors and warnings, and what to do next."""
+        self._line(f"\n{counted}", style="bold red" if failed else "bold green")
+        self._line("", following)
 
     def _line(self, head: str, rest: str = "", *, style: str = "") -> None:
         head, rest = self._sayable(head), self._sayable(rest)
@@ -100,8 +103,10 @@ def _console(out: TextIO) -> Any:
     return Console(file=out, highlight=False)
 
 
-def write_json(out: TextIO, steps: Sequence[Step], configurations: Sequence[Configuration], masks: Masks) -> None:
-    """One list: a step an element, and the configurations of the clients as details of the last."""
+def write_json(
+    out: TextIO, steps: Sequence[Step], configurations: Sequence[Configuration], following: str, masks: Masks
+) -> None:
+    """One list: a step an element, the configurations of clients where asked for, and the next thing to do."""
     listed: list[dict[str, Any]] = [step.as_json() for step in steps]
     if configurations:
         listed.append(
@@ -109,11 +114,15 @@ def write_json(out: TextIO, steps: Sequence[Step], configurations: Sequence[Conf
                 "part": "clients",
                 "step": "configuration",
                 "status": "ok",
+                "setting": False,
                 "found": f"for {len(configurations)} clients",
                 "details": [],
                 "cures": [],
                 "configurations": [each.as_json() for each in configurations],
             }
         )
+    status: Status = "fail" if any(step.status == "fail" for step in steps) else "ok"
+    verdict = Step(part="verdict", name="next", status=status, found=following)
+    listed.append(verdict.as_json())
     json.dump(masks.value(listed), out, indent=2)
     out.write("\n")

@@ -49,7 +49,10 @@ def look(part: Part, source: str, connection: Connection, node: Node | None, cac
             return _compared(part, index, "from a URL", version)
         return _compared(part, load_index(Path(source)), "from a file", version)
     except ApidocError as error:
-        return part.fail(NAME, f"PROXMOX_APIDOC={source}: {error.message}", Cure(error.advice or "Set it to auto."))
+        cure = Cure(error.advice or "Set PROXMOX_APIDOC=auto.")
+        # A file is read at the start, and no call is made without it; a URL is tried again while it gives nothing.
+        failed = part.fail if "://" in source else part.misset
+        return failed(NAME, f"PROXMOX_APIDOC={source}: {error.message}", cure)
 
 
 def _auto(part: Part, connection: Connection, node: Node | None, cache: Path, deadline: Deadline) -> Step:

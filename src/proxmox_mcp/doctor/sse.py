@@ -102,7 +102,7 @@ class Probe:
             given = path.removesuffix(MESSAGES) if path.endswith(MESSAGES) else path
             said = f"{self._where}: clients are told to send messages to {path}, not to {expected}"
             cure = Cure(
-                f"The server thinks its prefix is {given or 'none'}. Set, and start it anew:",
+                f"The server thinks its prefix is {given or 'none'}. Set this, and restart it:",
                 (f"MCP_ROOT_PATH={self.target.prefix}",),
             )
             yield (self.part.fail if problem else self.part.warn)(NAME, f"{said}.", cure)
@@ -114,17 +114,20 @@ class Probe:
         began = time.monotonic()
         try:
             answers = (data for name, data in dialogue.events(answer, EVENT_SECONDS) if name == "message")
-            who = next((found for data in answers if (found := dialogue.server_of(data))), "")
+            hello = next((found for data in answers if (found := dialogue.hello_of(data))), None)
         except TimeoutError:
             yield self._silent(f"a message was taken, and no answer came over the stream within {EVENT_SECONDS:g} s")
             return
-        if not who:
+        if hello is None:
             yield self.part.fail(
                 NAME, f"{self._where}: the stream ended before the answer to the first message.", _LOOK
             )
             return
+        if hello.what_to_set:
+            yield dialogue.not_set_up(self.part, NAME, self._where, hello)
+            return
         times = f"first event after {took:.2f} s, answer after {time.monotonic() - began:.2f} s"
-        yield self.part.ok(NAME, f"{self._where}: {who} answers; {times}")
+        yield self.part.ok(NAME, f"{self._where}: {hello.name} answers; {times}")
         if self.hold:
             yield self._held(answer)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxmox_mcp.errors import SettingsError
 
 Status = Literal["ok", "warn", "fail", "skipped"]
 
@@ -26,6 +31,8 @@ class Step:
     found: str
     details: tuple[str, ...] = ()
     cures: tuple[Cure, ...] = ()
+    of_settings: bool = False
+    """Whether it is a setting that is at fault: with it the server makes no call."""
 
     def as_json(self) -> dict[str, Any]:
         """The step as ``doctor --json`` lists it."""
@@ -33,6 +40,7 @@ class Step:
             "part": self.part,
             "step": self.name,
             "status": self.status,
+            "setting": self.of_settings,
             "found": self.found,
             "details": list(self.details),
             "cures": [{"text": cure.text, "lines": list(cure.lines)} for cure in self.cures],
@@ -53,6 +61,15 @@ class Part:
 
     def warn(self, name: str, found: str, *cures: Cure, details: tuple[str, ...] = ()) -> Step:
         return Step(part=self.name, name=name, status="warn", found=found, details=details, cures=cures)
+
+    def misset(self, name: str, found: str, *cures: Cure) -> Step:
+        """A failure whose cause is a setting."""
+        return replace(self.fail(name, found, *cures), of_settings=True)
+
+    def wrong(self, name: str, error: SettingsError) -> Iterator[Step]:
+        """A failure for each setting that is at fault."""
+        for fault in error.faults:
+            yield self.misset(name, fault.message, *([Cure(fault.advice)] if fault.advice else []))
 
     def fail(self, name: str, found: str, *cures: Cure, details: tuple[str, ...] = ()) -> Step:
         return Step(part=self.name, name=name, status="fail", found=found, details=details, cures=cures)

@@ -57,13 +57,15 @@ class Probe:
     def _judged(self, where: str, answer: http.Answer) -> Step:
         if answer.status == 200 and answer.content_type == dialogue.STREAM:
             data = (data for name, data in dialogue.events(answer, ANSWER_SECONDS) if name == "message")
-            who = next((found for text in data if (found := dialogue.server_of(text))), "")
+            hello = next((found for text in data if (found := dialogue.hello_of(text))), None)
             body = ""
         else:
             body = answer.text()
-            who = dialogue.server_of(body) if answer.status == 200 else ""
-        if who:
-            return self.part.ok(NAME, f"{where}: {who} answers, after {answer.seconds:.2f} s")
+            hello = dialogue.hello_of(body) if answer.status == 200 else None
+        if hello is not None and hello.what_to_set:
+            return dialogue.not_set_up(self.part, NAME, where, hello)
+        if hello is not None:
+            return self.part.ok(NAME, f"{where}: {hello.name} answers, after {answer.seconds:.2f} s")
         has_token = bool(self.server.mcp_auth_token.get_secret_value())
         told = meaning(answer, body, self.target, self.server, with_token=has_token)
         return self.part.fail(NAME, f"{where}: {told.found}", *told.cures)

@@ -18,15 +18,19 @@ SSE, HTTP = "/sse", "/mcp"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """``prefix`` is the path before ``/sse`` and ``/mcp``; ``asked`` those of the two that the address named."""
+    """``prefix`` is the path before ``/sse`` and ``/mcp``; ``asked`` those of the two that the address named.
+
+    ``client_only``: nothing is known of the server's settings; what is to be set there, somebody else does.
+    """
 
     address: Address
     prefix: str
     asked: tuple[str, ...]
     authorities: Path | None = None
+    client_only: bool = False
 
     @classmethod
-    def of(cls, url: str, authorities: str = "") -> Target:
+    def of(cls, url: str, authorities: str = "", *, client_only: bool = False) -> Target:
         """``authorities`` is a PEM file of those that clients know besides the public ones.
 
         Raises SettingsError for what is no address, or no such file.
@@ -38,14 +42,14 @@ class Target:
             address = Address.of(url if "://" in url else f"https://{url}")
         except ValueError:
             raise SettingsError(
-                "--url is no address that clients could use.",
+                "--url is not an address that clients could use.",
                 "It looks like https://name/sse, without a user and password in it.",
             ) from None
         path = address.path.rstrip("/")
         for end in (SSE, HTTP):
             if path.endswith(end):
-                return cls(address, path.removesuffix(end), (end,), known)
-        return cls(address, path, (SSE, HTTP), known)
+                return cls(address, path.removesuffix(end), (end,), known, client_only)
+        return cls(address, path, (SSE, HTTP), known, client_only)
 
     @property
     def base(self) -> str:

@@ -87,9 +87,9 @@ def connect(place: Place, addresses: tuple[str, ...], deadline: Deadline) -> tup
 def _unreached(place: Place, addresses: tuple[str, ...], faults: str) -> tuple[Cure, ...]:
     cures = []
     if "refuses" in faults:
-        cures.append(Cure(f"Nothing listens on port {place.where.port} there. {place.listener}"))
+        cures.append(Cure(f"{place.listener} Nothing listens on port {place.where.port} there."))
     if "does not answer" in faults or "route" in faults or not cures:
-        cures.append(Cure("The machine is down, or a firewall drops the connection on the way."))
+        cures.append(Cure("Check that the machine runs, and that no firewall drops the connection on the way."))
     if any(is_loopback(address) for address in addresses):
         cures.append(
             Cure(f"{place.host} is this machine itself; inside a container, the container. Name the other's address.")

@@ -229,8 +229,8 @@ def _token_name(user: str, token_id: str) -> str:
 
 def _judge_secret(secret: str, *, token: str) -> None:
     if not secret:
-        what = "the token's secret" if token else "the password, or with PROXMOX_TOKEN_ID the token's secret"
-        raise SettingsError("PROXMOX_PASSWORD is empty.", f"It holds {what}.")
+        what = "the token's secret" if token else "the password, or with PROXMOX_TOKEN_ID to the token's secret"
+        raise SettingsError("PROXMOX_PASSWORD is empty.", f"Set it to {what}.")
     if not token:
         return
     if "=" in secret and ("!" in secret or secret.startswith("PVEAPIToken")):

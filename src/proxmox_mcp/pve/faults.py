@@ -29,7 +29,7 @@ NAME_ADVICE = "It is for other names: use one of them in PROXMOX_HOST, or pin it
 EXPIRED_ADVICE = (
     "Renew it on the node (`pvecm updatecerts --force`), or check the clocks of the node and of this machine."
 )
-NO_TLS_ADVICE = "Is the port right? Proxmox VE's API is HTTPS on 8006."
+NO_TLS_ADVICE = "Check the port: the API of Proxmox VE is HTTPS on 8006."
 UNKNOWN_OUTCOME = "It may have taken effect: look before you repeat it."
 
 

@@ -13,14 +13,14 @@ from mcp.server.lowlevel import Server
 
 from proxmox_mcp import __version__
 from proxmox_mcp.errors import SettingsError, listed
-from proxmox_mcp.server.definitions import tools_for
+from proxmox_mcp.server.definitions import NOT_SET_UP, tools_for
 from proxmox_mcp.server.mcp_server import NAME, described
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_CAN_NOT_TELL_WHO_CALLS = """\
-proxmox-mcp is not set up: it can be reached from other machines and can't tell who is calling, so it makes no call to \
+_CAN_NOT_TELL_WHO_CALLS = f"""\
+{NOT_SET_UP}: it can be reached from other machines and can't tell who is calling, so it makes no call to \
 Proxmox VE. Whoever runs it sets MCP_AUTH_TOKEN (`proxmox-mcp token new` makes one) or MCP_CALLERS_FILE, or \
 MCP_HOST=127.0.0.1 to serve one machine only, and restarts it. Its log lists everything that is wrong, and so does \
 `proxmox-mcp doctor`, run with the server's settings."""
@@ -33,7 +33,7 @@ def what_to_set(error: SettingsError, *, callers_known: bool) -> str:
         return _CAN_NOT_TELL_WHO_CALLS
     faults = "\n".join(f"- {listed(fault)}" for fault in error.faults)
     return (
-        f"proxmox-mcp is not set up, so nothing was sent to Proxmox VE. Its settings (environment variables) need "
+        f"{NOT_SET_UP}, so nothing was sent to Proxmox VE. Its settings (environment variables) need "
         f"correcting; tell the user:\n{faults}\n"
         "Then restart the server. `proxmox-mcp doctor`, run with the same settings, checks them."
     )

@@ -1,0 +1,65 @@
+"""What it all comes to: how many errors and warnings, and the one thing to do next."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxmox_mcp.doctor.steps import Cure, Step
+
+RUNS = "a server answers there already"
+_MOST_LINES = 2
+"""Lines to paste that still fit into a sentence."""
+_SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z`])")
+
+
+def counted(steps: Sequence[Step]) -> str:
+    """Such as ``2 errors, 1 warning``."""
+    failed, warned = (sum(step.status == status for step in steps) for status in ("fail", "warn"))
+    return f"{failed} error{'' if failed == 1 else 's'}, {warned} warning{'' if warned == 1 else 's'}"
+
+
+def next_step(steps: Sequence[Step], url: str, *, clients: bool) -> str:
+    """The next thing to do, in one sentence: the first cure of the first error; without errors, to use the server.
+
+    ``url`` is the address that clients use, empty where it was not looked at; ``clients``: whether the settings to
+    paste into clients were printed.
+    """
+    failed = [step for step in steps if step.status == "fail"]
+    if failed:
+        others = sum(step.of_settings for step in failed) - 1
+        more = f" (and correct the other settings above: {others})" if failed[0].of_settings and others else ""
+        return f"Next: {_lower(_to_do(failed[0]))}{more}."
+    paste = "paste the settings above into your client"
+    if not clients:
+        with_url = f" --url {url}" if url else ""
+        paste = f"connect a client: `proxmox-mcp doctor{with_url} --clients` prints what to paste"
+    if url or any(step.name == "address" and RUNS in step.found for step in steps):
+        return f"Next: {paste}."
+    return f"Next: start the server with `proxmox-mcp serve`, then {paste}."
+
+
+def _to_do(step: Step) -> str:
+    found = step.found.splitlines()[0].rstrip(".")
+    cure = next((cure for cure in step.cures if cure.text), None)
+    if cure is None:
+        return f"correct this: {found}"
+    what = _in_a_sentence(cure)
+    return f"{found}: {_lower(what)}" if step.of_settings else what
+
+
+def _in_a_sentence(cure: Cure) -> str:
+    text = _SENTENCE_END.split(" ".join(cure.text.split()), maxsplit=1)[0].rstrip(".:!?")
+    if not cure.lines:
+        return text
+    if len(cure.lines) > _MOST_LINES:
+        return f"{text} (the lines are above)"
+    return f"{text}: {' and '.join(f'`{line}`' for line in cure.lines)}"
+
+
+def _lower(text: str) -> str:
+    """A sentence as it goes on after a colon; names of settings stay as they are."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
