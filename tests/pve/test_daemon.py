@@ -84,7 +84,7 @@ async def test_a_node_whose_pveproxy_does_not_answer_is_one_that_can_not_be_reac
     with serving(pveproxy(reached=("pve1",), reason=reason), certificate) as server:
         error = await refusal(connect(server.port), "POST", "/nodes/pve2/qemu/100/status/start")
     assert type(error) is NodeUnreachableError
-    assert error.message == f"The node that was asked can't reach node pve2 (595 {reason})."
+    assert error.message == f'The node that was asked can\'t reach node pve2 (595 "{reason}").'
     assert "GET /cluster/status" in error.advice
     assert "Nothing was done." in error.advice
 
