@@ -54,7 +54,7 @@ def refused(refusal: Refusal, call: Call, connection: Connection, *, daemon_down
             f"pvedaemon is not running on {daemon_down} ({status} {quoted(message)}).", _DAEMON_ADVICE, status=status
         )
     if status == 401:
-        advice = f"{_who(message, connection)} {_DOCTOR}"
+        advice = _who(message, connection)
         return AuthenticationError(f"Proxmox refuses the credentials: {quoted(message)}", advice, status=401)
     if status == 403:
         return PermissionDeniedError(_said(message), _may_not(message, connection), status=403)
@@ -97,6 +97,13 @@ def _correct(refusal: Refusal, call: Call) -> str:
 
 
 def _who(message: str, connection: Connection) -> str:
+    """What to do about refused credentials."""
+    if "ticket" in message.lower() or "csrf" in message.lower():
+        return "The login was no longer valid. Nothing was done: repeat the call, and it signs in again."
+    return f"{_which(message, connection)} {_DOCTOR}"
+
+
+def _which(message: str, connection: Connection) -> str:
     """Which of user, token and secret looks wrong, as far as Proxmox tells: 9.x gives one answer for all."""
     said, user, name = message.lower(), connection.user, connection.token
     if "no such user" in said:
@@ -107,8 +114,6 @@ def _who(message: str, connection: Connection) -> str:
         return f"The secret is not that of {connection.identity}. {_new_secret(connection)}"
     if "expired" in said or "disabled" in said:
         return f"The user or token is expired or disabled: `pveum user modify {user} --enable 1 --expire 0`."
-    if "ticket" in said or "csrf" in said:
-        return "The login was no longer valid. Nothing was done: repeat the call, and it signs in anew."
     if not name:
         return (
             f"The user {user} or the password is wrong: `pveum user list` shows the users; the realm counts. "

@@ -100,7 +100,7 @@ class _Handlers:
             return asked.result
         except ProxmoxMcpError as error:
             self._observe(params.name, error.code)
-            said = str(error) if isinstance(error, AuthenticationError) else self._noted(str(error), context)
+            said = str(error) if isinstance(error, AuthenticationError) else self._noted(str(error), context, params)
             return _result(self._gateway.guard.redactor.text(said), is_error=True)
         except MCPError:
             raise
@@ -109,15 +109,17 @@ class _Handlers:
             _LOG.exception("tool %s failed", params.name)
             return _result("The server failed at this; its log says why. Nothing more is known.", is_error=True)
         self._observe(params.name, "ok")
-        return _result(self._noted(text, context), is_error=False)
+        return _result(self._noted(text, context, params), is_error=False)
 
-    def _noted(self, text: str, context: Context) -> str:
-        """An answer, with a last line where Proxmox refuses our credentials: not every tool meets that itself."""
+    def _noted(self, text: str, context: Context, params: types.CallToolRequestParams) -> str:
+        """An answer, with a last line where the cluster of the call (all, where it names none) refuses our credentials:
+        not every tool meets that itself."""
         caller = _caller(context)
+        named = (params.arguments or {}).get("cluster")
         refused = [
             f"{cluster.pve.connection.identity} on cluster {name}"
             for name, cluster in self._gateway.clusters.items()
-            if caller.may_use(name) and cluster.pve.state().refusal
+            if named in (None, "", name) and caller.may_use(name) and cluster.pve.state().refusal
         ]
         return f"{text}\n{_REFUSED.format(', '.join(refused))}" if refused else text
 
