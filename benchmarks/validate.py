@@ -29,6 +29,8 @@ from proxmox_mcp.apidoc.validate import formats_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from proxmox_mcp.apidoc.model import Wire
+
     Call = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,18 +51,23 @@ def read(path: Path) -> list[Call]:
     return [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
 
 
-def is_encoded_otherwise(call: Call) -> bool:
-    """Whether a value is an object: we send it as a property string where the verdict is for its JSON text."""
-    return any(isinstance(value, dict) for value in call["params"].values())
+def is_encoded_otherwise(call: Call, sent: Wire) -> bool:
+    """Whether the verdict is for another value than we send: for the JSON text of an object that we write as a property
+    string, or for a list that we write as the text of its parameter."""
+    params = call["params"]
+    lists = [name for name, value in params.items() if isinstance(value, list)]
+    as_text = any(isinstance(sent.get(name), str) for name in lists)
+    return as_text or any(isinstance(value, dict) for value in params.values())
 
 
 def agreement(index: EndpointIndex, calls: Sequence[Call]) -> bool:
-    """Print the table by class: what Proxmox takes of a form or a query, and what we take."""
+    """Print the table by class: what Proxmox takes in some encoding, and what we take."""
     count: Counter[tuple[str, bool, bool]] = Counter()
     for call in calls:
-        taken = bool(call.get("form", call)["ok"])
-        ok = index.check(call["method"], call["path"], call["params"]).ok
-        if taken and not ok and is_encoded_otherwise(call):
+        taken = bool(call["ok"] or call.get("form", call)["ok"])
+        found = index.check(call["method"], call["path"], call["params"])
+        ok = found.ok
+        if taken != ok and is_encoded_otherwise(call, found.data):
             continue
         kind = "accept" if taken else call["class"]
         count[kind, taken, ok] += 1
