@@ -147,7 +147,7 @@ async def test_another_name_is_answered_421_with_the_variable_to_set(named: Site
     async with named.http(Host="wrong.example.org") as client:
         answer = await client.get(named.url(path))
     assert answer.status_code == 421
-    assert "MCP_ALLOWED_HOSTS=wrong.example.org" in answer.text
+    assert f"MCP_ALLOWED_HOSTS={NAME},wrong.example.org" in answer.text
 
 
 async def test_a_proxy_that_sends_its_own_name_is_told_what_to_set(
@@ -159,7 +159,7 @@ async def test_a_proxy_that_sends_its_own_name_is_told_what_to_set(
         async with site.http() as client:
             answer = await client.get(site.url("/mcp"))
     assert answer.status_code == 421
-    assert "MCP_ALLOWED_HOSTS=127.0.0.1" in answer.text
+    assert f"MCP_ALLOWED_HOSTS={NAME},127.0.0.1" in answer.text
 
 
 async def test_without_a_token_nothing_passes_but_the_signs_of_life(named: Site) -> None:
