@@ -9,6 +9,7 @@ import click
 
 from proxmox_mcp import __version__
 from proxmox_mcp.cli import startup
+from proxmox_mcp.cli.commands import SuggestingGroup
 from proxmox_mcp.errors import ProxmoxMcpError, SettingsError
 
 _COMMANDS = {
@@ -27,10 +28,11 @@ _COMMANDS = {
     "deny": "proxmox_mcp.cli.guard:deny",
     "secret": "proxmox_mcp.cli.guard:secret",
     "audit": "proxmox_mcp.cli.guard:audit",
+    "completion": "proxmox_mcp.cli.completion:completion",
 }
 
 
-class _Commands(click.Group):
+class _Commands(SuggestingGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
 
@@ -45,7 +47,15 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="proxmox-mcp")
 def commands() -> None:
-    """Proxmox VE for language models: few tools over its whole API, each call checked and guarded."""
+    """Proxmox VE for language models: few tools over its whole API, each call checked and guarded.
+
+    \b
+    First steps   proxmox-mcp demo, then proxmox-mcp doctor
+    Completion    proxmox-mcp completion --help
+    Upgrade       git pull in the checkout, then install it again as you did before
+    Removal       pipx uninstall proxmox-mcp-gateway
+                  uv tool uninstall proxmox-mcp-gateway
+    """
 
 
 def main() -> None:

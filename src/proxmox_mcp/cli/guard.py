@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
+from proxmox_mcp.cli.commands import SuggestingGroup
 from proxmox_mcp.cli.schema import pairs
 from proxmox_mcp.errors import CallError, SettingsError
 from proxmox_mcp.settings import load_settings
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.settings import Settings
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def policy() -> None:
     """The policy: is its file sound, and which rule decides a call."""
 
@@ -133,7 +134,7 @@ def secret(number: int) -> None:
     click.echo(found.value)
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def token() -> None:
     """Tokens for those who call this server."""
 

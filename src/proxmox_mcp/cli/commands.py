@@ -1,0 +1,56 @@
+"""Groups of commands that say what was probably meant by a name they don't have."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import click
+
+_METHODS = ("GET", "POST", "PUT", "DELETE")
+_OTHER_WORDS = {
+    "config": "doctor",
+    "diagnose": "doctor",
+    "exec": "call",
+    "explain": "policy explain",
+    "fetch": "index",
+    "find": "search",
+    "log": "audit",
+    "logs": "audit",
+    "reject": "deny",
+    "request": "call",
+    "run": "serve",
+    "schema": "search",
+    "server": "serve",
+    "start": "serve",
+    "status": "doctor",
+    "stdio": "serve --stdio",
+    "test": "doctor",
+    "tour": "demo",
+    "validate": "check",
+    "verify": "check",
+    "version": "--version",
+}
+"""What people call a command of ours elsewhere."""
+
+
+class SuggestingGroup(click.Group):
+    """A group of commands; an unknown one is refused with the nearest that there are."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            raise click.UsageError(f"No such command: {name}. {self._meant(ctx, name)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def _meant(self, ctx: click.Context, name: str) -> str:
+        known = self.list_commands(ctx)
+        if ctx.parent is None and name.upper() in _METHODS:
+            return f"Did you mean: {ctx.command_path} call {name.upper()} ...?"
+        near = get_close_matches(name.lower(), known, 3, 0.6)
+        if not near and ctx.parent is None and (other := _OTHER_WORDS.get(name.lower())):
+            near = [other]
+        if near:
+            return f"Did you mean: {' or '.join(f'{ctx.command_path} {each}' for each in near)}?"
+        return f"Commands: {', '.join(known)}."
