@@ -161,3 +161,33 @@ def test_the_schema_is_written_as_openapi() -> None:
     written = json.loads(run("openapi", "--apidoc", "9.1").stdout)
     assert written["openapi"].startswith("3.1")
     assert "/nodes/{node}/qemu/{vmid}/config" in written["paths"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("search", "--apidoc", "9.1", "zzzz"), ("search", "--json", "--apidoc", "9.1", "zzzz")]
+)
+def test_a_search_that_finds_nothing_fails(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).exit_code == 1
+
+
+def test_what_the_api_does_not_have_fails_too_and_a_find_does_not() -> None:
+    absent = run("search", "--apidoc", "9.1", "shrink a disk")
+    assert (absent.exit_code, "The API has no endpoint for this." in absent.output) == (1, True)
+    assert run("search", "--apidoc", "9.1", "start a vm").exit_code == 0
+    assert run("search", "--json", "--apidoc", "9.1", "start a vm").exit_code == 0
+
+
+def test_a_check_takes_the_schema_that_the_node_served_last_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_CACHE_DIR", str(tmp_path / "cache"))
+    unknown = run("check", "GET", "/only/here")
+    assert (unknown.exit_code, "bundled; your node may know more" in unknown.stderr) == (1, True)
+    file = tmp_path / "apidoc.js"
+    file.write_bytes(document(node("/only/here", GET=method("index"))))
+    run("index", "--file", str(file), "--version", "9.9")
+    known = run("check", "GET", "/only/here")
+    assert (known.exit_code, "Proxmox VE 9.9, cached from your node." in known.stderr) == (0, True)
+    assert run("check", "GET", "/nodes").exit_code == 1
+    monkeypatch.setenv("MCP_MODE", "careful")
+    assert run("check", "GET", "/nodes").exit_code == 0

@@ -23,12 +23,12 @@ def _endpoint(method: str, path: str) -> Text:
     return Text.assemble((f"{method:<6} ", f"bold {_COLOURS.get(method, '')}"), (path, "bold"))
 
 
-def show_search(index: EndpointIndex, searcher: Searcher, query: str, method: str, limit: int) -> None:
-    """The hits, twins merged; the full reference where a query names one endpoint."""
+def show_search(index: EndpointIndex, searcher: Searcher, query: str, method: str, limit: int) -> bool:
+    """The hits, twins merged; the full reference where a query names one endpoint. Returns whether anything fits."""
     console = Console(highlight=False, soft_wrap=True)
     if (named := exact(index.endpoints, query, method)) is not None:
         console.print(Text(render_reference(named, searcher.does(named), index.version)))
-        return
+        return True
     results = searcher.find(query, limit * _EXTRA, method)
     if results.absent is not None:
         console.print(Text(f"The API has no endpoint for this. {results.absent.instead}", style="yellow"))
@@ -48,6 +48,7 @@ def show_search(index: EndpointIndex, searcher: Searcher, query: str, method: st
         told += [f"also {each.method} {each.path}" for each in found.endpoints[1:]]
         for line in told:
             console.print(Text(f"       {line}", style="dim" if line != told[0] else ""))
+    return bool(results.hits) and results.absent is None
 
 
 def show_check(result: Check) -> None:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from proxmox_mcp.errors import CallError
+from proxmox_mcp.errors import CallError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 _APIDOC = click.option(
-    "--apidoc", "source", metavar="SOURCE", help="An apidoc.js, a snapshot, or a bundled version such as 9.1."
+    "--apidoc",
+    "source",
+    metavar="SOURCE",
+    help="An apidoc.js, a snapshot, or a bundled version such as 9.1; otherwise what was cached from your node.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON lines.")
 _BATCH = click.option(
@@ -31,10 +34,27 @@ _LIKE = 0.5
 """Part of the endpoints that must be those of a bundled version to be taken for it: 6.4 has 0.57 of 7.4."""
 
 
-def _index(source: str | None) -> EndpointIndex:
-    from proxmox_mcp.apidoc import bundled_versions, load_index
+def _index(source: str | None) -> tuple[EndpointIndex, str]:
+    """The schema to work with, and where it comes from: named, the one that your node served last, or a bundled one."""
+    from proxmox_mcp.apidoc import load_index
+    from proxmox_mcp.apidoc.at_hand import index_at_hand
+    from proxmox_mcp.apidoc.store import IndexStore
 
-    return load_index(source or bundled_versions()[-1])
+    if source:
+        return load_index(source), source
+    cache = _cache()
+    found = index_at_hand("", IndexStore(cache) if cache and cache.is_dir() else None)
+    return found.index, "cached from your node" if found.kind == "cache" else "bundled; your node may know more"
+
+
+def _cache() -> Path | None:
+    """Where the schema of the node is cached; None where the settings are wrong, which this command doesn't need."""
+    from proxmox_mcp.settings import load_settings
+
+    try:
+        return load_settings().server.state_directory / "schema"
+    except SettingsError:
+        return None
 
 
 def _lines(batch: IO[str]) -> Iterator[dict[str, Any] | None]:
@@ -63,11 +83,13 @@ def search(
 ) -> None:
     """Find endpoints for a question, keywords or a path; a path with its method gives the full reference.
 
+    Exit status 1 where nothing is found.
+
     In a batch each line is {"query", "limit"}, and each line out [[method, path, score], ...].
     """
     from proxmox_mcp.search import Searcher
 
-    index = _index(source)
+    index, _ = _index(source)
     searcher = Searcher(index)
     if batch is not None:
         for line in _lines(batch):
@@ -80,12 +102,12 @@ def search(
     if not text.strip():
         raise CallError("There is nothing to search for.", "Say what you want to do: proxmox-mcp search grow a disk")
     if as_json:
-        found = searcher.find(text, limit, method or "").hits
-        _put([[hit.endpoint.method, hit.endpoint.path, round(hit.score, 4)] for hit in found])
-        return
+        results = searcher.find(text, limit, method or "")
+        _put([[hit.endpoint.method, hit.endpoint.path, round(hit.score, 4)] for hit in results.hits])
+        sys.exit(0 if results.hits and results.absent is None else 1)
     from proxmox_mcp.cli.output import show_search
 
-    show_search(index, searcher, text, method or "", limit)
+    sys.exit(0 if show_search(index, searcher, text, method or "", limit) else 1)
 
 
 @click.command()
@@ -107,7 +129,7 @@ def check(
 
     In a batch each line is {"method", "path", "params"}, and each line out {"ok", "errors": {parameter: message}}.
     """
-    index = _index(source)
+    index, origin = _index(source)
     if batch is not None:
         for line in _lines(batch):
             _put(_verdict(_checked(index, line)) if line is not None else _NO_CALL)
@@ -121,6 +143,7 @@ def check(
         from proxmox_mcp.cli.output import show_check
 
         show_check(result)
+        click.echo(f"Checked against Proxmox VE {index.version or '(unknown version)'}, {origin}.", err=True)
     sys.exit(0 if result.ok else 1)
 
 
@@ -151,7 +174,7 @@ def pairs(params: tuple[str, ...]) -> dict[str, Any]:
     for param in params:
         key, equals, value = param.partition("=")
         if not equals or not key:
-            raise CallError(f"`{param}` is no KEY=VALUE.", "Write parameters as cores=4 memory=8192.")
+            raise CallError(f"`{param}` is not KEY=VALUE.", "Write parameters as cores=4 memory=8192.")
         before = data.get(key)
         data[key] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
     return data
@@ -223,5 +246,5 @@ def openapi(source: str | None) -> None:
     """Write the schema as an OpenAPI 3.1 document."""
     from proxmox_mcp.apidoc.openapi import openapi as document
 
-    json.dump(document(_index(source)), sys.stdout, indent=1)
+    json.dump(document(_index(source)[0]), sys.stdout, indent=1)
     sys.stdout.write("\n")
