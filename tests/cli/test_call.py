@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from proxmox_mcp.demo import start_demo_cluster
-from serving import run
+from apidoc_documents import document, method, node
+from proxmox_mcp.demo import DemoCluster, start_demo_cluster
+from serving import COMMAND, environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,14 +21,103 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def on_demo() -> Iterator[Mapping[str, str]]:
-    with start_demo_cluster() as cluster:
-        yield {**cluster.environment, "PROXMOX_APIDOC": "bundled"}
+def cluster() -> Iterator[DemoCluster]:
+    with start_demo_cluster(task_seconds=0.4) as cluster:
+        yield cluster
 
 
-def test_a_read_is_told_as_the_tools_tell_it(on_demo: Mapping[str, str], tmp_path: Path) -> None:
-    told = run(tmp_path, "call", "get", "/nodes", "--fields", "node,status", **on_demo)
-    assert told.stdout.splitlines() == ["all: status=online", "node", "pve1", "pve2", "pve3", "(all 3 rows)"]
+@pytest.fixture(scope="module")
+def on_demo(cluster: DemoCluster) -> Mapping[str, str]:
+    return {**cluster.environment, "PROXMOX_APIDOC": "bundled"}
+
+
+def test_a_read_is_a_table_for_a_person_and_json_for_a_program(on_demo: Mapping[str, str], tmp_path: Path) -> None:
+    ask = ("call", "get", "/nodes", "--fields", "node,status")
+    told = run(tmp_path, *ask, **on_demo)
+    rows = ["node  status", "pve1  online", "pve2  online", "pve3  online", "(3 rows)"]
+    assert (told.returncode, told.stdout.splitlines()) == (0, rows)
+    told = run(tmp_path, *ask, "--json", **on_demo)
+    assert json.loads(told.stdout) == [{"node": f"pve{number}", "status": "online"} for number in (1, 2, 3)]
+
+
+def test_in_json_the_answer_to_a_write_is_what_proxmox_sent_and_the_words_are_beside_it(
+    on_demo: Mapping[str, str], tmp_path: Path
+) -> None:
+    told = run(tmp_path, "call", "POST", "/nodes/*/qemu/web-03/status/start", "--json", **on_demo)
+    assert told.returncode == 0
+    assert json.loads(told.stdout).startswith("UPID:pve3:")
+    assert "ended: OK" in told.stderr
+    rehearsed = run(tmp_path, "call", "PUT", "/nodes/*/qemu/102/config", "cores=2", "--dry-run", "--json", **on_demo)
+    assert json.loads(rehearsed.stdout) == {
+        "method": "PUT",
+        "path": "/nodes/pve3/qemu/102/config",
+        "data": {"cores": "2"},
+        "risk": "change",
+        "decision": "allow",
+    }
+    assert "nothing was sent" in rehearsed.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (("PUT", "/nodes/*/qemu/web-03/config", "memroy=3"), "memroy: is no parameter of this endpoint. Did you mean"),
+        (("PUT", "/nodes/*/qemu/web-03/config", "net99=virtio"), "net99"),
+        (("GET", "/nope"), "path: There is no '/nope' in this API"),
+        (("PUT", "/nodes/*/qemu/web-03/confg", "memory=3"), "Did you mean /nodes/pve3/qemu/102/config?"),
+        (("POST", "/nodes/*/qemu/web-03/config/x", "--yes"), "is no"),
+    ],
+)
+def test_the_first_call_of_all_is_checked_by_the_node_s_own_schema_and_not_sent(
+    call: tuple[str, ...], said: str, cluster: DemoCluster, tmp_path: Path
+) -> None:
+    audit = tmp_path / "audit.jsonl"
+    told = run(tmp_path, "call", *call, **cluster.environment, MCP_AUDIT_FILE=str(audit))
+    assert (told.returncode, told.stdout) == (1, "")
+    assert said in told.stderr.replace("There is no '/nodes/pve3/qemu/102/config/x'", "is no")
+    assert "inside a guest" not in told.stderr
+    assert "Nothing was sent." in told.stderr
+    assert [json.loads(line)["event"] for line in audit.read_text().splitlines()] == ["outcome"]
+
+
+def test_without_the_node_s_own_schema_the_doubt_is_said_and_an_unknown_path_is_called_unknown(
+    on_demo: Mapping[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "apidoc.js"
+    file.write_bytes(document(node("/version", GET=method("version")), node("/nodes", GET=method("index"))))
+    settings = {**on_demo, "PROXMOX_APIDOC": str(file)}
+    told = run(tmp_path, "call", "GET", "/nope", **settings)
+    assert told.returncode == 1
+    assert "GET /nope: unknown path. What it does is unknown" in told.stderr
+    assert "There is no '/nope' in this API" in told.stderr
+    assert "Nothing was sent" in told.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(("typed", "status", "said"), [("n", 1, "You answered no. Nothing was sent."), ("y", 0, "")])
+def test_the_person_at_the_terminal_is_asked_and_a_no_is_told_in_their_words(
+    typed: str, status: int, said: str, on_demo: Mapping[str, str], tmp_path: Path
+) -> None:
+    import pty
+
+    terminal, inner = pty.openpty()
+    with contextlib.closing(os.fdopen(terminal, "wb", buffering=0)) as keyboard, os.fdopen(inner) as seat:
+        process = subprocess.Popen(
+            [*COMMAND, "call", "POST", "/nodes/*/qemu/web-02/status/reset", "--json"],
+            env=environment(tmp_path, **on_demo),
+            stdin=seat,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        keyboard.write(f"{typed}\n".encode())
+        told, asked = process.communicate(timeout=60)
+    assert process.returncode == status, asked
+    assert "disrupts what runs" in asked
+    assert said in asked
+    assert (told == "") == (typed == "n")
+    for word in ("client", "Ask the user", "error"):
+        assert word not in asked
 
 
 def test_where_nobody_can_be_asked_nothing_is_sent_and_the_way_is_one_that_leads_on(

@@ -70,7 +70,7 @@ def saying(answers: dict[str, Any]) -> Callable[[str], Awaitable[Got]]:
 
 
 async def told(answers: dict[str, Any], asked: Places, view: View | None = None, client: Any = NO_CLIENT) -> str:
-    return await gather(saying(answers), view or View(), asked, client, BUDGET)
+    return (await gather(saying(answers), asked, client)).text(view or View(), BUDGET)
 
 
 async def test_what_comes_is_one_table_with_the_places_as_columns() -> None:

@@ -9,15 +9,20 @@ import anyio
 import click
 
 from proxmox_mcp.assembly import gateway_of
+from proxmox_mcp.cli import result as output
 from proxmox_mcp.cli.schema import pairs
-from proxmox_mcp.errors import ConfirmationNeededError
+from proxmox_mcp.errors import ApidocError, ConfirmationError, ConfirmationNeededError
 from proxmox_mcp.gateway import Call
+from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.gateway.places import split_cursor
+from proxmox_mcp.gateway.wording import FOR_PEOPLE
 from proxmox_mcp.settings import load_settings
 from proxmox_mcp.shape import View
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway import Answer, Gateway
+    from proxmox_mcp.gateway.answers import Result
+    from proxmox_mcp.gateway.cluster import Cluster
 
 
 class _Terminal:
@@ -25,6 +30,7 @@ class _Terminal:
 
     def __init__(self, *, agrees: bool) -> None:
         self._agrees = agrees
+        self.declined = False
         self.answer: Answer | None = None
         self.follows_progress = sys.stderr.isatty()
 
@@ -36,7 +42,8 @@ class _Terminal:
             click.echo(question, err=True)
             return True
         if sys.stdin.isatty():
-            return click.confirm(question, default=False, err=True)
+            self.declined = not click.confirm(question, default=False, err=True)
+            return not self.declined
         statement = question.rpartition("\n")[0]
         raise ConfirmationNeededError(
             f"{statement}\nNothing was sent: there is nobody at a terminal to ask.",
@@ -60,6 +67,7 @@ class _Terminal:
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
 @click.option("--confirm", default="", help="Number of an approval (proxmox-mcp approve).")
 @click.option("--yes", is_flag=True, help="You have seen the effect and agree.")
+@click.option("--json", "as_json", is_flag=True, help="Print the data as JSON; all else goes to standard error.")
 @click.option("--cluster", default="", help="Which cluster, where several are configured.")
 def call(
     method: str,
@@ -73,12 +81,24 @@ def call(
     dry_run: bool,
     confirm: str,
     yes: bool,
+    as_json: bool,
     cluster: str,
 ) -> None:
-    """Make one API call, checked and guarded as the tools' calls are."""
+    """Make one API call, checked and guarded as the tools' calls are.
+
+    \b
+    proxmox-mcp call GET /nodes
+    proxmox-mcp call GET '/nodes/*/qemu' --filter status=running --json
+    proxmox-mcp call PUT '/nodes/*/qemu/web-03/config' memory=8192
+
+    Parameters are KEY=VALUE; a key that comes twice is a list. A `*` stands for the node of a guest, and in a GET for
+    all nodes, guests or storages. What disrupts, destroys, runs code or changes rights asks first. Exit status: 0 done,
+    1 refused, declined or failed, 2 wrong settings or options.
+    """
     places, line = split_cursor(cursor)
     asked = Call(
         tool="cli",
+        wording=FOR_PEOPLE,
         method=method,
         path=path,
         data=pairs(params),
@@ -89,12 +109,40 @@ def call(
         confirm=confirm,
         cluster=cluster,
     )
-    click.echo(anyio.run(_run, gateway_of(load_settings()), asked, _Terminal(agrees=yes)))
-
-
-async def _run(gateway: Gateway, asked: Call, terminal: _Terminal) -> str:
+    gateway, terminal = gateway_of(load_settings()), _Terminal(agrees=yes)
     try:
-        return await gateway.call(asked, terminal)
+        result = anyio.run(_run, gateway, asked, terminal)
+    except ConfirmationError as error:
+        if not terminal.declined:
+            raise
+        click.echo(f"{error.message} {error.advice}", err=True)
+        sys.exit(1)
+    if as_json:
+        notes = [result.told, *result.notes]
+        click.echo(output.as_json(result, asked.view))
+    else:
+        notes = list(result.notes)
+        click.echo(output.as_text(result, asked.view))
+    for note in filter(None, notes):
+        click.echo(note, err=as_json)
+
+
+async def _run(gateway: Gateway, asked: Call, terminal: _Terminal) -> Result:
+    try:
+        await _learn_schema(choose(gateway.clusters, asked.cluster, asked.caller))
+        return await gateway.result(asked, terminal)
     finally:
         for cluster in gateway.clusters.values():
             await cluster.pve.aclose()
+
+
+async def _learn_schema(cluster: Cluster) -> None:
+    """Have the call checked by the schema of the very node, as a server that has run for a while would.
+
+    Raises ProxmoxError: a node that can't tell its version can't take the call either.
+    """
+    try:
+        await cluster.schema.refresh()
+    except ApidocError as error:
+        click.echo(f"The node's own schema is unavailable: {error.message}", err=True)
+        click.echo(f"Checked against {cluster.schema.current}; what that doesn't know, Proxmox decides.", err=True)

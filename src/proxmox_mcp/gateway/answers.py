@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.shape import render
 from proxmox_mcp.shape.cells import no_terms
 
 if TYPE_CHECKING:
@@ -14,18 +15,23 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.apidoc.schema import Schema
     from proxmox_mcp.gateway.checking import Checked
-    from proxmox_mcp.shape import Terms
+    from proxmox_mcp.gateway.places import Places
+    from proxmox_mcp.shape import Budget, Terms, View
 
 _CLOSED = frozenset({"pve-priv-list", "pve-storage-content-list", "pve-vmid-list", "pve-hotplug-features", "ip-list"})
 """Formats of lists whose members Proxmox itself names, or numbers: of any length, they say nothing of anybody's."""
 
 _INDEX = re.compile(r"[0-9]+$")
 
+_NEXT = "next: cursor="
+"""Before the cursor of a page, which has to name the places that it is a page of, where those are not the first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Got:
     """What came of one call: ``data`` with its secrets taken out, and what is to be said beside it.
 
+    Where ``told`` is set it is the answer in words, and ``data`` what Proxmox sent (the UPID of a task that is told).
     ``unread`` tells of rows that were not read.
     """
 
@@ -34,6 +40,32 @@ class Got:
     notes: tuple[str, ...] = ()
     told: str = ""
     unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call gives at all the places it stands for.
+
+    ``known`` are fields that records may have, ``terms`` those that hold Proxmox's own terms, ``places`` the places of
+    a merged table, None for a single place.
+    """
+
+    data: Any
+    told: str = ""
+    notes: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    terms: Terms = no_terms
+    places: Places | None = None
+
+    def text(self, view: View, budget: Budget) -> str:
+        """The result for a model, within a budget. Raises ViewError where the view does not suit the data."""
+        if self.told:
+            return "\n".join((self.told, *self.notes))
+        text = render(self.data, view, budget=budget, terms=self.terms, notes=self.notes, known=self.known)
+        head, next_, tail = text.rpartition(_NEXT)
+        if next_ and self.places is not None and self.places.first:
+            return f"{head}{next_}places-{self.places.first}/{tail}"
+        return text
 
 
 def returned_fields(endpoint: Endpoint | None) -> tuple[str, ...]:

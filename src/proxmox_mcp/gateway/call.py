@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
 from proxmox_mcp.guard.caller import LOCAL, Caller
 from proxmox_mcp.pve.paged import MOST_ROWS
 from proxmox_mcp.shape import WHOLE, View
@@ -34,6 +35,7 @@ class Call:
     alone: bool = True
     most_rows: int = MOST_ROWS
     cluster: str = ""
+    wording: Wording = FOR_MODELS
     tool: str = ""
     caller: Caller = LOCAL
     client: str = ""

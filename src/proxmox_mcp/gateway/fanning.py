@@ -8,9 +8,8 @@ import anyio
 
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.foreign import shown
-from proxmox_mcp.gateway.answers import returned_fields, terms_of
+from proxmox_mcp.gateway.answers import Result, returned_fields, terms_of
 from proxmox_mcp.gateway.places import PLACE_FIELDS, place_of
-from proxmox_mcp.shape import render
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,16 +19,12 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.call import Client
     from proxmox_mcp.gateway.places import Places
     from proxmox_mcp.pve.targets import Target
-    from proxmox_mcp.shape import Budget, View
 
 _FAILURES_TOLD = 8
 _UNREAD_TOLD = 4
-_NEXT = "next: cursor="
 
 
-async def gather(
-    ask_at: Callable[[str], Awaitable[Got]], view: View, places: Places, client: Client, budget: Budget
-) -> str:
+async def gather(ask_at: Callable[[str], Awaitable[Got]], places: Places, client: Client) -> Result:
     """Ask every place and merge what comes. Each is checked, decided and put on record as a call of its own.
 
     What is denied at one place fails there, and leaves the others. Raises the error of the first place where every
@@ -57,14 +52,7 @@ async def gather(
     notes = (*_notes(places, failures), *_unread(got))
     endpoint = _endpoint(got)
     known = (*PLACE_FIELDS, *returned_fields(endpoint))
-    text = render(records, view, budget=budget, terms=terms_of(endpoint), notes=notes, known=known)
-    return _from_here(text, places)
-
-
-def _from_here(text: str, places: Places) -> str:
-    """The cursor of a page names the places that it is a page of, where those are not the first."""
-    head, next_, tail = text.rpartition(_NEXT)
-    return f"{head}{next_}places-{places.first}/{tail}" if next_ and places.first else text
+    return Result(records, notes=notes, known=known, terms=terms_of(endpoint), places=places)
 
 
 async def _all(ask: Any, targets: list[Target]) -> None:

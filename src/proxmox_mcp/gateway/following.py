@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import TaskFailedError
 from proxmox_mcp.foreign import mark, one_line, quoted, shown
+from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
 from proxmox_mcp.shape.quantities import short_duration
 
 if TYPE_CHECKING:
@@ -56,16 +57,16 @@ async def follow(
     return await cluster.tasks.wait_all(upids, seconds, told, started=started)
 
 
-def report(outcomes: Sequence[TaskOutcome], words: Words) -> str:
+def report(outcomes: Sequence[TaskOutcome], words: Words, wording: Wording = FOR_MODELS) -> str:
     """What became of the tasks. Raises TaskFailedError where one ended with an error, with all that is to be said."""
-    text = words("\n".join(map(_told, outcomes)))
+    text = words("\n".join(_told(outcome, wording) for outcome in outcomes))
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if failed:
         raise TaskFailedError(text, "The whole log: GET " + _log_path(failed[0]))
     return text
 
 
-def _told(outcome: TaskOutcome) -> str:
+def _told(outcome: TaskOutcome, wording: Wording) -> str:
     task = outcome.task
     name = f"Task {shown(task.type)}" + (f" of {shown(task.id)}" if task.id else "") + f" on {shown(task.node)}"
     status = outcome.exit_status if _COUNT.fullmatch(outcome.exit_status) else quoted(outcome.exit_status)
@@ -85,7 +86,7 @@ def _told(outcome: TaskOutcome) -> str:
     away = f"\nIts node can't be asked now: {outcome.away}" if outcome.away else ""
     return (
         f"{name} has started and still runs{percent}; it goes on by itself. Its end is not known yet.{doing}{away}\n"
-        f"To wait for it: proxmox_api_get path={_status_path(outcome)} wait=300\nUPID: {shown(outcome.upid)}"
+        f"{wording.wait.format(path=_status_path(outcome))}\nUPID: {shown(outcome.upid)}"
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.encode import needs_json
 from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
-from proxmox_mcp.gateway.answers import Got, returned_fields, terms_of
+from proxmox_mcp.gateway.answers import Got, Result, returned_fields, terms_of
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
 from proxmox_mcp.gateway.candidates import candidates, unknown_node, unseen_in
 from proxmox_mcp.gateway.checking import Checked, check, doubtful, must_be_sendable
@@ -27,7 +27,6 @@ from proxmox_mcp.guard.redact import secrets_in
 from proxmox_mcp.pve.paged import MOST_ROWS, read_rows
 from proxmox_mcp.pve.shares import on_behalf_of
 from proxmox_mcp.pve.upid import find_upids
-from proxmox_mcp.shape import Budget, render
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.guard.caller import Caller
     from proxmox_mcp.guard.policy import Decision
     from proxmox_mcp.pve.answers import Answer
+    from proxmox_mcp.shape import Budget
 
 _TASK_STATUS = "/nodes/{node}/tasks/{upid}/status"
 
@@ -74,7 +74,11 @@ class Gateway:
                 yield
 
     async def call(self, call: Call, client: Client = NO_CLIENT) -> str:
-        """Make one call and tell its result. Raises ProxmoxMcpError: what was wrong and what to do next."""
+        """Make one call and tell its result as text. Raises ProxmoxMcpError: what was wrong and what to do next."""
+        return (await self.result(call, client)).text(call.view, self.budget)
+
+    async def result(self, call: Call, client: Client = NO_CLIENT) -> Result:
+        """Make one call. Raises ProxmoxMcpError: what was wrong and what to do next."""
         trail = Trail(self.guard.audit, call, call.method, call.path, call.cluster)
         async with trail.closed(), self.admitted(call.caller):
             cluster = choose(self.clusters, call.cluster, call.caller)
@@ -83,11 +87,11 @@ class Gateway:
             trail.hand_over()
             if places.fanned:
                 share = replace(call, most_rows=MOST_ROWS // max(1, len(places.targets)))
-                return await gather(partial(self._place, share, cluster), call.view, places, client, self.budget)
+                return await gather(partial(self._place, share, cluster), places, client)
             got = await self.one(call, method, places.targets[0].path, cluster, client)
-            if got.told:
-                return "\n".join((got.told, *got.notes))
-            return self._shaped(got, call)
+            endpoint = got.checked.endpoint
+            notes = (*got.notes, got.unread) if got.unread else got.notes
+            return Result(got.data, got.told, notes, returned_fields(endpoint), terms_of(endpoint))
 
     async def read(self, call: Call) -> tuple[Cluster, Any]:
         """The data of a GET that a tool of ours makes, and the cluster that it is of; guarded and put on record as any
@@ -110,7 +114,8 @@ class Gateway:
             self._observer.decided(cluster.name, decision)
             if call.dry_run:
                 trail.rehearsed()
-                return Got(None, checked, told=await self._rehearsed(checked, decision, cluster))
+                told = await self._rehearsed(checked, decision, cluster)
+                return Got(self._would_send(checked, decision), checked, told=told)
             caution = doubtful(checked)
             self.guard.admit(decision, call, caution)
             trail.confirmed(await self.guard.confirm(checked.action, decision, call, cluster, client, caution))
@@ -143,7 +148,7 @@ class Gateway:
         seconds, words = patience(call.wait, self._task_wait, client), self.guard.redactor.text
         if action.template == _TASK_STATUS and call.wait:
             outcomes = await follow([action.path_params["upid"]], seconds, cluster, client, words)
-            return Got(None, checked, told=report(outcomes, words))
+            return Got(None, checked, told=report(outcomes, words, call.wording))
         refusal: ProxmoxError | None = None
         try:
             answer = await cluster.pve.answer(action.method, checked.path, checked.data)
@@ -173,7 +178,8 @@ class Gateway:
         for outcome in outcomes:
             self._observer.followed(cluster.name, outcome)
         cluster.inventory.forget()
-        return Got(None, checked, told=report(outcomes, words))
+        said = report(outcomes, words, call.wording)
+        return Got(self.guard.redactor.data(data, action.template), checked, told=said)
 
     async def _read(self, answer: Answer, checked: Checked, call: Call, cluster: Cluster) -> Got:
         """What a GET gave, read on to its end where Proxmox gives it in pages."""
@@ -195,12 +201,6 @@ class Gateway:
         also = secrets_in(checked.data, checked.action.template)
         return explained.reworded(lambda text: self.guard.redactor.text(text, also))
 
-    def _shaped(self, got: Got, call: Call) -> str:
-        fields = returned_fields(got.checked.endpoint)
-        notes = (*got.notes, got.unread) if got.unread else got.notes
-        terms = terms_of(got.checked.endpoint)
-        return render(got.data, call.view, budget=self.budget, terms=terms, notes=notes, known=fields)
-
     async def _seen(self, data: Any, checked: Checked, cluster: Cluster) -> tuple[str, ...]:
         """Why a list is empty: there is no such node, or the identity may not see what is in it."""
         if data != []:
@@ -209,6 +209,17 @@ class Gateway:
             return (there_is,)
         unseen = await unseen_in(checked.action.template, cluster)
         return (unseen,) if unseen else ()
+
+    def _would_send(self, checked: Checked, decision: Decision) -> dict[str, Any]:
+        """What a dry run says, as data."""
+        action = checked.action
+        return {
+            "method": action.method,
+            "path": checked.path,
+            "data": self.guard.redactor.data(dict(checked.data), action.template),
+            "risk": str(action.judgement.risk),
+            "decision": str(decision.verdict),
+        }
 
     async def _rehearsed(self, checked: Checked, decision: Decision, cluster: Cluster) -> str:
         """What would be sent and what it is judged as; nothing is sent."""

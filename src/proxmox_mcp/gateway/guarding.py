@@ -19,6 +19,7 @@ from proxmox_mcp.guard.rules import Verdict
 if TYPE_CHECKING:
     from proxmox_mcp.gateway.call import Call, Client
     from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.wording import Wording
     from proxmox_mcp.guard.action import Action
     from proxmox_mcp.guard.approvals import Approvals
     from proxmox_mcp.guard.audit import AuditLog
@@ -74,7 +75,7 @@ class Guard:
             said = f"Not allowed: {decision.reason}."
             if decision.judgement.why not in decision.reason:
                 said += f" The call is judged `{risk}` ({decision.judgement.why})."
-            advice = f"{_NOTHING_SENT} The operator of this server decides that; don't try other ways."
+            advice = f"{_NOTHING_SENT} {call.wording.denied}"
             raise DeniedError("\n".join(filter(None, (said, caution))), advice)
         read_only = self.policy.effective_mode(call.caller) is Mode.READ_ONLY
         if call.reads_only and risk is not Risk.READ and not read_only:
@@ -82,6 +83,8 @@ class Guard:
                 f"proxmox_api_get is for what only reads the cluster; this is judged `{risk}` "
                 f"({decision.judgement.why})."
             )
+            if not decision.judgement.reviewed:
+                said = "Unknown path: it is not known whether it only reads the cluster, as proxmox_api_get does."
             advice = f"{_NOTHING_SENT} Use proxmox_api_call with method GET, on one place."
             raise DeniedError("\n".join(filter(None, (caution, said))), advice)
         if not call.alone and decision.verdict is Verdict.CONFIRM:
@@ -109,7 +112,7 @@ class Guard:
         if client.answer is not None and by_rung is Rung.ELICIT:
             if not client.answer.agreed:
                 await _in_thread(self.confirmations.withdraw, client.answer.token)
-                raise _declined()
+                raise _declined(call.wording)
             await _in_thread(self.confirmations.redeem, client.answer.token, exact, statement)
             return "person"
         if call.confirm:
@@ -119,7 +122,7 @@ class Guard:
                 token = await _in_thread(self.confirmations.issue, exact, statement)
                 if not await client.ask(f"{said}\nDo it?", token):
                     await _in_thread(self.confirmations.withdraw, token)
-                    raise _declined()
+                    raise _declined(call.wording)
                 await _in_thread(self.confirmations.redeem, token, exact, await self.statement(action, cluster))
                 return "person"
             case Rung.TOKEN:
@@ -132,8 +135,7 @@ class Guard:
                 number = await _in_thread(self.approvals.request, exact, statement)
                 raise ConfirmationNeededError(
                     f"{said}\n{_NOTHING_SENT} A person must approve this ({decision.reason}).",
-                    f"Ask the operator to run `proxmox-mcp approve {number}` on the server; "
-                    f"then repeat the same call with confirm: {number}",
+                    call.wording.approve.format(number=number),
                 )
             case _:
                 raise DeniedError(
@@ -158,9 +160,6 @@ class Guard:
         return "token"
 
 
-def _declined() -> ConfirmationError:
-    """Somebody said no, or nobody was there: Claude Code, run by itself, dismisses every question."""
-    return ConfirmationError(
-        "The question was declined or dismissed at the client.",
-        f"{_NOTHING_SENT} Ask the user what they want; a client that runs unattended dismisses questions by itself.",
-    )
+def _declined(wording: Wording) -> ConfirmationError:
+    """Somebody said no, or nobody was there: Claude Code, run unattended, dismisses every question."""
+    return ConfirmationError(wording.declined, f"{_NOTHING_SENT} {wording.after_declining}".rstrip())

@@ -88,7 +88,10 @@ _EFFECTS = {
 def state(action: Action, subjects: Sequence[Subject], redactor: Redactor) -> Statement:
     """The statement for one call. ``subjects``: what it hits, read at this moment."""
     judgement = action.judgement
-    lines = [f"{action.method} {one_line(action.path, 400)} {_EFFECTS[judgement.risk]} ({judgement.why})."]
+    call = f"{action.method} {one_line(action.path, 400)}"
+    lines = [f"{call} {_EFFECTS[judgement.risk]} ({judgement.why})."]
+    if not judgement.reviewed and not action.template:
+        lines = [f"{call}: unknown path. What it does is unknown; it counts as a call that {_EFFECTS[judgement.risk]}."]
     lines += [f"Hits {subject}." for subject in subjects]
     sent = redactor.data(dict(action.data), action.template)
     if sent:

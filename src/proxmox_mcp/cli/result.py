@@ -1,0 +1,150 @@
+"""The result of a call as a person reads it: aligned columns, all rows; or as JSON for other programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import ViewError
+from proxmox_mcp.foreign import clean, flat
+from proxmox_mcp.shape.fields import is_empty, lookup, require_field
+from proxmox_mcp.shape.filters import select
+from proxmox_mcp.shape.view import start_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from proxmox_mcp.gateway.answers import Result
+    from proxmox_mcp.shape import View
+
+    Record = Mapping[str, Any]
+
+_FIRST = ("vmid", "node", "id", "name", "storage", "type", "status")
+_LONGEST_CELL = 60
+"""Characters of a cell of a table; whole where fields are named, in a record alone, and as JSON."""
+_VALUE = "value"
+"""What a filter calls the entries of a list that holds no records."""
+
+
+def as_json(result: Result, view: View) -> str:
+    """The data as Proxmox sent it, secrets removed; ASCII, so that nothing in it reaches a terminal as a control."""
+    return json.dumps(_viewed(result, view), indent=2, default=str)
+
+
+def as_text(result: Result, view: View) -> str:
+    """The data for a terminal: nothing is left out, and no text in it can move the cursor. Raises ViewError."""
+    text = _clean_lines(result.told) if result.told else _text(_viewed(result, view), view, result.data)
+    # A half of a surrogate pair, which JSON can bring, is no character that a terminal takes.
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _text(data: Any, view: View, whole: Any) -> str:
+    if isinstance(data, list):
+        return _list(data, view, len(whole))
+    if isinstance(data, dict):
+        return _record(data)
+    return "Proxmox answered with no data." if data is None or data == "" else _clean_lines(_plain(data))
+
+
+def _viewed(result: Result, view: View) -> Any:
+    """The part of the data that was asked for by fields, filter, limit and cursor. Raises ViewError."""
+    data = result.data
+    if isinstance(data, dict):
+        return _of_record(data, view, result.known)
+    if not isinstance(data, list):
+        if view.fields or view.conditions:
+            raise ViewError("This result has no fields.", "Leave out --fields and --filter.")
+        return data
+    records = [item if isinstance(item, dict) else {_VALUE: item} for item in data]
+    for field in view.fields:
+        require_field(field, records, result.known, argument="fields")
+    start, _ = start_of(view, data)
+    end = None if view.limit is None else start + view.limit
+    if not view.fields and not view.conditions:
+        return data[start:end]
+    kept = (select(records, view.conditions, known=result.known) if view.conditions else records)[start:end]
+    if view.fields:
+        return [{name: lookup(record, name) for name in view.fields} for record in kept]
+    plain = not any(isinstance(item, dict) for item in data)
+    return [record[_VALUE] for record in kept] if plain else list(kept)
+
+
+def _of_record(data: Record, view: View, known: Sequence[str]) -> Record:
+    for field in view.fields:
+        require_field(field, [data], known, argument="fields")
+    if view.conditions and not select([data], view.conditions, known=known):
+        return {}
+    return {name: lookup(data, name) for name in view.fields} if view.fields else data
+
+
+def _list(items: list[Any], view: View, read: int) -> str:
+    if not items:
+        return f"None of {_count(read)} matches." if view.conditions and read else "The list is empty."
+    if not all(isinstance(item, dict) for item in items):
+        return "\n".join(_clean_lines(item if isinstance(item, str) else _cell(item)) for item in items)
+    if all(item.keys() == {"n", "t"} for item in items):  # lines of a log, as Proxmox numbers them
+        return "\n".join(_clean_lines(str(item["t"])) for item in items)
+    shown = "" if len(items) == read else f" of {read}"
+    return f"{_table(items, view.fields)}\n({_count(len(items))}{shown})"
+
+
+def _count(rows: int) -> str:
+    return "1 row" if rows == 1 else f"{rows} rows"
+
+
+def _table(records: Sequence[Record], fields: Sequence[str]) -> str:
+    names = list(fields) or _columns(records)
+    longest = sys.maxsize if fields else _LONGEST_CELL
+    rows = [[_cell(name, longest) for name in names]]
+    rows += [[_cell(record.get(name), longest) for name in names] for record in records]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(names))]
+    numeric = [all(_is_number(record.get(name)) for record in records) for name in names]
+    return "\n".join(_line(row, widths, numeric) for row in rows)
+
+
+def _columns(records: Sequence[Record]) -> list[str]:
+    """The fields that any record has a value for, those that name it first."""
+    names = dict.fromkeys(name for record in records for name, value in record.items() if not is_empty(value))
+    return sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+
+
+def _is_number(value: Any) -> bool:
+    return is_empty(value) or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
+    cells = zip(row, widths, numeric, strict=True)
+    return "  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in cells).rstrip()
+
+
+def _record(record: Record) -> str:
+    if not record:
+        return "The object is empty, or the filter leaves nothing of it."
+    width = max(map(len, record)) + 1
+    return "\n".join(_entry(name, value, width) for name, value in record.items())
+
+
+def _entry(name: str, value: Any, width: int) -> str:
+    text = _clean_lines(value) if isinstance(value, str) else _cell(value)
+    label = f"{flat(name)}:".ljust(width)
+    if "\n" not in text:
+        return f"{label} {text}".rstrip()
+    return "\n".join([label.rstrip(), *(f"  {line}" for line in text.splitlines())])
+
+
+def _cell(value: Any, longest: int = sys.maxsize) -> str:
+    """A value in one line of at most ``longest`` characters; nested ones as JSON."""
+    if is_empty(value):
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    line = flat(text)
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _clean_lines(text: str) -> str:
+    return "\n".join(clean(text).splitlines())

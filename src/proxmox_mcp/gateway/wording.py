@@ -1,0 +1,41 @@
+"""What an answer says to whoever reads it: a model that calls tools, or a person at a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """Sentences that depend on the reader: who was asked, and how the next call is written.
+
+    ``approve`` holds ``{number}``, ``wait`` holds ``{path}`` (of a task's status).
+    """
+
+    denied: str
+    declined: str
+    after_declining: str
+    approve: str
+    wait: str
+
+
+FOR_MODELS = Wording(
+    denied="The operator of this server decides that; don't try other ways.",
+    declined="The question was declined or dismissed at the client.",
+    after_declining=(
+        "Ask the user what they want; a client that runs unattended dismisses questions without asking anybody."
+    ),
+    approve=(
+        "Ask the operator to run `proxmox-mcp approve {number}` on the server; "
+        "then repeat the same call with confirm: {number}"
+    ),
+    wait="To wait for it: proxmox_api_get path={path} wait=300",
+)
+
+FOR_PEOPLE = Wording(
+    denied="MCP_MODE and MCP_POLICY_FILE decide that; `proxmox-mcp policy explain METHOD PATH` names the rule.",
+    declined="You answered no.",
+    after_declining="",
+    approve="Run `proxmox-mcp approve {number}`, then repeat this command with --confirm {number}.",
+    wait="To wait for it: proxmox-mcp call GET {path} --wait 300",
+)
