@@ -19,11 +19,11 @@ def texts(base: str = BASE, *, token: bool = True) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("token", [True, False])
-@pytest.mark.parametrize("client", ["Gemini CLI", "Gemini CLI, over SSE", "Claude Desktop", "VS Code", "Cursor"])
+@pytest.mark.parametrize("client", ["Gemini CLI", "Gemini CLI, over HTTP", "Claude Desktop", "VS Code", "Cursor"])
 def test_every_file_is_json_with_the_address_in_it(client: str, token: bool) -> None:
     text = texts(token=token)[client]
     json.loads(text)
-    assert f"{BASE}/{'sse' if 'SSE' in client else 'mcp'}" in text
+    assert f"{BASE}/{'sse' if client == 'Gemini CLI' else 'mcp'}" in text
     assert ("Bearer" in text) == token
 
 
@@ -38,8 +38,8 @@ def test_the_token_stands_as_a_variable_in_each_clients_own_way() -> None:
 
 
 def test_gemini_is_told_the_type_of_the_transport() -> None:
-    assert json.loads(texts()["Gemini CLI, over SSE"])["mcpServers"]["proxmox"]["type"] == "sse"
-    assert json.loads(texts()["Gemini CLI"])["mcpServers"]["proxmox"]["type"] == "http"
+    assert json.loads(texts()["Gemini CLI, over HTTP"])["mcpServers"]["proxmox"]["type"] == "http"
+    assert json.loads(texts()["Gemini CLI"])["mcpServers"]["proxmox"]["type"] == "sse"
 
 
 def test_the_command_for_claude_code_is_one_a_shell_takes() -> None:

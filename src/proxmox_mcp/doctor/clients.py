@@ -32,8 +32,9 @@ class Configuration:
 def configurations(base: str, *, token: bool) -> tuple[Configuration, ...]:
     """For a server at ``base`` (``https://name`` or with a path prefix); ``token``: whether it asks for one."""
     return (
-        Configuration("Gemini CLI", "~/.gemini/settings.json", _gemini(base, "http", "/mcp", token=token)),
-        Configuration("Gemini CLI, over SSE", "~/.gemini/settings.json", _gemini(base, "sse", "/sse", token=token)),
+        # Over /mcp with sessions Gemini CLI (0.61) keeps a session that is gone after a restart: /sse comes first.
+        Configuration("Gemini CLI", "~/.gemini/settings.json", _gemini(base, "sse", "/sse", token=token)),
+        Configuration("Gemini CLI, over HTTP", "~/.gemini/settings.json", _gemini(base, "http", "/mcp", token=token)),
         Configuration("Claude Code", "a shell", _claude_code(base, token=token)),
         Configuration(
             "Claude Desktop",
