@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import click
 import pytest
 
 from proxmox_mcp.cli import commands
+from tools import required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,10 +83,7 @@ def test_there_are_blocks_and_calls_of_ours_to_look_at() -> None:
 
 @pytest.mark.parametrize(("name", "block"), PASTED, ids=IDS)
 def test_a_shell_takes_the_block_and_trips_over_nothing(name: str, block: str) -> None:
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("bash is not installed")
-    told = subprocess.run([bash, "-n"], input=block, capture_output=True, text=True, check=False)
+    told = subprocess.run([required("bash"), "-n"], input=block, capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (0, "")
     assert placeholders(block) == []
 

@@ -9,6 +9,7 @@ import sysconfig
 import pytest
 
 INSTALL = {
+    "bash": "Debian: apt-get install bash",
     "caddy": "Debian: apt-get install caddy",
     "check-jsonschema": "pip install -e '.[dev]'",
     "chromium": "Debian: apt-get install chromium",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from apidoc_documents import document, method, node
+from patience import PATIENCE
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from serving import COMMAND, environment, run
 
@@ -111,7 +112,7 @@ def test_the_person_at_the_terminal_is_asked_and_a_no_is_told_in_their_words(
             text=True,
         )
         keyboard.write(f"{typed}\n".encode())
-        told, asked = process.communicate(timeout=60)
+        told, asked = process.communicate(timeout=PATIENCE)
     assert process.returncode == status, asked
     assert "disrupts what runs" in asked
     assert said in asked

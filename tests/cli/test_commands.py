@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,9 +10,11 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from patience import PATIENCE
 from proxmox_mcp.cli import commands
 from proxmox_mcp.cli.commands import _OTHER_WORDS
 from serving import environment
+from tools import required
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,9 +91,7 @@ def test_the_script_for_a_shell_asks_our_command(shell: str) -> None:
 
 
 def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("bash is not installed")
+    bash = required("bash")
     program = tmp_path / "proxmox-mcp"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m proxmox_mcp "$@"\n')
     program.chmod(0o755)
@@ -109,6 +108,6 @@ def test_bash_completes_commands_and_options(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert told.stdout.split() == ["serve", "--dry-run"]

@@ -15,6 +15,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 import proxmox_mcp
+from patience import PATIENCE
 from serving import environment, free_port
 from without_posix import MISSING_MODULES, SEEN
 
@@ -71,7 +72,7 @@ def test_it_says_where_it_cannot_keep_files_private(
         input="",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (told.returncode, told.stdout) == (0, "")
@@ -94,7 +95,7 @@ def test_what_listens_ends_when_it_is_told_to(arguments: tuple[str, ...], demo: 
         )
     _until_somebody_listens(port, process)
     process.terminate()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, (tmp_path / "log").read_text()
 
 
