@@ -78,7 +78,8 @@ async def test_prompts_and_references_are_there_for_clients_that_read_them(serve
 @pytest.fixture(scope="session")
 def old_python(pytestconfig: pytest.Config) -> str:
     """A Python with the last SDK of the first generation, in an environment of its own that is kept between runs."""
-    assert pytestconfig.cache is not None
+    if pytestconfig.cache is None:
+        pytest.skip("pytest's cache is switched off: the older SDK is installed there")
     place = Path(pytestconfig.cache.mkdir("mcp-1.28"))
     python = place / "bin" / "python"
     if not (place / "ready").is_file():

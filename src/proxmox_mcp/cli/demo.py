@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.demo.tour import Told
 
-_START_WITHIN = 30.0
+_START_WITHIN = 60.0
 _LONGEST_ANSWER = 18
 
 

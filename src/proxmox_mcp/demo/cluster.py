@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MODULE = "proxmox_mcp.demo.launcher"
 _IMPORT_ROOT = Path(__file__).parents[2]
 _MISSING = 3
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
