@@ -19,6 +19,7 @@ def shared_data() -> Path:
     return SHARED
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where several processes share the work, a file goes to one: its tests share servers and build on each other."""
     for item in items:
