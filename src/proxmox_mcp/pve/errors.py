@@ -20,7 +20,7 @@ from proxmox_mcp.errors import (
     UnknownMethodError,
 )
 from proxmox_mcp.foreign import is_token, quoted, shown
-from proxmox_mcp.pve.advice import Call, advise
+from proxmox_mcp.pve.advice import Call, advise, unknown
 from proxmox_mcp.pve.answers import PROXY_STATUS, Refusal
 from proxmox_mcp.pve.grants import grant_lines
 
@@ -33,6 +33,8 @@ _MISSING = re.compile(
     r"\((?P<path>[^,()]*), (?P<privileges>[A-Z][\w.]+(?:(?:\||, | && )[A-Z][\w.]+)*)(?P<more>[^)]*)\)"
 )
 _LOST_PACKETS = re.compile(r"no route|unreachable|timed out", re.IGNORECASE)
+_TLS = re.compile(r"certificate|tls_|ssl|handshake", re.IGNORECASE)
+"""What AnyEvent::HTTP says with 596 where TLS failed, which is before the request is sent."""
 _LISTED_ERRORS = 12
 _LONGEST_NAME = 100
 _DOCTOR = "`proxmox-mcp doctor`, run with the server's settings, looks closer."
@@ -64,13 +66,15 @@ def refused(refusal: Refusal, call: Call, connection: Connection, *, daemon_down
         advice = "Check the path and the method: this version of Proxmox has no such call. Names are case-sensitive."
         return UnknownMethodError(_said(message), advice, status=501)
     if status in PROXY_STATUS:
+        if _TLS.search(message):
+            return NodeUnreachableError(_away(message, status, call), _distrusted(call), status=status, sent=False)
         return NodeUnreachableError(
             _away(message, status, call), _bring_back(status, call), status=status, sent=status != 595
         )
-    advice, unknown = advise(message, call), status in {502, 504}
-    if unknown and call.method != "GET":
-        advice = f"{advice} {_UNKNOWN_OUTCOME}".strip()
-    return FailedError(_said(message), advice, status=status, errors=dict(refusal.errors), sent=unknown)
+    advice, in_doubt = advise(message, call) or unknown(call), status in {502, 504}
+    if in_doubt and call.method != "GET":
+        advice = f"{advice} {_UNKNOWN_OUTCOME}"
+    return FailedError(_said(message), advice, status=status, errors=dict(refusal.errors), sent=in_doubt)
 
 
 def _said(message: str) -> str:
@@ -176,6 +180,16 @@ def version_of_node(call: Call) -> str:
     node is answered by its pveproxy itself, to anybody: where it comes, it is pvedaemon that is away.
     """
     return f"/nodes/{quote(call.places['node'], safe='')}/version" if addresses_a_node(call) else ""
+
+
+def _distrusted(call: Call) -> str:
+    """A connection between nodes whose TLS failed: the request was not sent over it."""
+    node = call.places["node"]
+    where = f"On {node}" if not node.startswith("{") else "On the nodes of the cluster"
+    return (
+        f"The nodes don't trust each other's certificates. {where}: `pvecm updatecerts --force`, then "
+        "`systemctl restart pveproxy`. Nothing was done."
+    )
 
 
 def _bring_back(status: int, call: Call) -> str:
