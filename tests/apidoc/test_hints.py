@@ -96,3 +96,57 @@ def test_hints_do_not_make_a_check_slow() -> None:
 
     hinted()
     assert min(processor_seconds(hinted) for _ in range(5)) < 0.1
+
+
+@pytest.mark.parametrize("version", bundled_versions())
+@pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        ("POST", "/nodes/pve1/qemu/100/unlock", "No call removes the lock of a guest. On the node: `qm unlock 100`."),
+        ("PUT", "/nodes/pve1/lxc/101/unlock", "No call removes the lock of a guest. On the node: `pct unlock 101`."),
+        ("GET", "/cluster/ceph/osd", "Did you mean /nodes/{node}/ceph/osd?"),
+        ("GET", "/ceph/osd", "Did you mean /nodes/{node}/ceph/osd?"),
+        ("GET", "/qemu/100/config", "Did you mean /nodes/{node}/qemu/100/config?"),
+        ("GET", "/nodes/pve1/ha/resources", "Did you mean /cluster/ha/resources?"),
+        ("GET", "/nodes/pve1/access/users", "Did you mean /access/users?"),
+    ],
+)
+def test_a_path_that_is_elsewhere_in_the_api_is_told_where(version: str, method: str, path: str, told: str) -> None:
+    said = hint(method, path, version=version)
+    assert said == told
+    assert "unlink" not in said
+
+
+@pytest.mark.parametrize("path", ["/pools/web/shop", "/pools/web%2Fshop", "/pools/web/shop/cart"])
+def test_a_pool_within_a_pool_is_named_by_a_parameter(path: str) -> None:
+    name = path.removeprefix("/pools/").replace("%2F", "/")
+    assert hint("GET", path, version="9.2").endswith(f"GET, PUT or DELETE /pools with poolid={name}.")
+    assert "poolid" not in hint("GET", path, version="7.4").replace("{poolid}", "")
+    assert load_index("9.2").check("GET", "/pools", {"poolid": name}).ok
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params", "element", "right"),
+    [
+        ("POST", "/access/roles", {"roleid": "x", "privs": "VM.Audit,VM.Monitr"}, "VM.Monitr", "VM.Audit"),
+        ("PUT", CONFIG, {"delete": "net0,n@t1"}, "n@t1", "net0"),
+        ("PUT", CONFIG, {"tags": "web;b@d"}, "b@d", "web"),
+        ("PUT", "/storage/local", {"content": ["iso", "bogus"]}, "bogus", "iso"),
+        ("PUT", "/storage/local", {"nodes": "pve1 p_2"}, "p_2", "pve1"),
+        ("PUT", "/access/acl", {"path": "/", "roles": "A", "users": "anna@pve,root"}, "root", "anna"),
+    ],
+)
+def test_a_fault_in_a_list_names_the_element(
+    method: str, path: str, params: dict[str, Any], element: str, right: str
+) -> None:
+    (problem,) = load_index("9.2").check(method, path, params).problems
+    assert problem.message.startswith(f"{element!r} in the list is not of the format ")
+    assert right not in problem.message
+
+
+def test_a_privilege_that_is_gone_is_told_with_what_replaced_it_where_it_is_gone() -> None:
+    call = ("POST", "/access/roles", {"roleid": "x", "privs": "VM.Audit,VM.Monitor"})
+    assert "gone since 9.0. In its place: VM.GuestAgent.Audit" in hint(*call, version="9.2")
+    assert load_index("8.4").check(*call).ok
+    both = (*call[:2], {"roleid": "x", "privs": "VM.Monitor,VM.Nonsense"})
+    assert "gone" not in hint(*both, version="8.4")

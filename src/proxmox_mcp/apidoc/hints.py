@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from proxmox_mcp.apidoc import history
 from proxmox_mcp.apidoc.examples import EXAMPLES
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.routes import DeadEnd, Index, Route
 
 MOST_NAMES = 12
+_COMMANDS = {"qemu": "qm", "lxc": "pct"}
 _TYPES = {"boolean": "1 or 0", "integer": "an integer", "number": "a number", "array": "a list", "string": "text"}
+_PRIVILEGES = ("pve-priv", "pve-priv-list")
+_GONE_PRIVILEGES = {
+    "VM.Monitor": "VM.Monitor is gone since 9.0. In its place: VM.GuestAgent.Audit, VM.GuestAgent.FileRead, "
+    "VM.GuestAgent.FileWrite, VM.GuestAgent.FileSystemMgmt and VM.GuestAgent.Unrestricted for the guest agent, "
+    "Sys.Audit for the monitor."
+}
+"""Privileges that old documents and scripts name (``PVE::AccessControl``), and what has replaced them."""
 _FLAGS = {"yes": "1", "true": "1", "on": "1", "no": "0", "false": "0", "off": "0"}
 
 
@@ -27,6 +36,9 @@ def of_value(name: str, schema: Schema, compiler: Compiler, fault: Fault, value:
     item = schema.items or schema
     if compiler.keys(item) is not None:
         return _of_keys(name, item, compiler, fault)
+    for gone, instead in _GONE_PRIVILEGES.items():
+        if schema.format in _PRIVILEGES and gone in fault.message:
+            return instead
     text = value if isinstance(value, str) else ""
     if fault.kind == "enum" and (near := nearest(text, schema.enum, 1)):
         return f"Did you mean {near[0]}? {of_schema(name, schema, compiler)}"
@@ -160,6 +172,8 @@ def _parts(version: str) -> tuple[int, ...]:
 
 def of_path(index: Index, method: str, path: str, found: DeadEnd) -> str:
     """The nearest endpoints to a path that there isn't, and since or until when there is one."""
+    if instead := _elsewhere(index, path):
+        return instead
     sentences = []
     if past := history.find_past(path):
         versions = past.methods.get(method) or next(iter(past.methods.values()), ())
@@ -177,6 +191,39 @@ def of_path(index: Index, method: str, path: str, found: DeadEnd) -> str:
     else:
         sentences.append(f"Nothing is below {found.reached}.")
     return " ".join(sentences)
+
+
+def _elsewhere(index: Index, path: str) -> str:
+    """Where the API has what a path asks for, if that is not near it; empty where nothing is known."""
+    parts = [part for part in unquote(path).split("/") if part]
+    if len(parts) == 5 and parts[0] == "nodes" and parts[2] in _COMMANDS and parts[4] == "unlock":
+        return f"No call removes the lock of a guest. On the node: `{_COMMANDS[parts[2]]} unlock {parts[3]}`."
+    if len(parts) > 2 and parts[0] == "pools" and _takes(index, "/pools", "poolid"):
+        pool = "/".join(parts[1:])
+        return f"A pool within a pool is named by a parameter: GET, PUT or DELETE /pools with poolid={pool}."
+    return _on_another_level(index, parts)
+
+
+def _takes(index: Index, path: str, parameter: str) -> bool:
+    methods = getattr(index.route(path), "methods", {})
+    return "GET" in methods and parameter in methods["GET"].parameters
+
+
+def _on_another_level(index: Index, parts: Sequence[str]) -> str:
+    """The same path below a node where it was looked for in the cluster, or the other way round."""
+    if parts[:1] == ["nodes"]:
+        tail, others = parts[2:], ["/cluster/", "/"]
+    else:
+        tail, others = parts[1:] if parts[:1] == ["cluster"] else parts, ["/nodes/{node}/", "/cluster/"]
+    if len(tail) < 2:
+        return ""
+    found = [f"{other}{'/'.join(tail)}" for other in others]
+    near = [path for path in found if path != f"/{'/'.join(parts)}" and _exists(index, path)]
+    return f"Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _exists(index: Index, path: str) -> bool:
+    return bool(getattr(index.route(path), "methods", None))
 
 
 def _near_paths(index: Index, found: DeadEnd) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.faults import Fault
 from proxmox_mcp.apidoc.patterns import anchored
-from proxmox_mcp.apidoc.perl import number
+from proxmox_mcp.apidoc.perl import number, split_list
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.formats import Format
@@ -82,8 +82,17 @@ def _out_of_bounds(schema: Schema, quoted: str) -> Fault:
 def judge_named(name: str, format_: Format | None, quote: Quote) -> Judge | None:
     if format_ is None:
         return None
-    passes = format_.passes
-    return lambda text: None if passes(text) else Fault("format", f"{quote(text)} is not of the format {name}")
+    passes, member = format_.passes, format_.member
+
+    def judge(text: str) -> Fault | None:
+        if passes(text):
+            return None
+        elements = split_list(text) if member else []
+        if member and len(elements) > 1 and (wrong := next((each for each in elements if not member(each)), None)):
+            return Fault("format", f"{quote(wrong)} in the list is not of the format {name.rpartition('-')[0]}")
+        return Fault("format", f"{quote(text)} is not of the format {name}")
+
+    return judge
 
 
 def judge_pattern(pattern: str | None, quote: Quote) -> Judge | None:

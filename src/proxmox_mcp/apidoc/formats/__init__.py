@@ -56,7 +56,7 @@ def _named(name: str, others: Mapping[str, Format] | None) -> Format | None:
 
 def _list_of(member: Format) -> Format:
     passes: Callable[[str], object] = member.passes
-    return Format(lambda text: all(map(passes, split_list(text))), f"a list, of which each is {member.wanted}")
+    return Format(lambda text: all(map(passes, split_list(text))), f"a list, of which each is {member.wanted}", passes)
 
 
 def _optional(member: Format) -> Format:

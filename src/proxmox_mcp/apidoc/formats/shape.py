@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """``passes`` tells whether Proxmox takes a text, ``wanted`` says what it takes, to end a sentence with."""
+    """``passes`` tells whether Proxmox takes a text, ``wanted`` says what it takes, to end a sentence with; ``member``
+    tells it of each element of a list."""
 
     passes: Callable[[str], object]
     wanted: str
+    member: Callable[[str], object] | None = None
 
 
 def shape(pattern: str, wanted: str, *, shortest: int = 0, longest: int | None = None) -> Format:
