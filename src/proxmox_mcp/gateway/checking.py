@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from proxmox_mcp.apidoc.verdict import Standing, split
 from proxmox_mcp.errors import InvalidCallError
+from proxmox_mcp.gateway.command_lines import whole_command_line
 from proxmox_mcp.guard.action import Action
 from proxmox_mcp.pve.unsupported import reject_unsupported
 
@@ -43,6 +44,8 @@ def check(
     """Check one call: what it is and what is wrong with it. Whether it may be sent is for ``must_be_sendable``."""
     result = schema.index.check(method, path, data)
     refusals, doubts = split(result.problems, Standing.of(schema.index.version, schema.node_version), mode)
+    if result.endpoint is not None and (fault := whole_command_line(result.endpoint, data)):
+        refusals = [*refusals, fault]
     template = result.endpoint.path if result.endpoint else ""
     decoded = unquote(result.path)
     action = Action(
