@@ -4,8 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxmox_mcp.errors import DaemonDownError, FailedError, NodeUnreachableError, ParametersError, ProxmoxError
-from proxmox_mcp.gateway.candidates import candidates, unknown_node
+from proxmox_mcp.errors import (
+    DaemonDownError,
+    FailedError,
+    NodeUnreachableError,
+    ParametersError,
+    PermissionDeniedError,
+    ProxmoxError,
+    TargetError,
+)
+from proxmox_mcp.gateway.call import Call
+from proxmox_mcp.gateway.candidates import candidates, no_guests, unknown_node
+from proxmox_mcp.gateway.places import find_places
 from proxmox_mcp.guard.action import Action
 from proxmox_mcp.guard.risk import Judgement, Risk
 
@@ -84,12 +94,60 @@ CASES: dict[str, tuple[ProxmoxError, Action, str]] = {
     "a pool": (FailedError("pool 'prod' does not exist"), action("/pools/prod"), "Near it: production."),
     "a role": (FailedError("role 'PVEAdmn' does not exist"), action("/access/acl"), "Near it: PVEAdmin."),
     "a group": (FailedError("group 'ops' does not exist"), action("/access/groups/ops"), "There are no groups"),
+    "a node by its DNS name": (
+        FailedError("hostname lookup 'pve1.example.org' failed - failed to get address info"),
+        action("/nodes/pve1.example.org/status", node="pve1.example.org"),
+        "There is no node pve1.example.org. A node goes by its name in the cluster, not by a DNS name or an address. N",
+    ),
+    "a node by its address, whatever is answered": (
+        FailedError("proxy loop detected"),
+        action("/nodes/10.0.0.1/status", node="10.0.0.1"),
+        "not by a DNS name or an address. There are: pve1, pve2, pve3.",
+    ),
+    "a node that is none, refused for want of rights": (
+        PermissionDeniedError("Permission check failed (/nodes/pve1.lan, Sys.Audit)", status=403),
+        action("/nodes/pve1.lan/syslog", node="pve1.lan"),
+        "There is no node pve1.lan.",
+    ),
+    "a node among the parameters": (
+        FailedError("no such cluster node 'pve9.lan'"),
+        GUEST,
+        "There is no node pve9.lan. A node goes by its name in the cluster",
+    ),
+    "a node of a fabric": (FailedError("node 'pve9' does not exist in fabric 'f1'"), GUEST, ""),
+    "a file that is no volume": (
+        FailedError("opening '/var/lib/rrdcached/x': No such file or directory"),
+        action("/nodes/pve1/storage/local/rrddata", node="pve1", storage="local"),
+        "",
+    ),
+    "a file of a volume": (
+        FailedError("unlink '/x.iso' failed: No such file or directory"),
+        action(
+            "/nodes/pve1/storage/local/content/local:iso/w.iso", node="pve1", storage="local", volume="local:iso/v.iso"
+        ),
+        ": local:iso/w.iso",
+    ),
+    "a user whose name has other letters": (
+        FailedError("no such user ('max.mÃ¼ller@pve')"),
+        action("/access/users/max.müller@pve", userid="max.müller@pve"),
+        "max.müller@pve is there (GET /access/users), but Proxmox can't find it by a path",
+    ),
+    "a user who is there": (
+        FailedError("no such user ('lena@pve')"),
+        action("/access/users/lena@pve", userid="lena@pve"),
+        "GET /access/users lists lena@pve, so the cause is another.",
+    ),
+    "a storage that is there": (
+        FailedError("storage 'local' does not exist"),
+        action("/nodes/pve1/storage/local/content", node="pve1", storage="local"),
+        "",
+    ),
     "anything else": (FailedError("got timeout"), GUEST, ""),
 }
 ANSWERS: dict[str, Any] = {
     "/nodes/pve1/qemu/100/snapshot": [{"name": "before"}, {"name": "current"}, {"name": "x-17"}],
     "/nodes/pve1/storage/local/content": [{"volid": "local:iso/debian-13.iso"}, {"volid": "local:iso/w.iso"}],
-    "/access/users": [{"userid": "lena@pve"}, {"userid": "root@pam"}],
+    "/access/users": [{"userid": "lena@pve"}, {"userid": "root@pam"}, {"userid": "max.müller@pve"}],
     "/access/groups": [],
     "/access/roles": [{"roleid": "PVEAdmin"}, {"roleid": "NoAccess"}],
     "/pools": [{"poolid": "production"}, {"poolid": "lab"}],
@@ -120,3 +178,25 @@ async def test_a_list_that_is_empty_for_an_unknown_node_says_so(scripted: Script
     assert said.startswith("There is no node pwe1. ")
     away, _ = scripted({"/cluster/resources": FailedError("no quorum")})
     assert await unknown_node(action("/nodes/pwe1/qemu", node="pwe1"), away) == ""
+
+
+@pytest.mark.parametrize(
+    ("identity", "permissions", "said"),
+    [
+        ("root@pam!mcp", {"/": {"VM.Audit": 1, "Sys.Audit": 1}, "/vms": {"VM.Audit": 1}}, "The cluster has no guests."),
+        ("root@pam", {}, "The cluster has no guests."),
+        ("mcp@pve!t1", {"/nodes": {"Sys.Audit": 1}}, "No guest is to be seen, but mcp@pve!t1 lacks VM.Audit on /vms"),
+        ("mcp@pve!t1", FailedError("down"), "shows whether this identity has VM.Audit"),
+    ],
+)
+async def test_where_there_are_no_guests_only_an_identity_that_may_not_see_them_is_told_so(
+    identity: str, permissions: Any, said: str, scripted: Scripted
+) -> None:
+    nodes = [{"type": "node", "node": "pve1", "status": "online"}]
+    cluster, _ = scripted({"/cluster/resources": nodes, "/access/permissions": permissions}, identity)
+    assert said in await no_guests(cluster)
+    with pytest.raises(TargetError) as caught:
+        await find_places(Call(path="nodes/*/qemu/web/config"), "GET", cluster)
+    assert said in caught.value.advice
+    gone = FailedError("Configuration file 'nodes/pve1/qemu-server/100.conf' does not exist")
+    assert said in await candidates(gone, GUEST, cluster)

@@ -37,6 +37,12 @@ async def paths(scripted: Scripted, path: str, method: str = "GET", **call: Any)
         ("api2/json/nodes", "/nodes"),
         ("/api2/json/api2/json/nodes", "/api2/json/nodes"),
         ("", "/"),
+        ("https://pve1:8006/api2/json/nodes", "/nodes"),
+        ("https://10.0.0.1:8006/api2/json/nodes/pve1/tasks?limit=5", "/nodes/pve1/tasks?limit=5"),
+        ("HTTPS://root:pw@[fd00::1]:8006/api2/extjs/nodes", "/nodes"),
+        ("/api2/extjs/cluster/tasks", "/cluster/tasks"),
+        ("/storage/x/https://pve1:8006/api2/json/nodes", "/storage/x/https://pve1:8006/api2/json/nodes"),
+        ("https://pve1:8006/nodes", "/https://pve1:8006/nodes"),
     ],
 )
 def test_a_path_loses_what_does_no_harm_and_nothing_else(written: str, plain: str) -> None:

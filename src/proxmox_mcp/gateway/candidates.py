@@ -6,7 +6,14 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from proxmox_mcp.errors import DaemonDownError, NodeUnreachableError, ProxmoxError
+from proxmox_mcp.errors import (
+    DaemonDownError,
+    FailedError,
+    NodeUnreachableError,
+    PermissionDeniedError,
+    ProxmoxError,
+)
+from proxmox_mcp.foreign import one_line
 from proxmox_mcp.pve.inventory import Resources, listed, near
 from proxmox_mcp.pve.targets import unknown_guest
 from proxmox_mcp.pve.visibility import hidden
@@ -23,10 +30,16 @@ _NO_GUEST = re.compile(
 )
 _NO_STORAGE = re.compile(r"storage '([^']+)' does not exist", re.IGNORECASE)
 _NO_SNAPSHOT = re.compile(r"snapshot '([^']+)' does not exist", re.IGNORECASE)
-_NO_VOLUME = re.compile(
-    r"no such (?:logical )?volume|volume '[^']*' does not exist|can't find file|no such file", re.IGNORECASE
+_NO_VOLUME = re.compile(r"no such (?:logical )?volume\b(?! group)|volume '[^']*' does not exist", re.IGNORECASE)
+_NO_FILE = re.compile(r"can't find file|no such file", re.IGNORECASE)
+"""What is said of a volume only where the path names one: RRD files, programs and job states are missing too."""
+_NO_NODE = re.compile(
+    r"no such cluster node '(?P<a>[^']*)'|hostname lookup '(?P<b>[^']*)' failed"
+    r"|node '(?P<c>[^']*)' does not exist(?! in)",
+    re.IGNORECASE,
 )
-_NO_NODE = re.compile(r"no such cluster node|hostname lookup '[^']*' failed|node '[^']*' does not exist", re.IGNORECASE)
+_JUDGED_AT_A_NODE = (FailedError, NodeUnreachableError, PermissionDeniedError)
+"""What a node's name that is none may be answered with: an address or a DNS name may even lead to a node."""
 _LISTS = (
     (
         re.compile(r"(?:no such user|user '[^']*' does not exist|no such user \(')", re.IGNORECASE),
@@ -56,9 +69,16 @@ async def unknown_node(action: Action, cluster: Cluster) -> str:
         known = [each.name for each in (await cluster.inventory.resources()).nodes]
     except ProxmoxError:
         return ""
-    return (
-        "" if node in ("localhost", *known) or not known else f"There is no node {node}. {_near('nodes', node, known)}"
-    )
+    return "" if node in ("localhost", *known) or not known else _no_node(node, known)
+
+
+async def no_guests(cluster: Cluster) -> str:
+    """Why there is no guest at all: the identity may not see them, or there are none."""
+    judge = await cluster.permissions.judge()
+    if judge is None:
+        return "No guest is to be seen. GET /access/permissions shows whether this identity has VM.Audit."
+    unseen = await unseen_in("/nodes/{node}/qemu", cluster)
+    return unseen.replace("Empty, but", "No guest is to be seen, but") or "The cluster has no guests."
 
 
 async def unseen_in(template: str, cluster: Cluster) -> str:
@@ -74,33 +94,61 @@ async def _look(error: ProxmoxError, said: str, action: Action, cluster: Cluster
     if isinstance(error, DaemonDownError):
         return ""
     node = action.path_params.get("node", "")
-    if node and (isinstance(error, NodeUnreachableError) or _NO_NODE.search(said)):
-        return _nodes(node, await cluster.inventory.resources(fresh=True))
+    missing = _NO_NODE.search(said)
+    if node not in ("", "localhost") and isinstance(error, _JUDGED_AT_A_NODE):
+        fresh = missing is not None or isinstance(error, NodeUnreachableError)
+        if there_is := _nodes(node, await cluster.inventory.resources(fresh=fresh), error):
+            return there_is
+    if missing and (named := missing["a"] or missing["b"] or missing["c"]):
+        return _nodes(named, await cluster.inventory.resources(fresh=True), error)
     if "vmid" in action.path_params and _NO_GUEST.search(said):
-        return _guest(action, await cluster.inventory.resources(fresh=True))
+        resources = await cluster.inventory.resources(fresh=True)
+        return _guest(action, resources) if resources.guests else await no_guests(cluster)
     if found := _NO_STORAGE.search(said):
         resources = await cluster.inventory.resources()
         return _near("storages", found[1], [s.name for s in resources.storages if not node or s.node == node])
     if (found := _NO_SNAPSHOT.search(said)) and (guest := _guest_path(action)):
         return _near("snapshots", found[1], await _names(cluster, f"{guest}/snapshot", "name"))
-    if "storage" in action.path_params and _NO_VOLUME.search(said):
+    no_volume = _NO_VOLUME.search(said) or ("volume" in action.path_params and _NO_FILE.search(said))
+    if "storage" in action.path_params and no_volume:
         path = f"/nodes/{quote(node, safe='')}/storage/{quote(action.path_params['storage'], safe='')}/content"
         return _near("volumes", action.path_params.get("volume", ""), await _names(cluster, path, "volid"))
     for pattern, path, key in _LISTS:
         if pattern.search(said):
-            quoted = _QUOTED.search(said)
-            return _near(key.removesuffix("id") + "s", quoted[1] if quoted else "", await _names(cluster, path, key))
+            quoted, names = _QUOTED.search(said), await _names(cluster, path, key)
+            asked = action.path_params.get(key, "")
+            if asked in names:
+                return _there_but(asked, path)
+            return _near(key.removesuffix("id") + "s", quoted[1] if quoted else "", names)
     return ""
 
 
-def _nodes(node: str, resources: Resources) -> str:
+def _there_but(name: str, path: str) -> str:
+    """Of something that Proxmox does not find by its path, although its list has it."""
+    if name.isascii():
+        return f"GET {path} lists {one_line(name)}, so the cause is another."
+    return (
+        f"{one_line(name)} is there (GET {path}), but Proxmox can't find it by a path: it does not decode letters "
+        "beyond ASCII in paths. Use the web interface, or `pveum` on a node."
+    )
+
+
+def _nodes(node: str, resources: Resources, error: ProxmoxError) -> str:
     known = {each.name: each.status for each in resources.nodes}
     if not known or known.get(node) == "online":
         return ""
-    if node in known:
-        online = [name for name, status in known.items() if status == "online"]
-        return f"{node} is {known[node] or 'not online'}. Online: {listed(online) or 'none'}."
-    return _near("nodes", node, list(known))
+    if node not in known:
+        return _no_node(node, list(known))
+    if not isinstance(error, NodeUnreachableError) and not _NO_NODE.search(error.message):
+        return ""
+    online = [name for name, status in known.items() if status == "online"]
+    return f"{node} is {known[node] or 'not online'}. Online: {listed(online) or 'none'}."
+
+
+def _no_node(node: str, known: Sequence[str]) -> str:
+    other_form = "." in node or ":" in node
+    hint = " A node goes by its name in the cluster, not by a DNS name or an address." if other_form else ""
+    return f"There is no node {one_line(node)}.{hint} {_near('nodes', node, known)}"
 
 
 def _guest(action: Action, resources: Resources) -> str:
@@ -125,6 +173,8 @@ def _near(what: str, name: str, known: Sequence[str]) -> str:
     names = sorted(set(known))
     if not names:
         return f"There are no {what} to be seen."
+    if name in names:
+        return ""
     close = near(name, names) if name else names
     return f"{'Near it' if len(close) < len(names) else 'There are'}: {listed(close or names)}."
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from proxmox_mcp.errors import InvalidCallError, ViewError
+from proxmox_mcp.errors import InvalidCallError, TargetError, ViewError
+from proxmox_mcp.gateway.candidates import no_guests
 from proxmox_mcp.pve.targets import ANY, Target, needs_lookup, resolve
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ AT_A_TIME = 500
 """Places that one call asks at the most; the rest by ``cursor``."""
 
 _PLACES = re.compile(r"places-(\d{1,7})(?:/(.+))?")
-_PREFIX = "api2/json/"
+_ADDRESS = re.compile(r"^https?://[^/?#\s]+(?=/api2/(?:json|extjs)/)", re.IGNORECASE)
+_PREFIX = re.compile(r"^api2/(?:json|extjs)/")
 _HTTP_METHODS = ("GET", "POST", "PUT", "DELETE")
 PLACE_FIELDS = ("node", "vmid", "guest", "storage")
 
@@ -62,9 +64,13 @@ def method_of(call: Call) -> str:
 
 
 def plain_path(path: str) -> str:
-    """The path without what does no harm: blanks around it, a missing slash, the ``/api2/json`` before it."""
-    path = path.strip()
-    return "/" + path.lstrip("/").removeprefix(_PREFIX)
+    """The path without what does no harm: blanks around it, a missing slash, the address of a node and the
+    ``/api2/json`` before it, as they are copied from a browser or from a script.
+
+    The address is not looked at: where a call goes is for the settings to say, not for the caller.
+    """
+    path = _ADDRESS.sub("", path.strip())
+    return "/" + _PREFIX.sub("", path.lstrip("/"), count=1)
 
 
 def node_of(path: str) -> str:
@@ -83,7 +89,12 @@ async def find_places(call: Call, method: str, cluster: Cluster) -> Places:
     if not needs_lookup(path):
         return _page((Target(path),), call)
     resources = await cluster.inventory.resources()
-    targets = resolve(path, method, resources)
+    try:
+        targets = resolve(path, method, resources)
+    except TargetError as error:
+        if resources.guests or error.advice:
+            raise
+        raise error.with_advice(await no_guests(cluster)) from None
     fanned = method == "GET" and _stands_for_many(path)
     kept = tuple(target for target in targets if _fits(target, call)) if fanned else targets
     return _page(kept, call, fanned=fanned)

@@ -122,10 +122,10 @@ def _one_guest(node: str, kind: str, which: str, tail: list[str], resources: Res
 
 
 def unknown_guest(which: str, resources: Resources) -> str:
-    """What a guest that isn't there could have been."""
+    """What a guest that isn't there could have been; empty where there are no guests at all."""
     guests = resources.guests
     if not guests:
-        return "This identity sees no guests at all: it may lack VM.Audit (GET /access/permissions)."
+        return ""
     names = near(which, [g.name for g in guests if g.name])
     ids = near(which, [str(g.vmid) for g in guests]) if which.isdecimal() else []
     found = [g for g in guests if g.name in names or str(g.vmid) in ids][:5]
