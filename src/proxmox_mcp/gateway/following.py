@@ -57,12 +57,15 @@ async def follow(
     return await cluster.tasks.wait_all(upids, seconds, told, started=started)
 
 
-def report(outcomes: Sequence[TaskOutcome], words: Words, wording: Wording = FOR_MODELS) -> str:
-    """What became of the tasks. Raises TaskFailedError where one ended with an error, with all that is to be said."""
+def report(
+    outcomes: Sequence[TaskOutcome], words: Words, wording: Wording = FOR_MODELS, *, advice: str = ""
+) -> str:
+    """What became of the tasks. Raises TaskFailedError where one ended with an error, with all that is to be said and
+    ``advice`` on what to do about it."""
     text = words("\n".join(_told(outcome, wording) for outcome in outcomes))
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if failed:
-        raise TaskFailedError(text, "The whole log: GET " + _log_path(failed[0]))
+        raise TaskFailedError(text, words(f"{advice}\nThe whole log: GET {_log_path(failed[0])}".strip()))
     return text
 
 

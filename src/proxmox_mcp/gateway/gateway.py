@@ -18,6 +18,8 @@ from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
 from proxmox_mcp.gateway.candidates import candidates, unknown_node, unseen_in
 from proxmox_mcp.gateway.checking import Checked, check, doubtful, must_be_sendable
 from proxmox_mcp.gateway.cluster import Cluster, choose
+from proxmox_mcp.gateway.denials import missing_rights
+from proxmox_mcp.gateway.failed_tasks import advice_on_tasks
 from proxmox_mcp.gateway.fanning import gather
 from proxmox_mcp.gateway.following import follow, patience, report
 from proxmox_mcp.gateway.observing import NOBODY
@@ -29,7 +31,7 @@ from proxmox_mcp.pve.shares import on_behalf_of
 from proxmox_mcp.pve.upid import find_upids
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from proxmox_mcp.apidoc.verdict import Mode as Validation
     from proxmox_mcp.gateway.guarding import Guard
@@ -145,10 +147,11 @@ class Gateway:
     async def _sent(self, checked: Checked, call: Call, cluster: Cluster, client: Client, trail: Trail) -> Got:
         """Send the call, and follow the tasks that it starts. ``told`` is set where the tasks are the answer."""
         action, started = checked.action, time.monotonic()
-        seconds, words = patience(call.wait, self._task_wait, client), self.guard.redactor.text
+        seconds, words = patience(call.wait, self._task_wait, client), self._words(checked)
         if action.template == _TASK_STATUS and call.wait:
             outcomes = await follow([action.path_params["upid"]], seconds, cluster, client, words)
-            return Got(None, checked, told=report(outcomes, words, call.wording))
+            advice = await advice_on_tasks(outcomes, None, cluster)
+            return Got(None, checked, told=report(outcomes, words, call.wording, advice=advice))
         refusal: ProxmoxError | None = None
         try:
             answer = await cluster.pve.answer(action.method, checked.path, checked.data)
@@ -178,7 +181,8 @@ class Gateway:
         for outcome in outcomes:
             self._observer.followed(cluster.name, outcome)
         cluster.inventory.forget()
-        said = report(outcomes, words, call.wording)
+        advice = await advice_on_tasks(outcomes, checked, cluster)
+        said = report(outcomes, words, call.wording, advice=advice)
         return Got(self.guard.redactor.data(data, action.template), checked, told=said)
 
     async def _read(self, answer: Answer, checked: Checked, call: Call, cluster: Cluster) -> Got:
@@ -192,14 +196,19 @@ class Gateway:
         return Got(shown, checked, notes=await self._seen(data, checked, cluster), unread=unread)
 
     async def _explained(self, refusal: ProxmoxError, checked: Checked, cluster: Cluster) -> ProxmoxError:
-        """The refusal with what there is instead and what the schema doubts, and without secrets: Proxmox echoes
-        values in its refusals."""
+        """The refusal with what there is instead, what right is missing and what the schema doubts, and without
+        secrets: Proxmox echoes values in its refusals."""
         advice = refusal.advice
         if there_is := await candidates(refusal, checked.action, cluster):
             advice = f"{there_is} {advice}" if isinstance(refusal, NodeUnreachableError) else there_is
-        explained = refusal.with_advice(f"{advice}\n{doubtful(checked)}".strip())
+        elif missing := await missing_rights(refusal, checked, cluster):
+            advice = missing
+        return refusal.with_advice(f"{advice}\n{doubtful(checked)}".strip()).reworded(self._words(checked))
+
+    def _words(self, checked: Checked) -> Callable[[str], str]:
+        """What takes secrets out of a text: those that are known everywhere, and those of this call."""
         also = secrets_in(checked.data, checked.action.template)
-        return explained.reworded(lambda text: self.guard.redactor.text(text, also))
+        return lambda text: self.guard.redactor.text(text, also)
 
     async def _seen(self, data: Any, checked: Checked, cluster: Cluster) -> tuple[str, ...]:
         """Why a list is empty: there is no such node, or the identity may not see what is in it."""

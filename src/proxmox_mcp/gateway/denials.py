@@ -1,0 +1,72 @@
+"""After a refusal for want of rights: what the schema says is missing, where Proxmox itself does not say it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import PermissionDeniedError, ProxmoxError
+from proxmox_mcp.pve.grants import grant_lines
+from proxmox_mcp.pve.inventory import listed
+
+if TYPE_CHECKING:
+    from proxmox_mcp.gateway.checking import Checked
+    from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.pve.permissions import Judge
+
+_CREATE = "VM.Allocate"
+_CREATES = frozenset(f"/nodes/{{node}}/{tail}" for tail in ("qemu", "lxc", "qemu/{vmid}/clone", "lxc/{vmid}/clone"))
+"""Where a guest is created: ``PVE::API2::Qemu`` and ``LXC`` ask for VM.Allocate on the new guest, or on the pool that
+``pool`` names, and answer a bare "Permission check failed" where neither is there."""
+
+
+async def missing_rights(error: ProxmoxError, checked: Checked, cluster: Cluster) -> str:
+    """What is missing and how to grant it, or the pool in which the call may do it; empty where Proxmox said it, or
+    where nothing is known."""
+    if not isinstance(error, PermissionDeniedError) or checked.endpoint is None:
+        return ""
+    judge = await cluster.permissions.judge()
+    if judge is None or judge.identity == "root@pam":
+        return ""
+    bare = "(" not in error.message
+    creates = checked.action.method == "POST" and checked.action.template in _CREATES
+    if creates and (bare or _CREATE in error.message):
+        return _to_create(judge, checked, cluster)
+    return _by_the_schema(judge, checked, cluster) if bare else ""
+
+
+def _to_create(judge: Judge, checked: Checked, cluster: Cluster) -> str:
+    data = checked.data
+    new = str(data.get("newid") or data.get("vmid") or "")
+    guest = f"/vms/{new}" if new else "/vms"
+    pool = str(data.get("pool") or "")
+    if _CREATE in judge.permissions.at(guest) or (pool and _CREATE in judge.permissions.at(f"/pool/{pool}")):
+        return _by_the_schema(judge, checked, cluster)
+    if not pool and (pools := _pools_to_create_in(judge)):
+        return (
+            f"{judge.identity} may create guests in a pool only: repeat the call with pool={pools[0]}."
+            + (f" It has {_CREATE} on the pools {listed(pools)}." if len(pools) > 1 else "")
+        )  # fmt: skip
+    return grant_lines(cluster.pve.connection, f"/pool/{pool}" if pool else guest, [_CREATE])
+
+
+def _pools_to_create_in(judge: Judge) -> list[str]:
+    held = judge.permissions.held
+    return sorted(path.removeprefix("/pool/") for path in held if path.startswith("/pool/") and _CREATE in held[path])
+
+
+def _by_the_schema(judge: Judge, checked: Checked, cluster: Cluster) -> str:
+    assert checked.endpoint is not None  # noqa: S101 - the caller has looked
+    action = checked.action
+    access = judge.access(checked.endpoint, {**action.path_params, **checked.data})
+    if access.verdict == "denied" and access.missing:
+        connection = cluster.pve.connection
+        return " ".join(
+            grant_lines(connection, each.path, each.privileges, any_of=each.any_of) for each in access.missing
+        )
+    if access.verdict == "denied" and access.reason:
+        return f"Proxmox refuses this to {judge.identity}: {access.reason}."
+    return (
+        f"By the schema {judge.identity} may make this call, but the node's code asks for more and does not say what. "
+        f"The description of {action.method} {action.template} may name it (search_api); GET /access/permissions shows "
+        "what this identity has."
+    )
