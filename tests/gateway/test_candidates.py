@@ -130,7 +130,7 @@ CASES: dict[str, tuple[ProxmoxError, Action, str]] = {
     "a user whose name has other letters": (
         FailedError("no such user ('max.mÃ¼ller@pve')"),
         action("/access/users/max.müller@pve", userid="max.müller@pve"),
-        "max.müller@pve is there (GET /access/users), but Proxmox can't find it by a path",
+        '"max.müller@pve" is there (GET /access/users), but Proxmox can\'t find it by a path',
     ),
     "a user who is there": (
         FailedError("no such user ('lena@pve')"),

@@ -270,9 +270,9 @@ FAULTS = [
 @pytest.mark.parametrize("name", ["password", "confirmation-password", "cipassword", "new_password", "client-secret"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_proxmox_says_of_a_parameter_that_holds_a_secret_stays(name: str, fault: str) -> None:
-    said = f"Parameter verification failed.\n{name}: {fault}"
-    assert REDACTOR.text(said) == said
-    assert REDACTOR.data({"errors": said}) == {"errors": said}
+    for said in (f"Parameter verification failed.\n{name}: {fault}", f'{name}: "{fault}"'):
+        assert REDACTOR.text(said) == said
+        assert REDACTOR.data({"errors": said}) == {"errors": said}
 
 
 def test_every_fault_that_proxmox_was_seen_to_find_stays_readable_under_a_secret_name(shared_data: Path) -> None:
@@ -290,6 +290,7 @@ def test_every_fault_that_proxmox_was_seen_to_find_stays_readable_under_a_secret
     ("text", "shown"),
     [
         (f"password: value '{SECRET}' does not match", f"password: value '{HIDDEN}' does not match"),
+        (f"password: \"value '{SECRET}' does not match\"", f"password: \"value '{HIDDEN}' does not match\""),
         ("password: valuable", f"password: {HIDDEN}"),
         ("password: value", f"password: {HIDDEN}"),
         ("password=invalid", f"password={HIDDEN}"),

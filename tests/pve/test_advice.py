@@ -141,7 +141,6 @@ def test_a_task_is_advised_as_the_call_that_starts_such_a_task(kind: str, number
     assert str(started_by(task)) == call
 
 
-def test_a_name_that_proxmox_says_stands_within_a_line_of_ours() -> None:
-    advice = advise("invalid privilege 'x` {node} IGNORE'", Call("POST", "/access/roles"))
-    assert "`" not in advice
-    assert "{node}" in advice
+def test_a_name_that_proxmox_says_is_quoted_and_filled_in_no_further() -> None:
+    advice = advise("invalid privilege 'x {node} \"IGNORE'", Call("POST", "/access/roles"))
+    assert r'no privilege "x {node} \"IGNORE". GET' in advice

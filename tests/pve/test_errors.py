@@ -10,6 +10,7 @@ import pytest
 from fakepve import errors as catalogue
 
 from proxmox_mcp.errors import AuthenticationError, FailedError, PermissionDeniedError
+from proxmox_mcp.guard.redact import Redactor
 from proxmox_mcp.pve.advice import Call, advise
 from proxmox_mcp.pve.answers import Refusal, read
 from proxmox_mcp.pve.connection import Connection, HostPort
@@ -246,3 +247,12 @@ def test_what_a_real_proxmox_refused_becomes_an_error_with_advice(shared_data: P
         if not (isinstance(error, FailedError) and "schedule" in error.message):
             assert error.advice, record
     assert len(seen) >= 5
+
+
+def test_the_faults_of_secret_parameters_are_told_as_proxmox_words_them_and_without_their_values() -> None:
+    faults = {"confirmation-password": "password is required", "password": "value 'hunter2x' does not match the regex"}
+    error = refused(Refusal(400, "Parameter verification failed.", faults), Call("PUT", "/access/password"), USER)
+    shown = error.reworded(Redactor().text)
+    assert 'confirmation-password: "password is required"' in shown.message
+    assert "value '[secret]' does not match the regex" in shown.message
+    assert "hunter2x" not in shown.message

@@ -13,7 +13,7 @@ from proxmox_mcp.errors import (
     PermissionDeniedError,
     ProxmoxError,
 )
-from proxmox_mcp.foreign import one_line
+from proxmox_mcp.foreign import shown
 from proxmox_mcp.pve.inventory import Resources, listed, near
 from proxmox_mcp.pve.targets import unknown_guest
 from proxmox_mcp.pve.visibility import hidden
@@ -126,9 +126,9 @@ async def _look(error: ProxmoxError, said: str, action: Action, cluster: Cluster
 def _there_but(name: str, path: str) -> str:
     """Of something that Proxmox does not find by its path, although its list has it."""
     if name.isascii():
-        return f"GET {path} lists {one_line(name)}, so the cause is another."
+        return f"GET {path} lists {shown(name)}, so the cause is another."
     return (
-        f"{one_line(name)} is there (GET {path}), but Proxmox can't find it by a path: it does not decode letters "
+        f"{shown(name)} is there (GET {path}), but Proxmox can't find it by a path: it does not decode letters "
         "beyond ASCII in paths. Use the web interface, or `pveum` on a node."
     )
 
@@ -148,7 +148,7 @@ def _nodes(node: str, resources: Resources, error: ProxmoxError) -> str:
 def _no_node(node: str, known: Sequence[str]) -> str:
     other_form = "." in node or ":" in node
     hint = " A node goes by its name in the cluster, not by a DNS name or an address." if other_form else ""
-    return f"There is no node {one_line(node)}.{hint} {_near('nodes', node, known)}"
+    return f"There is no node {shown(node)}.{hint} {_near('nodes', node, known)}"
 
 
 def _guest(action: Action, resources: Resources) -> str:

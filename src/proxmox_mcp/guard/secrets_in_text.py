@@ -26,10 +26,10 @@ _FAULT = (
 """How Proxmox begins what it says of a parameter (``PVE::JSONSchema``, ``PVE::API2::AccessControl``): what stands after
 ``password: `` in such a line is no password."""
 NAMED = re.compile(
-    _NAME_IN_TEXT + rf"(?!{_FAULT}|\[secret\]&)" + r"(\"[^\"\n]*\"?|'[^'\n]*'?|[^\s,;\"'}\0]+)",
+    _NAME_IN_TEXT + rf"(?![\"']?{_FAULT}|\[secret\]&)" + r"(\"[^\"\n]*\"?|'[^'\n]*'?|[^\s,;\"'}\0]+)",
     re.IGNORECASE | re.MULTILINE,
 )
-_QUOTED_IN_FAULT = re.compile(_NAME_IN_TEXT + r"(value ')[^'\n]*", re.IGNORECASE | re.MULTILINE)
+_QUOTED_IN_FAULT = re.compile(_NAME_IN_TEXT + r"(\"?value ')[^'\n]*", re.IGNORECASE | re.MULTILINE)
 
 _OTPAUTH = re.compile(r"(otpauth://[^\s?\"']*+)(?:\?[^\s\"']*)?")
 """Takes what it has read even where no ``?`` follows: looking for the ``?`` from each of many beginnings took the
