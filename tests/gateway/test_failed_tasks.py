@@ -64,8 +64,10 @@ async def test_a_failed_task_gets_the_advice_of_its_words(
 
 async def test_where_the_end_says_little_the_last_lines_of_the_log_do(scripted: Scripted) -> None:
     cluster, _ = scripted()
-    lines = ("INFO: starting", "ERROR: storage 'nas' is not online", "INFO: ended")
-    assert "not usable" in await advice_on_tasks([failed("qmstart", "blorp", *lines)], None, cluster)
+    lines = ("INFO: starting", "qemu: error: storage 'nas' is not online", "INFO: ended")
+    assert "not usable" in await advice_on_tasks(
+        [failed("qmstart", "start failed: QEMU exited with code 1", *lines)], None, cluster
+    )
     assert await advice_on_tasks([TaskOutcome(upid=UPID.format("qmstart"), state="ok")], None, cluster) == ""
 
 
