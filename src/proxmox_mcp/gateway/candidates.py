@@ -94,6 +94,9 @@ async def _look(error: ProxmoxError, said: str, action: Action, cluster: Cluster
     if isinstance(error, DaemonDownError):
         return ""
     node = action.path_params.get("node", "")
+    if "vmid" in action.path_params and _NO_GUEST.search(said):
+        resources = await cluster.inventory.resources(fresh=True)
+        return _guest(action, resources) if resources.guests else await no_guests(cluster)
     missing = _NO_NODE.search(said)
     if node not in ("", "localhost") and isinstance(error, _JUDGED_AT_A_NODE):
         fresh = missing is not None or isinstance(error, NodeUnreachableError)
@@ -101,9 +104,6 @@ async def _look(error: ProxmoxError, said: str, action: Action, cluster: Cluster
             return there_is
     if missing and (named := missing["a"] or missing["b"] or missing["c"]):
         return _nodes(named, await cluster.inventory.resources(fresh=True), error)
-    if "vmid" in action.path_params and _NO_GUEST.search(said):
-        resources = await cluster.inventory.resources(fresh=True)
-        return _guest(action, resources) if resources.guests else await no_guests(cluster)
     if found := _NO_STORAGE.search(said):
         resources = await cluster.inventory.resources()
         return _near("storages", found[1], [s.name for s in resources.storages if not node or s.node == node])
