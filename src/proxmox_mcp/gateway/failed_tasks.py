@@ -33,7 +33,7 @@ async def advice_on_tasks(outcomes: Sequence[TaskOutcome], checked: Checked | No
 
 
 def _of_words(outcome: TaskOutcome, call: Call) -> str:
-    """By the words that the task ended with; where they say little ("exit code 1"), by the last of its log that tell."""
+    """By the words that the task ended with; where they say little ("exit code 1"), by the last of its log."""
     texts = [outcome.exit_status, *reversed([line for line in outcome.tail if "error" in line.lower()])]
     return next(filter(None, (advise(text, call) for text in texts)), "")
 
