@@ -57,9 +57,7 @@ async def follow(
     return await cluster.tasks.wait_all(upids, seconds, told, started=started)
 
 
-def report(
-    outcomes: Sequence[TaskOutcome], words: Words, wording: Wording = FOR_MODELS, *, advice: str = ""
-) -> str:
+def report(outcomes: Sequence[TaskOutcome], words: Words, wording: Wording = FOR_MODELS, *, advice: str = "") -> str:
     """What became of the tasks. Raises TaskFailedError where one ended with an error, with all that is to be said and
     ``advice`` on what to do about it."""
     text = words("\n".join(_told(outcome, wording) for outcome in outcomes))
