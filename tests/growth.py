@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FACTOR = 8
 STEEPEST = 24
-_NOTICEABLE = 0.01
+_NOTICEABLE = 0.003
 """Seconds; what costs less at its largest proves nothing, and harms nobody."""
 _LONG = 0.25
 _TRIES = 3
@@ -25,7 +25,7 @@ _TINY = (8, 14, 18, 22, 26, 32, 45, 64, 90, 125, 180, 250, 360, 500)
 """Sizes at which exponential growth shows, and can still be waited for."""
 USUAL = (2_000, 16_000)
 WHOLE_MEGABYTE = (16_000, 128_000, 1_024_000)
-SHORT = (500, 4_000)
+SHORT = (1_000, 8_000)
 
 
 def steepest(work: Callable[[int], Callable[[], object]], sizes: Sequence[int] = WHOLE_MEGABYTE) -> str:

@@ -107,3 +107,38 @@ def test_anything_that_json_holds_is_read_or_refused_and_never_breaks(arguments:
     assert isinstance(taken.get("data", {}), dict)
     assert isinstance(taken.get("wait", 0), int)
     json.dumps(taken, default=str)
+
+
+NESTED: dict[str, Any] = {}
+for _ in range(500):
+    NESTED = {"a": NESTED}
+
+
+@pytest.mark.parametrize(
+    ("taken", "said"),
+    [
+        ({"path": "/" + "a" * 5_000}, "path: is longer than 4,096 characters"),
+        ({"path": ["a"] * 5_000}, "path: must be a text"),
+        ({"path": 10**5_000}, "path: is too large a number"),
+        ({"path": "/", "confirm": "9" * 5_000}, "confirm: is longer than 2,000 characters"),
+        ({"path": "/", "data": NESTED}, "data: is nested deeper than 32 levels"),
+        ({"path": "/", "data": '{"a":' * 500 + "1" + "}" * 500}, "data: is nested deeper than 32 levels"),
+        ({"path": "/", "data": {str(number): 1 for number in range(20_000)}}, "data: has more than 10,000 members"),
+        ({"path": "/", "data": {"a": [1] * 20_000}}, "data: has more than 10,000 members"),
+        ({"path": "/", "data": {"a": "x" * 600_000}}, "data: is longer than 524,288 characters"),
+        ({"path": "/", "data": {"x" * 600_000: 1}}, "data: is longer than 524,288 characters"),
+        ({"path": "/", "data": " " * 600_000}, "data: is longer than 524,288 characters"),
+        ({"path": "/", "wait": 10**400}, "wait: must be a whole number"),
+        ({"path": "/", "wait": 1e300}, "wait: is too large a number"),
+        ({"path": "/", "wait": "9" * 5_000}, "wait: must be a whole number"),
+        ({f"a{number}": 1 for number in range(500)}, "500 arguments are too many"),
+        ({"path": "/", "x" * 100_000: 1}, "is no argument"),
+    ],
+)
+def test_what_is_too_long_too_deep_or_too_many_is_refused_before_anything_reads_it(
+    taken: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UnknownArgumentError) as refused:
+        read(CALL, taken)
+    assert said in str(refused.value)
+    assert len(str(refused.value)) < 1_000

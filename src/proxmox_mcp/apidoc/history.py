@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc.model import Method
 
-_PARAMETER = re.compile(r"\{[^}]*\}")
+_PARAMETER = re.compile(r"\{[^{}]*\}")
 
 
 class Past(NamedTuple):

@@ -25,7 +25,7 @@ Method = Literal["GET", "POST", "PUT", "DELETE"]
 Wire = dict[str, str | list[str]]
 """Parameters as they are sent: text, or a list of texts for a key that is repeated (``type: array``)."""
 
-_PATH_PARAMETER = re.compile(r"\{([^}]+)\}")
+_PATH_PARAMETER = re.compile(r"\{([^{}]+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _TAKES_THE_REST = ("/storage/{storage}/content/{volume}", "/firewall/ipset/{name}/{cidr}")
 _BLANK = re.compile(r"[ \t\n\v\f\r]")  # those beyond ASCII arrive as bytes, which no blank of Perl's fits
-_PARAMETER = re.compile(r"\{([^}]+)\}")
+_PARAMETER = re.compile(r"\{([^{}]+)\}")
 
 
 class Route(NamedTuple):

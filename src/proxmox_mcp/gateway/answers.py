@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _CLOSED = frozenset({"pve-priv-list", "pve-storage-content-list", "pve-vmid-list", "pve-hotplug-features", "ip-list"})
 """Formats of lists whose members Proxmox itself names, or numbers: of any length, they say nothing of anybody's."""
 
-_INDEX = re.compile(r"[0-9]+$")
+_INDEX = re.compile(r"(?<![0-9])[0-9]+$")
 
 _NEXT = "next: cursor="
 """Before the cursor of a page, which has to name the places that it is a page of, where those are not the first."""

@@ -25,6 +25,7 @@ from proxmox_mcp.gateway.following import follow, patience, report
 from proxmox_mcp.gateway.observing import NOBODY
 from proxmox_mcp.gateway.places import find_places, method_of, node_of
 from proxmox_mcp.gateway.trail import Trail
+from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.guard.redact import secrets_in
 from proxmox_mcp.pve.paged import MOST_ROWS, read_rows
 from proxmox_mcp.pve.shares import on_behalf_of
@@ -77,7 +78,8 @@ class Gateway:
 
     async def call(self, call: Call, client: Client = NO_CLIENT) -> str:
         """Make one call and tell its result as text. Raises ProxmoxMcpError: what was wrong and what to do next."""
-        return (await self.result(call, client)).text(call.view, self.budget)
+        result = await self.result(call, client)
+        return await off_the_loop(result.data, result.text, call.view, self.budget)
 
     async def result(self, call: Call, client: Client = NO_CLIENT) -> Result:
         """Make one call. Raises ProxmoxMcpError: what was wrong and what to do next."""
@@ -171,7 +173,7 @@ class Gateway:
             name = f"{action.method} {action.path}"
             keep = self.guard.vault.keeper(call.caller.name, name)
             try:
-                data = self.guard.redactor.data(data, action.template, keep)
+                data = await off_the_loop(data, self.guard.redactor.data, data, action.template, keep)
             except GuardError as error:
                 said = f"{name} was done, but the secret that it gave could not be kept: {error.message}"
                 raise GuardError(said, f"Revoke it, and make the call again. {error.advice}") from error
@@ -192,7 +194,7 @@ class Gateway:
         rows = await read_rows(cluster.pve, checked.path, checked.data, parameters, answer, call.most_rows)
         if rows is not None:
             data, unread = rows.data, rows.unread(filtered=bool(call.view.conditions))
-        shown = self.guard.redactor.data(data, checked.action.template)
+        shown = await off_the_loop(data, self.guard.redactor.data, data, checked.action.template)
         return Got(shown, checked, notes=await self._seen(data, checked, cluster), unread=unread)
 
     async def _explained(self, refusal: ProxmoxError, checked: Checked, cluster: Cluster) -> ProxmoxError:

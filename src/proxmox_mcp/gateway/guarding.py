@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.guard.vault import Vault
 
 _NOTHING_SENT = "Nothing was sent."
+_LONGEST_NUMBER = 15
+"""Digits of an approval's number: SQLite holds no more than 18, and nobody has asked for so many."""
 _in_thread = anyio.to_thread.run_sync
 """Confirmations and approvals may lie in a file or on another machine."""
 
@@ -149,7 +151,7 @@ class Guard:
 
     def _redeem(self, given: str, exact: ExactCall, statement: Statement, decision: Decision) -> str:
         given = given.strip()
-        if given.isascii() and given.isdecimal():
+        if given.isascii() and given.isdecimal() and len(given) <= _LONGEST_NUMBER:
             return f"approved by {self.approvals.redeem(int(given), exact, statement)}"
         if self.setting is not Setting.TOKEN or decision.person_only:
             raise ConfirmationError(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from proxmox_mcp.errors import AnswerError, ProxmoxMcpError
 from proxmox_mcp.gateway.candidates import unseen_in
+from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.shape import nodes_table, resources_table
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ async def list_nodes(gateway: Gateway, call: Call) -> str:
     async def table(cluster: Cluster, records: Records) -> str:
         version = cluster.schema.current.node_version
         told = f"\nProxmox VE {version} (the node that answered)" if version else ""
-        return nodes_table(records, view=call.view, budget=gateway.budget) + told
+        shown = partial(nodes_table, view=call.view, budget=gateway.budget)
+        return await off_the_loop(records, shown, records) + told
 
     return await _of_all(gateway, call, table)
 
@@ -52,7 +55,8 @@ async def list_resources(gateway: Gateway, call: Call, type_: str) -> str:
     """Guests, storages, nodes and pools. Raises ViewError for a type, field or filter that is none."""
 
     async def table(cluster: Cluster, records: Records) -> str:
-        told = resources_table(records, type_, call.view, budget=gateway.budget)
+        shown = partial(resources_table, budget=gateway.budget)
+        told = await off_the_loop(records, shown, records, type_, call.view)
         kinds, template = _KINDS[type_]
         if any(record.get("type") in kinds for record in records):
             return told

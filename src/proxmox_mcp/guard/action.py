@@ -146,9 +146,13 @@ def _in_volume(text: str) -> Iterator[tuple[str, str]]:
             yield "guest", next(number for number in owner.groups() if number)
 
 
+_LONGEST_NUMBER = 20
+"""Digits: Python refuses to read more than 4,300 of them, and no guest has more than nine."""
+
+
 def _guest_number(text: str) -> int | None:
     text = text.strip()
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _LONGEST_NUMBER else None
 
 
 _MASS_ACTIONS = frozenset(

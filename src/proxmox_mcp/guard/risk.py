@@ -177,7 +177,7 @@ def by_rule(method: str, path: str) -> Judgement:
 
 def call_key(method: str, template: str) -> str:
     """``GET /nodes/{}``: a call by its template, whatever its parameters are named."""
-    return f"{method} {re.sub(r'{[^}]*}', '{}', template)}"
+    return f"{method} {re.sub(r'{[^{}]*}', '{}', template)}"
 
 
 def expand(written: str) -> Iterator[str]:

@@ -100,9 +100,14 @@ class _Rule:
     advice: str
 
 
+_LONGEST_MESSAGE = 1_000
+"""Characters of a message that are looked at. A guest's agent or a name may make it long, and the table's patterns,
+made for sentences, would take the square of that."""
+
+
 def advise(message: str, call: Call) -> str:
     """What to do about a message of Proxmox, empty where the table has nothing to say."""
-    asked = str(call)
+    message, asked = message[:_LONGEST_MESSAGE], str(call)[:_LONGEST_MESSAGE]
     for rule in _rules():
         if not rule.at.search(asked) or (rule.unless and rule.unless.search(message)):
             continue

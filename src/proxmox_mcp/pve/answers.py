@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from proxmox_mcp.bounds import depth_is_beyond
 from proxmox_mcp.errors import AnswerError
 from proxmox_mcp.foreign import flat
 
@@ -28,6 +29,13 @@ _NO_API = (
     "Check PROXMOX_HOST and the port: Proxmox VE's API answers on 8006, and a proxy before it must pass /api2/json."
 )
 _UNKNOWN_OUTCOME = "The call may have taken effect: look before you repeat it."
+
+
+DEEPEST = 64
+"""Levels of an answer: Python's own limit is met by about 300, and what a guest's agent says may have any number."""
+_MOST_ERRORS, _LONGEST_NAME = 50, 200
+_LONGEST_FAULT, _LONGEST_MESSAGE = 1_000, 4_000
+"""Characters of what a node says of one parameter, and of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +95,8 @@ def _refusal(reply: Reply, writes: bool) -> Refusal:
 def _message(reply: Reply, content: Mapping[str, Any]) -> str:
     """The body's message where it says more than the reason phrase, which is one line and loses its encoding."""
     said = content.get("message")
-    message = flat(mend(said)) if isinstance(said, str) else ""
-    reason = flat(_decoded(reply.reason))
+    message = _short(mend(said[:_LONGEST_MESSAGE])) if isinstance(said, str) else ""
+    reason = _short(_decoded(reply.reason))
     if len(message) >= len(reason):
         return message or _phrase(reply.status)
     return reason
@@ -98,7 +106,17 @@ def _errors(content: Mapping[str, Any]) -> dict[str, str]:
     errors = content.get("errors")
     if not isinstance(errors, dict):
         return {}
-    return {flat(mend(name)): flat(str(mend(text))) for name, text in errors.items()}
+    kept = list(errors.items())[:_MOST_ERRORS]
+    return {_short(mend(name[:_LONGEST_NAME])): _short(_text_of(text)) for name, text in kept}
+
+
+def _text_of(said: Any) -> str:
+    return str(mend(said[:_LONGEST_FAULT])) if isinstance(said, str) else repr(said)[:_LONGEST_FAULT]
+
+
+def _short(text: str) -> str:
+    """In one line, and no longer than what Proxmox itself would say: values that it repeats may be long."""
+    return flat(text[:_LONGEST_MESSAGE])
 
 
 def _phrase(status: int) -> str:
@@ -127,11 +145,18 @@ def _redirected(reply: Reply) -> AnswerError:
 
 
 def _parse(reply: Reply) -> Any:
-    """The JSON of a body, or None where it is none."""
+    """The JSON of a body, or None where it is none. Raises AnswerError where it is nested too deep to be worked on."""
     try:
         content = json.loads(reply.body.decode("utf-8"), parse_constant=_not_json)
     except (ValueError, RecursionError):
         return None
+    if depth_is_beyond(content, DEEPEST):
+        raise AnswerError(
+            f"The answer is nested deeper than {DEEPEST} levels and was not read.",
+            f"No endpoint of Proxmox nests so deep; a guest's agent may. {_UNKNOWN_OUTCOME}",
+            status=reply.status,
+            sent=True,
+        )
     return mend(content) if b"\\ud" in reply.body or b"\\uD" in reply.body else content
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Call", "advise", "refused"]
 
 _MISSING = re.compile(
-    r"\((?P<path>[^,()]*), (?P<privileges>[A-Z][\w.]+(?:(?:\||, | && )[A-Z][\w.]+)*)(?P<more>[^)]*)\)"
+    r"\((?P<path>[^,()]*+), (?P<privileges>[A-Z][\w.]++(?:(?:\||, | && )[A-Z][\w.]++)*+)(?P<more>[^()]*+)\)"
 )
 _LOST_PACKETS = re.compile(r"no route|unreachable|timed out", re.IGNORECASE)
 _TLS = re.compile(r"certificate|tls_|ssl|handshake", re.IGNORECASE)

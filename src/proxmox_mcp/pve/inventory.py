@@ -119,7 +119,7 @@ class Resources:
     def guest(self, vmid: int | str) -> Guest | None:
         """The guest with a VMID: there is one at most in a cluster."""
         text = str(vmid)
-        return self._by_id.get(int(text)) if text.isdecimal() and text.isascii() else None
+        return self._by_id.get(int(text)) if text.isdecimal() and text.isascii() and len(text) < _LONGEST_ID else None
 
     def named(self, name: str) -> tuple[Guest, ...]:
         """The guests that bear a name; case counts only where it tells them apart."""
@@ -130,8 +130,14 @@ class Resources:
         return (r for r in self.records if r.get("type") == kind)
 
 
+_LONGEST_ID = 20
+_LONGEST_NAME = 256
+"""Of a longer name nothing resembles the rest: DNS names end there."""
+
+
 def near(name: str, names: Iterable[str], most: int = 5) -> list[str]:
     """Names that resemble one, the nearest first; all of them, in order, where they are few and none is near."""
+    name = name[:_LONGEST_NAME]
     known = list(dict.fromkeys(names))
     by_folded = {n.lower(): n for n in known}
     close = [by_folded[n] for n in get_close_matches(name.lower(), by_folded, n=most, cutoff=0.6)]

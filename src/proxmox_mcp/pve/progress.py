@@ -39,6 +39,11 @@ _WARNING = re.compile(r"^(?:(?:INFO|syslog\[\w+\]):?\s+)?WARN(?:ING)?S?\b:?\s*(?
 _NOISE = re.compile(r"^(?:TASK (?:OK|ERROR|WARNINGS)\b|syslog\[|no content$)")
 
 
+_LONGEST_LINE = 500
+"""Characters of a line that are looked at: no program writes longer ones of its progress, and patterns with several
+parts of any length may take more than linear time."""
+
+
 def fraction(lines: Iterable[str]) -> float | None:
     """The share that is done (0 to 1) by the last line that tells it, None where none does.
 
@@ -52,6 +57,7 @@ def fraction(lines: Iterable[str]) -> float | None:
 
 
 def _of_line(line: str) -> float | None:
+    line = line[:_LONGEST_LINE]
     for pattern in _PERCENTS:
         if found := pattern.search(line):
             return min(float(found["percent"]) / 100, 1.0)

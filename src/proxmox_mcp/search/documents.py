@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.search.intents import Key
     from proxmox_mcp.search.reading import Places, Reader
 
-_PLACEHOLDER = re.compile(r"\{[^}]*\}")
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _NOTHING = Intent("")
 
 

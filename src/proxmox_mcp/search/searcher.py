@@ -30,6 +30,9 @@ _NOTHING = Intent("")
 CONFIDENT = 0.42
 """The score from which a first hit is to be trusted: chosen on questions of our own, see ``benchmarks/search.py``."""
 
+LONGEST_QUERY = 2_000
+"""Characters of a question that are read; the words beyond would tell nothing more."""
+
 NEIGHBOUR = 0.5
 """What scores are multiplied with where the question is for something that the API hasn't got: near is not it."""
 
@@ -119,6 +122,7 @@ class Searcher:
 
     def find(self, query: str, limit: int = 5, method: str = "") -> Results:
         """As ``search``, with what is to be said about the result; only endpoints of ``method`` where it is given."""
+        query = query[:LONGEST_QUERY]
         path = path_query(query)
         if path is not None and (found := browse(self._endpoints, path)):
             chosen = [e for e in found if not method or e.method == method]

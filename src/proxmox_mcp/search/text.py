@@ -37,7 +37,7 @@ _CHUNK_OR_END = re.compile(_CHUNK.pattern + "|" + LINE_END)
 _ADDRESS = re.compile(
     r"\d+(?:\.\d+){1,3}(?:/\d+)?"  # IPv4, a network, a version number
     r"|[0-9a-f]{2}(?::[0-9a-f]{2}){3,}|[0-9a-f]*(?::[0-9a-f]*){2,}(?:/\d+)?"  # MAC, IPv6, a PCI address
-    r"|upid:.*|.*@.*|0x[0-9a-f]+|[0-9a-f]{16,}"  # a task, user@realm, numbers in hexadecimal
+    r"|upid:.*|[^@\n]*@.*|0x[0-9a-f]+|[0-9a-f]{16,}"  # a task, user@realm, numbers in hexadecimal
     r"|\d+(?:[kmgtp]i?b?(?:it)?|[smhdwx]|ms|min|[kmg]hz)?"  # a number, with its unit
 )
 _PARTS = re.compile(r"[-_.:/!+]")

@@ -9,6 +9,7 @@ import json
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.bounds import Bounds
 from proxmox_mcp.errors import UnknownArgumentError
 
 if TYPE_CHECKING:
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
 
 OF_CLIENTS = frozenset({"wait_for_previous"})
 """Arguments that clients add by themselves (Gemini CLI)."""
+MOST_ARGUMENTS = 32
+OBJECT = Bounds(depth=32, members=10_000, characters=512 * 1024)
+"""What ``data`` may hold. Proxmox takes a body of 512 KiB (``PVE::APIServer::AnyEvent``), and nests no parameter deeper
+than a list of objects."""
+_LARGEST_INTEGER = 10**12
+_MOST_FAULTS = 12
+_LONGEST_NAME = 80
 
 
 def read(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments by name, without those that are null. Raises UnknownArgumentError with every fault."""
+    if len(given) > MOST_ARGUMENTS:
+        said = f"{tool.name}: {len(given)} arguments are too many; it takes: {', '.join(tool.parameters) or 'none'}."
+        raise UnknownArgumentError(said, "Nothing was sent.")
     faults: list[str] = []
     read: dict[str, Any] = {}
     for name, value in given.items():
@@ -41,11 +52,12 @@ def read(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
         if each.required and given.get(name) is None
     ]
     if faults:
-        raise UnknownArgumentError(f"{tool.name}: " + "\n".join(faults), "Nothing was sent.")
+        raise UnknownArgumentError(f"{tool.name}: " + "\n".join(faults[:_MOST_FAULTS]), "Nothing was sent.")
     return read
 
 
 def _unknown(tool: Tool, name: str) -> str:
+    name = name[:_LONGEST_NAME]
     near = get_close_matches(name.lower(), tool.parameters, 1, cutoff=0.6)
     known = ", ".join(tool.parameters) or "none"
     inside = " Parameters of the API call go into `data`." if "data" in tool.parameters else ""
@@ -61,36 +73,52 @@ def _typed(parameter: Parameter, value: Any) -> Any:
         case "boolean":
             return _boolean(value)
         case _:
-            if isinstance(value, list) and all(isinstance(member, str | int) for member in value):
-                return ",".join(map(str, value))
-            if not isinstance(value, str | int | float):
-                raise ValueError("must be a text.")  # noqa: TRY004
-            text = str(value)
+            text = _text(value, parameter.longest)
             if parameter.enum and text not in parameter.enum and text.upper() not in parameter.enum:
                 raise ValueError(f"`{text[:40]}` is none of: {', '.join(parameter.enum)}.")
             return text
 
 
+def _text(value: Any, longest: int) -> str:
+    """A text, or the members of a list joined by commas."""
+    members = value if isinstance(value, list) else [value]
+    if len(members) > longest or not all(isinstance(member, str | int | float) for member in members):
+        raise ValueError("must be a text.")
+    if sum(len(member) for member in members if isinstance(member, str)) > longest:
+        raise ValueError(f"is longer than {longest:,} characters.")
+    if any(isinstance(member, int) and abs(member) >= _LARGEST_INTEGER for member in members):
+        raise ValueError("is too large a number.")
+    return ",".join(map(str, members))
+
+
 def _object(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
+        if len(value) > OBJECT.characters:
+            raise ValueError(f"is longer than {OBJECT.characters:,} characters.")
         try:
             value = json.loads(value) if value.strip() else {}
         except (ValueError, RecursionError):
             raise ValueError('must be an object, such as {"cores": 4}.') from None
     if not isinstance(value, dict):
         raise ValueError('must be an object, such as {"cores": 4}.')  # noqa: TRY004
+    if fault := OBJECT.fault(value):
+        raise ValueError(f"{fault}.")
     return value
 
 
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("must be a whole number.")  # noqa: TRY004
+    if isinstance(value, str) and len(value) > _LONGEST_NAME:
+        raise ValueError("must be a whole number.")
     try:
         number = float(value)
-        if number != int(number):
-            raise ValueError  # noqa: TRY301
     except (ValueError, OverflowError):
         raise ValueError("must be a whole number.") from None
+    if not number.is_integer():
+        raise ValueError("must be a whole number.")
+    if abs(number) >= _LARGEST_INTEGER:
+        raise ValueError("is too large a number.")
     return int(number)
 
 

@@ -40,12 +40,13 @@ READ_ONLY_INSTRUCTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """``kind`` is a JSON type; ``enum`` the values allowed."""
+    """``kind`` is a JSON type; ``enum`` the values allowed; ``longest`` the characters of a text."""
 
     kind: str
     says: str
     required: bool = False
     enum: tuple[str, ...] = ()
+    longest: int = 2_000
 
     def schema(self) -> dict[str, Any]:
         written: dict[str, Any] = {"type": self.kind, "description": self.says}
@@ -73,7 +74,7 @@ class Tool:
         return written
 
 
-_PATH = Parameter("string", "API path, e.g. /nodes/pve1/qemu/100/config", required=True)
+_PATH = Parameter("string", "API path, e.g. /nodes/pve1/qemu/100/config", required=True, longest=4_096)
 _FIELDS = Parameter("string", "only these columns, comma separated")
 _FILTER = Parameter("string", "e.g. status=running and mem>80%; = != > < >= <= ~ (contains), joined by and")
 _LIMIT = Parameter("integer", "most rows")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 40
 _LONGEST_NAME = 40
+_MOST_DOTS = 32
+"""Steps of a way down: each costs the length of what was passed, and nothing of Proxmox's is nested so deep."""
 
 
 def is_empty(value: Any) -> bool:
@@ -26,6 +28,8 @@ def lookup(record: Any, field: str) -> Any:
             return record[field]
     elif isinstance(record, list) and field.isdecimal() and len(field) < 9:
         return record[int(field)] if int(field) < len(record) else None
+    if field.count(".") > _MOST_DOTS:
+        return None
     head, dot, rest = field.partition(".")
     while dot:
         if isinstance(record, dict):

@@ -35,7 +35,7 @@ _CONDITION = re.compile(
     r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"'=<>!~]+)"
 )
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _LONGEST = 2_000
 
 _FRACTIONS = frozenset(("cpu", "wait", "iowait", "iodelay", "used_fraction"))

@@ -9,7 +9,9 @@ import re
 from datetime import UTC, datetime
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s?([KMGTPkgtp])(?:i?[Bb])?|([0-9]+(?:\.[0-9]+)?)\s?(M)(?:i?[Bb])?")
-_DURATION = re.compile(r"(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m(?:in)?)?(?:([0-9]+)s)?")
+_DURATION = re.compile(
+    r"(?:([0-9]{1,15})w)?(?:([0-9]{1,15})d)?(?:([0-9]{1,15})h)?(?:([0-9]{1,15})m(?:in)?)?(?:([0-9]{1,15})s)?"
+)
 _DURATION_SECONDS = (604_800, 86_400, 3_600, 60, 1)
 _POWERS: dict[str, int] = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50}
 

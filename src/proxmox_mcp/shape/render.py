@@ -9,7 +9,7 @@ from proxmox_mcp.errors import ViewError
 from proxmox_mcp.foreign import NOTICE, with_notice
 from proxmox_mcp.shape.budget import Budget
 from proxmox_mcp.shape.cells import compact_json, no_terms, text_cell
-from proxmox_mcp.shape.fields import lookup, require_field
+from proxmox_mcp.shape.fields import field_names, lookup, require_field
 from proxmox_mcp.shape.filters import select
 from proxmox_mcp.shape.lines import lines_body
 from proxmox_mcp.shape.paging import Section, page_of_sections
@@ -30,6 +30,12 @@ _LINE_FIELD = "value"
 """What a filter calls the entries of a list that holds no records, and the lines of a text."""
 
 
+MOST_ROWS = 100_000
+"""Entries of a list that are looked at: no cluster has as many guests, and a log is read by its last lines."""
+MOST_COLUMNS = 500
+"""Columns of a table that are tried. No endpoint has a hundred; what a guest's agent lists may have any number."""
+
+
 def render(
     data: Any,
     view: View = WHOLE,
@@ -48,6 +54,9 @@ def render(
     suit the data.
     """
     budget = budget.less(NOTICE)
+    if isinstance(data, list) and len(data) > MOST_ROWS:
+        cut = f"Only the first {MOST_ROWS:,} of {len(data):,} entries were looked at."
+        data, notes = data[:MOST_ROWS], (*notes, f"{cut} Ask for fewer (start, limit, or a narrower path).")
     closing = "\n".join(notes)
     if not budget.share(2).fits(closing):
         closing = lines_body(closing.split("\n"), WHOLE, budget.share(2), ours=True)
@@ -138,8 +147,12 @@ def _table_page(records: Sequence[Record], view: View, budget: Budget, terms: Te
         last = closing(start, start + 1, len(records), digest(records), "record", suffix)
         body = record_body(_project(records[start], view.fields), budget.less(last + note), terms)
         return "\n".join(filter(None, (body, last, note)))
+    fields = view.fields
+    if not fields and len(names := field_names(records)) > MOST_COLUMNS:
+        fields = tuple(names[:MOST_COLUMNS])
+        suffix += f"; {len(names) - MOST_COLUMNS} more columns left out, name them in fields="
     return page_of_sections(
-        lambda longest: [Section(plain_table(records, view.fields, terms, longest), records)],
+        lambda longest: [Section(plain_table(records, fields, terms, longest), records)],
         view,
         budget,
         suffix=suffix,

@@ -99,13 +99,14 @@ def lay_out(records: Sequence[Record], fields: Sequence[str] = ()) -> tuple[list
     order = list(fields) or sorted(filled, key=_rank)
     total = len(records)
     same = [name for name in order if total > 1 and name in shared and filled.get(name) == total]
-    sparse = [name for name in order if name not in same and not fields and 2 * filled[name] < total]
-    columns = [name for name in order if name not in same and name not in sparse]
+    left = [name for name in order if not (total > 1 and name in shared and filled.get(name) == total)]
+    sparse = [] if fields else [name for name in left if 2 * filled[name] < total]
+    columns = left if fields else [name for name in left if 2 * filled[name] >= total]
     if not fields:
         columns.sort(key=lambda name: filled[name] < total)
     if not columns:
         columns, same = same[:1] or sparse[:1], same[1:]
-        sparse = [name for name in sparse if name not in columns]
+        sparse = [name for name in sparse if name != columns[0]] if columns else sparse
     return columns, sparse, same
 
 

@@ -73,10 +73,18 @@ def estimate_tokens(text: str) -> int:
 
 def weigh(text: str) -> float:
     """As ``estimate_tokens``, unrounded: for adding up parts."""
-    return sum(map(_price, _PIECE.findall(text)))
+    return sum(_price_kept(piece) if len(piece) <= _LONGEST_KEPT else _price(piece) for piece in _PIECE.findall(text))
+
+
+_LONGEST_KEPT = 32
+"""Longer pieces are priced each time: what is remembered must not grow by what others write."""
 
 
 @lru_cache(maxsize=16384)
+def _price_kept(piece: str) -> float:
+    return _price(piece)
+
+
 def _price(piece: str) -> float:
     first = piece[0]
     if first > "\x7f":

@@ -14,6 +14,7 @@ from proxmox_mcp.shape.filters import Condition, parse_filter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_MOST_FIELDS, _LONGEST_FIELD = 200, 200
 _CURSOR = re.compile(r"([0-9]{1,9})-([0-9a-f]{4})")
 _IDENTITY = ("id", "upid", "volid", "userid", "vmid", "node", "name", "type", "storage", "pos", "n", "time")
 
@@ -49,7 +50,10 @@ class View:
         """A view from the arguments of a tool: ``fields`` as a list or one text with commas. Raises ViewError."""
         if limit is not None and limit < 1:
             raise ViewError(f"limit: {limit} is no number of lines.", "Allowed: 1 or more; left out, all that fits.")
-        names = fields.split(",") if isinstance(fields, str) else fields or ()
+        names = fields.split(",", _MOST_FIELDS + 1) if isinstance(fields, str) else fields or ()
+        if len(names) > _MOST_FIELDS or any(len(name) > _LONGEST_FIELD for name in names):
+            advice = f"Allowed: up to {_MOST_FIELDS} names of {_LONGEST_FIELD} characters."
+            raise ViewError("fields: too many or too long names.", advice)
         return cls(
             tuple(dict.fromkeys(stripped for name in names if (stripped := name.strip()))),
             parse_filter(filter or ""),

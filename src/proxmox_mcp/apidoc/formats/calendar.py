@@ -44,7 +44,8 @@ _DAYS = frozenset(
     ]
 )
 
-_blanks = re.compile(rf"^[{SPACE}]+|[{SPACE}]+$")
+_BLANKS = "".join(character for character in map(chr, range(0x3001)) if re.match(f"[{SPACE}]", character))
+"""Stripped from both ends; a pattern for the end would be tried at each of many blanks."""
 _word = re.compile(r"[A-Za-z]*")
 _digits = re.compile(r"[0-9]+")
 
@@ -92,7 +93,7 @@ class _Text:
 
 def is_calendar_event(text: str) -> bool:
     """Whether ``pve-calendar-event`` takes the text."""
-    event = _blanks.sub("", text)
+    event = text.strip(_BLANKS)
     if event.endswith("UTC"):
         event = event.removesuffix("UTC").rstrip(" ")
     if event in _NAMED:

@@ -81,8 +81,8 @@ def _may_be_args(command: dict[str, Any]) -> bool:
 _LABEL = r"[^\n]{0,100}?"
 _header = re.compile(rf"-----BEGIN {_LABEL}-----").search
 _block = re.compile(
-    rf"-----BEGIN (?P<label>{_LABEL})-----[{SPACE}]*?(?P<body>[0-9A-Za-z+/={SPACE}]*)"
-    rf"-----END (?P<end>{_LABEL})-----(?P<blank>[{SPACE}]*)"
+    rf"-----BEGIN (?P<label>{_LABEL})-----(?P<body>[0-9A-Za-z+/={SPACE}]*+)"
+    rf"-----END (?P<end>{_LABEL})-----(?P<blank>[{SPACE}]*+)"
 ).match
 _data_line = re.compile(r"[0-9A-Za-z+/]+").fullmatch
 _last_line = re.compile(r"[0-9A-Za-z+/]*={0,2}").fullmatch
