@@ -78,7 +78,7 @@ def entry_of(text: str) -> dict[str, Any]:
 
 SECRET_OF = {
     "Gemini CLI": "$PROXMOX_PASSWORD",
-    "Claude Desktop": "<the secret: PROXMOX_PASSWORD>",
+    "Claude Desktop": "<value of PROXMOX_PASSWORD>",
     "VS Code": "${input:proxmox-password}",
     "Cursor": "${env:PROXMOX_PASSWORD}",
 }

@@ -63,7 +63,7 @@ def stdio_configurations(environment: Mapping[str, str], command: str = "") -> t
         Configuration(
             "Claude Desktop, over stdio",
             "claude_desktop_config.json (Settings, Developer, Edit Config)",
-            servers(f"<the secret: {PASSWORD}>"),
+            servers(f"<value of {PASSWORD}>"),
         ),
         Configuration("VS Code, over stdio", ".vscode/mcp.json, or `MCP: Open User Configuration`", vs_code()),
         Configuration("Cursor, over stdio", "~/.cursor/mcp.json", servers(f"${{env:{PASSWORD}}}")),
