@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from proxmox_mcp.guard.action import Action
-from proxmox_mcp.guard.audit import AuditCall, AuditLog, Outcome
-from proxmox_mcp.guard.caller import LOCAL, Limits, Mode
-from proxmox_mcp.guard.limits import ProcessLimits
-from proxmox_mcp.guard.policy import Policy
-from proxmox_mcp.guard.policy_file import load_rules
-from proxmox_mcp.guard.redact import Redactor
-from proxmox_mcp.guard.risk import reviewed_risks
+from proxmox_mcp.policy.caller import LOCAL, Limits, Mode
+from proxmox_mcp.policy.limits import ProcessLimits
+from proxmox_mcp.policy.policy import Policy
+from proxmox_mcp.policy.policy_file import load_rules
+from proxmox_mcp.policy.risk import reviewed_risks
+from proxmox_mcp.policy.targets import Action
+from proxmox_mcp.record.audit import AuditCall, AuditLog, Outcome
+from proxmox_mcp.record.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -23,12 +23,12 @@ from benchmarks.validate import plain_schema
 from cl100k import count_tokens
 from proxmox_mcp.apidoc import EndpointIndex, load_index
 from proxmox_mcp.apidoc.openapi import openapi
-from proxmox_mcp.guard.audit import AuditCall, AuditLog, Outcome
-from proxmox_mcp.guard.caller import Mode
-from proxmox_mcp.guard.policy import Policy
-from proxmox_mcp.guard.policy_file import load_rules
-from proxmox_mcp.guard.redact import Redactor
-from proxmox_mcp.shape import Budget, resources_table
+from proxmox_mcp.policy.caller import Mode
+from proxmox_mcp.policy.policy import Policy
+from proxmox_mcp.policy.policy_file import load_rules
+from proxmox_mcp.record.audit import AuditCall, AuditLog, Outcome
+from proxmox_mcp.record.redaction import Redactor
+from proxmox_mcp.render import Budget, resources_table
 from resources import resources
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from cl100k import count_tokens
-from proxmox_mcp.shape import Budget, View, estimate_tokens, nodes_table, render, resources_table
+from proxmox_mcp.render import Budget, View, estimate_tokens, nodes_table, render, resources_table
 from resources import resources
 
 if TYPE_CHECKING:

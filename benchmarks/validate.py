@@ -21,10 +21,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc import EndpointIndex, Schema, load_index
-from proxmox_mcp.apidoc.compile import Compiler
 from proxmox_mcp.apidoc.openapi import openapi
-from proxmox_mcp.apidoc.structures import structures
-from proxmox_mcp.apidoc.validate import formats_of
+from proxmox_mcp.apidoc.validation.checker import formats_of
+from proxmox_mcp.apidoc.validation.compiler import Compiler
+from proxmox_mcp.apidoc.validation.structures import structures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

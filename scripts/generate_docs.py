@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from proxmox_mcp import errors
 from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.app.metrics import describe
-from proxmox_mcp.guard import table
-from proxmox_mcp.guard.risk import reviewed_risks
+from proxmox_mcp.policy import document as table
+from proxmox_mcp.policy.risk import reviewed_risks
 from proxmox_mcp.server.definitions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS, TOOLS
 from proxmox_mcp.server.prompts import PROMPTS
 from proxmox_mcp.settings import SECRETS, ClusterSettings, ServerSettings

@@ -6,7 +6,7 @@ import pytest
 
 from proxmox_mcp.assembly import callers_of, gateway_of
 from proxmox_mcp.errors import PolicyFileError, SettingsError
-from proxmox_mcp.guard.limits import ProcessLimits
+from proxmox_mcp.policy.limits import ProcessLimits
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def test_a_server_by_itself_counts_and_confirms_in_its_own_process(tmp_path: Pat
 
 def test_with_a_store_replicas_count_and_confirm_there_and_nothing_is_connected_at_the_start(tmp_path: Path) -> None:
     pytest.importorskip("redis")
-    from proxmox_mcp.guard.shared import SharedLimits
+    from proxmox_mcp.policy.shared_limits import SharedLimits
 
     gateway = made(tmp_path, MCP_STATE_URL="redis://:a-password-of-the-store@127.0.0.1:1/0")
     assert isinstance(gateway.guard.limits, SharedLimits)

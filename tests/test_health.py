@@ -6,8 +6,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from proxmox.raw_server import Request, reply, serving
 from proxmox_mcp.health import alive
-from pve.raw_server import Request, reply, serving
 
 if TYPE_CHECKING:
     import socket

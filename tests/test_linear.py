@@ -21,22 +21,27 @@ from mcp.shared.exceptions import MCPError
 import proxmox_mcp
 from fuzz.scripted import schema
 from growth import SHORT, USUAL, WHOLE_MEGABYTE, steepest
-from proxmox_mcp import foreign
-from proxmox_mcp.apidoc import nearest, perl
+from proxmox_mcp import untrusted as foreign
+from proxmox_mcp.apidoc import nearest
 from proxmox_mcp.apidoc.formats import FORMATS
+from proxmox_mcp.apidoc.validation import perl
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway import places
-from proxmox_mcp.guard import action, risk, secret_names, secrets_in_text
-from proxmox_mcp.guard.callers import Callers
-from proxmox_mcp.guard.redact import Redactor, secrets_in
-from proxmox_mcp.pve import advice, errors, progress, targets, upid
-from proxmox_mcp.pve.answers import read
-from proxmox_mcp.pve.inventory import Resources, near
-from proxmox_mcp.pve.transport import Reply
+from proxmox_mcp.gateway import resolve as targets
+from proxmox_mcp.policy import risk
+from proxmox_mcp.policy import targets as action
+from proxmox_mcp.policy.callers import Callers
+from proxmox_mcp.proxmox import advice, errors, progress, upid
+from proxmox_mcp.proxmox.answers import read
+from proxmox_mcp.proxmox.inventory import Resources, near
+from proxmox_mcp.proxmox.transport import Reply
+from proxmox_mcp.record import secret_names, secrets_in_text
+from proxmox_mcp.record.redaction import Redactor, secrets_in
+from proxmox_mcp.render import View, cells, estimate_tokens, fields, filters, lines, render, tokens
+from proxmox_mcp.render import units as quantities
 from proxmox_mcp.search import browse
 from proxmox_mcp.server import arguments, references
 from proxmox_mcp.server.definitions import TOOLS
-from proxmox_mcp.shape import View, cells, estimate_tokens, fields, filters, lines, quantities, render, tokens
 from resources import resources
 
 if TYPE_CHECKING:

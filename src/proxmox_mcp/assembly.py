@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxmox_mcp.apidoc.store import IndexStore
+from proxmox_mcp.confirm.approvals import Approvals
+from proxmox_mcp.confirm.confirmations import Confirmations, ConfirmationStore, MemoryStore, Setting
 from proxmox_mcp.errors import ApidocError, SettingsError, SettingsFaults
 from proxmox_mcp.gateway.cluster import Cluster
+from proxmox_mcp.gateway.enforcement import Guard
 from proxmox_mcp.gateway.gateway import Gateway
-from proxmox_mcp.gateway.guarding import Guard
-from proxmox_mcp.gateway.observing import NOBODY
-from proxmox_mcp.gateway.schema import SchemaKeeper
-from proxmox_mcp.guard.approvals import Approvals
-from proxmox_mcp.guard.audit import AuditLog, why_unwritable
-from proxmox_mcp.guard.caller import Limits, Mode
-from proxmox_mcp.guard.callers import Callers, CallersSource
-from proxmox_mcp.guard.confirm import Confirmations, ConfirmationStore, MemoryStore, Setting
-from proxmox_mcp.guard.limits import ProcessLimits, RateLimits
-from proxmox_mcp.guard.policy_file import PolicySource
-from proxmox_mcp.guard.redact import Redactor
-from proxmox_mcp.guard.risk import reviewed_risks
-from proxmox_mcp.guard.vault import Vault
-from proxmox_mcp.pve.client import Proxmox
-from proxmox_mcp.pve.connection import Connection
-from proxmox_mcp.shape import Budget
+from proxmox_mcp.gateway.metrics_hooks import NOBODY
+from proxmox_mcp.gateway.schema_source import SchemaKeeper
+from proxmox_mcp.policy.caller import Limits, Mode
+from proxmox_mcp.policy.callers import Callers, CallersSource
+from proxmox_mcp.policy.limits import ProcessLimits, RateLimits
+from proxmox_mcp.policy.policy_file import PolicySource
+from proxmox_mcp.policy.risk import reviewed_risks
+from proxmox_mcp.proxmox.client import Proxmox
+from proxmox_mcp.proxmox.connection import Connection
+from proxmox_mcp.record.audit import AuditLog, why_unwritable
+from proxmox_mcp.record.one_time_secrets import Vault
+from proxmox_mcp.record.redaction import Redactor
+from proxmox_mcp.render import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxmox_mcp.gateway.observing import Observer
-    from proxmox_mcp.pve.client import Exchange
+    from proxmox_mcp.gateway.metrics_hooks import Observer
+    from proxmox_mcp.proxmox.client import Exchange
     from proxmox_mcp.settings import ClusterSettings, ServerSettings, Settings
 
 
@@ -123,7 +123,8 @@ def _counted(server: ServerSettings) -> tuple[ConfirmationStore, RateLimits]:
     url = server.mcp_state_url.get_secret_value()
     if not url:
         return MemoryStore(), ProcessLimits(default)
-    from proxmox_mcp.guard.shared import SharedConfirmations, SharedLimits, SharedState
+    from proxmox_mcp.policy.shared_limits import SharedLimits
+    from proxmox_mcp.store.valkey import SharedConfirmations, SharedState
 
     state = SharedState(url)
     return SharedConfirmations(state), SharedLimits(state, default)

@@ -13,8 +13,8 @@ from diskcache import Cache
 
 from apidoc_documents import document, method, node
 from proxmox_mcp.apidoc import EndpointIndex, parse_apidoc
-from proxmox_mcp.apidoc.at_hand import index_at_hand
 from proxmox_mcp.apidoc.bytes_cache import BytesDisk
+from proxmox_mcp.apidoc.local_index import index_at_hand
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.errors import ApidocCacheError
 

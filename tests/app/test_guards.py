@@ -9,7 +9,7 @@ import pytest
 from proxmox_mcp.app.authentication import Authentication
 from proxmox_mcp.app.hosts import HostGuard
 from proxmox_mcp.app.paths import Paths
-from proxmox_mcp.guard.callers import Callers
+from proxmox_mcp.policy.callers import Callers
 from serving import TOKEN
 
 if TYPE_CHECKING:

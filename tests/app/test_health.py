@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from proxmox_mcp.app.health import readiness
 from proxmox_mcp.assembly import gateway_of
-from proxmox_mcp.guard.caller import LOCAL, Caller
+from proxmox_mcp.policy.caller import LOCAL, Caller
 from proxmox_mcp.server.mcp_server import CALLER
 from proxmox_mcp.settings import load_settings
 

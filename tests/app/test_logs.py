@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxmox_mcp.app.logs import configure_logging
-from proxmox_mcp.guard.redact import Redactor
+from proxmox_mcp.record.redaction import Redactor
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from proxmox_mcp.app.metrics import FAMILIES, Metrics, describe
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.errors import UnreachableError
-from proxmox_mcp.guard.caller import Caller
-from proxmox_mcp.guard.policy import Decision
-from proxmox_mcp.guard.risk import Judgement, Risk
-from proxmox_mcp.guard.rules import Verdict
-from proxmox_mcp.pve.client import Exchange
-from proxmox_mcp.pve.tasks import TaskOutcome
+from proxmox_mcp.policy.caller import Caller
+from proxmox_mcp.policy.policy import Decision
+from proxmox_mcp.policy.risk import Judgement, Risk
+from proxmox_mcp.policy.rules import Verdict
+from proxmox_mcp.proxmox.client import Exchange
+from proxmox_mcp.proxmox.tasks import TaskOutcome
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:

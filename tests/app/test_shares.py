@@ -19,9 +19,9 @@ from mcp.shared.message import SessionMessage
 
 from clients import connect
 from in_process import serving_here
+from proxmox import raw_server
 from proxmox_mcp.app import shares
 from proxmox_mcp.app.idle import Conversation
-from pve import raw_server
 from serving import CALLERS, callers_file
 
 if TYPE_CHECKING:

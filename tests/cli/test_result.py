@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from proxmox_mcp.cli.result import as_json, as_text
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.gateway.answers import Result
-from proxmox_mcp.shape import View
+from proxmox_mcp.render import View
 
 GUESTS = [
     {"name": "web-01", "vmid": 100, "status": "running", "lock": ""},

@@ -21,7 +21,7 @@ from patience import PATIENCE, until
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.installation import install_command
-from proxmox_mcp.shape import View, nodes_table, render, resources_table
+from proxmox_mcp.render import View, nodes_table, render, resources_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

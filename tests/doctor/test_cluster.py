@@ -11,9 +11,10 @@ from fakepve.shapes import PRIVILEGES
 from doctor.certificates import Made, make
 from doctor.examined import SECRET, cure, examined, lines
 from doctor.proxies import listening
-from proxmox_mcp.doctor import api, way
+from proxmox.raw_server import reply, serving
+from proxmox_mcp.doctor import api
 from proxmox_mcp.doctor import certificate as tls
-from pve.raw_server import reply, serving
+from proxmox_mcp.doctor import connectivity as way
 from serving import free_port
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import pytest
 
 from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.doctor.clients import configurations
+from proxmox_mcp.doctor.privilege_profiles import USES
 from proxmox_mcp.doctor.stdio_clients import stdio_configurations
-from proxmox_mcp.doctor.uses import USES
-from proxmox_mcp.guard.callers import load_callers
-from proxmox_mcp.guard.policy_file import load_rules
-from proxmox_mcp.pve.connection import Connection, HostPort
+from proxmox_mcp.policy.callers import load_callers
+from proxmox_mcp.policy.policy_file import load_rules
+from proxmox_mcp.proxmox.connection import Connection, HostPort
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from doctor.examined import SECRET, TOKEN, examined, printed
 from doctor.proxies import listening
+from proxmox.raw_server import drip, reply, serving
 from proxmox_mcp.doctor import examination, run
-from pve.raw_server import drip, reply, serving
 from serving import free_port
 
 if TYPE_CHECKING:

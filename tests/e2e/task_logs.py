@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from pve.raw_server import Request, reply
+from proxmox.raw_server import Request, reply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

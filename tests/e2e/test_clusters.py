@@ -11,16 +11,16 @@ import pytest
 
 from clients import Answer, connect
 from patience import PATIENCE, Watch, eventually
+from proxmox.raw_server import serving as answering
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
-from proxmox_mcp.guard.callers import token_sha256
-from pve.raw_server import serving as answering
+from proxmox_mcp.policy.callers import token_sha256
 from serving import TOKEN, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pve.raw_server import RawServer, Request
+    from proxmox.raw_server import RawServer, Request
     from serving import Served
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ import pytest
 
 from clients import ERAS, Person, connect
 from in_process import serving_here
-from proxmox_mcp.guard.confirm import Confirmations, MemoryStore
+from proxmox_mcp.confirm.confirmations import Confirmations, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

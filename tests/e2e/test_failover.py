@@ -16,7 +16,7 @@ import pytest
 
 from clients import connect
 from patience import PATIENCE, Watch, eventually
-from pve.raw_server import RawServer, Request, reply
+from proxmox.raw_server import RawServer, Request, reply
 from serving import TOKEN, free_port, serving
 
 if TYPE_CHECKING:

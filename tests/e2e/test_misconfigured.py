@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from clients import ERAS, connect, connect_stdio
-from pve.raw_server import reply
-from pve.raw_server import serving as serving_node
+from proxmox.raw_server import reply
+from proxmox.raw_server import serving as serving_node
 from serving import TOKEN, callers_file, free_port, run, serving
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from mcp_types import TextContent
 
 from e2e.proxied import TOKEN, Site, nginx, our_server, recipe
 from patience import Watch
-from pve.raw_server import Request, reply, serving
+from proxmox.raw_server import Request, reply, serving
 from tools import needs
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import anyio
 import pytest
 
 from clients import connect
-from pve.raw_server import reply
-from pve.raw_server import serving as serving_node
+from proxmox.raw_server import reply
+from proxmox.raw_server import serving as serving_node
 from serving import TOKEN, serving
 
 if TYPE_CHECKING:

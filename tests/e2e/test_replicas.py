@@ -16,7 +16,7 @@ from mcp.shared.exceptions import MCPError
 from clients import Answer, Person, Session, connect
 from e2e.proxied import FRAME, running
 from patience import PATIENCE
-from proxmox_mcp.guard.callers import token_sha256
+from proxmox_mcp.policy.callers import token_sha256
 from redis_server import RedisServer, needs_redis, redis_server
 from serving import TOKEN, free_port, serving
 from tools import needs, required

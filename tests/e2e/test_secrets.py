@@ -9,8 +9,8 @@ import pytest
 
 from clients import Person, connect
 from in_process import serving_here
-from pve.raw_server import reply
-from pve.raw_server import serving as raw_serving
+from proxmox.raw_server import reply
+from proxmox.raw_server import serving as raw_serving
 from serving import run
 
 if TYPE_CHECKING:

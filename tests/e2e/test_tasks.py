@@ -16,7 +16,7 @@ from e2e import task_logs
 from e2e.task_logs import Task, Tasks
 from in_process import serving_here
 from patience import eventually
-from pve.raw_server import serving as raw_serving
+from proxmox.raw_server import serving as raw_serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence

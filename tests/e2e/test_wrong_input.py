@@ -10,8 +10,8 @@ import pytest
 
 from cl100k import count_tokens
 from clients import connect
-from pve.raw_server import reply
-from pve.raw_server import serving as raw_serving
+from proxmox.raw_server import reply
+from proxmox.raw_server import serving as raw_serving
 from serving import TOKEN, Served, free_port, serving
 
 if TYPE_CHECKING:

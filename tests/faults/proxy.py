@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from patience import PATIENCE
-from pve.raw_server import RawServer, Request, reply
+from proxmox.raw_server import RawServer, Request, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

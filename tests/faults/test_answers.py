@@ -15,14 +15,14 @@ from clients import Answer, Session, connect
 from faults.proxy import Fault, close, refusal, reset, says
 from faults.table import Row
 from patience import Watch
-from pve.raw_server import reply
+from proxmox.raw_server import reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from faults.proxy import Ask, Proxy
     from faults.table import Table
-    from pve.raw_server import Request
+    from proxmox.raw_server import Request
     from serving import Served
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from faults.raw_clients import HttpClient, SseClient
 from faults.table import Row
 from faults.test_answers import CONFIG, cut, on_call, page, reset_after, too_short
 from patience import Watch, until
-from pve.raw_server import reply
+from proxmox.raw_server import reply
 
 if TYPE_CHECKING:
     from clients import Session

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from faults.proxy import Ask, Proxy
     from faults.table import Table
-    from pve.raw_server import Request
+    from proxmox.raw_server import Request
     from serving import Served
 
 pytestmark = pytest.mark.anyio

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.guard.caller import Caller, Mode
-from proxmox_mcp.guard.rules import Rule, Verdict
+from proxmox_mcp.policy.caller import Caller, Mode
+from proxmox_mcp.policy.rules import Rule, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,12 +11,12 @@ from proxmox_mcp.assembly import guard_of
 from proxmox_mcp.errors import FailedError, ProxmoxError
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
-from proxmox_mcp.gateway.schema import Schema, SchemaKeeper
-from proxmox_mcp.pve.answers import Answer
-from proxmox_mcp.pve.connection import Connection, HostPort
-from proxmox_mcp.pve.failover import State
+from proxmox_mcp.gateway.schema_source import Schema, SchemaKeeper
+from proxmox_mcp.proxmox.answers import Answer
+from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.failover import State
+from proxmox_mcp.render import Budget
 from proxmox_mcp.settings import load_settings
-from proxmox_mcp.shape import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable

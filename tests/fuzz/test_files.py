@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from fuzz.examples import examples
 from proxmox_mcp.errors import PolicyFileError, SettingsError
-from proxmox_mcp.guard.action import Action
-from proxmox_mcp.guard.caller import Mode
-from proxmox_mcp.guard.callers import load_callers
-from proxmox_mcp.guard.policy import Policy
-from proxmox_mcp.guard.policy_file import load_rules
-from proxmox_mcp.guard.risk import reviewed_risks
+from proxmox_mcp.policy.caller import Mode
+from proxmox_mcp.policy.callers import load_callers
+from proxmox_mcp.policy.policy import Policy
+from proxmox_mcp.policy.policy_file import load_rules
+from proxmox_mcp.policy.risk import reviewed_risks
+from proxmox_mcp.policy.targets import Action
 from proxmox_mcp.settings import known_names, load_settings
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from fuzz.scripted import ScriptedPve, gateway_over
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway import Call
 from proxmox_mcp.gateway.lists import list_nodes, list_resources
-from proxmox_mcp.pve.answers import Refusal, read
-from proxmox_mcp.pve.errors import Call as Refused
-from proxmox_mcp.pve.errors import refused
-from proxmox_mcp.pve.transport import Reply
+from proxmox_mcp.proxmox.answers import Refusal, read
+from proxmox_mcp.proxmox.errors import Call as Refused
+from proxmox_mcp.proxmox.errors import refused
+from proxmox_mcp.proxmox.transport import Reply
 from untrusted import bare
 
 if TYPE_CHECKING:

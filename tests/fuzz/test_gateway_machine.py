@@ -19,6 +19,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from fuzz.examples import examples
 from fuzz.model import ALLOW, CALLERS, CONFIRM, DENY, GUESTS, KINDS, POLICIES, wanted
 from fuzz.scripted import ScriptedPve, gateway_over
+from proxmox_mcp.confirm.confirmations import LIFETIME_SECONDS, Confirmations, MemoryStore
 from proxmox_mcp.errors import (
     AuditError,
     ConfirmationError,
@@ -29,8 +30,7 @@ from proxmox_mcp.errors import (
     UnreachableError,
 )
 from proxmox_mcp.gateway import Call
-from proxmox_mcp.guard.caller import Mode
-from proxmox_mcp.guard.confirm import LIFETIME_SECONDS, Confirmations, MemoryStore
+from proxmox_mcp.policy.caller import Mode
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway import Gateway

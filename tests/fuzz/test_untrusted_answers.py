@@ -13,7 +13,7 @@ from fuzz.test_foreign_data import SPOKEN, shows_itself
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.gateway.answers import terms_of
-from proxmox_mcp.shape import Budget, View, nodes_table, render, resources_table
+from proxmox_mcp.render import Budget, View, nodes_table, render, resources_table
 from untrusted import bare, forged_lines
 
 if TYPE_CHECKING:

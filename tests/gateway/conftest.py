@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox.raw_server import RawServer, Request, reply
+from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.errors import FailedError
 from proxmox_mcp.gateway.cluster import Cluster
-from proxmox_mcp.gateway.schema import SchemaKeeper
-from proxmox_mcp.pve.answers import Answer
-from proxmox_mcp.pve.connection import Connection, HostPort
+from proxmox_mcp.gateway.schema_source import SchemaKeeper
+from proxmox_mcp.proxmox.answers import Answer
+from proxmox_mcp.proxmox.connection import Connection, HostPort
 from proxmox_mcp.settings import load_settings
-from pve.raw_server import RawServer, Request, reply
-from pve.raw_server import serving as raw_serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping

@@ -12,8 +12,8 @@ from proxmox_mcp.gateway import Call, Gateway
 from proxmox_mcp.gateway.command_lines import whole_command_line
 
 if TYPE_CHECKING:
+    from proxmox.raw_server import RawServer
     from proxmox_mcp.apidoc import Endpoint
-    from pve.raw_server import RawServer
 
 PATH = "/nodes/pve1/qemu/100/agent/exec"
 

@@ -9,7 +9,7 @@ import pytest
 from proxmox_mcp.errors import FailedError, PermissionDeniedError
 from proxmox_mcp.gateway.checking import check
 from proxmox_mcp.gateway.denials import missing_rights
-from proxmox_mcp.guard.risk import reviewed_risks
+from proxmox_mcp.policy.risk import reviewed_risks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

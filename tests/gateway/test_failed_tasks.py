@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox.raw_server import reply
+from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import FailedError, TaskFailedError
 from proxmox_mcp.gateway import Call, Gateway
 from proxmox_mcp.gateway.checking import check
 from proxmox_mcp.gateway.failed_tasks import advice_on_tasks
-from proxmox_mcp.guard.risk import reviewed_risks
-from proxmox_mcp.pve.tasks import TaskOutcome
-from pve.raw_server import reply
-from pve.raw_server import serving as raw_serving
+from proxmox_mcp.policy.risk import reviewed_risks
+from proxmox_mcp.proxmox.tasks import TaskOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxmox.raw_server import RawServer, Request
     from proxmox_mcp.gateway.cluster import Cluster
-    from pve.raw_server import RawServer, Request
 
     Scripted = Callable[..., tuple[Cluster, Any]]
 
@@ -99,9 +99,9 @@ async def test_a_call_whose_task_fails_is_told_the_cure_and_no_secret(
 
 
 async def test_a_direct_error_of_the_same_words_says_the_same(scripted: Scripted) -> None:
-    from proxmox_mcp.gateway.candidates import candidates
-    from proxmox_mcp.pve.advice import Call as Asked
-    from proxmox_mcp.pve.advice import advise
+    from proxmox_mcp.gateway.suggestions import candidates
+    from proxmox_mcp.proxmox.advice import Call as Asked
+    from proxmox_mcp.proxmox.advice import advise
 
     cluster, _ = scripted()
     method, path, kind = START

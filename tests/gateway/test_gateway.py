@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.conftest import records
+from proxmox.raw_server import reply
+from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import (
     AuthenticationError,
     CallError,
@@ -20,19 +22,17 @@ from proxmox_mcp.errors import (
     TargetError,
 )
 from proxmox_mcp.gateway import Call, Gateway
-from proxmox_mcp.gateway.explaining import explain
-from proxmox_mcp.gateway.finding import find
+from proxmox_mcp.gateway.explain import explain
 from proxmox_mcp.gateway.lists import list_nodes, list_resources
-from proxmox_mcp.guard.caller import LOCAL, Caller, Mode
-from proxmox_mcp.shape import View
-from pve.raw_server import reply
-from pve.raw_server import serving as raw_serving
+from proxmox_mcp.policy.caller import LOCAL, Caller, Mode
+from proxmox_mcp.render import View
+from proxmox_mcp.server.search_tool import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pve.raw_server import RawServer, Request
+    from proxmox.raw_server import RawServer, Request
 
 pytestmark = pytest.mark.anyio
 
@@ -246,7 +246,7 @@ async def test_a_kept_refusal_never_changes_and_shows_no_caller_the_call_of_anot
             await gateway.call(asked)
         return caught.value
 
-    monkeypatch.setattr("proxmox_mcp.pve.login.REFUSAL_HOLDS", 600.0)
+    monkeypatch.setattr("proxmox_mcp.proxmox.login.REFUSAL_HOLDS", 600.0)
     assert recorder.certificate is not None
     with raw_serving(refuse, recorder.certificate) as upstream:
         settings = {"PROXMOX_TOKEN_ID": "", "PROXMOX_PASSWORD": "guess-guess-guess", "MCP_MODE": "full"}

@@ -13,18 +13,18 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proxmox.raw_server import reply
+from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import CallError, GuardError, ProxmoxMcpError
 from proxmox_mcp.gateway import Call
-from pve.raw_server import reply
-from pve.raw_server import serving as raw_serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from anyio.from_thread import BlockingPortal
 
+    from proxmox.raw_server import RawServer
     from proxmox_mcp.gateway import Gateway
-    from pve.raw_server import RawServer
 
 RULES = """
 [[rule]]

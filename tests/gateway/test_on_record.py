@@ -11,12 +11,12 @@ from gateway.conftest import records
 from proxmox_mcp.errors import CallError, RateLimitError
 from proxmox_mcp.gateway import Call, Gateway
 from proxmox_mcp.gateway.lists import list_nodes
-from proxmox_mcp.guard.caller import Caller
+from proxmox_mcp.policy.caller import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pve.raw_server import RawServer
+    from proxmox.raw_server import RawServer
 
 pytestmark = pytest.mark.anyio
 

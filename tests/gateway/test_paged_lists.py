@@ -12,12 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from proxmox.raw_server import Request, reply
+from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.gateway import Call
-from proxmox_mcp.pve import paged
-from proxmox_mcp.shape import View
-from pve.raw_server import Request, reply
-from pve.raw_server import serving as raw_serving
+from proxmox_mcp.proxmox import paged
+from proxmox_mcp.render import View
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

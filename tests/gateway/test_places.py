@@ -7,8 +7,8 @@ import pytest
 from proxmox_mcp.errors import FailedError, InvalidCallError, TargetError, ViewError
 from proxmox_mcp.gateway import Call
 from proxmox_mcp.gateway.places import AT_A_TIME, find_places, method_of, place_of, plain_path, split_cursor
-from proxmox_mcp.pve.targets import Target
-from proxmox_mcp.shape import View
+from proxmox_mcp.gateway.resolve import Target
+from proxmox_mcp.render import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,8 +22,8 @@ from proxmox_mcp.apidoc import source
 from proxmox_mcp.doctor.certificate import unchecked
 from proxmox_mcp.errors import ApidocSourceError, ProxmoxMcpError, SettingsError, TlsError
 from proxmox_mcp.net.tls import TlsPolicy, parse_fingerprints
-from proxmox_mcp.pve.connection import Connection, HostPort
-from proxmox_mcp.pve.transport import Transport
+from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.transport import Transport
 from web_servers import answering, self_signed, serving
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from cl100k import count_tokens
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.gateway import NO_CLIENT, Gateway
 from proxmox_mcp.gateway.cluster import Cluster
-from proxmox_mcp.gateway.schema import SchemaKeeper
-from proxmox_mcp.guard.caller import LOCAL
-from proxmox_mcp.pve.answers import Answer
-from proxmox_mcp.pve.failover import State
+from proxmox_mcp.gateway.schema_source import SchemaKeeper
+from proxmox_mcp.policy.caller import LOCAL
+from proxmox_mcp.proxmox.answers import Answer
+from proxmox_mcp.proxmox.failover import State
 from proxmox_mcp.server import toolbox
 from proxmox_mcp.settings import load_settings
 from resources import resources
@@ -23,7 +23,7 @@ from resources import resources
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from proxmox_mcp.pve.connection import Connection
+    from proxmox_mcp.proxmox.connection import Connection
 
 BUDGET, CHARACTERS = 4000, 40_000
 RECORDS = resources(2000)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from proxmox_mcp.apidoc.model import Check, Endpoint, Method
-    from proxmox_mcp.apidoc.validate import Checker
+    from proxmox_mcp.apidoc.validation.checker import Checker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class EndpointIndex:
 
     @cached_property
     def _checker(self) -> Checker:
-        from proxmox_mcp.apidoc.validate import Checker
+        from proxmox_mcp.apidoc.validation.checker import Checker
 
         return Checker(self)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.apidoc.structures import LAST_INDEX
+from proxmox_mcp.apidoc.validation.structures import LAST_INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.data_files import data_directory
-from proxmox_mcp.apidoc.perl import split_list
-from proxmox_mcp.apidoc.structures import indexed
+from proxmox_mcp.apidoc.validation.perl import split_list
+from proxmox_mcp.apidoc.validation.structures import indexed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

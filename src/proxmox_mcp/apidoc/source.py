@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from proxmox_mcp.errors import ApidocSourceError, SettingsError
-from proxmox_mcp.foreign import one_line
 from proxmox_mcp.net.tls import TlsPolicy, colons, fingerprint
+from proxmox_mcp.untrusted import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,7 +20,7 @@ from proxmox_mcp.app.paths import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, Pat
 from proxmox_mcp.app.shares import MOST_SESSIONS, CallerShares
 from proxmox_mcp.app.sse import Sse
 from proxmox_mcp.app.tracing import RequestIds
-from proxmox_mcp.gateway.schema import warm
+from proxmox_mcp.gateway.schema_source import warm
 from proxmox_mcp.server.mcp_server import CALLER
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.app.metrics import Metrics
     from proxmox_mcp.gateway import Gateway
-    from proxmox_mcp.guard.callers import Callers, CallersSource
+    from proxmox_mcp.policy.callers import Callers, CallersSource
     from proxmox_mcp.settings import ServerSettings
 
 

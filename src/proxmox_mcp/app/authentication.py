@@ -10,15 +10,15 @@ from mcp.server.auth.provider import AccessToken
 from starlette.responses import PlainTextResponse
 
 from proxmox_mcp.app.paths import WELL_KNOWN, is_open, route_of
-from proxmox_mcp.guard.caller import LOCAL
-from proxmox_mcp.guard.callers import CallersSource
+from proxmox_mcp.policy.caller import LOCAL
+from proxmox_mcp.policy.callers import CallersSource
 from proxmox_mcp.server.mcp_server import CALLER
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from proxmox_mcp.guard.caller import Caller
-    from proxmox_mcp.guard.callers import Callers
+    from proxmox_mcp.policy.caller import Caller
+    from proxmox_mcp.policy.callers import Callers
 
 _REFUSED = (
     "Unauthorized: send the header `Authorization: Bearer <token>` with the token of this server (MCP_AUTH_TOKEN)."

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from proxmox_mcp.gateway import Gateway
-    from proxmox_mcp.pve.failover import State
+    from proxmox_mcp.proxmox.failover import State
 
 
 def live(_: Request) -> Response:

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import SettingsError, listed
-from proxmox_mcp.guard.audit import LOGGER as AUDIT
+from proxmox_mcp.record.audit import LOGGER as AUDIT
 from proxmox_mcp.server.request_id import known_id
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway import Gateway
-    from proxmox_mcp.guard.redact import Redactor
-    from proxmox_mcp.pve.connection import Connection
+    from proxmox_mcp.proxmox.connection import Connection
+    from proxmox_mcp.record.redaction import Redactor
     from proxmox_mcp.settings import ServerSettings
 
 _LOG = logging.getLogger("proxmox_mcp")

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from proxmox_mcp import __version__
 from proxmox_mcp.errors import ApidocError
-from proxmox_mcp.guard.caller import LOCAL
+from proxmox_mcp.policy.caller import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from proxmox_mcp.gateway import Gateway
-    from proxmox_mcp.guard.caller import Caller
-    from proxmox_mcp.guard.policy import Decision
-    from proxmox_mcp.pve.client import Exchange
-    from proxmox_mcp.pve.tasks import TaskOutcome
+    from proxmox_mcp.policy.caller import Caller
+    from proxmox_mcp.policy.policy import Decision
+    from proxmox_mcp.proxmox.client import Exchange
+    from proxmox_mcp.proxmox.tasks import TaskOutcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

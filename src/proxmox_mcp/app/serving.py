@@ -15,7 +15,7 @@ from proxmox_mcp.app.logs import announce, configure_logging
 from proxmox_mcp.app.metrics import Metrics
 from proxmox_mcp.assembly import callers_of, checked_gateway_of, redactor_of
 from proxmox_mcp.errors import SettingsError, SettingsFaults
-from proxmox_mcp.guard.callers import CallersSource
+from proxmox_mcp.policy.callers import CallersSource
 from proxmox_mcp.server.mcp_server import make_server
 from proxmox_mcp.server.misconfigured import make_misconfigured_server, what_to_set
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from proxmox_mcp.gateway import Gateway
-    from proxmox_mcp.guard.callers import Callers
+    from proxmox_mcp.policy.callers import Callers
     from proxmox_mcp.settings import ServerSettings, Settings
 
 _LOG = logging.getLogger("proxmox_mcp")

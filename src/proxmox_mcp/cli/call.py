@@ -16,8 +16,8 @@ from proxmox_mcp.gateway import Call
 from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.gateway.places import split_cursor
 from proxmox_mcp.gateway.wording import FOR_PEOPLE
+from proxmox_mcp.render import View
 from proxmox_mcp.settings import load_settings
-from proxmox_mcp.shape import View
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway import Answer, Gateway

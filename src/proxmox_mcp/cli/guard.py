@@ -19,8 +19,8 @@ from proxmox_mcp.errors import CallError, SettingsError
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
-    from proxmox_mcp.guard.approvals import Approval, Approvals
-    from proxmox_mcp.guard.caller import Caller
+    from proxmox_mcp.confirm.approvals import Approval, Approvals
+    from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.settings import Settings
 
 
@@ -33,8 +33,8 @@ def policy() -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def policy_check(file: Path | None) -> None:
     """Read a policy file (MCP_POLICY_FILE by default) and say whether it is sound."""
-    from proxmox_mcp.guard.policy_file import load_rules
-    from proxmox_mcp.guard.risk import reviewed_risks
+    from proxmox_mcp.policy.policy_file import load_rules
+    from proxmox_mcp.policy.risk import reviewed_risks
 
     path = file or Path(load_settings().server.mcp_policy_file)
     if not path.name:
@@ -54,8 +54,8 @@ def policy_check(file: Path | None) -> None:
 def policy_explain(method: str, path: str, params: tuple[str, ...], name: str, cluster: str) -> None:
     """Say which rule decides a call, and why. Guests' pools and tags are looked up where rules ask for them."""
     from proxmox_mcp.assembly import gateway_of
-    from proxmox_mcp.gateway.explaining import explain
-    from proxmox_mcp.guard.caller import LOCAL
+    from proxmox_mcp.gateway.explain import explain
+    from proxmox_mcp.policy.caller import LOCAL
 
     settings = load_settings()
     caller = _caller(settings, name) if name else LOCAL
@@ -65,7 +65,7 @@ def policy_explain(method: str, path: str, params: tuple[str, ...], name: str, c
 def _caller(settings: Settings, name: str) -> Caller:
     """A caller as the server knows it. Raises CallError where there is none of that name."""
     from proxmox_mcp.assembly import callers_of
-    from proxmox_mcp.guard.callers import CallersSource
+    from proxmox_mcp.policy.callers import CallersSource
 
     source = callers_of(settings.server, tuple(settings.clusters))
     callers = source.callers if isinstance(source, CallersSource) else source
@@ -76,7 +76,7 @@ def _caller(settings: Settings, name: str) -> Caller:
 
 
 def _approvals() -> Approvals:
-    from proxmox_mcp.guard.approvals import Approvals
+    from proxmox_mcp.confirm.approvals import Approvals
 
     return Approvals(load_settings().server.state_directory / "approvals.sqlite")
 
@@ -126,7 +126,7 @@ def deny(number: int) -> None:
 @click.argument("number", type=int)
 def secret(number: int) -> None:
     """Show a secret that a call gave (a new token's), once."""
-    from proxmox_mcp.guard.vault import Vault
+    from proxmox_mcp.record.one_time_secrets import Vault
 
     found = Vault(load_settings().server.state_directory / "secrets.sqlite").take(number)
     made = datetime.fromtimestamp(found.created, UTC).isoformat(timespec="seconds")
@@ -143,7 +143,7 @@ def token() -> None:
 @click.argument("name", default="")
 def token_new(name: str) -> None:
     """Make a token: for MCP_AUTH_TOKEN, or with a NAME an entry for MCP_CALLERS_FILE."""
-    from proxmox_mcp.guard.callers import NAME_IS, is_name, new_token
+    from proxmox_mcp.policy.callers import NAME_IS, is_name, new_token
 
     made, digest = new_token()
     if name and not is_name(name):
@@ -157,7 +157,7 @@ def token_new(name: str) -> None:
 
 def _moment(_: click.Context, __: click.Parameter, text: str) -> str:
     """A time as the audit writes it; one without a zone is UTC, as there."""
-    from proxmox_mcp.guard.audit import written
+    from proxmox_mcp.record.audit import written
 
     if not text:
         return ""
@@ -178,7 +178,7 @@ def _moment(_: click.Context, __: click.Parameter, text: str) -> str:
 @click.option("--json", "as_json", is_flag=True, help="The lines as they are.")
 def audit(path: Path | None, as_json: bool, **wanted: str) -> None:
     """List and filter the audit."""
-    from proxmox_mcp.guard.audit import read
+    from proxmox_mcp.record.audit import read
 
     path = path or Path(load_settings().server.mcp_audit_file)
     if not path.name:

@@ -7,16 +7,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
-from proxmox_mcp.foreign import clean, flat
-from proxmox_mcp.shape.fields import is_empty, lookup, require_field
-from proxmox_mcp.shape.filters import select
-from proxmox_mcp.shape.view import start_of
+from proxmox_mcp.render.fields import is_empty, lookup, require_field
+from proxmox_mcp.render.filters import select
+from proxmox_mcp.render.view import start_of
+from proxmox_mcp.untrusted import clean, flat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from proxmox_mcp.gateway.answers import Result
-    from proxmox_mcp.shape import View
+    from proxmox_mcp.render import View
 
     Record = Mapping[str, Any]
 

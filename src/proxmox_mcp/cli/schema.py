@@ -37,7 +37,7 @@ _LIKE = 0.5
 def _index(source: str | None) -> tuple[EndpointIndex, str]:
     """The schema to work with, and where it comes from: named, the one that your node served last, or a bundled one."""
     from proxmox_mcp.apidoc import load_index
-    from proxmox_mcp.apidoc.at_hand import index_at_hand
+    from proxmox_mcp.apidoc.local_index import index_at_hand
     from proxmox_mcp.apidoc.store import IndexStore
 
     if source:
@@ -229,7 +229,7 @@ def _tls_for(node: str) -> TlsPolicy:
     """The TLS policy of the cluster whose settings name the node; without one there is nothing to check it against."""
     from proxmox_mcp.assembly import connection_of
     from proxmox_mcp.net.tls import TlsPolicy
-    from proxmox_mcp.pve.connection import parse_hosts
+    from proxmox_mcp.proxmox.connection import parse_hosts
     from proxmox_mcp.settings import load_settings
 
     (asked,) = parse_hosts(node)[:1]

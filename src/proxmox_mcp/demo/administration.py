@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fakepve import PveError
 from fakepve.routing import StatefulRoutes
 
-from proxmox_mcp.demo import estate
+from proxmox_mcp.demo import fixtures as estate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

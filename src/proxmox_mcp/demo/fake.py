@@ -16,9 +16,9 @@ from aiohttp import web
 from fakepve import FakePve, PveError, TaskError
 from fakepve.lxc import format_size, parse_size
 
-from proxmox_mcp.demo import estate
+from proxmox_mcp.demo import fixtures as estate
 from proxmox_mcp.demo.administration import Administration
-from proxmox_mcp.demo.estate import DAY, GIB
+from proxmox_mcp.demo.fixtures import DAY, GIB
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -22,8 +22,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.demo import estate
-from proxmox_mcp.demo.estate import DAY, GIB
+from proxmox_mcp.demo import fixtures as estate
+from proxmox_mcp.demo.fixtures import DAY, GIB
 from proxmox_mcp.demo.lifetime import when_parent_ends
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from proxmox_mcp.doctor.steps import Cure, Step
 from proxmox_mcp.errors import AuthenticationError, DeadlineError, NodeUnreachableError, ProxmoxError
 
 if TYPE_CHECKING:
+    from proxmox_mcp.doctor.connectivity import Place
     from proxmox_mcp.doctor.timing import Deadline
-    from proxmox_mcp.doctor.way import Place
-    from proxmox_mcp.pve.connection import Connection
+    from proxmox_mcp.proxmox.connection import Connection
 
 CONNECT_SECONDS = 4.0
 API_SECONDS = 8.0
@@ -42,8 +42,8 @@ class Session:
     """The credentials and the way they are sent, as the server itself does it (``pve.transport``, ``pve.login``)."""
 
     def __init__(self, connection: Connection) -> None:
-        from proxmox_mcp.pve.login import PasswordLogin, TokenLogin
-        from proxmox_mcp.pve.transport import Transport
+        from proxmox_mcp.proxmox.login import PasswordLogin, TokenLogin
+        from proxmox_mcp.proxmox.transport import Transport
 
         self.connection = connection
         self._transport = Transport(connection)
@@ -51,7 +51,7 @@ class Session:
 
     def get(self, place: Place, path: str, deadline: Deadline) -> object:
         """The ``data`` of a GET. Raises ProxmoxError."""
-        from proxmox_mcp.pve import answers, errors
+        from proxmox_mcp.proxmox import answers, errors
 
         end = deadline.within(API_SECONDS).end
         auth = self._login.sign(place.where, end, CONNECT_SECONDS)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Sequence
 
-    from proxmox_mcp.doctor.way import Place
-    from proxmox_mcp.pve.connection import Connection
+    from proxmox_mcp.doctor.connectivity import Place
+    from proxmox_mcp.proxmox.connection import Connection
 
 HANDSHAKE_SECONDS = 4.0
 SOON = 21
@@ -163,7 +163,7 @@ def _renewed_there(certificate: x509.Certificate) -> Cure:
 
 
 def _explained(error: OSError, place: Place) -> tuple[Any, ...]:
-    from proxmox_mcp.pve.faults import explain
+    from proxmox_mcp.proxmox.faults import explain
 
     told = explain(error, place.where, _NothingSent(), writes=False, connect_timeout=HANDSHAKE_SECONDS)
     return told.message, Cure(told.advice)

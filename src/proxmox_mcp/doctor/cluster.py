@@ -8,10 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.assembly import connection_of
-from proxmox_mcp.doctor import api, certificate, privileges, schema, way
+from proxmox_mcp.doctor import api, certificate, privileges, schema
+from proxmox_mcp.doctor import connectivity as way
+from proxmox_mcp.doctor.connectivity import Place
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.timing import Deadline, Work
-from proxmox_mcp.doctor.way import Place
 from proxmox_mcp.errors import ProxmoxError, SettingsError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxmox_mcp.doctor.x509 import Certificate
-    from proxmox_mcp.pve.connection import Connection
+    from proxmox_mcp.proxmox.connection import Connection
     from proxmox_mcp.settings import ClusterSettings
 
 SETTINGS = "settings"

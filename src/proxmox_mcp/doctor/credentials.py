@@ -11,7 +11,7 @@ from proxmox_mcp.doctor.steps import Cure
 
 if TYPE_CHECKING:
     from proxmox_mcp.errors import AuthenticationError
-    from proxmox_mcp.pve.connection import Connection
+    from proxmox_mcp.proxmox.connection import Connection
 
 _NOT_A_UUID = (
     "Set PROXMOX_PASSWORD to the token's secret, a UUID of 36 characters: what is set there is not one. "

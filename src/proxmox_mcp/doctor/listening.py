@@ -120,8 +120,8 @@ def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
 
 
 def _files(settings: Settings) -> Iterator[Step]:
-    from proxmox_mcp.guard.callers import load_callers
-    from proxmox_mcp.guard.risk import reviewed_risks
+    from proxmox_mcp.policy.callers import load_callers
+    from proxmox_mcp.policy.risk import reviewed_risks
 
     server = settings.server
     clusters = tuple(settings.clusters) if len(settings.clusters) > 1 else ()
@@ -140,8 +140,8 @@ def _files(settings: Settings) -> Iterator[Step]:
 
 
 def _policy(path: Path) -> Step:
-    from proxmox_mcp.guard.policy_file import load_rules
-    from proxmox_mcp.guard.risk import reviewed_risks
+    from proxmox_mcp.policy.policy_file import load_rules
+    from proxmox_mcp.policy.risk import reviewed_risks
 
     try:
         rules = load_rules(path, reviewed_risks().templates)
@@ -157,7 +157,7 @@ def _refused(name: str, error: SettingsError) -> Step:
 
 
 def _audit(path: Path) -> Step:
-    from proxmox_mcp.guard.audit import why_unwritable
+    from proxmox_mcp.record.audit import why_unwritable
 
     if not (fault := why_unwritable(path)):
         return PART.ok("audit", f"{path} can be written")

@@ -6,11 +6,12 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.doctor import certificate, dialogue, http, sse, streamable, way, x509
+from proxmox_mcp.doctor import certificate, dialogue, http, sse, streamable, x509
+from proxmox_mcp.doctor import connectivity as way
+from proxmox_mcp.doctor.connectivity import Place
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.target import HTTP, SSE, Target
-from proxmox_mcp.doctor.way import Place
-from proxmox_mcp.pve.connection import HostPort
+from proxmox_mcp.proxmox.connection import HostPort
 
 if TYPE_CHECKING:
     import socket

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.doctor.privilege_profiles import READ_ONLY, USES, Use
 from proxmox_mcp.doctor.steps import Cure, Part, Step
-from proxmox_mcp.doctor.uses import READ_ONLY, USES, Use
-from proxmox_mcp.pve.permissions import Permissions
+from proxmox_mcp.proxmox.permissions import Permissions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from proxmox_mcp.doctor.uses import Ability, Extent
-    from proxmox_mcp.pve.connection import Connection
+    from proxmox_mcp.doctor.privilege_profiles import Ability, Extent
+    from proxmox_mcp.proxmox.connection import Connection
 
 NAME = "privileges"
 _MORE = "to let it do more: docs/tokens-and-privileges.md"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.apidoc.at_hand import AtHand, index_at_hand
+from proxmox_mcp.apidoc.local_index import AtHand, index_at_hand
 from proxmox_mcp.apidoc.parse import parse_apidoc
 from proxmox_mcp.apidoc.source import fetch, node_url
 from proxmox_mcp.apidoc.store import IndexStore
@@ -18,7 +18,7 @@ from proxmox_mcp.errors import ApidocError
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.doctor.timing import Deadline
-    from proxmox_mcp.pve.connection import Connection, HostPort
+    from proxmox_mcp.proxmox.connection import Connection, HostPort
 
 FETCH_SECONDS = 8.0
 NAME = "schema"

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.shape import render
-from proxmox_mcp.shape.cells import no_terms
+from proxmox_mcp.render import render
+from proxmox_mcp.render.cells import no_terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.schema import Schema
     from proxmox_mcp.gateway.checking import Checked
     from proxmox_mcp.gateway.places import Places
-    from proxmox_mcp.shape import Budget, Terms, View
+    from proxmox_mcp.render import Budget, Terms, View
 
 _CLOSED = frozenset({"pve-priv-list", "pve-storage-content-list", "pve-vmid-list", "pve-hotplug-features", "ip-list"})
 """Formats of lists whose members Proxmox itself names, or numbers: of any length, they say nothing of anybody's."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
-from proxmox_mcp.guard.caller import LOCAL, Caller
-from proxmox_mcp.pve.paged import MOST_ROWS
-from proxmox_mcp.shape import WHOLE, View
+from proxmox_mcp.policy.caller import LOCAL, Caller
+from proxmox_mcp.proxmox.paged import MOST_ROWS
+from proxmox_mcp.render import WHOLE, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from proxmox_mcp.apidoc.verdict import Standing, split
+from proxmox_mcp.apidoc.validation.authority import Standing, split
 from proxmox_mcp.errors import InvalidCallError
 from proxmox_mcp.gateway.command_lines import whole_command_line
-from proxmox_mcp.guard.action import Action
-from proxmox_mcp.pve.unsupported import reject_unsupported
+from proxmox_mcp.gateway.unsupported import reject_unsupported
+from proxmox_mcp.policy.targets import Action
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.apidoc.model import Problem, Wire
-    from proxmox_mcp.apidoc.verdict import Mode
-    from proxmox_mcp.gateway.schema import Schema
-    from proxmox_mcp.guard.risk import RiskTable
+    from proxmox_mcp.apidoc.validation.authority import Mode
+    from proxmox_mcp.gateway.schema_source import Schema
+    from proxmox_mcp.policy.risk import RiskTable
 
 _MOST_FAULTS = 12
 

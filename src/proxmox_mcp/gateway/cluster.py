@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import CallError
-from proxmox_mcp.pve.inventory import Inventory
-from proxmox_mcp.pve.permission_cache import PermissionCache
-from proxmox_mcp.pve.tasks import TaskWatcher
+from proxmox_mcp.proxmox.inventory import Inventory
+from proxmox_mcp.proxmox.permission_cache import PermissionCache
+from proxmox_mcp.proxmox.tasks import TaskWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxmox_mcp.gateway.schema import SchemaKeeper
-    from proxmox_mcp.guard.caller import Caller
-    from proxmox_mcp.pve.client import Proxmox
+    from proxmox_mcp.gateway.schema_source import SchemaKeeper
+    from proxmox_mcp.policy.caller import Caller
+    from proxmox_mcp.proxmox.client import Proxmox
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc.faults import shown
 from proxmox_mcp.apidoc.model import Problem
+from proxmox_mcp.apidoc.validation.faults import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

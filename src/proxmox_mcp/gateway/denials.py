@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import PermissionDeniedError, ProxmoxError
-from proxmox_mcp.pve.grants import grant_lines
-from proxmox_mcp.pve.inventory import listed
+from proxmox_mcp.proxmox.grants import grant_lines
+from proxmox_mcp.proxmox.inventory import listed
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway.checking import Checked
     from proxmox_mcp.gateway.cluster import Cluster
-    from proxmox_mcp.pve.permissions import Judge
+    from proxmox_mcp.proxmox.permissions import Judge
 
 _CREATE = "VM.Allocate"
 _CREATES = frozenset(f"/nodes/{{node}}/{tail}" for tail in ("qemu", "lxc", "qemu/{vmid}/clone", "lxc/{vmid}/clone"))

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import FailedError
-from proxmox_mcp.gateway.candidates import candidates
-from proxmox_mcp.guard.action import Action
-from proxmox_mcp.guard.risk import Judgement, Risk
-from proxmox_mcp.pve.advice import Call, advise, started_by
+from proxmox_mcp.gateway.suggestions import candidates
+from proxmox_mcp.policy.risk import Judgement, Risk
+from proxmox_mcp.policy.targets import Action
+from proxmox_mcp.proxmox.advice import Call, advise, started_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from proxmox_mcp.gateway.checking import Checked
     from proxmox_mcp.gateway.cluster import Cluster
-    from proxmox_mcp.pve.tasks import TaskOutcome
+    from proxmox_mcp.proxmox.tasks import TaskOutcome
 
 _MOST = 5
 _LOOKED_AT = Judgement(Risk.READ, "a task that is looked at")

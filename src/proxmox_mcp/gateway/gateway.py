@@ -11,37 +11,37 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.apidoc.encode import needs_json
+from proxmox_mcp.apidoc.validation.encode import needs_json
 from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.gateway.answers import Got, Result, returned_fields, terms_of
+from proxmox_mcp.gateway.audit_record import Trail
 from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
-from proxmox_mcp.gateway.candidates import candidates, unknown_node, unseen_in
 from proxmox_mcp.gateway.checking import Checked, check, doubtful, must_be_sendable
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.denials import missing_rights
 from proxmox_mcp.gateway.failed_tasks import advice_on_tasks
-from proxmox_mcp.gateway.fanning import gather
-from proxmox_mcp.gateway.following import follow, patience, report
-from proxmox_mcp.gateway.observing import NOBODY
+from proxmox_mcp.gateway.fan_out import gather
+from proxmox_mcp.gateway.metrics_hooks import NOBODY
 from proxmox_mcp.gateway.places import find_places, method_of, node_of
-from proxmox_mcp.gateway.trail import Trail
+from proxmox_mcp.gateway.suggestions import candidates, unknown_node, unseen_in
+from proxmox_mcp.gateway.task_wait import follow, patience, report
 from proxmox_mcp.gateway.working import off_the_loop
-from proxmox_mcp.guard.redact import secrets_in
-from proxmox_mcp.pve.paged import MOST_ROWS, read_rows
-from proxmox_mcp.pve.shares import on_behalf_of
-from proxmox_mcp.pve.upid import find_upids
+from proxmox_mcp.proxmox.paged import MOST_ROWS, read_rows
+from proxmox_mcp.proxmox.shares import on_behalf_of
+from proxmox_mcp.proxmox.upid import find_upids
+from proxmox_mcp.record.redaction import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from proxmox_mcp.apidoc.verdict import Mode as Validation
-    from proxmox_mcp.gateway.guarding import Guard
-    from proxmox_mcp.gateway.observing import Observer
-    from proxmox_mcp.gateway.schema import Schema
-    from proxmox_mcp.guard.caller import Caller
-    from proxmox_mcp.guard.policy import Decision
-    from proxmox_mcp.pve.answers import Answer
-    from proxmox_mcp.shape import Budget
+    from proxmox_mcp.apidoc.validation.authority import Mode as Validation
+    from proxmox_mcp.gateway.enforcement import Guard
+    from proxmox_mcp.gateway.metrics_hooks import Observer
+    from proxmox_mcp.gateway.schema_source import Schema
+    from proxmox_mcp.policy.caller import Caller
+    from proxmox_mcp.policy.policy import Decision
+    from proxmox_mcp.proxmox.answers import Answer
+    from proxmox_mcp.render import Budget
 
 _TASK_STATUS = "/nodes/{node}/tasks/{upid}/status"
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import AnswerError, ProxmoxMcpError
-from proxmox_mcp.gateway.candidates import unseen_in
+from proxmox_mcp.gateway.suggestions import unseen_in
 from proxmox_mcp.gateway.working import off_the_loop
-from proxmox_mcp.shape import nodes_table, resources_table
+from proxmox_mcp.render import nodes_table, resources_table
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from proxmox_mcp.errors import InvalidCallError, TargetError, ViewError
-from proxmox_mcp.gateway.candidates import no_guests
-from proxmox_mcp.pve.targets import ANY, Target, needs_lookup, resolve
+from proxmox_mcp.gateway.resolve import ANY, Target, needs_lookup, resolve
+from proxmox_mcp.gateway.suggestions import no_guests
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway.call import Call
@@ -132,6 +132,6 @@ def _fits(target: Target, call: Call) -> bool:
     conditions = [each for each in call.view.conditions if each.field in PLACE_FIELDS]
     if not conditions:
         return True
-    from proxmox_mcp.shape.filters import select
+    from proxmox_mcp.render.filters import select
 
     return bool(select([place_of(target)], conditions, known=PLACE_FIELDS))

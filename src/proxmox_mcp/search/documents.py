@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.search.indexing import Places, Reader
     from proxmox_mcp.search.intents import Key
-    from proxmox_mcp.search.reading import Places, Reader
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _NOTHING = Intent("")

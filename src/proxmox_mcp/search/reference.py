@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc.structures import structures
-from proxmox_mcp.search.privileges import needed, needed_besides
-from proxmox_mcp.search.spelling import folded, keys_of, plain, property_string, shared_shapes, together
+from proxmox_mcp.apidoc.reference.parameters import folded, keys_of, plain, property_string, shared_shapes, together
+from proxmox_mcp.apidoc.reference.privileges import needed, needed_besides
+from proxmox_mcp.apidoc.validation.structures import structures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

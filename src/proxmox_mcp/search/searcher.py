@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.search.absent import Absence, load_absences
+from proxmox_mcp.search.boosts import CueWeights, Factors, cues_of
 from proxmox_mcp.search.browse import browse, path_query
-from proxmox_mcp.search.cues import CueWeights, Factors, cues_of
 from proxmox_mcp.search.documents import Document, document_of, documents
+from proxmox_mcp.search.index_cache import pack, source_of, unpack
+from proxmox_mcp.search.indexing import Reader
 from proxmox_mcp.search.intents import Intent, load_intents
 from proxmox_mcp.search.ranking import Ranker, Weights
-from proxmox_mcp.search.reading import Reader
-from proxmox_mcp.search.stored import pack, source_of, unpack
 from proxmox_mcp.search.text import STOP_WORDS, without_number, words
 from proxmox_mcp.search.typos import Mender
 from proxmox_mcp.search.vocabulary import load_vocabulary, stem_of

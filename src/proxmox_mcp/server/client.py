@@ -12,9 +12,9 @@ import anyio
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
+from proxmox_mcp.confirm.confirmations import LIFETIME_SECONDS
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError
 from proxmox_mcp.gateway import Answer
-from proxmox_mcp.guard.confirm import LIFETIME_SECONDS
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext

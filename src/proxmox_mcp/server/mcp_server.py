@@ -17,7 +17,7 @@ from mcp.shared.exceptions import MCPError
 from proxmox_mcp import __version__
 from proxmox_mcp.errors import AuthenticationError, ProxmoxMcpError
 from proxmox_mcp.gateway.cluster import choose
-from proxmox_mcp.guard.caller import LOCAL, Caller, Mode
+from proxmox_mcp.policy.caller import LOCAL, Caller, Mode
 from proxmox_mcp.server import arguments, prompts, references, toolbox
 from proxmox_mcp.server.client import Asked, McpClient
 from proxmox_mcp.server.definitions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS, tools_for

@@ -9,7 +9,7 @@ import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 if TYPE_CHECKING:
-    from proxmox_mcp.gateway.schema import Schema
+    from proxmox_mcp.gateway.schema_source import Schema
 
 PREFIX = "proxmox://api/"
 TEMPLATE = types.ResourceTemplate(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from mcp.server.stdio import stdio_server
 
-from proxmox_mcp.gateway.schema import warm
+from proxmox_mcp.gateway.schema_source import warm
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp.gateway import Call, Gateway
 from proxmox_mcp.gateway.lists import list_nodes, list_resources
 from proxmox_mcp.gateway.places import split_cursor
+from proxmox_mcp.render import View
 from proxmox_mcp.server.request_id import request_id
-from proxmox_mcp.shape import View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxmox_mcp.gateway import Client
-    from proxmox_mcp.guard.caller import Caller
+    from proxmox_mcp.policy.caller import Caller
 
 
 async def run(
@@ -23,7 +23,7 @@ async def run(
     """Run a tool by name with arguments that were read. Raises ProxmoxMcpError."""
     cluster = arguments.get("cluster", "")
     if tool == "search_api":
-        from proxmox_mcp.gateway.finding import find  # The search is loaded beside the start, not in it.
+        from proxmox_mcp.server.search_tool import find  # The search is loaded beside the start, not in it.
 
         async with gateway.admitted(caller):
             return await find(

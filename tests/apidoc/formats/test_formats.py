@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from patience import processor_seconds
 from proxmox_mcp.apidoc import Schema, load_index
-from proxmox_mcp.apidoc.compile import Compiler
 from proxmox_mcp.apidoc.formats import FORMATS, find_format
-from proxmox_mcp.apidoc.structures import structures
-from proxmox_mcp.apidoc.validate import formats_of
+from proxmox_mcp.apidoc.validation.checker import formats_of
+from proxmox_mcp.apidoc.validation.compiler import Compiler
+from proxmox_mcp.apidoc.validation.structures import structures
 
 if TYPE_CHECKING:
     from pathlib import Path

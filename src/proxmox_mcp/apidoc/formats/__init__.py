@@ -15,7 +15,7 @@ from proxmox_mcp.apidoc.formats.identifiers import IDENTIFIERS
 from proxmox_mcp.apidoc.formats.network import NETWORK
 from proxmox_mcp.apidoc.formats.shape import Format, shape
 from proxmox_mcp.apidoc.formats.storage import STORAGE
-from proxmox_mcp.apidoc.perl import is_true, split_list
+from proxmox_mcp.apidoc.validation.perl import is_true, split_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

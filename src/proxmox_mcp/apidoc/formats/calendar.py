@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.formats.shape import Format
-from proxmox_mcp.apidoc.perl import SPACE
+from proxmox_mcp.apidoc.validation.perl import SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

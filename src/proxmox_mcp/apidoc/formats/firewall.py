@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.apidoc.formats import net_ip
 from proxmox_mcp.apidoc.formats.network import is_address_or_network
 from proxmox_mcp.apidoc.formats.shape import Format, any_of, shape
-from proxmox_mcp.apidoc.perl import is_true
+from proxmox_mcp.apidoc.validation.perl import is_true
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from proxmox_mcp.apidoc.formats.shape import Format, any_of, shape
-from proxmox_mcp.apidoc.perl import SPACE, is_true, number, split_list
+from proxmox_mcp.apidoc.validation.perl import SPACE, is_true, number, split_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

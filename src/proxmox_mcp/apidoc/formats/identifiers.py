@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.formats.shape import Format, any_of, shape
-from proxmox_mcp.apidoc.perl import number
+from proxmox_mcp.apidoc.validation.perl import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

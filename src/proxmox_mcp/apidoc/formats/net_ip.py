@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import socket
 
-from proxmox_mcp.apidoc.perl import number
+from proxmox_mcp.apidoc.validation.perl import number
 
 LONGEST = 256
 """No two addresses are longer; what comes after a slash could be, and never is."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.apidoc.formats import net_ip
 from proxmox_mcp.apidoc.formats.identifiers import IDENTIFIERS, NODE
 from proxmox_mcp.apidoc.formats.shape import Format, any_of, shape
-from proxmox_mcp.apidoc.perl import is_true, number
+from proxmox_mcp.apidoc.validation.perl import is_true, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

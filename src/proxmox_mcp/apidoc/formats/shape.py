@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from proxmox_mcp.apidoc.patterns import anchored
+from proxmox_mcp.apidoc.validation.patterns import anchored
 
 if TYPE_CHECKING:
     from collections.abc import Callable

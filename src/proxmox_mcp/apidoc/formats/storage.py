@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.formats.identifiers import BRIDGE_ID, STORAGE_ID
 from proxmox_mcp.apidoc.formats.shape import Format, any_of, one_of, shape
-from proxmox_mcp.apidoc.patterns import searched
-from proxmox_mcp.apidoc.perl import is_true, split_list
+from proxmox_mcp.apidoc.validation.patterns import searched
+from proxmox_mcp.apidoc.validation.perl import is_true, split_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,0 +1,1 @@
+"""Endpoints as text: parameters, privileges, answers."""

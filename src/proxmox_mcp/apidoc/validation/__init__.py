@@ -1,0 +1,1 @@
+"""A call held against the schema as Proxmox itself would judge it."""

@@ -1,0 +1,261 @@
+"""A call held against the schema: what Proxmox would refuse of it, all at once, and how it is sent.
+
+The semantics are those of ``PVE::RESTHandler`` and ``PVE::JSONSchema`` (pve-common) for a form or a query, which is
+how calls are sent; JSON's own types are encoded first (``encode.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, unquote
+
+from proxmox_mcp.apidoc.formats import BEFORE_9, Format
+from proxmox_mcp.apidoc.model import Check, Problem
+from proxmox_mcp.apidoc.routes import DeadEnd
+from proxmox_mcp.apidoc.validation import encode, hints
+from proxmox_mcp.apidoc.validation.compiler import Compiler
+from proxmox_mcp.apidoc.validation.faults import Fault, shown, unsendable
+from proxmox_mcp.apidoc.validation.property_strings import dialect_of
+from proxmox_mcp.apidoc.validation.rules import Plan, Rules
+from proxmox_mcp.apidoc.validation.structures import indexed, is_before, is_known_to, structures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxmox_mcp.apidoc.model import Endpoint, Schema, Wire
+    from proxmox_mcp.apidoc.routes import Index, Route
+
+_is_plain = re.compile(r"/[A-Za-z0-9._~:@!,/-]*").fullmatch
+_SAFE = ":@!,"
+LONGEST_KEPT, MOST_KEPT = 64, 4096
+"""Texts up to this length, and this many of them, are kept as known to be right."""
+
+_DOTS = {".": "%2E", "..": "%2E%2E"}
+_CACHE_BUSTER = "_dc"
+"""A parameter that browsers add to every call, and that the API server drops (PVE::APIServer::AnyEvent)."""
+
+
+class Checker:
+    """Checks calls against one index. What an endpoint asks is compiled when it is first used, and kept."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._compiler = Compiler(structures(index.version), formats_of(index), dialect_of(index.version))
+        self._is_known = is_known_to(index.version)
+        self._plans: dict[tuple[str, str], Plan] = {}
+
+    def check(self, method: str, path: str, params: Mapping[str, object]) -> Check:
+        """What is wrong with a call, and how it is sent. Never raises on what JSON can hold."""
+        canonical = path
+        if not _is_plain(path) or "//" in path or "/." in path or path[-1] == "/":
+            path, params = _without_query(path, params)
+            canonical = ""
+        found = self._index.router.find(path)
+        if isinstance(found, DeadEnd):
+            return self._nowhere(method, path, params, found, canonical)
+        endpoint = found.methods.get(method)  # type: ignore[call-overload]
+        if endpoint is None:
+            return self._no_method(method, found, params)
+        plan = self._plans.get((found.template, method)) or self._plan(found.template, endpoint)
+        rules = plan.plain if plan.type_property is None else plan.for_type(params.get(plan.type_property))
+        problems: list[Problem] = []
+        data: Wire = {}
+        self._check_path(rules, found.params, problems)
+        if params:
+            self._check_params(rules, found.params, params, data, problems)
+        if rules.required and not data.keys() >= rules.required:
+            self._check_missing(rules, data, problems)
+        if rules.requires and not data.keys().isdisjoint(rules.requires):
+            self._check_requires(rules, found.params, data, problems)
+        return Check(not problems, endpoint, found.params, data, canonical or _path_of(found), problems)
+
+    def _plan(self, template: str, endpoint: Endpoint) -> Plan:
+        plan = self._plans[template, endpoint.method] = Plan(endpoint, self._compiler)
+        return plan
+
+    def _check_path(self, rules: Rules, path_params: Mapping[str, str], problems: list[Problem]) -> None:
+        accepted = rules.accepted
+        for name, text in path_params.items():
+            known = accepted[name]
+            if text in known:
+                continue
+            take = rules.takes[name]
+            if take and isinstance(taken := take(text), Fault):
+                problems.append(self._problem(rules, name, taken, text))
+            elif len(text) <= LONGEST_KEPT and len(known) < MOST_KEPT:
+                known.add(text)
+
+    def _check_params(
+        self,
+        rules: Rules,
+        path_params: Mapping[str, str],
+        params: Mapping[str, object],
+        data: Wire,
+        problems: list[Problem],
+    ) -> None:
+        """Adds what is sent to ``data`` and what is wrong to ``problems``."""
+        takes = rules.takes
+        for name, value in params.items():
+            if value is None:
+                continue
+            if (take := takes[name]) is None:
+                self._check_unknown(rules, name, value, data, problems)
+                continue
+            taken = take(value)
+            if name in path_params:
+                if taken is not None and taken != path_params[name]:
+                    problems.append(_conflict(name, path_params[name]))
+            elif isinstance(taken, Fault):
+                problems.append(self._problem(rules, name, taken, value))
+                _keep(data, name, taken, value, in_query=rules.endpoint.method in encode.IN_QUERY)
+            elif taken is not None:
+                data[name] = taken
+
+    def _check_missing(self, rules: Rules, data: Wire, problems: list[Problem]) -> None:
+        faulty = {problem.parameter for problem in problems}
+        for name in sorted(rules.required - data.keys() - faulty):
+            kind, message = "missing", "is required and not given"
+            if name in rules.filled_in:
+                kind, message = "unpublished", f"{message}; newer nodes derive it from the other parameters"
+            problems.append(Problem(name, kind, message, self._describing(rules, name)))
+
+    def _check_requires(
+        self, rules: Rules, path_params: Mapping[str, str], data: Wire, problems: list[Problem]
+    ) -> None:
+        there = {*data, *path_params, *(problem.parameter for problem in problems)}
+        problems += [
+            Problem(needed, "requires", f"is required where {name} is given", self._describing(rules, needed))
+            for name, needed in rules.requires.items()
+            if name in data and needed not in there
+        ]
+
+    def _check_unknown(self, rules: Rules, name: object, value: object, data: Wire, problems: list[Problem]) -> None:
+        """A parameter that the schema doesn't name."""
+        text = name if isinstance(name, str) else str(name)
+        if text == _CACHE_BUSTER:
+            return
+        sent = unsendable(text) or encode.by_type(value, in_query=rules.endpoint.method in encode.IN_QUERY)
+        if isinstance(sent, Fault):
+            problems.append(Problem(text, sent.kind, sent.message))
+        elif sent is not None:
+            data[text] = sent
+            if not rules.endpoint.open:
+                problems.append(self._unknown(rules, text))
+
+    def _unknown(self, rules: Rules, name: str) -> Problem:
+        found = indexed(name)
+        if found and found[0] in rules.parameters:
+            kind = "index" if self._is_known else "unpublished"
+            return Problem(name, kind, f"{found[1]} is beyond the last index", hints.of_index(found[0]))
+        advice = partial(hints.of_unknown, rules.endpoint, name, rules.parameters, self._index.version)
+        return Problem(name, "unknown", "is no parameter of this endpoint", advice)
+
+    def _problem(self, rules: Rules, name: str, fault: Fault, value: object) -> Problem:
+        kind = fault.kind
+        if kind == "format" and not self._is_known and not _is_published(rules, name):
+            kind = "unpublished"
+        return Problem(name, kind, fault.message, partial(self._hint, rules, name, fault, value))
+
+    def _hint(self, rules: Rules, name: str, fault: Fault, value: object) -> str:
+        schema = _schema(rules, name)
+        hint = hints.of_value(name, schema, self._compiler, fault, value) if schema else ""
+        if value == [] and "delete" in rules.parameters:
+            return f"To unset it, send delete={name}. {hint}"
+        return hint
+
+    def _describing(self, rules: Rules, name: str) -> Callable[[], str]:
+        schema = rules.parameters.get(name)
+        return partial(hints.of_schema, name, schema, self._compiler) if schema else str
+
+    def _nowhere(self, method: str, path: str, params: Mapping[str, object], found: DeadEnd, canonical: str) -> Check:
+        advice = partial(hints.of_path, self._index, method, path, found)
+        problem = Problem("path", "endpoint", f"There is no {shown(path)} in this API", advice)
+        canonical = canonical or "".join(f"/{_quoted(part)}" for part in unquote(path).split("/") if part)
+        return _as_it_is(method, params, canonical or "/", found.params, [problem])
+
+    def _no_method(self, method: str, found: Route, params: Mapping[str, object]) -> Check:
+        advice = partial(hints.of_method, found, method, self._index.version)
+        problem = Problem("path", "method", f"{shown(method)} is not possible at {found.template}", advice)
+        return _as_it_is(method, params, _path_of(found), found.params, [problem])
+
+
+def _schema(rules: Rules, name: str) -> Schema | None:
+    found = indexed(name)
+    return rules.parameters.get(name) or (rules.parameters.get(found[0]) if found else None)
+
+
+def _is_published(rules: Rules, name: str) -> bool:
+    """Whether the schema itself says what a value looks like, not a format by its name."""
+    schema = _schema(rules, name)
+    return schema is None or not isinstance((schema.items or schema).format, str)
+
+
+def formats_of(index: Index) -> Mapping[str, Format]:
+    """The formats that differ from index to index: what older releases take, and what the index itself holds
+    (``GET /access/roles/{roleid}`` names the privileges)."""
+    formats = dict(BEFORE_9) if is_before(index.version, 9) else {}
+    role = index.get("GET", "/access/roles/{roleid}")
+    if privileges := frozenset(role.returns.properties or ()) if role else frozenset():
+        wanted = "a privilege, such as VM.Audit, VM.PowerMgmt or Datastore.AllocateSpace"
+        formats["pve-priv"] = Format(privileges.__contains__, wanted)
+    return formats
+
+
+def _without_query(path: str, params: Mapping[str, object]) -> tuple[str, Mapping[str, object]]:
+    """The path, and the parameters with those of its query string; a key that comes twice is a list."""
+    path, question, query = path.partition("?")
+    if not question:
+        return path, params
+    merged: dict[str, object] = {}
+    for name, text in parse_qsl(query, keep_blank_values=True):
+        before = merged.get(name)
+        if before is None:
+            merged[name] = text
+        else:
+            merged[name] = [*before, text] if isinstance(before, list) else [before, text]
+    return path, merged | dict(params)
+
+
+def _path_of(found: Route) -> str:
+    """The canonical path of a route."""
+    path = found.template
+    for name, text in found.params.items():
+        path = path.replace(f"{{{name}}}", _quoted(text), 1)
+    return path
+
+
+def _quoted(text: str) -> str:
+    """What stands for a parameter in a path, percent-encoded; dots too where HTTP would take them for steps."""
+    parts = (_DOTS.get(part) or quote(part, safe=_SAFE, errors="replace") for part in text.split("/"))
+    return "/".join(parts)
+
+
+def _as_it_is(
+    method: str, params: Mapping[str, object], path: str, path_params: Mapping[str, str], problems: list[Problem]
+) -> Check:
+    """A call of which no schema is known, encoded by the types of its values alone."""
+    data: Wire = {}
+    for name, value in params.items():
+        if name == _CACHE_BUSTER:
+            continue
+        sent = unsendable(str(name)) or encode.by_type(value, in_query=method in encode.IN_QUERY)
+        if isinstance(sent, Fault):
+            problems.append(Problem(str(name), sent.kind, sent.message))
+        elif sent is not None:
+            data[str(name)] = sent
+    return Check(False, None, path_params, data, path, problems)
+
+
+def _conflict(name: str, text: str) -> Problem:
+    return Problem(name, "conflict", f"is {shown(text)} in the path and something else among the parameters")
+
+
+def _keep(data: Wire, name: str, fault: Fault, value: object, *, in_query: bool) -> None:
+    """Send a faulty value as it is, should the call be sent nevertheless."""
+    if fault.kind == "unsendable":
+        return
+    wire = fault.wire if fault.wire is not None else encode.by_type(value, in_query=in_query)
+    if wire is not None and not isinstance(wire, Fault):
+        data[name] = wire

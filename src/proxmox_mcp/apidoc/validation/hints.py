@@ -1,0 +1,249 @@
+"""What is allowed, and the nearest right thing: made when somebody reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from proxmox_mcp.apidoc import history
+from proxmox_mcp.apidoc.nearest import nearest
+from proxmox_mcp.apidoc.validation.examples import EXAMPLES
+from proxmox_mcp.apidoc.validation.structures import LAST_INDEX, indexed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from proxmox_mcp.apidoc.model import Endpoint, Schema
+    from proxmox_mcp.apidoc.routes import DeadEnd, Index, Route
+    from proxmox_mcp.apidoc.validation.compiler import Compiler
+    from proxmox_mcp.apidoc.validation.faults import Fault
+
+MOST_NAMES = 12
+_COMMANDS = {"qemu": "qm", "lxc": "pct"}
+_TYPES = {"boolean": "1 or 0", "integer": "an integer", "number": "a number", "array": "a list", "string": "text"}
+_PRIVILEGES = ("pve-priv", "pve-priv-list")
+_GONE_PRIVILEGES = {
+    "VM.Monitor": "VM.Monitor is gone since 9.0. In its place: VM.GuestAgent.Audit, VM.GuestAgent.FileRead, "
+    "VM.GuestAgent.FileWrite, VM.GuestAgent.FileSystemMgmt and VM.GuestAgent.Unrestricted for the guest agent, "
+    "Sys.Audit for the monitor."
+}
+"""Privileges that old documents and scripts name (``PVE::AccessControl``), and what has replaced them."""
+_FLAGS = {"yes": "1", "true": "1", "on": "1", "no": "0", "false": "0", "off": "0"}
+
+
+def of_value(name: str, schema: Schema, compiler: Compiler, fault: Fault, value: object) -> str:
+    """What a parameter takes, for a value that is none of it."""
+    item = schema.items or schema
+    if compiler.keys(item) is not None:
+        return _of_keys(name, item, compiler, fault)
+    for gone, instead in _GONE_PRIVILEGES.items():
+        if schema.format in _PRIVILEGES and gone in fault.message:
+            return instead
+    text = value if isinstance(value, str) else ""
+    if fault.kind == "enum" and (near := nearest(text, schema.enum, 1)):
+        return f"Did you mean {near[0]}? {of_schema(name, schema, compiler)}"
+    if schema.type == "boolean" and (flag := _FLAGS.get(text.lower())):
+        return f"Did you mean {flag}? {of_schema(name, schema, compiler)}"
+    return of_schema(name, schema, compiler)
+
+
+def of_schema(name: str, schema: Schema, compiler: Compiler) -> str:
+    """What the parameter ``name`` takes, as a sentence."""
+    if schema.type == "array" and schema.items:
+        return f"A list, of each member: {of_schema(name, schema.items, compiler)}"
+    keys = compiler.keys(schema)
+    if keys is not None:
+        return f"{_example(name, schema, compiler)} {_list_keys(keys)}"
+    return f"Allowed: {'; '.join(_says(schema, compiler))}."
+
+
+def _says(schema: Schema, compiler: Compiler) -> Iterable[str]:
+    if schema.enum:
+        yield _enumerate(schema.enum)
+        return
+    described = compiler.format(schema.format) if isinstance(schema.format, str) else None
+    yield described.wanted if described else _TYPES.get(schema.type, schema.type)
+    bounded = schema.minimum is not None or schema.maximum is not None
+    if bounded and (bounds := _range(schema.minimum, schema.maximum)) not in (described.wanted if described else ""):
+        yield bounds
+    if schema.min_length is not None or schema.max_length is not None:
+        yield f"{_range(schema.min_length, schema.max_length)} characters"
+    if schema.pattern and not described:
+        yield f"matching {schema.pattern.replace('(?^:', '(?:')}"
+
+
+def _range(least: float | None, most: float | None) -> str:
+    if least is None:
+        return f"at most {most}"
+    return f"at least {least}" if most is None else f"{least} to {most}"
+
+
+def _enumerate(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
+def _example(name: str, schema: Schema, compiler: Compiler) -> str:
+    """An example of a property string that would pass, else its shape."""
+    judge = compiler.judge(name, schema)
+    for text in EXAMPLES.get(name.rstrip("0123456789").removesuffix("[n]"), ()):
+        if judge is None or judge(text) is None:
+            return f"For example {text}."
+    return f"The shape is {shape(compiler.keys(schema) or {})}."
+
+
+def shape(keys: Mapping[str, Schema]) -> str:
+    """The shape of a property string, such as ``[model=]<model>,bridge=<bridge>[,tag=<tag>]``."""
+    given = [(key, each) for key, each in keys.items() if not each.alias]
+    parts = [f"[{key}=]{_placeholder(key, each)}" for key, each in given if each.default_key]
+    parts += [f"{key}={_placeholder(key, each)}" for key, each in given if not (each.default_key or each.optional)]
+    optional = [f"{key}={_placeholder(key, each)}" for key, each in given if each.optional and not each.default_key]
+    if not parts:
+        parts, optional = optional[:1], optional[1:]
+    return ",".join(parts) + "".join(f"[,{each}]" for each in optional[: max(0, 3 - len(parts))])
+
+
+def _placeholder(key: str, schema: Schema) -> str:
+    if schema.type == "boolean":
+        return "<1|0>"
+    return f"<{'|'.join(schema.enum)}>" if 0 < len(schema.enum) <= 4 else f"<{key}>"
+
+
+def _list_keys(keys: Mapping[str, Schema]) -> str:
+    return f"Keys: {', '.join(key for key, each in keys.items() if not each.alias)}."
+
+
+def _of_keys(name: str, schema: Schema, compiler: Compiler, fault: Fault) -> str:
+    """What a property string takes; of one key only where that is the one at fault."""
+    keys = compiler.keys(schema) or {}
+    example = _example(name, schema, compiler)
+    key = keys.get(fault.key)
+    if key is not None:
+        return f"Allowed for {fault.key}: {'; '.join(_says(key, compiler))}. {example}"
+    if fault.key and (near := nearest(fault.key, keys, 1)):
+        return f"Did you mean {near[0]}? {example}"
+    return f"{example} {_list_keys(keys)}"
+
+
+def of_index(name: str) -> str:
+    """The names that an indexed parameter has, ``name`` being ``net[n]``."""
+    base = name.removesuffix("[n]")
+    return f"Allowed: {base}0 to {base}{LAST_INDEX[base]}." if base in LAST_INDEX else ""
+
+
+def of_unknown(endpoint: Endpoint, name: str, parameters: Mapping[str, Schema], version: str) -> str:
+    """The nearest parameter, since or until when there is one of that name, or all names there are."""
+    sentences = []
+    if (other := endpoint.parameters.get(name)) and other.type_property:
+        return f"It is for {other.type_property} {' and '.join(_types(other))} only."
+    found = indexed(name)
+    if near := nearest(name.rstrip("0123456789") if found else name, map(_spoken, parameters)):
+        sentences.append(f"Did you mean {' or '.join(near)}?")
+    key = found[0] if found else name
+    if since := _when(history.parameter_versions(endpoint.method, endpoint.path, key), version):
+        sentences.append(f"{name} {since}.")
+    if not sentences:
+        names = sorted(set(parameters) - set(endpoint.path_parameters))
+        sentences.append(f"It takes: {_enumerate(names)}." if names else "It takes no parameters.")
+    return " ".join(sentences)
+
+
+def _types(schema: Schema) -> tuple[str, ...]:
+    return schema.instance_types or tuple(name for each in schema.one_of for name in each.instance_types)
+
+
+def _spoken(name: str) -> str:
+    return name.removesuffix("[n]")
+
+
+def _when(versions: Sequence[str], version: str) -> str:
+    """Since or until when something is there, for an index of ``version`` that hasn't got it."""
+    if not versions:
+        return ""
+    here = f"; this is {version}" if version else ""
+    if version and _parts(versions[-1]) < _parts(version):
+        return f"was there until {versions[-1]}{here}"
+    return f"came with {versions[0]}{here}"
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def of_path(index: Index, method: str, path: str, found: DeadEnd) -> str:
+    """The nearest endpoints to a path that there isn't, and since or until when there is one."""
+    if instead := _elsewhere(index, path):
+        return instead
+    sentences = []
+    if past := history.find_past(path):
+        versions = past.methods.get(method) or next(iter(past.methods.values()), ())
+        if since := _when(versions, index.version):
+            sentences.append(f"{past.template} {since}.")
+    if path.strip("/").startswith("api2/"):
+        sentences.append("Leave out /api2/json: paths start with /nodes, /cluster, /access, /storage or /pools.")
+    elif near := _near_paths(index, found):
+        sentences.append(f"Did you mean {' or '.join(near)}?")
+    elif found.parameter and found.segment.split() != [found.segment]:
+        sentences.append(f"What stands for {{{found.parameter}}} can't have blanks in it.")
+    elif found.choices or found.parameter:
+        offered = [*sorted(found.choices), *([f"{{{found.parameter}}}"] if found.parameter else [])]
+        sentences.append(f"At {found.reached} there are: {_enumerate(offered)}.")
+    else:
+        sentences.append(f"Nothing is below {found.reached}.")
+    return " ".join(sentences)
+
+
+def _elsewhere(index: Index, path: str) -> str:
+    """Where the API has what a path asks for, if that is not near it; empty where nothing is known."""
+    parts = [part for part in unquote(path).split("/") if part]
+    if len(parts) == 5 and parts[0] == "nodes" and parts[2] in _COMMANDS and parts[4] == "unlock":
+        return f"No call removes the lock of a guest. On the node: `{_COMMANDS[parts[2]]} unlock {parts[3]}`."
+    if len(parts) > 2 and parts[0] == "pools" and _takes(index, "/pools", "poolid"):
+        pool = "/".join(parts[1:])
+        return f"A pool within a pool is named by a parameter: GET, PUT or DELETE /pools with poolid={pool}."
+    return _on_another_level(index, parts)
+
+
+def _takes(index: Index, path: str, parameter: str) -> bool:
+    methods = getattr(index.route(path), "methods", {})
+    return "GET" in methods and parameter in methods["GET"].parameters
+
+
+def _on_another_level(index: Index, parts: Sequence[str]) -> str:
+    """The same path below a node where it was looked for in the cluster, or the other way round."""
+    if parts[:1] == ["nodes"]:
+        tail, others = parts[2:], ["/cluster/", "/"]
+    else:
+        tail, others = parts[1:] if parts[:1] == ["cluster"] else parts, ["/nodes/{node}/", "/cluster/"]
+    if len(tail) < 2:
+        return ""
+    found = [f"{other}{'/'.join(tail)}" for other in others]
+    near = [path for path in found if path != f"/{'/'.join(parts)}" and _exists(index, path)]
+    return f"Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _exists(index: Index, path: str) -> bool:
+    return bool(getattr(index.route(path), "methods", None))
+
+
+def _near_paths(index: Index, found: DeadEnd) -> list[str]:
+    """Paths that go on from where the path ended, with the nearest part in place of the wrong one."""
+    base = found.reached.rstrip("/")
+    for name, text in found.params.items():
+        base = base.replace(f"{{{name}}}", text, 1)
+    rest = "".join(f"/{part}" for part in found.rest)
+    if not found.segment:
+        return []
+    near = [f"{base}/{each}" for each in nearest(found.segment, found.choices)]
+    whole = [f"{each}{rest}" for each in near if getattr(index.route(f"{each}{rest}"), "methods", None)]
+    return whole or near
+
+
+def of_method(found: Route, method: str, version: str) -> str:
+    """The methods that a path has, and since or until when it has the one that was asked for."""
+    offered = ", ".join(
+        f"{name} ({endpoint.name.replace('_', ' ')})" if endpoint.name else name
+        for name, endpoint in found.methods.items()
+    )
+    since = _when(history.endpoint_versions(method, found.template), version)
+    return f"{f'{method} {since}. ' if since else ''}Possible: {offered}."

@@ -1,0 +1,1 @@
+"""How a person says yes to exactly one statement."""

@@ -1,0 +1,109 @@
+"""The way to a host: its name, and a connection to its port."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.timing import Deadline, Work
+
+if TYPE_CHECKING:
+    from proxmox_mcp.proxmox.connection import HostPort
+
+RESOLVE_SECONDS = 4.0
+CONNECT_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is to be reached, and how its steps speak of it: ``setting`` is where its name was set."""
+
+    part: Part
+    where: HostPort
+    setting: str
+    listener: str
+
+    @property
+    def host(self) -> str:
+        return self.where.host
+
+    def named(self, step: str) -> str:
+        return f"{step} of {self.where}"
+
+
+def resolve(place: Place, deadline: Deadline) -> tuple[Step, tuple[str, ...]]:
+    """The addresses of a host; none where its name can't be resolved."""
+    name = place.named("name")
+    if _is_address(place.host):
+        return place.part.skipped(name, f"{place.host} is an address"), (place.host,)
+    work = Work(lambda: socket.getaddrinfo(place.host, place.where.port, type=socket.SOCK_STREAM))
+    try:
+        found = work.result(deadline.within(RESOLVE_SECONDS))
+    except TimeoutError:
+        said = f"The name servers did not answer for {place.host} within {RESOLVE_SECONDS:g} s."
+        return place.part.fail(name, said, Cure("Check the DNS of this machine or container (/etc/resolv.conf).")), ()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no name"
+        return place.part.fail(name, f"{place.host} can't be resolved: {reason}.", *_unresolved(place)), ()
+    addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return place.part.ok(name, f"{place.host} is {', '.join(addresses)}"), addresses
+
+
+def _unresolved(place: Place) -> tuple[Cure, ...]:
+    cures = [Cure(f"Check {place.setting} and the DNS of this machine or container, or use the address.")]
+    if "." not in place.host:
+        cures.append(
+            Cure(f"{place.host} is a short name: a container knows no search domains of its host. Name it in full.")
+        )
+    return tuple(cures)
+
+
+def connect(place: Place, addresses: tuple[str, ...], deadline: Deadline) -> tuple[Step, socket.socket | None]:
+    """A connection to the first of the addresses that takes one; None where none does. The caller closes it."""
+    name, faults = place.named("TCP"), []
+    for address in addresses:
+        limit = deadline.within(CONNECT_SECONDS)
+        if not limit.left:
+            faults.append(f"{address}: no time was left")
+            continue
+        try:
+            connection = socket.create_connection((address, place.where.port), timeout=limit.left)
+        except ConnectionRefusedError:
+            faults.append(f"{address} refuses the connection")
+        except TimeoutError:
+            faults.append(f"{address} does not answer")
+        except OSError as error:
+            faults.append(f"{address}: {(error.strerror or str(error)).lower()}")
+        else:
+            beside = tuple(f"not by {fault}" for fault in faults)
+            return place.part.ok(name, f"{address} port {place.where.port} takes connections", *beside), connection
+    said = f"{place.where} can't be reached: {'; '.join(faults)}."
+    return place.part.fail(name, said, *_unreached(place, addresses, " ".join(faults))), None
+
+
+def _unreached(place: Place, addresses: tuple[str, ...], faults: str) -> tuple[Cure, ...]:
+    cures = []
+    if "refuses" in faults:
+        cures.append(Cure(f"{place.listener} Nothing listens on port {place.where.port} there."))
+    if "does not answer" in faults or "route" in faults or not cures:
+        cures.append(Cure("Check that the machine runs, and that no firewall drops the connection on the way."))
+    if any(is_loopback(address) for address in addresses):
+        cures.append(
+            Cure(f"{place.host} is this machine itself; inside a container, the container. Name the other's address.")
+        )
+    return tuple(cures)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback

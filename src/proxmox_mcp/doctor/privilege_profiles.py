@@ -1,0 +1,124 @@
+"""What the three kinds of use need, and the lines that grant them.
+
+Privileges and built-in roles are those of ``PVE::AccessControl``; a role set on a deeper path takes the place of the
+one inherited from above, for the same user or token, so each line stands by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from proxmox_mcp.proxmox.connection import Connection
+    from proxmox_mcp.proxmox.permissions import Permissions
+
+Extent = Literal["all", "some", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """Something one can do: object paths, each with privileges of which all (``any_of``: one) must be held."""
+
+    text: str
+    needs: tuple[tuple[str, tuple[str, ...]], ...]
+    any_of: bool = False
+
+    def extent(self, permissions: Permissions) -> Extent:
+        """Whether it may be done everywhere, in some places (a pool, a guest, a storage), or nowhere."""
+        if all(self._at(permissions, path, wanted) for path, wanted in self.needs):
+            return "all"
+        if all(self._below(permissions, path, wanted) for path, wanted in self.needs):
+            return "some"
+        return "none"
+
+    def _at(self, permissions: Permissions, path: str, wanted: tuple[str, ...]) -> bool:
+        held = permissions.at(path)
+        return bool(held.intersection(wanted)) if self.any_of else held.issuperset(wanted)
+
+    def _below(self, permissions: Permissions, path: str, wanted: tuple[str, ...]) -> bool:
+        there = [permissions.below(path, (privilege,)) for privilege in wanted]
+        return any(there) if self.any_of else all(there)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A kind of use: what belongs to it, and the roles that give it."""
+
+    name: str
+    abilities: tuple[Ability, ...]
+    roles: tuple[tuple[str, str], ...]
+
+    def lines(self, connection: Connection, release: int) -> tuple[str, ...]:
+        """The ``pveum`` lines, to be run as root on a node; ``release`` is the major version of Proxmox VE."""
+        return tuple(
+            f"pveum acl modify {path} {_whom(connection)} --roles {role}"
+            for path, role in self.roles
+            if release >= 8 or not role.startswith("PVESDN")
+        )
+
+
+def _whom(connection: Connection) -> str:
+    """A token has at most what its user has: both get the role. root@pam has everything, its tokens need not."""
+    if not connection.token:
+        return f"--users {connection.user}"
+    token = f"--tokens '{connection.identity}'"
+    return token if connection.user == "root@pam" else f"--users {connection.user} {token}"
+
+
+def _one(text: str, path: str, *privileges: str, any_of: bool = False) -> Ability:
+    return Ability(text, ((path, privileges),), any_of)
+
+
+READ_ONLY = Use(
+    "read-only",
+    (
+        _one("see nodes, their state, tasks and logs", "/nodes", "Sys.Audit"),
+        _one("see guests and their configuration", "/vms", "VM.Audit"),
+        _one("see storages and what is on them", "/storage", "Datastore.Audit"),
+        _one("see pools", "/pool", "Pool.Audit"),
+        _one("see virtual networks", "/sdn", "SDN.Audit"),
+        _one("see backup jobs, users and permissions", "/", "Sys.Audit"),
+    ),
+    (("/", "PVEAuditor"),),
+)
+OPERATOR = Use(
+    "operator",
+    (
+        _one("start and stop guests", "/vms", "VM.PowerMgmt"),
+        _one("make snapshots and roll back to them", "/vms", "VM.Snapshot", "VM.Snapshot.Rollback"),
+        Ability("back guests up", (("/vms", ("VM.Backup",)), ("/storage", ("Datastore.AllocateSpace",)))),
+        _one(
+            "change the configuration of guests",
+            "/vms",
+            *(f"VM.Config.{what}" for what in ("CPU", "Memory", "Disk", "Network", "Options")),
+        ),
+        Ability(
+            "make, clone and delete guests",
+            (("/vms", ("VM.Allocate", "VM.Clone")), ("/storage", ("Datastore.AllocateSpace",))),
+        ),
+        _one("migrate guests", "/vms", "VM.Migrate"),
+        _one(
+            "ask the guest agent",
+            "/vms",
+            "VM.GuestAgent.Audit",
+            "VM.GuestAgent.Unrestricted",
+            "VM.Monitor",
+            any_of=True,
+        ),
+    ),
+    (("/", "PVEAuditor"), ("/vms", "PVEVMAdmin"), ("/storage", "PVEDatastoreUser"), ("/sdn", "PVESDNUser")),
+)
+ADMINISTRATOR = Use(
+    "administrator",
+    (
+        _one("change nodes: network, services, disks, certificates", "/nodes", "Sys.Modify"),
+        _one("restart and shut down nodes", "/nodes", "Sys.PowerMgmt"),
+        _one("change cluster options, firewall, HA", "/", "Sys.Modify"),
+        _one("define storages", "/storage", "Datastore.Allocate"),
+        _one("make users and tokens", "/access/groups", "User.Modify"),
+        _one("grant permissions", "/", "Permissions.Modify"),
+    ),
+    (("/", "Administrator"),),
+)
+USES = (READ_ONLY, OPERATOR, ADMINISTRATOR)

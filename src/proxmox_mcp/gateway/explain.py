@@ -1,0 +1,44 @@
+"""Which rule decides a call: what ``proxmox-mcp policy explain`` tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.gateway.call import Call
+from proxmox_mcp.gateway.checking import check, doubtful, must_be_sendable
+from proxmox_mcp.gateway.cluster import choose
+from proxmox_mcp.gateway.live_state import live_facts
+from proxmox_mcp.gateway.places import find_places, method_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.gateway.gateway import Gateway
+    from proxmox_mcp.policy.caller import Caller
+
+
+async def explain(
+    gateway: Gateway, caller: Caller, method: str, path: str, data: Mapping[str, Any], cluster: str = ""
+) -> str:
+    """The rule, its line, why, and what the rules before it lacked; for a path that stands for many, of the first.
+
+    Sends nothing but what the path and live rules ask for. Parameters may be left out: the endpoint alone is judged
+    then. Raises CallError and ProxmoxError as the call would.
+    """
+    asked = Call(method=method, path=path, data=data, caller=caller, cluster=cluster)
+    chosen = choose(gateway.clusters, cluster, caller)
+    method = method_of(asked)
+    places = await find_places(asked, method, chosen)
+    if not places.targets:
+        return "The path stands for no place that there is now."
+    place = places.targets[0].path
+    checked = check(chosen.schema.current, "warn", gateway.guard.risks, method, place, data, chosen.name)
+    must_be_sendable(checked)
+    policy = gateway.guard.policy
+    facts = await live_facts(policy.lookups(checked.action, caller), chosen)
+    told = [policy.explain(checked.action, caller, facts)]
+    if places.total > 1:
+        told.insert(0, f"{checked.action.path}, the first of {places.total} places")
+    if checked.endpoint is None:
+        told.append(doubtful(checked))
+    return "\n".join(told)

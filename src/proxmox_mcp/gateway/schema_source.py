@@ -1,0 +1,240 @@
+"""Which schema the calls of a cluster are checked against, and where it is from.
+
+A start never waits on Proxmox: the server comes up on what is at hand (the cache, else the bundled snapshot that is
+nearest) and changes over when the node has told its version and served its own ``apidoc.js``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+import anyio
+import anyio.to_thread
+
+from proxmox_mcp.apidoc import load_index
+from proxmox_mcp.apidoc.local_index import index_at_hand
+from proxmox_mcp.errors import ApidocCacheError, ApidocError, AuthenticationError, ProxmoxError
+
+if TYPE_CHECKING:
+    from proxmox_mcp.apidoc import EndpointIndex
+    from proxmox_mcp.apidoc.store import IndexStore
+    from proxmox_mcp.proxmox.client import Proxmox
+    from proxmox_mcp.search import Searcher
+
+_LOG = logging.getLogger("proxmox_mcp.schema")
+
+LOOK_AGAIN = 600.0
+"""Seconds between looks at the node's version."""
+_RETRY_FIRST, _RETRY_LONGEST = 2.0, 60.0
+_VERSION_KEPT, _VERSION_WITHIN = 60.0, 5.0
+
+Kind = Literal["node", "cache", "bundled", "file", "url"]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """An index with its search, and how far it speaks for the cluster.
+
+    ``node_version`` is what the node says of itself, empty as long as it has not been asked.
+    """
+
+    index: EndpointIndex
+    kind: Kind
+    node_version: str = ""
+    trouble: str = ""
+    store: IndexStore | None = None
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Made on first use, from what was kept of one that was made before."""
+        from proxmox_mcp.search import Searcher
+
+        name = f"search {self.index.version} {self.index.origin.digest}"
+        try:
+            searcher = Searcher(self.index, stored=self.store.kept(name) if self.store else b"")
+            if self.store is not None and not searcher.was_stored:
+                self.store.keep(name, searcher.store())
+        except ApidocCacheError as error:
+            _LOG.info("the search is made anew: %s", error)
+            return Searcher(self.index)
+        return searcher
+
+    @property
+    def is_the_nodes(self) -> bool:
+        """Whether this is the schema of the very version that the node runs."""
+        return bool(self.node_version) and self.index.version == self.node_version
+
+    def __str__(self) -> str:
+        origin = {
+            "node": "from the node itself",
+            "cache": "cached from the node",
+            "bundled": "the bundled snapshot",
+            "file": "from a file",
+            "url": "from a URL",
+        }[self.kind]
+        node = f"; the node runs {self.node_version}" if self.node_version else "; the node has not answered yet"
+        return f"Proxmox VE {self.index.version or '(unknown version)'}, {origin}{node}"
+
+
+class SchemaKeeper:
+    """Keeps the schema of one cluster. ``current`` is always there; ``keep`` runs beside the server.
+
+    ``source`` is a ``PROXMOX_APIDOC``. A file is read by the first ``current``, which raises ApidocError where it is
+    no schema: look at it once before anything depends on it.
+    """
+
+    def __init__(self, pve: Proxmox, source: str, store: IndexStore | None) -> None:
+        self._pve, self._source, self._store = pve, source, store
+        self._current: Schema | None = None
+        self._loading = threading.Lock()
+        self._versions: dict[str, tuple[float, str]] = {}
+        self._others: dict[str, Schema] = {}
+        self._look = anyio.Event()
+
+    @property
+    def current(self) -> Schema:
+        """The schema in force. The first use loads it (about 40 ms)."""
+        if self._current is None:
+            with self._loading:
+                if self._current is None:
+                    self._current = self._at_hand()
+        return self._current
+
+    async def keep(self) -> None:
+        """Look at the node's version now and then, and follow it. Never returns, never raises for what Proxmox does.
+
+        Refused credentials are not tried again for long: fail2ban, set up as Proxmox's wiki has it, shuts an address
+        out after the third refusal, and then the cause can't be seen any more. It looks at once after a call succeeds.
+        """
+        pause, told = _RETRY_FIRST, ""
+        while True:
+            wait, refused = LOOK_AGAIN, False
+            try:
+                await self.refresh()
+            except (ProxmoxError, ApidocError) as error:
+                if error.message != told:
+                    told = error.message
+                    _LOG.info("working from %s: %s", self.current, told)
+                refused = isinstance(error, AuthenticationError)
+                if isinstance(error, ProxmoxError) and not refused:
+                    wait, pause = pause, min(pause * 2, _RETRY_LONGEST)
+            else:
+                pause, told = _RETRY_FIRST, ""
+            self._look = anyio.Event()
+            with anyio.move_on_after(wait):
+                await (self._pve.credentials.recovered if refused else self._look).wait()
+
+    async def refresh(self) -> Schema:
+        """Ask the node for its version, and change over to its schema where that is another than the one in force.
+
+        Raises ProxmoxError where the node can't be asked, ApidocError where it doesn't serve its ``apidoc.js``: then
+        the best at hand for that version is in force.
+        """
+        version = _version(await self._pve.request("GET", "/version"))
+        before = await anyio.to_thread.run_sync(lambda: self.current)
+        if before.node_version != version or (before.kind != "url" and "://" in self._source):
+            self._current = await anyio.to_thread.run_sync(self._at_hand, version)
+        if self._source == "auto" and not (self.current.is_the_nodes and self.current.kind in ("node", "cache")):
+            await anyio.to_thread.run_sync(self._from_the_node, version)
+        if self.current is not before:
+            _LOG.info("schema: %s", self.current)
+        return self.current
+
+    async def version_at(self, node: str) -> str:
+        """The version that a node runs (empty: the host that answers), asked at most once a minute; empty where it
+        can't be asked.
+
+        In a rolling upgrade the nodes of a cluster differ, and each judges the calls that it serves by its own schema.
+        """
+        asked, version = self._versions.get(node, (-_VERSION_KEPT, ""))
+        if time.monotonic() - asked < _VERSION_KEPT:
+            return version
+        try:
+            path = f"/nodes/{quote(node, safe='')}/version" if node else "/version"
+            answer = await self._pve.request("GET", path, deadline=_VERSION_WITHIN)
+        except ProxmoxError:
+            return ""
+        version = _version(answer)
+        self._versions[node] = time.monotonic(), version
+        if not node and version != self.current.node_version:
+            self._look.set()
+        return version
+
+    async def of_version(self, version: str) -> Schema:
+        """The best schema at hand for a node of a version: the one in force, another that was cached, or a bundled."""
+        if version == self.current.node_version:
+            return self.current
+        if version not in self._others:
+            self._others[version] = await anyio.to_thread.run_sync(self._at_hand, version)
+        return self._others[version]
+
+    def _at_hand(self, version: str = "") -> Schema:
+        if self._source == "auto":
+            found = index_at_hand(version, self._store)
+            return Schema(found.index, found.kind, version, found.trouble, self._store)
+        if self._source == "bundled":
+            return Schema(index_at_hand(version).index, "bundled", version, store=self._store)
+        if self._current is not None and self._current.kind in ("file", "url"):
+            return replace(self._current, node_version=version)
+        if "://" in self._source:
+            return self._from_the_url(version)
+        return Schema(load_index(Path(self._source)), "file", version, store=self._store)
+
+    def _from_the_url(self, version: str) -> Schema:
+        """What the URL gives; while it gives nothing, the bundled snapshot that is nearest."""
+        from proxmox_mcp.apidoc.build import build, obtain
+
+        try:
+            return Schema(build(obtain(self._source))[0], "url", version, store=self._store)
+        except ApidocError as error:
+            _LOG.warning("PROXMOX_APIDOC: %s", error)
+            return Schema(index_at_hand(version).index, "bundled", version, str(error), self._store)
+
+    def _from_the_node(self, version: str) -> None:
+        from proxmox_mcp.apidoc.build import build, obtain
+        from proxmox_mcp.apidoc.source import node_url
+
+        connection = self._pve.connection
+        in_use = self._pve.state().in_use
+        host = next((host for host in connection.hosts if str(host) == in_use), connection.hosts[0])
+        index, _ = build(obtain(node_url(host.host, host.port), tls=connection.tls), version)
+        trouble = ""
+        if self._store is not None:
+            try:
+                self._store.save(index)
+            except ApidocCacheError as error:
+                trouble = str(error)
+                _LOG.warning("the schema was not cached: %s", error)
+        schema = Schema(index, "node", version, trouble, self._store)
+        _warm(schema)
+        self._current = schema
+
+
+def _version(answer: Any) -> str:
+    version = str(answer.get("version", "")) if isinstance(answer, dict) else ""
+    return version if version[:1].isdecimal() else ""
+
+
+def warm(keeper: SchemaKeeper) -> None:
+    """Load the schema and its search in a thread of their own, so that the first call doesn't wait for them."""
+    threading.Thread(target=partial(_load, keeper), name="schema", daemon=True).start()
+
+
+def _load(keeper: SchemaKeeper) -> None:
+    try:
+        _warm(keeper.current)
+    except ApidocError as error:
+        _LOG.error("%s", error)
+
+
+def _warm(schema: Schema) -> None:
+    """What the first search and the first check would otherwise wait for."""
+    _ = schema.searcher
+    schema.index.check("GET", "/version")

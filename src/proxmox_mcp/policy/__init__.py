@@ -1,0 +1,1 @@
+"""Who may do what: callers, rules, limits, and the effects they are judged by."""

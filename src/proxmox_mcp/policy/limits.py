@@ -1,0 +1,93 @@
+"""How much one caller may ask for: calls in a minute, and calls at the same time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from proxmox_mcp.errors import RateLimitError
+from proxmox_mcp.policy.caller import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from proxmox_mcp.policy.caller import Caller
+
+WINDOW_SECONDS = 60.0
+
+
+class RateLimits(Protocol):
+    """Counts calls by the caller's name, in the process (``ProcessLimits``) or for all replicas (``SharedLimits``)."""
+
+    def call(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        """Around one call. Raises ``RateLimitError`` where the caller is over a limit, ``GuardError`` where the count
+        can't be had."""
+        ...
+
+    async def keep(self) -> None:
+        """Whatever has to go on beside the server; may return at once."""
+        ...
+
+    @property
+    def fault(self) -> str:
+        """Why calls can't be counted now; empty where they can."""
+        ...
+
+
+def limits_of(caller: Caller, default: Limits) -> Limits:
+    """A caller's own limits hold, else the default; 0 is no limit."""
+    return Limits(
+        calls_per_minute=caller.limits.calls_per_minute or default.calls_per_minute,
+        concurrent=caller.limits.concurrent or default.concurrent,
+    )
+
+
+def too_many_running(running: int) -> RateLimitError:
+    return RateLimitError(f"{running} of your calls are running, the most allowed", "Wait for one to end.")
+
+
+def too_many_recent(per_minute: int, wait: float) -> RateLimitError:
+    return RateLimitError(f"more than {per_minute} calls within a minute", f"Try again in {int(wait) + 1} s.")
+
+
+class ProcessLimits:
+    """The counts of one process. Safe for threads."""
+
+    fault = ""
+
+    def __init__(self, default: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._default, self._clock = default, clock
+        self._lock = threading.Lock()
+        self._recent: dict[str, deque[float]] = {}
+        self._running: dict[str, int] = {}
+
+    @asynccontextmanager
+    async def call(self, caller: Caller) -> AsyncIterator[None]:
+        self._enter(caller.name, limits_of(caller, self._default))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[caller.name] -= 1
+
+    async def keep(self) -> None:
+        """There is nothing to keep."""
+
+    def _enter(self, name: str, limits: Limits) -> None:
+        with self._lock:
+            running = self._running.get(name, 0)
+            if limits.concurrent and running >= limits.concurrent:
+                raise too_many_running(running)
+            recent = self._recent.setdefault(name, deque())
+            now = self._clock()
+            while recent and recent[0] <= now - WINDOW_SECONDS:
+                recent.popleft()
+            if limits.calls_per_minute and len(recent) >= limits.calls_per_minute:
+                raise too_many_recent(limits.calls_per_minute, recent[0] + WINDOW_SECONDS - now)
+            if limits.calls_per_minute:
+                recent.append(now)
+            self._running[name] = running + 1

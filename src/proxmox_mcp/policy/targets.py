@@ -1,0 +1,201 @@
+"""A resolved call as the guard sees it, and what it hits: nodes, guests, storages, pools.
+
+Names come from where Proxmox puts them: path and body parameters, volume ids (``PVE::Storage``), UPIDs
+(``PVE::Tools::upid_decode``), HA resource ids. Where a call may hit more than it names, it says so.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.policy.risk import as_texts, call_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from proxmox_mcp.policy.risk import Judgement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One call, resolved: no ``*``, no guest's name in place of its number is left in it.
+
+    ``template`` is the endpoint's, empty where the schema knows none; ``path`` the canonical path, decoded;
+    ``data`` the parameters outside the path, as they will be sent.
+    """
+
+    method: str
+    template: str
+    path: str
+    path_params: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    judgement: Judgement
+    cluster: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """What a call names. ``open_ended`` holds ``node`` or ``guest`` where it may hit more than those."""
+
+    nodes: frozenset[str] = frozenset()
+    guests: frozenset[int] = frozenset()
+    storages: frozenset[str] = frozenset()
+    pools: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    open_ended: frozenset[str] = frozenset()
+
+
+def targets_of(action: Action) -> Targets:
+    """Everything that a call names, from its path and its parameters."""
+    found: dict[str, set[str]] = {"node": set(), "guest": set(), "storage": set(), "pool": set(), "tag": set()}
+    open_ended: set[str] = set()
+    for source in (action.path_params, action.data):
+        for name, value in source.items():
+            for text in as_texts(value):
+                for kind, target in _named(name, text):
+                    found[kind].add(target)
+    if not action.template:
+        for segment in action.path.split("/"):
+            found["node"].add(segment)
+            if segment.isdecimal():
+                found["guest"].add(segment)
+        open_ended |= {"node", "guest"}
+    if "localhost" in found["node"]:
+        open_ended.add("node")
+    guests = {number for number in map(_guest_number, found["guest"]) if number is not None}
+    if len(guests) < len(found["guest"]):
+        open_ended.add("guest")
+    if not guests and call_key(action.method, action.template) in _MASS_ACTIONS:
+        open_ended |= {"guest"} if found["node"] else {"guest", "node"}
+    return Targets(
+        nodes=frozenset(found["node"]),
+        guests=frozenset(guests),
+        storages=frozenset(found["storage"]),
+        pools=frozenset(found["pool"]),
+        tags=frozenset(found["tag"]),
+        open_ended=frozenset(open_ended),
+    )
+
+
+_NODES = frozenset({"node", "node_id", "target", "target_node", "nodes"})
+_GUESTS = frozenset({"vmid", "vms", "newid", "target-vmid", "guest"})
+_HA_RESOURCES = frozenset({"sid", "resources"})
+_STORAGES = frozenset(
+    {"storage", "storages", "target-storage", "targetstorage", "statestorage", "vmstatestorage"}
+    | {"import-working-storage", "fleecing"}
+)
+_POOLS = frozenset({"pool", "poolid"})
+_VOLUMES = re.compile(r"(?:(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|rootfs|volume|archive|ostemplate)")
+_OWNER = re.compile(
+    r"(?:^|[/:])(?:vm|base|subvol|basevol)-(\d+)-|vzdump-(?:qemu|lxc|openvz)-(\d+)-|backup/(?:vm|ct)/(\d+)|(?:^|:)(\d+)/"
+)
+_BASE_OF_CLONE = re.compile(r"(?:^|(?<=:))(?:\d+/)?base(?:vol)?-\d+-[^/]*/")
+"""A linked clone's volume names that of its template first; who owns the template is not hit."""
+_SEPARATORS = re.compile(r"[\s,;\0]+")
+
+
+def _named(name: str, text: str) -> Iterator[tuple[str, str]]:
+    if name in _NODES:
+        for member in _members(text):
+            yield "node", member.partition(":")[0]
+    elif name in _GUESTS:
+        for member in _members(text):
+            yield "guest", member
+    elif name in _HA_RESOURCES:
+        for member in _members(text):
+            yield "guest", member.rpartition(":")[2]
+    elif name in _STORAGES:
+        for member in _members(text):
+            key, equals, text_after = member.partition("=")
+            if key == "storage" or not equals:
+                yield from (("storage", part) for part in (text_after or key).split(":"))
+    elif name in _POOLS:
+        yield "pool", text.strip()
+    elif name == "tags":
+        for member in _members(text):
+            yield "tag", member
+    elif name == "upid":
+        yield from _in_upid(text)
+    elif name == "id" and re.fullmatch(r"\d+-\d+\s*", text):
+        yield "guest", text.partition("-")[0]
+    elif _VOLUMES.fullmatch(name):
+        yield from _in_volume(text)
+
+
+def _members(text: str) -> list[str]:
+    return [member for member in _SEPARATORS.split(text) if member]
+
+
+def _in_upid(text: str) -> Iterator[tuple[str, str]]:
+    fields = text.split(":")
+    if len(fields) > 6:
+        yield "node", fields[1]
+        if fields[6].isdecimal():
+            yield "guest", fields[6]
+
+
+def _in_volume(text: str) -> Iterator[tuple[str, str]]:
+    for part in text.split(","):
+        volume = part.rpartition("=")[2].strip()
+        storage, colon, _ = volume.partition(":")
+        if colon and not storage.startswith("/"):
+            yield "storage", storage
+        for owner in _OWNER.finditer(_BASE_OF_CLONE.sub("", volume)):
+            yield "guest", next(number for number in owner.groups() if number)
+
+
+_LONGEST_NUMBER = 20
+"""Digits: Python refuses to read more than 4,300 of them, and no guest has more than nine."""
+
+
+def _guest_number(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _LONGEST_NUMBER else None
+
+
+_MASS_ACTIONS = frozenset(
+    call_key(method, template)
+    for method, template in (
+        ("POST", "/nodes/{node}/status"),
+        ("POST", "/nodes/{node}/startall"),
+        ("POST", "/nodes/{node}/stopall"),
+        ("POST", "/nodes/{node}/suspendall"),
+        ("POST", "/nodes/{node}/migrateall"),
+        ("POST", "/nodes/{node}/vzdump"),
+        ("POST", "/nodes/{node}/execute"),
+        ("POST", "/nodes/{node}/termproxy"),
+        ("POST", "/nodes/{node}/vncshell"),
+        ("POST", "/nodes/{node}/spiceshell"),
+        ("PUT", "/nodes/{node}/disks/wipedisk"),
+        ("DELETE", "/nodes/{node}/disks/directory/{name}"),
+        ("DELETE", "/nodes/{node}/disks/lvm/{name}"),
+        ("DELETE", "/nodes/{node}/disks/lvmthin/{name}"),
+        ("DELETE", "/nodes/{node}/disks/zfs/{name}"),
+        ("DELETE", "/nodes/{node}/ceph/pool/{name}"),
+        ("DELETE", "/nodes/{node}/ceph/pools/{name}"),
+        ("DELETE", "/nodes/{node}/storage/{storage}/prunebackups"),
+        ("DELETE", "/storage/{storage}"),
+        ("POST", "/cluster/backup"),
+        ("PUT", "/cluster/backup/{id}"),
+        ("DELETE", "/cluster/backup/{id}"),
+        ("POST", "/cluster/bulk-action/guest/migrate"),
+        ("POST", "/cluster/bulk-action/guest/shutdown"),
+        ("POST", "/cluster/bulk-action/guest/start"),
+        ("POST", "/cluster/bulk-action/guest/suspend"),
+    )
+)
+
+
+def changes_tags(action: Action) -> bool:
+    """True where the call sets or removes the tags of a guest that exists."""
+    if action.method == "GET" or not action.template.endswith("/config"):
+        return False
+    deleted = {member for text in as_texts(action.data.get("delete")) for member in _members(text)}
+    return "tags" in action.data or "tags" in deleted
+
+
+def changes_pool_members(action: Action) -> bool:
+    """True where the call moves guests or storages into or out of a pool."""
+    return action.method != "GET" and action.template.startswith("/pools") and action.method != "POST"

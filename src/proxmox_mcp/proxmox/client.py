@@ -1,0 +1,323 @@
+"""One Proxmox VE cluster: calls in, ``data`` or one error of our tree out.
+
+Blocking work runs in worker threads under a limit of its own, so one dead cluster slows no other, and each caller has
+a share of them. What may have reached Proxmox is never sent again, unless it was a GET.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+
+from proxmox_mcp.errors import (
+    AnswerError,
+    AuthenticationError,
+    DeadlineError,
+    InvalidCallError,
+    NodeUnreachableError,
+    ProxmoxError,
+    TlsError,
+    UnreachableError,
+)
+from proxmox_mcp.proxmox.answers import NO_CONNECTION, PROXY_STATUS, Answer, Refusal, read
+from proxmox_mcp.proxmox.credentials import Credentials
+from proxmox_mcp.proxmox.errors import Call, is_of_the_network, refused, version_of_node
+from proxmox_mcp.proxmox.failover import CONNECT, Hosts, State
+from proxmox_mcp.proxmox.lines import CURRENT, Line
+from proxmox_mcp.proxmox.shares import Shares, owner
+from proxmox_mcp.proxmox.workers import in_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from proxmox_mcp.apidoc.model import Wire
+    from proxmox_mcp.proxmox.connection import Connection, HostPort
+    from proxmox_mcp.proxmox.login import Login
+    from proxmox_mcp.proxmox.transport import Reply, Transport
+
+_LOG = logging.getLogger("proxmox_mcp.proxmox")
+
+PLACES = 20
+"""Exchanges at the same time; half of them at most for one caller."""
+_PROBES = 4
+SUSPICIOUS_SILENCE = 5.0
+"""Seconds of silence after which a host, if there are others, is asked whether it still answers at all."""
+VERSION_WITHIN = 3.0
+"""Seconds for the look at a node's version after a 595."""
+_GRACE = 1.0
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+_LOST = (UnreachableError, TlsError, DeadlineError, AnswerError)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and what became of it, for metrics: ``status`` is None where no answer came."""
+
+    host: str
+    method: str
+    path: str
+    status: int | None
+    seconds: float
+
+
+class Proxmox:
+    """A cluster, reached through any of its nodes. Safe for many concurrent calls of one event loop."""
+
+    def __init__(self, connection: Connection, *, observe: Callable[[Exchange], None] | None = None) -> None:
+        self.connection = connection
+        self._hosts = Hosts(connection.hosts)
+        self._observe = observe
+        self.shares = Shares(PLACES)
+        self._probes = Shares(_PROBES)
+        self._wire: tuple[Transport, Login] | None = None
+        self._wiring = threading.Lock()
+        self.credentials = Credentials(connection.identity)
+        self._told_host: HostPort | None = None
+
+    async def request(
+        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
+    ) -> Any:
+        """The ``data`` of the answer to one call. ``path`` is canonical, such as ``/nodes/pve1/qemu/100/config``.
+
+        ``deadline`` bounds the whole call in seconds, other hosts included (default: the connection's timeout and
+        five seconds to connect). Raises ``ProxmoxError``, or ``InvalidCallError`` for a path that can't be sent.
+        """
+        return (await self.answer(method, path, params, deadline=deadline)).data
+
+    async def answer(
+        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
+    ) -> Answer:
+        """As ``request``, with the ``total`` that lists and logs bring."""
+        _judge(method, path)
+        seconds = deadline if deadline is not None else self.connection.timeout + 5.0
+        call = _Sending(method, path, params or {}, time.monotonic() + seconds)
+        with closing(self._hosts.attempts()) as attempts:
+            return await self._first_answer(call, attempts)
+
+    async def _first_answer(self, call: _Sending, attempts: Iterator[tuple[HostPort, float]]) -> Answer:
+        """The answer of the first host that has one."""
+        error: ProxmoxError | None = None
+        for host, connect_timeout in attempts:
+            started = time.monotonic()
+            try:
+                result = await self._ask(host, replace(call, connect_timeout=connect_timeout))
+            except _LOST as lost:
+                error = lost
+                if not self._may_go_on(host, call, lost, time.monotonic() - started):
+                    raise
+                continue
+            if isinstance(result, Answer):
+                return result
+            daemon_down = await self._daemon_down(host, call, result)
+            error = refused(result, Call(call.method, call.path), self.connection, daemon_down=daemon_down)
+            if not self._another_host_may_know(call, result):
+                raise error
+            self._hosts.failed(host, error)
+        if error is not None and (len(self.connection.hosts) == 1 or not isinstance(error, _LOST)):
+            raise error
+        raise self._hosts.nobody()
+
+    def state(self) -> State:
+        """Which host is in use and why, what is known of the others, and whether the credentials are taken."""
+        return replace(self._hosts.state(), accepted=self.credentials.accepted, refusal=self.credentials.refusal)
+
+    async def aclose(self) -> None:
+        """Close the connections that are kept alive; the next call opens new ones."""
+        if self._wire is not None:
+            await anyio.to_thread.run_sync(self._wire[0].close)
+
+    def _may_go_on(self, host: HostPort, call: _Sending, lost: ProxmoxError, seconds: float) -> bool:
+        """Note a failure of a host; whether the call may be taken to the next one."""
+        timed_out = isinstance(lost, DeadlineError)
+        if not timed_out and not (isinstance(lost, AnswerError) and lost.status):
+            self._hosts.failed(host, lost, seconds=seconds)
+        if lost.sent and call.method != "GET":
+            return False
+        return time.monotonic() < call.deadline
+
+    def _another_host_may_know(self, call: _Sending, refusal: Refusal) -> bool:
+        """Whether a refusal speaks only for the host that was asked: its own daemon is away, or a proxy before it."""
+        proxied = refusal.status in PROXY_STATUS or refusal.status in {502, 503, 504}
+        several = len(self.connection.hosts) > 1
+        return several and proxied and call.method == "GET" and not call.path.startswith("/nodes/")
+
+    async def _daemon_down(self, host: HostPort, call: _Sending, refusal: Refusal) -> str:
+        """Where pvedaemon does not run, if that is why a 595 came (``errors.version_of_node``); else empty."""
+        if refusal.status != NO_CONNECTION or is_of_the_network(refusal.message):
+            return ""
+        asked = Call(call.method, call.path)
+        path = version_of_node(asked)
+        if not path:
+            return str(host)
+        look = _Sending("GET", path, {}, min(call.deadline, time.monotonic() + VERSION_WITHIN), call.connect_timeout)
+        try:
+            answers = isinstance(await self._ask(host, look), Answer)
+        except ProxmoxError:
+            return ""
+        return f"node {asked.places['node']}" if answers else ""
+
+    async def _ask(self, host: HostPort, call: _Sending) -> Answer | Refusal:
+        """One host's answer; a GET that meets a dead login is signed in anew once."""
+        for last in (False, True):
+            result, auth = await self._exchange(host, call)
+            if not (isinstance(result, Refusal) and result.status == 401):
+                if isinstance(result, Answer):
+                    self.credentials.taken()
+                return result
+            login = self._wire[1] if self._wire else None
+            if last or login is None or not login.refused(auth) or call.method != "GET":
+                if call.method == "GET":
+                    # A write may carry credentials of its own (POST /access/ticket), which say nothing of ours.
+                    self.credentials.refused(f"{host}: {result.message}")
+                return result
+        raise AssertionError("unreachable")
+
+    async def _exchange(self, host: HostPort, call: _Sending) -> tuple[Answer | Refusal, Any]:
+        started = time.monotonic()
+        status: int | None = None
+        try:
+            result, auth, status = await self._in_thread(host, call)
+        except ProxmoxError as error:
+            status = error.status
+            if isinstance(error, AuthenticationError):
+                self.credentials.refused(f"{host}: {error.message}")
+            raise
+        else:
+            self._hosts.worked(host)
+            self._note_host(host)
+            return result, auth
+        finally:
+            if self._observe is not None:
+                self._observe(Exchange(str(host), call.method, call.path, status, time.monotonic() - started))
+
+    def _note_host(self, host: HostPort) -> None:
+        """Log to which host calls go, when that changes."""
+        if host != self._told_host:
+            self._told_host = host
+            _LOG.info("calls go to %s as %s: %s", host, self.connection.identity, self._hosts.state().reason)
+
+    async def _in_thread(self, host: HostPort, call: _Sending) -> _Sent:
+        """Run the exchange in a worker, given up when its time is over. A write under way is not called off.
+
+        While it waits for its place it can be: what was called off before it left is not sent.
+        """
+        caller = owner()
+        with anyio.move_on_after(call.deadline - time.monotonic()) as waiting:
+            await self.shares.take(caller)
+        if waiting.cancelled_caught:
+            raise DeadlineError(
+                f"Your calls under way took all your connections to {host} for as long as this one could wait.",
+                "Nothing was sent. Wait for some to end, or make fewer at the same time.",
+            )
+        left = call.deadline + _GRACE - time.monotonic()
+        with anyio.move_on_after(left, shield=call.method != "GET"):
+            if call.method == "GET" and len(self.connection.hosts) > 1:
+                return await self._unless_dead(host, call, caller)
+            return await self._work(host, call, self.shares, caller)
+        raise DeadlineError(
+            f"{host} did not finish in the time that the call had.",
+            "It may have taken effect: look before you repeat it." if call.method != "GET" else "",
+            sent=True,
+        )
+
+    async def _work(self, host: HostPort, call: _Sending, shares: Shares, caller: str) -> _Sent:
+        line = Line()
+        return await in_worker(partial(self._send, host, call, line), line, shares, caller)
+
+    async def _unless_dead(self, host: HostPort, call: _Sending, caller: str) -> _Sent:
+        """The exchange, given up when the host has long been silent and doesn't answer anything else either."""
+        outcome: _Sent | None = None
+        error: ProxmoxError | None = None
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch, host, group.cancel_scope)
+            try:
+                outcome = await self._work(host, call, self.shares, caller)
+            except ProxmoxError as caught:  # A task group would wrap it.
+                error = caught
+            group.cancel_scope.cancel()
+        if error is not None:
+            raise error
+        if outcome is not None:
+            return outcome
+        raise UnreachableError(f"{host} takes connections but no longer answers.", "Its pveproxy hangs.", sent=True)
+
+    async def _watch(self, host: HostPort, scope: anyio.CancelScope) -> None:
+        while True:
+            await anyio.sleep(SUSPICIOUS_SILENCE)
+            await self._probes.take("")
+            call = _Sending("GET", "/version", {}, time.monotonic() + SUSPICIOUS_SILENCE)
+            try:
+                await self._work(host, call, self._probes, "")
+            except ProxmoxError:
+                scope.cancel()
+                return
+
+    def _send(self, host: HostPort, call: _Sending, line: Line) -> _Sent:
+        transport, login = self._wired()
+        CURRENT.line = line
+        try:
+            auth = login.sign(host, call.deadline, call.connect_timeout)
+        except NodeUnreachableError as error:
+            # pvedaemon, which signs in, does not run on this host: another one may do it. The call was not sent.
+            raise UnreachableError(f"{host}: {error.message}", error.advice, status=error.status) from error
+        reply: Reply = transport.send(
+            host,
+            call.method,
+            call.path,
+            call.params,
+            auth,
+            deadline=call.deadline,
+            connect_timeout=call.connect_timeout,
+        )
+        return read(reply, writes=call.method != "GET"), auth, reply.status
+
+    def _wired(self) -> tuple[Transport, Login]:
+        """The transport and the login, made at the first call: requests and proxmoxer are slow to import."""
+        if self._wire is None:
+            with self._wiring:
+                if self._wire is None:
+                    from proxmox_mcp.proxmox.login import PasswordLogin, TokenLogin
+                    from proxmox_mcp.proxmox.transport import Transport
+
+                    transport = Transport(self.connection)
+                    login = (
+                        TokenLogin(self.connection)
+                        if self.connection.token
+                        else PasswordLogin(self.connection, transport.send)
+                    )
+                    self._wire = transport, login
+        return self._wire
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    method: str
+    path: str
+    params: Wire
+    deadline: float
+    connect_timeout: float = CONNECT
+
+
+_Sent = tuple[Answer | Refusal, Any, int]
+
+
+def _judge(method: str, path: str) -> None:
+    """Refuse what would not reach Proxmox as it was checked: HTTP clients mend dots, and ``?`` and ``#`` end a path."""
+    if method not in _METHODS:
+        raise InvalidCallError(f"{method} is not a method of the API.", "GET, POST, PUT and DELETE are.")
+    segments = path.split("/")
+    odd = not path.startswith("/") or any(c in path for c in "?#\\") or any(c.isspace() or ord(c) > 126 for c in path)
+    if odd or any(s.lower().replace("%2e", ".") in {".", ".."} for s in segments):
+        raise InvalidCallError(
+            f"The path {path!r} can't be sent as it is.",
+            "Write /nodes/pve1/qemu/100: no . or .. segments, no query; other characters percent-encoded.",
+        )

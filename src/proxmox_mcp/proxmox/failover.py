@@ -1,0 +1,144 @@
+"""Several nodes of one cluster: which to ask, which to leave alone for a while, and why.
+
+Any node of a cluster answers for all of it, so the one that worked last stays in use until it fails.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import ProxmoxError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from proxmox_mcp.proxmox.connection import HostPort
+
+FIRST_REST = 0.5
+LONGEST_REST = 5.0
+"""Seconds for which a node that failed is asked last: doubled at each failure, up to the second."""
+CONNECT_ALONE, CONNECT, CONNECT_RESTING = 5.0, 3.0, 1.0
+"""Seconds to connect: to the only host, to one of several, to one that failed a moment ago."""
+SLOW = 1.0
+"""Seconds from which a failure was a slow one, which one call at a time may find out again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """What is known of one host: ``up`` is None before it was asked; ``reason`` says why it is down."""
+
+    host: str
+    up: bool | None
+    reason: str = ""
+    failures: int = 0
+    in_use: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """``in_use`` is the host that answers, empty where none does; ``reason`` says why that one.
+
+    ``accepted`` is whether Proxmox took the credentials when last asked (None: not asked yet), ``refusal`` why not.
+    """
+
+    in_use: str
+    reason: str
+    nodes: tuple[NodeState, ...]
+    accepted: bool | None = None
+    refusal: str = ""
+
+
+@dataclass(slots=True)
+class _Breaker:
+    host: HostPort
+    asked: bool = False
+    failures: int = 0
+    rests_until: float = 0.0
+    error: ProxmoxError | None = None
+    slow: bool = False
+    probed: bool = False
+
+    def open(self, now: float) -> bool:
+        return now < self.rests_until
+
+
+class Hosts:
+    """The hosts of a connection with a circuit breaker each. Used from one event loop."""
+
+    def __init__(self, hosts: Sequence[HostPort], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._breakers = {host: _Breaker(host) for host in hosts}
+        self._preferred = hosts[0]
+        self._clock = clock
+        self._why = "it is the first of PROXMOX_HOST"
+
+    def attempts(self) -> Generator[tuple[HostPort, float], None, None]:
+        """Hosts in the order to ask them for one call, each with the seconds that it has to connect.
+
+        First those that are ready; then, since one may have come back, those that rest: a host that refuses at once
+        costs nothing, and one that is silent is tried by one call at a time.
+        """
+        connect = CONNECT if len(self._breakers) > 1 else CONNECT_ALONE
+        ready = self.ready()
+        for host in ready:
+            yield host, connect
+        for breaker in self._breakers.values():
+            if breaker.host in ready or breaker.probed:
+                continue
+            breaker.probed = breaker.slow
+            try:
+                yield breaker.host, CONNECT_RESTING
+            finally:
+                breaker.probed = False
+
+    def ready(self) -> list[HostPort]:
+        """The host in use, then those that were well, then those whose rest is over."""
+        now = self._clock()
+        ready = [b for b in self._breakers.values() if not b.open(now)]
+        ready.sort(key=lambda b: (b.failures > 0, b.host != self._preferred))
+        return [b.host for b in ready]
+
+    def worked(self, host: HostPort) -> None:
+        """The host answered, whatever it said."""
+        breaker = self._breakers[host]
+        breaker.asked, breaker.failures, breaker.rests_until, breaker.error = True, 0, 0.0, None
+        if host != self._preferred:
+            before = self._breakers[self._preferred]
+            self._why = f"{before.host} failed: {before.error.message if before.error else 'it did not answer'}"
+            self._preferred = host
+
+    def failed(self, host: HostPort, error: ProxmoxError, *, seconds: float = 0.0) -> None:
+        """The host could not be reached, or did not answer, which took so long to find out."""
+        breaker = self._breakers[host]
+        breaker.asked, breaker.error, breaker.slow = True, error.fresh(), seconds >= SLOW
+        breaker.failures += 1
+        rest = min(FIRST_REST * 2 ** (breaker.failures - 1), LONGEST_REST)
+        breaker.rests_until = self._clock() + rest
+
+    def nobody(self) -> ProxmoxError:
+        """The error for a call that no host could take, with the reason of each."""
+        known = [b.error for b in self._breakers.values() if b.error is not None]
+        if len(self._breakers) == 1 and known:
+            error = known[0]
+            return type(error)(error.message, error.advice, status=error.status, sent=False)
+        reasons = "\n".join(f"- {e.message}" for e in known)
+        return UnreachableError(
+            f"None of the {len(self._breakers)} hosts of PROXMOX_HOST answers:\n{reasons}",
+            "The next call tries again; `proxmox-mcp doctor` looks closer.",
+        )
+
+    def state(self) -> State:
+        """For metrics and the doctor."""
+        nodes = tuple(
+            NodeState(
+                host=str(b.host),
+                up=None if not b.asked else b.failures == 0,
+                reason=b.error.message if b.error else "",
+                failures=b.failures,
+                in_use=b.host == self._preferred and b.failures == 0,
+            )
+            for b in self._breakers.values()
+        )
+        in_use = next((n.host for n in nodes if n.in_use), "")
+        return State(in_use, self._why if in_use else "no host answers", nodes)

@@ -1,0 +1,222 @@
+"""What the cluster holds right now: one ``/cluster/resources``, kept for a few seconds, and lookups in it.
+
+The records are those of ``PVE::API2::Cluster`` (``resources``); what the token may not see is not among them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import anyio
+
+from proxmox_mcp.untrusted import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from proxmox_mcp.apidoc.model import Wire
+
+KEPT = 3.0
+"""Seconds for which a snapshot serves."""
+
+_MOST_LISTED = 10
+_LONGEST_NAME = 100
+
+GuestType = Literal["qemu", "lxc"]
+
+
+class Api(Protocol):
+    """What an inventory needs of a cluster (``client.Proxmox``)."""
+
+    async def request(
+        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
+    ) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A VM (``qemu``) or a container (``lxc``)."""
+
+    vmid: int
+    type: GuestType
+    name: str
+    node: str
+    status: str = ""
+    tags: tuple[str, ...] = ()
+    pool: str = ""
+    template: bool = False
+    lock: str = ""
+
+    @property
+    def path(self) -> str:
+        return f"/nodes/{self.node}/{self.type}/{self.vmid}"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.vmid} ({shown(self.name, _LONGEST_NAME) if self.name else 'no name'}, {self.type} on {self.node})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node; ``status`` is online, offline or unknown."""
+
+    name: str
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A storage as one node has it."""
+
+    name: str
+    node: str
+    status: str = ""
+    type: str = ""
+    content: tuple[str, ...] = ()
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Resources:
+    """A snapshot; ``records`` are Proxmox's own, as they came."""
+
+    records: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def of(cls, data: Any) -> Resources:
+        """From the ``data`` of ``/cluster/resources``."""
+        return cls(tuple(r for r in data if isinstance(r, dict)) if isinstance(data, list) else ())
+
+    @cached_property
+    def guests(self) -> tuple[Guest, ...]:
+        guests = (r for r in self.records if r.get("type") in {"qemu", "lxc"})
+        found = (_guest(r) for r in guests if str(r.get("vmid", "")).isdecimal())
+        return tuple(sorted(found, key=lambda g: g.vmid))
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        found = (Node(str(r["node"]), str(r.get("status", ""))) for r in self._of_type("node") if r.get("node"))
+        return tuple(sorted(found, key=lambda n: n.name))
+
+    @cached_property
+    def storages(self) -> tuple[Storage, ...]:
+        found = (_storage(r) for r in self._of_type("storage") if r.get("storage") and r.get("node"))
+        return tuple(sorted(found, key=lambda s: (s.name, s.node)))
+
+    @cached_property
+    def pools(self) -> tuple[str, ...]:
+        return tuple(sorted(str(r["pool"]) for r in self._of_type("pool") if r.get("pool")))
+
+    @cached_property
+    def _by_id(self) -> dict[int, Guest]:
+        return {g.vmid: g for g in self.guests}
+
+    def guest(self, vmid: int | str) -> Guest | None:
+        """The guest with a VMID: there is one at most in a cluster."""
+        text = str(vmid)
+        return self._by_id.get(int(text)) if text.isdecimal() and text.isascii() and len(text) < _LONGEST_ID else None
+
+    def named(self, name: str) -> tuple[Guest, ...]:
+        """The guests that bear a name; case counts only where it tells them apart."""
+        exact = tuple(g for g in self.guests if g.name == name)
+        return exact or tuple(g for g in self.guests if g.name.lower() == name.lower() and g.name)
+
+    def _of_type(self, kind: str) -> Iterable[Mapping[str, Any]]:
+        return (r for r in self.records if r.get("type") == kind)
+
+
+_LONGEST_ID = 20
+_LONGEST_NAME = 256
+"""Of a longer name nothing resembles the rest: DNS names end there."""
+
+
+def near(name: str, names: Iterable[str], most: int = 5) -> list[str]:
+    """Names that resemble one, the nearest first; all of them, in order, where they are few and none is near."""
+    name = name[:_LONGEST_NAME]
+    known = list(dict.fromkeys(names))
+    by_folded = {n.lower(): n for n in known}
+    close = [by_folded[n] for n in get_close_matches(name.lower(), by_folded, n=most, cutoff=0.6)]
+    parts = [
+        n
+        for n in known
+        if n not in close and len(name) > 2 and (name.lower() in n.lower() or n.lower() in name.lower())
+    ]
+    found = (close + parts)[:most]
+    return found or (known if len(known) <= most else [])
+
+
+class Inventory:
+    """The live snapshot of one cluster, fetched when it is asked for and too old, once for all who ask at the time."""
+
+    def __init__(self, api: Api, *, kept: float = KEPT) -> None:
+        self._api = api
+        self._kept = kept
+        self._snapshot: Resources | None = None
+        self._taken = 0.0
+        self._turn = anyio.Lock()
+
+    async def resources(self, *, fresh: bool = False) -> Resources:
+        """The snapshot, at most ``kept`` seconds old; ``fresh``: not older than this call. Raises ``ProxmoxError``."""
+        asked = time.monotonic()
+        async with self._turn:
+            newest = asked if fresh else asked - self._kept
+            if self._snapshot is None or self._taken < newest:
+                started = time.monotonic()
+                self._snapshot = Resources.of(await self._api.request("GET", "/cluster/resources"))
+                self._taken = started
+            return self._snapshot
+
+    def forget(self) -> None:
+        """Something was changed: the next one who asks gets a new snapshot."""
+        self._snapshot = None
+
+
+def _guest(record: Mapping[str, Any]) -> Guest:
+    return Guest(
+        vmid=int(record["vmid"]),
+        type=record["type"],
+        name=str(record.get("name", "")),
+        node=str(record.get("node", "")),
+        status=str(record.get("status", "")),
+        tags=_split(record.get("tags")),
+        pool=str(record.get("pool", "")),
+        template=str(record.get("template", "0")) == "1",
+        lock=str(record.get("lock", "")),
+    )
+
+
+def _storage(record: Mapping[str, Any]) -> Storage:
+    return Storage(
+        name=str(record["storage"]),
+        node=str(record["node"]),
+        status=str(record.get("status", "")),
+        type=str(record.get("plugintype", "")),
+        content=_split(record.get("content")),
+        shared=str(record.get("shared", "0")) == "1",
+    )
+
+
+def _split(text: Any) -> tuple[str, ...]:
+    """Tags and content types: separated by ``;``, ``,`` or blanks."""
+    return tuple(str(text or "").replace(";", " ").replace(",", " ").split())
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a row, a long row cut with its number; what is more than a token is quoted."""
+    return _in_a_row([shown(name, _LONGEST_NAME) for name in names[:_MOST_LISTED]], len(names))
+
+
+def listed_guests(guests: Sequence[Guest]) -> str:
+    """Guests in a row, a long row cut with its number."""
+    return _in_a_row([str(guest) for guest in guests[:_MOST_LISTED]], len(guests))
+
+
+def _in_a_row(texts: Sequence[str], count: int) -> str:
+    """The first of ``count`` texts with commas, and how many more there are."""
+    row = ", ".join(texts)
+    return f"{row} and {count - len(texts)} more" if count > len(texts) else row

@@ -1,0 +1,70 @@
+"""The permissions of one cluster's identity, as Proxmox tells them, kept for a minute."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from proxmox_mcp.errors import ParametersError, ProxmoxError
+from proxmox_mcp.proxmox.permissions import Judge, Permissions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.proxmox.inventory import Api
+
+KEPT = 60.0
+PATIENCE = 2.0
+"""Seconds to wait for the permissions: what they add is not worth holding up a search for a node that is away."""
+MOST_ASKED = 8
+"""Object paths that are asked for by name for one call."""
+_PERMISSIONS = "/access/permissions"
+
+
+class PermissionCache:
+    """Reads the permissions when they are asked for, and again after a minute."""
+
+    def __init__(self, api: Api, identity: str, *, kept: float = KEPT) -> None:
+        self._api = api
+        self._identity = identity
+        self._kept = kept
+        self._judge: Judge | None = None
+        self._read = 0.0
+        self._turn = anyio.Lock()
+
+    async def judge(self) -> Judge | None:
+        """A judge with what Proxmox says of the identity; None where that can't be read now."""
+        async with self._turn:
+            return await self._known()
+
+    async def judge_of(self, endpoint: Endpoint, params: Mapping[str, Any]) -> Judge | None:
+        """A judge that knows what is held on the paths of one call: those that the list leaves open are asked for by
+        name, each once. None where nothing can be read now."""
+        async with self._turn:
+            judge = await self._known()
+            if judge is None:
+                return None
+            for path in judge.unsettled(endpoint, params)[:MOST_ASKED]:
+                try:
+                    data = await self._api.request("GET", _PERMISSIONS, {"path": path}, deadline=PATIENCE)
+                except ParametersError:  # a path that this version does not know as one
+                    continue
+                except ProxmoxError:
+                    break
+                if (told := Permissions.of(data).held.get(path)) is not None:
+                    judge = self._judge = replace(judge, permissions=judge.permissions.and_at({path: told}))
+            return judge
+
+    async def _known(self) -> Judge | None:
+        if not self._read or time.monotonic() - self._read > self._kept:
+            try:
+                data = await self._api.request("GET", _PERMISSIONS, deadline=PATIENCE)
+                self._judge = Judge(self._identity, Permissions.of(data))
+            except ProxmoxError:
+                self._judge = None
+            self._read = time.monotonic()
+        return self._judge

@@ -1,0 +1,285 @@
+"""Following tasks to their end, by status and log.
+
+Any number of waits on one task share one poller: whoever finds a look due takes it, the others see what it saw. So
+nothing runs in the background, and a wait that is called off leaves the task, and the other waits, alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import quote
+
+import anyio
+
+from proxmox_mcp.errors import (
+    AnswerError,
+    DeadlineError,
+    InvalidCallError,
+    NodeUnreachableError,
+    ProxmoxError,
+    UnreachableError,
+)
+from proxmox_mcp.proxmox.progress import fraction, last_words, warnings
+from proxmox_mcp.proxmox.upid import Upid, parse_upid
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from proxmox_mcp.apidoc.model import Wire
+    from proxmox_mcp.proxmox.answers import Answer
+
+    OnProgress = Callable[["Progress"], Awaitable[None]]
+
+FIRST_PAUSE, LONGEST_PAUSE, BACKOFF = 0.2, 2.0, 1.5
+TAIL = 100
+WARNING_LINES = 20
+PAGE = 2000
+PAGES_AT_ONCE = 10
+_LOOK_DEADLINE = 20.0
+LAST_LOOK = 3.0
+"""Seconds that the last look of a wait may take beyond the end of the wait."""
+_AWAY = (UnreachableError, NodeUnreachableError, DeadlineError, AnswerError)
+
+State = Literal["ok", "warnings", "failed", "running"]
+
+
+class Api(Protocol):
+    """What a watcher needs of a cluster (``client.Proxmox``)."""
+
+    async def answer(
+        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
+    ) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a task is: ``fraction`` from 0 to 1 where its log tells it, ``line`` the last thing it said."""
+
+    upid: str
+    fraction: float | None
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOutcome:
+    """What became of a task, or where it stood when the wait was over (``running``).
+
+    ``exit_status`` is Proxmox's own (``OK``, ``WARNINGS: 2``, or the error), empty while it runs. ``seconds`` is how
+    long it took, None where that isn't known. ``tail`` are the last lines of the log, ``warnings`` those that warn.
+    ``away`` says why the node could not be asked at last, empty where it could.
+    """
+
+    upid: str
+    state: State
+    exit_status: str = ""
+    seconds: float | None = None
+    fraction: float | None = None
+    last_line: str = ""
+    tail: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    away: str = ""
+
+    @property
+    def task(self) -> Upid:
+        """The UPID in its parts."""
+        return _named(self.upid)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """All that is known of one task, shared by those who wait for it."""
+
+    upid: str
+    began: float
+    path: str = ""
+    due: float = 0.0
+    pause: float = FIRST_PAUSE
+    read: int = 0
+    looks: int = 0
+    waiting: int = 0
+    seen_running: bool = False
+    ended_after: float | None = None
+    exit_status: str | None = None
+    away: str = ""
+    failure: ProxmoxError | None = None
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
+    warned: list[str] = field(default_factory=list)
+    turn: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @property
+    def over(self) -> bool:
+        return self.exit_status is not None or self.failure is not None
+
+
+class TaskWatcher:
+    """Waits for the tasks of one cluster."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._watches: dict[str, _Watch] = {}
+
+    async def wait(
+        self,
+        upid: str,
+        within: float | None = None,
+        on_progress: OnProgress | None = None,
+        *,
+        started: float | None = None,
+    ) -> TaskOutcome:
+        """Follow a task until it ends or ``within`` seconds are over (0: one look; None: as long as it takes).
+
+        ``started`` is the monotonic time at which the call was sent that started it: it makes ``seconds`` exact.
+        A node that goes away in between is ridden out. Raises ``InvalidCallError`` for what is no UPID, and
+        ``ProxmoxError`` where Proxmox refuses to tell (no such task, no right to see it).
+        """
+        watch = self._join(upid, started)
+        end = None if within is None else time.monotonic() + within
+        try:
+            with anyio.move_on_after(None if within is None else within + LAST_LOOK):
+                await self._follow(watch, end, on_progress)
+        finally:
+            self._leave(watch)
+        return _outcome(watch)
+
+    async def wait_all(
+        self,
+        upids: Sequence[str],
+        within: float | None = None,
+        on_progress: OnProgress | None = None,
+        *,
+        started: float | None = None,
+    ) -> list[TaskOutcome]:
+        """Follow several tasks together; outcomes in the order of ``upids``. Raises as ``wait`` does."""
+        outcomes: dict[str, TaskOutcome] = {}
+
+        async def follow(upid: str) -> None:
+            outcomes[upid] = await self.wait(upid, within, on_progress, started=started)
+
+        first: BaseException | None = None
+        try:
+            async with anyio.create_task_group() as group:
+                for upid in dict.fromkeys(upids):
+                    group.start_soon(follow, upid)
+        except* ProxmoxError as failures:
+            first = failures.exceptions[0]
+        if first is not None:  # raised within except*, it would come in a group again before Python 3.11.4
+            raise first from None
+        return [outcomes[upid] for upid in upids]
+
+    async def _follow(self, watch: _Watch, end: float | None, on_progress: OnProgress | None) -> None:
+        told: Progress | None = None
+        while True:
+            await self._look(watch, end)
+            if watch.failure is not None:
+                raise watch.failure.fresh()
+            progress = Progress(watch.upid, fraction(watch.tail), last_words(watch.tail))
+            if on_progress is not None and progress.line and progress != told:
+                told = progress
+                await on_progress(progress)
+            if watch.over or (end is not None and time.monotonic() >= end):
+                return
+
+    def _join(self, upid: str, started: float | None) -> _Watch:
+        named = _named(upid)
+        watch = self._watches.get(upid)
+        if watch is None:
+            watch = _Watch(upid, began=_begun(named) if started is None else started)
+            watch.path = f"/nodes/{quote(named.node, safe='')}/tasks/{quote(upid, safe='')}"
+            watch.seen_running = started is not None
+            self._watches[upid] = watch
+        watch.waiting += 1
+        return watch
+
+    def _leave(self, watch: _Watch) -> None:
+        watch.waiting -= 1
+        if not watch.waiting:
+            self._watches.pop(watch.upid, None)
+
+    async def _look(self, watch: _Watch, end: float | None) -> None:
+        """Look at the task when that is due, or see what another wait saw in the meantime."""
+        looks = watch.looks
+        if watch.looks:
+            until = watch.due if end is None else min(watch.due, end)
+            await anyio.sleep(max(until - time.monotonic(), 0))
+            if end is not None and end < watch.due:
+                return
+        async with watch.turn:
+            if watch.over or watch.looks != looks:
+                return
+            try:
+                await self._read(watch)
+                watch.away = ""
+            except _AWAY as away:
+                watch.away = away.message
+            except ProxmoxError as refusal:
+                watch.failure = refusal.fresh()
+            watch.looks += 1
+            watch.pause = min(watch.pause * BACKOFF, LONGEST_PAUSE) if watch.looks > 1 else FIRST_PAUSE
+            watch.due = time.monotonic() + watch.pause
+
+    async def _read(self, watch: _Watch) -> None:
+        # The status first: a log that is read after the end is whole.
+        status = await self._get(f"{watch.path}/status")
+        state: dict[str, Any] = status.data if isinstance(status.data, dict) else {}
+        ended = state.get("status") == "stopped"
+        watch.seen_running = watch.seen_running or not ended
+        if ended and watch.ended_after is None and watch.seen_running:
+            watch.ended_after = time.monotonic() - watch.began
+        await self._read_log(watch)
+        if ended:
+            watch.exit_status = str(state.get("exitstatus") or "unexpected status")
+
+    async def _read_log(self, watch: _Watch) -> None:
+        for _ in range(PAGES_AT_ONCE):
+            page = await self._get(f"{watch.path}/log", {"start": str(watch.read), "limit": str(PAGE)})
+            lines = [str(row.get("t", "")) for row in page.data or [] if isinstance(row, dict)]
+            if lines == ["no content"]:
+                return
+            watch.read += len(lines)
+            watch.tail.extend(lines)
+            watch.warned += warnings(lines)[: WARNING_LINES - len(watch.warned)]
+            if len(lines) < PAGE:
+                return
+
+    async def _get(self, path: str, params: Wire | None = None) -> Answer:
+        return await self._api.answer("GET", path, params, deadline=_LOOK_DEADLINE)
+
+
+def _begun(task: Upid) -> float:
+    """When a task that somebody else started began, on our monotonic clock; the node's wall clock is taken for ours."""
+    return time.monotonic() - max(time.time() - task.starttime, 0.0)
+
+
+def _named(upid: str) -> Upid:
+    named = parse_upid(upid)
+    if named is None:
+        raise InvalidCallError(
+            f"{upid!r} is not the id of a task.",
+            "Give the whole UPID, from UPID: to the last colon, as the call that started the task answered it.",
+        )
+    return named
+
+
+def _outcome(watch: _Watch) -> TaskOutcome:
+    exit_status = watch.exit_status or ""
+    state: State = "running"
+    if exit_status == "OK":
+        state = "ok"
+    elif exit_status.startswith("WARNINGS"):
+        state = "warnings"
+    elif exit_status:
+        state = "failed"
+    return TaskOutcome(
+        upid=watch.upid,
+        state=state,
+        exit_status=exit_status,
+        seconds=watch.ended_after if exit_status else time.monotonic() - watch.began,
+        fraction=fraction(watch.tail),
+        last_line=last_words(watch.tail),
+        tail=tuple(watch.tail),
+        warnings=tuple(watch.warned),
+        away=watch.away,
+    )

@@ -1,0 +1,65 @@
+"""Blocking exchanges in worker threads that end when nobody waits for them any more.
+
+A thread can't be killed. One whose call was called off has its connection cut instead, which ends whatever it waits
+for; and its place counts as taken until it has really ended, so that threads stay bounded whatever callers do.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import anyio
+import anyio.to_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxmox_mcp.proxmox.lines import Line
+    from proxmox_mcp.proxmox.shares import Shares
+
+T = TypeVar("T")
+
+
+async def in_worker(do: Callable[[], T], line: Line, shares: Shares, owner: str) -> T:
+    """Run ``do`` in a thread, on a place that was taken for ``owner`` and is given back when the thread is done.
+
+    Called off, it cuts the ``line`` that ``do`` works on, and leaves at once.
+    """
+    work = _Work(do, line, shares, owner)
+    # The places are the bound; anyio's own would be free again while an abandoned thread still runs.
+    unbounded = anyio.CapacityLimiter(math.inf)
+    try:
+        return await anyio.to_thread.run_sync(work.run, abandon_on_cancel=True, limiter=unbounded)
+    except anyio.get_cancelled_exc_class():
+        work.drop()
+        raise
+
+
+class _Work(Generic[T]):
+    """Done by a thread, or dropped before any thread has begun it; its place is given back once in either case."""
+
+    def __init__(self, do: Callable[[], T], line: Line, shares: Shares, owner: str) -> None:
+        self._do, self._line, self._shares, self._owner = do, line, shares, owner
+        self._lock = threading.Lock()
+        self._begun = self._dropped = False
+
+    def run(self) -> T:
+        with self._lock:
+            if self._dropped:
+                raise TimeoutError
+            self._begun = True
+        try:
+            return self._do()
+        finally:
+            self._shares.give_back(self._owner)
+
+    def drop(self) -> None:
+        """Nobody waits for it any more."""
+        with self._lock:
+            self._dropped = True
+        if self._begun:
+            self._line.cut()
+        else:
+            self._shares.give_back(self._owner)

@@ -1,0 +1,217 @@
+"""The audit: one JSON line before a write is sent, on the disk by then, and one line of outcome for each call.
+
+    {"time": "2026-11-22T05:06:07.123Z", "event": "intent" | "outcome", "id": ..., "caller": ..., ...}
+
+``intent`` and ``outcome`` of one call share ``id``. The file may be moved away at any time (logrotate): the next
+line opens a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import AuditError
+from proxmox_mcp.private_files import open_private, sync_directory
+from proxmox_mcp.record.redaction import secrets_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from proxmox_mcp.record.redaction import Redactor
+
+LOGGER = "proxmox_mcp.audit"
+_LOG = logging.getLogger(LOGGER)
+_LONGEST_TEXT = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditCall:
+    """One call on its way through the audit. ``client`` is what the MCP client calls itself; secrets are taken out
+    of ``data`` when the line is written. ``decision`` is the verdict, ``rule`` says which rule gave it."""
+
+    id: str
+    caller: str
+    tool: str
+    method: str
+    path: str
+    template: str = ""
+    client: str = ""
+    cluster: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    risk: str = ""
+    decision: str = ""
+    rule: str = ""
+    confirmation: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """``result``: ``ok``, ``dry-run``, ``unconfirmed``, ``cancelled``, ``internal`` or an error's code.
+
+    ``seconds``: all it took.
+    """
+
+    result: str
+    seconds: float
+    upid: str = ""
+    message: str = ""
+
+
+class AuditLog:
+    """Writes to a file of mode 0600, or without one to the log. Safe for threads; several processes may append."""
+
+    def __init__(self, path: Path | None, redactor: Redactor) -> None:
+        self._path, self._redactor = path, redactor
+        self._lock = threading.Lock()
+        self._file: int | None = None
+        self._torn = False
+
+    def intent(self, call: AuditCall) -> None:
+        """Put a write on record before it is sent: on the disk when this returns.
+
+        Raises ``AuditError`` where that fails: then the write must not be sent.
+        """
+        self._write(self._line("intent", call), sync=True)
+
+    def outcome(self, call: AuditCall, outcome: Outcome) -> None:
+        """Put on record how a call ended. Raises ``AuditError`` where the line could not be written."""
+        extra = {"result": outcome.result, "seconds": round(outcome.seconds, 3), "upid": outcome.upid}
+        secrets = secrets_in(call.data, call.template) if outcome.message else ()
+        message = self._redactor.text(_short(outcome.message), secrets)
+        self._write(self._line("outcome", call, {**extra, "message": message}), sync=False)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+    def _line(self, event: str, call: AuditCall, extra: Mapping[str, Any] | None = None) -> str:
+        record = {
+            "time": written(datetime.now(UTC)),
+            "event": event,
+            "id": call.id,
+            "caller": call.caller,
+            "client": _short(call.client),
+            "cluster": call.cluster,
+            "tool": call.tool,
+            "method": call.method,
+            "template": call.template,
+            "path": self._redactor.text(_short(call.path)),
+            "data": _short_values(self._redactor.data(call.data, call.template)) if call.data else None,
+            "risk": call.risk,
+            "decision": call.decision,
+            "rule": call.rule,
+            "confirmation": call.confirmation,
+            **(extra or {}),
+        }
+        return json.dumps({key: value for key, value in record.items() if value not in ("", None)})
+
+    def _write(self, line: str, *, sync: bool) -> None:
+        if self._path is None:
+            _LOG.info("%s", line)
+            return
+        try:
+            with self._lock:
+                self._append(self._open(self._path), line, sync=sync)
+        except OSError as error:
+            message = f"no audit line could be written to {self._path.name}: {error.strerror or error}"
+            raise AuditError(
+                message, "The operator must see to MCP_AUDIT_FILE: its directory, room and rights."
+            ) from error
+
+    def _open(self, path: Path) -> int:
+        if self._file is not None:
+            try:
+                current = path.stat()
+            except FileNotFoundError:
+                current = None
+            ours = os.fstat(self._file)
+            if current and (current.st_ino, current.st_dev) == (ours.st_ino, ours.st_dev):
+                return self._file
+            os.close(self._file)
+            self._file = None
+        self._file = open_private(path, os.O_WRONLY | os.O_APPEND)
+        sync_directory(path.parent)
+        return self._file
+
+    def _append(self, file: int, line: str, *, sync: bool) -> None:
+        payload = (("\n" if self._torn else "") + line + "\n").encode()
+        self._torn = True
+        written = os.write(file, payload)
+        if written < len(payload):
+            raise OSError(f"{written} of {len(payload)} bytes written")
+        self._torn = False
+        if sync:
+            os.fsync(file)
+
+
+def why_unwritable(path: Path) -> str:
+    """Why no line can be written to a file, as far as can be seen without making it; empty where nothing is seen."""
+    if path.is_dir():
+        return "it is a directory"
+    if path.exists():
+        return "" if os.access(path, os.W_OK) else "this user may not write it"
+    if not path.parent.is_dir():
+        return f"there is no directory {path.parent}"
+    return "" if os.access(path.parent, os.W_OK | os.X_OK) else f"this user may not make files in {path.parent}"
+
+
+def written(moment: datetime) -> str:
+    """A time as the lines have it: UTC, of one length, so that lines sort and compare as text."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def read(path: Path, **wanted: str) -> Iterator[dict[str, Any]]:
+    """The lines of an audit file whose fields are as ``wanted``, oldest first. Lines cut by a full disk are left out.
+
+    ``since`` and ``until`` (as ``written``) compare ``time``; ``guest`` looks for the guest's number in the path; any
+    other name compares the field of that name. Raises ``AuditError`` where the file can't be read.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(record, dict) and _fits(record, wanted):
+                    yield record
+    except OSError as error:
+        raise AuditError(f"{path}: {error.strerror or error}", "Name the file of MCP_AUDIT_FILE.") from error
+
+
+def _fits(record: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
+    for name, value in wanted.items():
+        if name == "since":
+            fits = str(record.get("time", "")) >= value
+        elif name == "until":
+            fits = str(record.get("time", "")) <= value
+        elif name == "guest":
+            fits = value in str(record.get("path", "")).split("/")
+        else:
+            fits = str(record.get(name, "")) == value
+        if not fits:
+            return False
+    return True
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"
+
+
+def _short_values(value: Any) -> Any:
+    if isinstance(value, str):
+        return _short(value)
+    if isinstance(value, dict):
+        return {name: _short_values(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_short_values(member) for member in value]
+    return value

@@ -1,0 +1,185 @@
+"""Secrets out of whatever is shown or kept: parameters, results, errors, log lines.
+
+A value goes by the name it stands under (``secret_names``), by the endpoint it belongs to, or by its own form
+(``secrets_in_text``). What is public stays: SSH and certificate keys, fingerprints, token ids, digests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.record import secrets_in_text
+from proxmox_mcp.record.secret_names import is_secret_name, secret_names, secret_parts
+from proxmox_mcp.record.secrets_in_text import HIDDEN, SHORTEST_MATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Keep = Callable[[str, Any], str]
+
+__all__ = ["HIDDEN", "Redactor", "is_secret_name", "secret_names", "secrets_in"]
+
+_SHORTEST = 4
+"""Shorter values are not taken out of texts: they would take too much else with them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Secrets:
+    """What is a secret below one template: whole values by their names, parts of values by theirs."""
+
+    names: frozenset[str]
+    parts: Mapping[str, re.Pattern[str]]
+
+
+@lru_cache(maxsize=4096)
+def _secrets_of(template: str) -> _Secrets:
+    return _Secrets(secret_names(template), secret_parts(template))
+
+
+class Redactor:
+    """Takes secrets out. ``known`` are values that never may appear anywhere: our own credentials."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        values = sorted({value for value in known if len(value) >= _SHORTEST}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, values))) if values else None
+        self._shortest = min((SHORTEST_MATCH, *map(len, values)))
+        self._shortest_known = len(values[-1]) if values else 0
+
+    def data(self, value: Any, template: str = "", keep: Callable[[str, Any], str] | None = None) -> Any:
+        """A copy of parameters or of a result with secrets replaced, at any depth. ``template``: their endpoint's.
+
+        ``keep(name, value)`` is given each secret that stands under a name, and says what stands there instead: so
+        what a call exists to give reaches the operator (``vault.Vault.keeper``).
+        """
+        return self._value(value, _secrets_of(template), keep or _hide)
+
+    def text(self, text: str, also: Iterable[str] = ()) -> str:
+        """Free text (an error, a log line) without secrets; ``also``: values of this call that are (``secrets_in``)."""
+        there = sorted({each for each in also if len(each) >= _SHORTEST and each in text}, key=len, reverse=True)
+        if there:
+            text = re.sub("|".join(map(re.escape, there)), HIDDEN, text)
+        return self._text(text)
+
+    def _value(self, value: Any, local: _Secrets, keep: Keep) -> Any:
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, dict | Mapping):
+            return self._mapping(value, local, keep)
+        if isinstance(value, list | tuple):
+            if len(value) == 2 and isinstance(value[0], str) and value[0] in local.parts:
+                return [value[0], self._value(_without_parts(value[0], value[1], local), local, keep)]
+            return [self._value(member, local, keep) for member in value]
+        return value
+
+    def _mapping(self, value: Mapping[str, Any], local: _Secrets, keep: Keep) -> dict[str, Any]:
+        hidden, may_name_another = _secrets_among(tuple(value), local)
+        parts = local.parts
+        if may_name_another and (subject := _subject(value, parts)):
+            if is_secret_name(subject):
+                hidden |= _VALUES_OF_SUBJECT & value.keys()
+            else:
+                parts = {**parts, **dict.fromkeys(_VALUES_OF_SUBJECT, parts[subject])}
+        out = dict(value)
+        for name, member in value.items():
+            kind = type(member)
+            if name in hidden and _shows_something(member):
+                out[name] = keep(name, member)
+                continue
+            if kind is str:
+                if len(member) >= self._shortest:
+                    shown = parts[name].sub(rf"\1{HIDDEN}", member) if name in parts else member
+                    out[name] = self._text(shown)
+            elif kind not in _PLAIN:
+                out[name] = self._value(member, local, keep)
+        return out
+
+    def _text(self, text: str) -> str:
+        if len(text) < self._shortest:
+            return text
+        if self._known is not None and len(text) >= self._shortest_known:
+            text = self._known.sub(HIDDEN, text)
+        return secrets_in_text.hide(text)
+
+
+def _without_parts(name: str, value: Any, local: _Secrets) -> Any:
+    return local.parts[name].sub(rf"\1{HIDDEN}", value) if isinstance(value, str) else value
+
+
+def _hide(name: str, value: Any) -> str:  # noqa: ARG001
+    return HIDDEN
+
+
+_PLAIN = frozenset({int, float, bool, type(None)})
+_VALUES_OF_SUBJECT = frozenset({"value", "pending", "old", "new", "default", "v"})
+
+
+_MOST_NAMES_KEPT, _LONGEST_NAMES_KEPT = 100, 4_000
+"""Records of more names are judged each time: what is remembered must not grow by what others write."""
+
+
+def _secrets_among(names: tuple[str, ...], local: _Secrets) -> tuple[frozenset[str], bool]:
+    """Which of a record's names are of secrets, and whether one of them may name another."""
+    if len(names) <= _MOST_NAMES_KEPT and sum(map(len, names)) <= _LONGEST_NAMES_KEPT:
+        return _secrets_among_few(names, local.names)
+    return _judge_names(names, local.names)
+
+
+def _judge_names(names: tuple[str, ...], local: frozenset[str]) -> tuple[frozenset[str], bool]:
+    hidden = frozenset(name for name in names if name in local or is_secret_name(name))
+    return hidden, not _VALUES_OF_SUBJECT.isdisjoint(names)
+
+
+_secrets_among_few = lru_cache(maxsize=256)(_judge_names)
+"""The names are alike in a whole list of records: 10,000 of them take 30 ms."""
+
+
+def _subject(value: Mapping[str, Any], parts: Mapping[str, re.Pattern[str]]) -> str:
+    """What an entry such as ``{"key": "cipassword", "value": ...}`` names by a value, where that holds secrets."""
+    for name in ("key", "name", "k"):
+        subject = value.get(name)
+        if isinstance(subject, str) and (subject in parts or is_secret_name(subject)):
+            return subject
+    return ""
+
+
+def secrets_in(data: Mapping[str, Any], template: str = "") -> frozenset[str]:
+    """The secret values among the parameters of a call, for taking them out of what Proxmox answers."""
+    return frozenset(text for text in _secret_texts(data, _secrets_of(template)) if len(text) >= _SHORTEST)
+
+
+def _secret_texts(value: Any, local: _Secrets) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            if str(name) in local.names or is_secret_name(str(name)):
+                yield from _leaves(member)
+                continue
+            if isinstance(member, str) and (pattern := local.parts.get(name)):
+                yield from (found[0][len(found[1]) :] for found in pattern.finditer(member))
+            yield from _secret_texts(member, local)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from _secret_texts(member, local)
+    elif isinstance(value, str):
+        yield from secrets_in_text.assigned(value)
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for member in value.values():
+            yield from _leaves(member)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from _leaves(member)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def _shows_something(value: Any) -> bool:
+    """False for what tells only whether a secret is set: booleans, 0 and 1, nothing, Proxmox's own asterisks."""
+    if value is None or isinstance(value, bool) or value in (0, 1, "", "0", "1"):
+        return False
+    return not (isinstance(value, str) and not value.strip("*"))

@@ -1,0 +1,73 @@
+"""Fields of records by name: looked up (``memory.used`` reaches into nested values), and missed with the near ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import ViewError
+from proxmox_mcp.untrusted import is_token
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+_MOST_NAMED = 40
+_LONGEST_NAME = 40
+_MOST_DOTS = 32
+"""Steps of a way down: each costs the length of what was passed, and nothing of Proxmox's is nested so deep."""
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a value says nothing: null, the empty text, list or object. 0 and false say something."""
+    return value is None or value == "" or value == [] or value == {}
+
+
+def lookup(record: Any, field: str) -> Any:
+    """The value of a field, None where it is absent. A name with dots is tried whole, then as a way down."""
+    if isinstance(record, dict):
+        if field in record:
+            return record[field]
+    elif isinstance(record, list) and field.isdecimal() and len(field) < 9:
+        return record[int(field)] if int(field) < len(record) else None
+    if field.count(".") > _MOST_DOTS:
+        return None
+    head, dot, rest = field.partition(".")
+    while dot:
+        if isinstance(record, dict):
+            if head in record:
+                return lookup(record[head], rest)
+        elif isinstance(record, list):
+            return lookup(lookup(record, head), rest)
+        else:
+            return None
+        more, dot, rest = rest.partition(".")
+        head = f"{head}.{more}"
+    return None
+
+
+def field_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of all records' fields, in the order of their first appearance."""
+    return list(dict.fromkeys(name for record in records for name in record))
+
+
+def require_field(
+    field: str, records: Sequence[Mapping[str, Any]], known: Collection[str] = (), *, argument: str
+) -> None:
+    """Raises ViewError, naming the near fields, where neither a record nor ``known`` has the field."""
+    if not records or field in known or any(field in record for record in records):
+        return
+    if "." in field and any(lookup(record, field) is not None for record in records):
+        return
+    names = list(dict.fromkeys([*field_names(records), *known]))
+    from difflib import get_close_matches
+
+    near = get_close_matches(field, names, n=3, cutoff=0.5) if len(field) < _LONGEST_NAME else []
+    near = list(filter(is_token, near))
+    raise ViewError(
+        f"{argument}: no field `{field[:80]}` here.",
+        (f"Did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else "") + f"Fields: {_listed(names)}.",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [name for name in names if len(name) < _LONGEST_NAME and is_token(name)][:_MOST_NAMED]
+    return ", ".join(shown) + (", ..." if len(shown) < len(names) else "")

@@ -1,0 +1,46 @@
+"""Which fields of a list are cheaper as headings over groups than as columns."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.render.tokens import weigh
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Record = Mapping[str, Any]
+
+
+def best_grouping(records: Sequence[Record], candidates: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``candidates`` to group by for the fewest tokens; none where columns are as cheap."""
+    weights = {name: _weight(records, name) for name in candidates}
+    columns = {name: [record.get(name) for record in records] for name in candidates}
+    best: tuple[str, ...] = ()
+    least = sum(weights.values())
+    for size in range(1, len(candidates) + 1):
+        for names in combinations(candidates, size):
+            groups = len(set(zip(*(columns[name] for name in names), strict=True)))
+            heading = sum(weights[name] for name in names) / max(1, len(records)) + 2
+            cost = groups * heading + sum(weight for name, weight in weights.items() if name not in names)
+            if cost < least:
+                best, least = names, cost
+    return best
+
+
+def group(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[str, ...], list[Record]]:
+    """Records by their values of ``names``, the groups in alphabetical order, each in the records' own order."""
+    groups: dict[tuple[str, ...], list[Record]] = {}
+    for record in records:
+        groups.setdefault(tuple(str(record.get(name) or "-") for name in names), []).append(record)
+    return dict(sorted(groups.items()))
+
+
+def _weight(records: Sequence[Record], name: str) -> float:
+    """The tokens of a field as a column of all records."""
+    counts: dict[str, int] = {}
+    for record in records:
+        value = str(record.get(name) or "-")
+        counts[value] = counts.get(value, 0) + 1
+    return sum(count * weigh(value) for value, count in counts.items())

@@ -1,0 +1,106 @@
+"""Pages of tables: as many lines as the budget and ``limit`` hold, and the way to the next ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.render.cells import CUT, LONGEST_CELL
+from proxmox_mcp.render.tokens import weigh
+from proxmox_mcp.render.view import closing, digest, start_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from proxmox_mcp.render.budget import Budget
+    from proxmox_mcp.render.table import Table
+    from proxmox_mcp.render.view import View
+
+    Record = Mapping[str, Any]
+
+_NARROWER_CELLS = (LONGEST_CELL, 100, 25, 10)
+_FEWER_COLUMNS = (16, 8, 4, 2, 1)
+_CELLS_CUT = f"({CUT} counts what is cut from a cell{{}})"
+_COLUMNS_LEFT_OUT = "; columns left out, name them in fields="
+_ROOM_FOR_CLOSING = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Records under one heading (may be empty); sections of the same table share its header."""
+
+    table: Table
+    records: Sequence[Record]
+    heading: str = ""
+
+
+def page_of_sections(
+    sections_for: Callable[[int], Sequence[Section]],
+    view: View,
+    budget: Budget,
+    *,
+    what: str = "rows",
+    suffix: str = "",
+    uncut: str = "",
+) -> str:
+    """One page over all sections.
+
+    ``what`` names the records, ``suffix`` ends the closing line, ``uncut`` says how a cell is seen whole.
+    ``sections_for`` makes them for a width of cells: where not even one line fits, cells are cut shorter, then columns
+    are left out, and that is said. Raises ViewError for a cursor beyond the end.
+    """
+    for longest_cell in _NARROWER_CELLS:
+        sections = sections_for(longest_cell)
+        if (text := _page(sections, view, budget, what, suffix, uncut)) is not None:
+            return text
+    for columns in _FEWER_COLUMNS:
+        narrow = [replace(section, table=section.table.narrowed(columns)) for section in sections]
+        if (text := _page(narrow, view, budget, what, suffix + _COLUMNS_LEFT_OUT, uncut)) is not None:
+            return text
+    return f"({sum(len(section.records) for section in sections)} {what}, too wide to show)"
+
+
+def _page(sections: Sequence[Section], view: View, budget: Budget, what: str, suffix: str, uncut: str) -> str | None:
+    records = [record for section in sections for record in section.records]
+    start, note = start_of(view, records)
+    room = replace(
+        budget, tokens=budget.tokens - _ROOM_FOR_CLOSING, characters=budget.characters - 4 * _ROOM_FOR_CLOSING
+    ).less(suffix + note)
+    blocks = list(islice(_fitting(_blocks(sections, start), room), view.limit))
+    if not blocks and start < len(records):
+        return None
+    text = "\n".join(blocks)
+    last = closing(start, start + len(blocks), len(records), digest(records), what, suffix)
+    return "\n".join(filter(None, (text, _CELLS_CUT.format(uncut) if CUT in text else "", last, note)))
+
+
+def _fitting(blocks: Iterator[str], room: Budget) -> Iterator[str]:
+    tokens, characters = room.tokens, room.characters
+    for block in blocks:
+        weight = weigh(block)
+        if weight > tokens or len(block) > characters:
+            return
+        tokens -= weight + 1
+        characters -= len(block) + 1
+        yield block
+
+
+def _blocks(sections: Sequence[Section], start: int) -> Iterator[str]:
+    """The text of each record from ``start`` on, led by the header and heading where they are new on this page."""
+    header = ""
+    passed = 0
+    for section in sections:
+        skipped = min(max(0, start - passed), len(section.records))
+        passed += skipped
+        heading, head = section.heading, section.table.head
+        for record in section.records[skipped:]:
+            lead = []
+            if head != header:
+                header = head
+                lead.append(header)
+            if heading:
+                lead.append(heading)
+                heading = ""
+            yield "\n".join([*lead, section.table.line(record)])
+        passed += len(section.records) - skipped

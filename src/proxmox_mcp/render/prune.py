@@ -1,0 +1,104 @@
+"""Deep values cut to a size by leaving out whole members: what remains is still JSON.
+
+What was left out is replaced by a text that starts with ``…`` and counts it, and its way down is remembered, so that
+``fields=`` can ask for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from proxmox_mcp.render.cells import compact_json, cut
+
+MORE = "…"
+"""The key under which the keys that were left out are counted."""
+
+_SMALLEST = 24
+"""Characters below which a member is counted rather than begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What is left of a value, and the dotted ways to the members that were cut or left out."""
+
+    value: Any
+    left_out: tuple[str, ...] = ()
+
+
+def prune(value: Any, longest: int) -> Pruned:
+    """``value`` in about ``longest`` characters of JSON (never far over; a count needs a few in any case)."""
+    left_out: list[str] = []
+    return Pruned(_prune(value, longest, "", left_out), tuple(left_out))
+
+
+def count_of(value: Any) -> str:
+    """What a value holds, in a few words: ``12 keys``, ``340 items``, ``1234 characters``."""
+    if isinstance(value, dict):
+        return f"{len(value)} keys"
+    if isinstance(value, (list, tuple)):
+        return f"{len(value)} items"
+    return f"{len(str(value))} characters"
+
+
+def _prune(value: Any, longest: int, way: str, left_out: list[str]) -> Any:
+    if len(compact_json(value)) <= longest:
+        return value
+    left_out.append(way)
+    if longest < _SMALLEST:
+        return f"…{count_of(value)}"
+    if isinstance(value, dict):
+        return _prune_object(value, longest, way, left_out)
+    if isinstance(value, (list, tuple)):
+        return _prune_list(value, longest, way)
+    return cut(str(value), longest - 14)
+
+
+def _prune_object(value: dict[str, Any], longest: int, way: str, left_out: list[str]) -> dict[str, Any]:
+    """Members that are small stay whole; those that are not share what is left."""
+    sizes = {key: len(compact_json(member)) + len(key) + 4 for key, member in value.items()}
+    room, shares = longest, {}
+    for rank, key in enumerate(sorted(sizes, key=sizes.__getitem__)):
+        shares[key] = max(0, min(sizes[key], room // (len(sizes) - rank)))
+        room -= shares[key]
+    kept: dict[str, Any] = {}
+    missing: list[str] = []
+    below: list[str] = []
+    for key, member in value.items():
+        if shares[key] < len(key) + 4 + _SMALLEST and shares[key] < sizes[key]:
+            missing.append(key)
+        else:
+            kept[key] = _prune(member, shares[key] - len(key) - 4, f"{way}.{key}" if way else key, below)
+    left_out[-1:] = below
+    if missing:
+        kept[MORE] = f"{len(missing)} more keys: {_some(missing, longest // 4)}"
+        left_out.extend(f"{way}.{key}" if way else key for key in missing)
+    return kept
+
+
+def _prune_list(value: list[Any] | tuple[Any, ...], longest: int, way: str) -> list[Any]:
+    """The first items, each whole where a third of the room holds it."""
+    kept: list[Any] = []
+    room = longest - _SMALLEST
+    for item in value:
+        item_size = len(compact_json(item)) + 1
+        if item_size > room:
+            if not kept and room > _SMALLEST:
+                kept.append(_prune(item, room, f"{way}.0" if way else "0", []))
+            break
+        kept.append(item)
+        room -= item_size
+    if len(kept) < len(value):
+        kept.append(f"…{len(value) - len(kept)} more items")
+    return kept
+
+
+def _some(names: list[str], longest: int) -> str:
+    shown: list[str] = []
+    room = longest
+    for name in names:
+        room -= len(name) + 2
+        if room < 0:
+            return ", ".join([*shown, "..."])
+        shown.append(name)
+    return ", ".join(shown)

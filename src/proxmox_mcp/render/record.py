@@ -1,0 +1,62 @@
+"""One record as ``key: value`` lines; a deep or long one with whole members left out, and the way to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.render.cells import compact_json, line_text, text_cell
+from proxmox_mcp.render.fields import is_empty
+from proxmox_mcp.render.prune import MORE, count_of, prune
+from proxmox_mcp.untrusted import QUOTE, is_token, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.render.budget import Budget
+    from proxmox_mcp.render.cells import Terms
+
+_MOST_WAYS = 8
+_LONGEST_WAY = 60
+_SHRINK = 0.7
+
+
+def record_body(record: Mapping[str, Any], budget: Budget, terms: Terms) -> str:
+    """A record within a budget. Members that are empty are left out, unless all are."""
+    if not record:
+        return "(an empty object)"
+    kept = {key: value for key, value in record.items() if not is_empty(value)} or dict(record)
+    whole = _lines(kept, terms)
+    if budget.fits(whole):
+        return whole
+    allowance = min(budget.characters, int(budget.tokens * 4))
+    while allowance > 1:
+        pruned = prune(kept, allowance)
+        text = f"{_lines(pruned.value, terms)}\n{_ways(pruned.left_out)}"
+        if budget.fits(text):
+            return text
+        allowance = int(allowance * _SHRINK)
+    return f"({count_of(kept)}, too long to show)"
+
+
+def _lines(record: Mapping[str, Any], terms: Terms) -> str:
+    return "\n".join(
+        f"{name if name == MORE else text_cell(name)}:{_value(name, value, terms)}" for name, value in record.items()
+    )
+
+
+def _value(name: str, value: Any, terms: Terms) -> str:
+    """A value behind its name: a token or JSON in the line, a text of several lines below it, each quoted."""
+    if not isinstance(value, str) or not value or is_token(value, term=terms(name)):
+        return " " + (value if isinstance(value, str) and value else compact_json(value))
+    lines = value.splitlines()
+    if len(lines) == 1:
+        return " " + compact_json(value)
+    return "".join(f"\n  {QUOTE}{line_text(line)}" for line in lines)
+
+
+def _ways(left_out: tuple[str, ...]) -> str:
+    ways = [shown(way, _LONGEST_WAY) for way in dict.fromkeys(left_out) if way]
+    if not ways:
+        return "(shortened: … counts what is left out)"
+    more = f" and {len(ways) - _MOST_WAYS} more" if len(ways) > _MOST_WAYS else ""
+    return f"(shortened: {', '.join(ways[:_MOST_WAYS])}{more}; one of them as fields= shows it whole, in pages)"

@@ -1,0 +1,244 @@
+"""``list_nodes`` and ``get_cluster_resources``: ``GET /cluster/resources`` in units that read.
+
+The records are those of ``PVE::API2::Cluster`` (resources): sizes in bytes, ``cpu`` a fraction of ``maxcpu``,
+``uptime`` in seconds. A shared storage comes once for each node; it is one line here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from proxmox_mcp.errors import ViewError
+from proxmox_mcp.render.budget import Budget
+from proxmox_mcp.render.cells import EMPTY, cut, text_cell
+from proxmox_mcp.render.fields import is_empty, lookup, require_field
+from proxmox_mcp.render.filters import select
+from proxmox_mcp.render.grouping import best_grouping, group
+from proxmox_mcp.render.paging import Section, page_of_sections
+from proxmox_mcp.render.table import Column, Table, cell
+from proxmox_mcp.render.units import gib, short_duration
+from proxmox_mcp.render.view import WHOLE, View
+from proxmox_mcp.untrusted import NOTICE, with_notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    Record = Mapping[str, Any]
+
+ResourceType = Literal["all", "vm", "qemu", "lxc", "storage", "node", "pool"]
+"""``vm`` is every guest, ``all`` guests, storages, nodes and pools."""
+
+_DEFAULT_BUDGET = Budget()
+
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "node": ("node", "status", "cpu", "maxcpu", "mem", "disk", "uptime"),
+    "guest": ("vmid", "name", "type", "node", "status", "cpu", "mem", "disk", "uptime", "tags"),
+    "storage": ("storage", "node", "status", "disk", "shared", "plugintype", "content"),
+    "pool": ("pool",),
+}
+_SPARSE: dict[str, tuple[str, ...]] = {
+    "node": (),
+    "guest": ("pool", "template", "lock", "hastate"),
+    "storage": (),
+    "pool": (),
+}
+_KIND_OF = {"node": "node", "qemu": "guest", "lxc": "guest", "storage": "storage", "pool": "pool"}
+_TERMS = frozenset({"content", "plugintype", "status", "type"})
+"""Fields whose values are Proxmox's own terms, of any number."""
+_TYPES_OF = {"all": tuple(_KIND_OF), "vm": ("qemu", "lxc")}
+_NAMES = {"node": "nodes", "guest": "guests", "storage": "storages", "pool": "pools"}
+_ORDER = {"node": ("node",), "guest": ("vmid",), "storage": ("storage", "node"), "pool": ("pool",)}
+_GROUPED_BY = ("node", "type", "status")
+
+KNOWN_FIELDS = (
+    *dict.fromkeys(name for names in (*_COLUMNS.values(), *_SPARSE.values()) for name in names),
+    *("id", "maxmem", "maxdisk", "netin", "netout", "diskread", "diskwrite"),
+)
+"""What a filter or ``fields`` may name though no resource has it at the moment."""
+
+
+def nodes_table(
+    resources: Sequence[Record],
+    versions: Mapping[str, str] | None = None,
+    *,
+    view: View = WHOLE,
+    budget: Budget = _DEFAULT_BUDGET,
+) -> str:
+    """The nodes of an answer of ``/cluster/resources``, with their running and all guests, and versions where known."""
+    guests: dict[str, list[int]] = {}
+    for resource in resources:
+        if _KIND_OF.get(resource.get("type", "")) == "guest":
+            counts = guests.setdefault(resource.get("node", ""), [0, 0])
+            counts[0] += resource.get("status") == "running"
+            counts[1] += 1
+    nodes: list[Record] = []
+    for resource in resources:
+        if resource.get("type") == "node":
+            name = resource.get("node", "")
+            running, total = guests.get(name, (0, 0))
+            version = (versions or {}).get(name)
+            nodes.append({**resource, "guests": f"{running}/{total}", **({"version": version} if version else {})})
+    if not nodes:
+        return "(no nodes: the token may lack Sys.Audit on /nodes)"
+    columns = ("node", "status", "cpu", "maxcpu", "mem", "disk", "uptime", "guests", "version")
+    return _page({"node": nodes}, {"node": columns}, view, budget, "nodes")
+
+
+def resources_table(
+    resources: Sequence[Record],
+    type: str = "all",  # noqa: A002 - the argument's name in the tool
+    view: View = WHOLE,
+    *,
+    budget: Budget = _DEFAULT_BUDGET,
+    now: float | None = None,
+) -> str:
+    """Resources of one type, or of all in sections, as a table within the budget.
+
+    Raises ViewError for an unknown type, field or filter, or a cursor beyond the end.
+    """
+    types = _types(type)
+    chosen = _storages_once([resource for resource in resources if resource.get("type") in types])
+    for field in view.fields:
+        require_field(field, chosen, KNOWN_FIELDS, argument="fields")
+    kept = select(chosen, view.conditions, known=KNOWN_FIELDS, now=now) if view.conditions else chosen
+    what = _NAMES[_KIND_OF[types[0]]] if len({_KIND_OF[t] for t in types}) == 1 else "resources"
+    if not kept:
+        return f"(none of {len(chosen)} {what} matches the filter)" if chosen else f"(no {what})"
+    kinds: dict[str, list[Record]] = {kind: [] for kind in _COLUMNS}
+    for resource in kept:
+        kinds[_KIND_OF[resource["type"]]].append(resource)
+    for kind, members in kinds.items():
+        members.sort(key=lambda r, names=_ORDER[kind]: [_sort_key(r.get(name)) for name in names])  # type: ignore[misc]
+    columns = dict.fromkeys(_COLUMNS, view.fields) if view.fields else _COLUMNS
+    suffix = f"; {len(kept)} of {len(chosen)} match" if view.conditions else ""
+    return _page(kinds, columns, view, budget, what, suffix)
+
+
+def _types(type_name: str) -> tuple[str, ...]:
+    if type_name not in get_args(ResourceType):
+        raise ViewError(f"type: `{type_name[:40]}` is none.", f"Allowed: {', '.join(get_args(ResourceType))}.")
+    return _TYPES_OF.get(type_name, (type_name,))
+
+
+def _sort_key(value: Any) -> tuple[int, float, str]:
+    return (0, value, "") if isinstance(value, (int, float)) else (1, 0, str(value))
+
+
+def _storages_once(resources: Sequence[Record]) -> list[Record]:
+    """Shared storages in one record, its ``node`` every node that reports it (the figures of the first available)."""
+    kept: list[Record] = []
+    shared: dict[str, int] = {}
+    nodes: dict[str, list[str]] = {}
+    for resource in resources:
+        name = resource.get("storage", "")
+        if resource.get("type") != "storage" or not resource.get("shared"):
+            kept.append(resource)
+            continue
+        nodes.setdefault(name, []).append(str(resource.get("node", "")))
+        if name not in shared:
+            shared[name] = len(kept)
+            kept.append(resource)
+        elif resource.get("status") == "available" != kept[shared[name]].get("status"):
+            kept[shared[name]] = resource
+    for name, index in shared.items():
+        kept[index] = {**kept[index], "node": ",".join(sorted(nodes[name]))}
+    return kept
+
+
+def _page(
+    kinds: Mapping[str, Sequence[Record]],
+    columns: Mapping[str, tuple[str, ...]],
+    view: View,
+    budget: Budget,
+    what: str,
+    suffix: str = "",
+) -> str:
+    filled = {kind: records for kind, records in kinds.items() if records}
+
+    def sections(longest: int) -> list[Section]:
+        made: list[Section] = []
+        for kind, records in filled.items():
+            asked = columns[kind]
+            made += _sections(kind, records, asked, longest, few=() if view.fields else _SPARSE[kind])
+        return made
+
+    return with_notice(page_of_sections(sections, view, budget.less(NOTICE), what=what, suffix=suffix))
+
+
+def _sections(
+    kind: str, records: Sequence[Record], asked: Sequence[str], longest: int, *, few: Sequence[str]
+) -> list[Section]:
+    """The sections of one kind: guests grouped where that is cheaper."""
+    grouped = best_grouping(records, [n for n in _GROUPED_BY if n in asked]) if kind == "guest" and few else ()
+    present = [n for n in asked if n not in grouped and any(not is_empty(r.get(n)) for r in records)] or list(asked)
+    table = Table(
+        tuple(_column(name, longest) for name in present),
+        tuple(_column(name, longest) for name in few if any(r.get(name) for r in records)),
+    )
+    if not grouped:
+        return [Section(table, records)]
+    return [
+        Section(table, members, f"{' '.join(text_cell(cut(value, longest)) for value in values)}:")
+        for values, members in group(records, grouped).items()
+    ]
+
+
+def _column(name: str, longest: int) -> Column:
+    if name in _READABLE:
+        return Column(*_READABLE[name])
+    return Column(
+        text_cell(cut(name, longest)), lambda record: cell(lookup(record, name), longest, term=name in _TERMS)
+    )
+
+
+def _number(record: Record, name: str) -> float | None:
+    value = record.get(name)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _cpu(record: Record) -> str:
+    cpu = _number(record, "cpu")
+    if cpu is None or (not cpu and record.get("status") == "stopped"):
+        return EMPTY
+    return f"{100 * cpu:.0f}"
+
+
+def _used_of(name: str) -> Callable[[Record], str]:
+    """``used/maximum``; ``/maximum`` where the use is unknown (0: a stopped guest's memory, a VM's disk)."""
+
+    def text(record: Record) -> str:
+        used, maximum = _number(record, name), _number(record, f"max{name}")
+        if not maximum:
+            return gib(used) if used else EMPTY
+        if used is None or (used == 0 and record.get("type") != "storage"):
+            return f"/{gib(maximum)}"
+        return f"{gib(used)}/{gib(maximum)}"
+
+    return text
+
+
+def _size(name: str) -> Callable[[Record], str]:
+    return lambda record: EMPTY if (size := _number(record, name)) is None else gib(size)
+
+
+def _uptime(record: Record) -> str:
+    uptime = _number(record, "uptime")
+    return short_duration(uptime) if uptime else EMPTY
+
+
+def _flag(name: str) -> Callable[[Record], str]:
+    return lambda record: "1" if record.get(name) else EMPTY
+
+
+_READABLE: dict[str, tuple[str, Callable[[Record], str]]] = {
+    "cpu": ("cpu%", _cpu),
+    "mem": ("mem/GiB", _used_of("mem")),
+    "disk": ("disk/GiB", _used_of("disk")),
+    "uptime": ("uptime", _uptime),
+    "shared": ("shared", _flag("shared")),
+    "template": ("template", _flag("template")),
+    **{
+        name: (f"{name}/GiB", _size(name)) for name in ("maxmem", "maxdisk", "netin", "netout", "diskread", "diskwrite")
+    },
+}
+"""Headers with units, and cells in them."""

@@ -1,0 +1,132 @@
+"""Lists of records as tables: a header, a line a record.
+
+    all: type=qemu node=pve1                what is the same for every record
+    vmid name status [lock=]                columns; in brackets those that few records have
+    100 web-01 running
+    101 "db 1" stopped lock=backup
+
+A cell ends at a blank, and is a JSON string where it is more than a token (``cells``); ``-`` is empty; cells missing at
+the end of a line are empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.render.cells import EMPTY, compact_json, cut, text_cell
+from proxmox_mcp.render.fields import is_empty, lookup
+from proxmox_mcp.render.prune import prune
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from proxmox_mcp.render.cells import Terms
+
+    Record = Mapping[str, Any]
+
+_FIRST = ("vmid", "node", "id", "name", "storage", "type", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``text`` writes a record's cell; ``EMPTY`` where it has none."""
+
+    header: str
+    text: Callable[[Record], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns for all records, columns for the few (written ``name=value``), and what all records share."""
+
+    columns: tuple[Column, ...]
+    sparse: tuple[Column, ...] = ()
+    shared: str = ""
+
+    @property
+    def head(self) -> str:
+        """What stands above the lines."""
+        names = " ".join(column.header for column in self.columns)
+        few = " ".join(f"{column.header}=" for column in self.sparse)
+        header = f"{names} [{few}]" if few else names
+        return f"all: {self.shared}\n{header}" if self.shared else header
+
+    def narrowed(self, columns: int) -> Table:
+        """The first columns only."""
+        return Table(self.columns[:columns])
+
+    def line(self, record: Record) -> str:
+        cells = [column.text(record) for column in self.columns]
+        few = [f"{c.header}={text}" for c in self.sparse if (text := c.text(record)) != EMPTY]
+        if not few:
+            while len(cells) > 1 and cells[-1] == EMPTY:
+                cells.pop()
+        return " ".join([*cells, *few]) or EMPTY
+
+
+def plain_table(records: Sequence[Record], fields: Sequence[str], terms: Terms, longest_cell: int) -> Table:
+    """The table of records as they came: all fields, or ``fields`` in their order."""
+    names, sparse, shared = lay_out(records, fields)
+
+    def column(name: str) -> Column:
+        known = terms(name)
+        return Column(text_cell(cut(name, longest_cell)), lambda r: cell(lookup(r, name), longest_cell, term=known))
+
+    few = [column(name) for name in sparse]
+    same = " ".join(f"{c.header}={c.text(records[0])}" for c in map(column, shared))
+    return Table(tuple(column(name) for name in names), tuple(few), same)
+
+
+def cell(value: Any, longest: int, *, term: bool = False) -> str:
+    """A value as a cell of at most about ``longest`` characters. ``term``: its field holds Proxmox's terms."""
+    if isinstance(value, str):
+        return text_cell(cut(value, longest), term=term)
+    if isinstance(value, (int, float)):
+        return compact_json(value)
+    if is_empty(value):
+        return EMPTY
+    text = compact_json(value)
+    return text if len(text) <= longest else compact_json(prune(value, longest).value)
+
+
+def lay_out(records: Sequence[Record], fields: Sequence[str] = ()) -> tuple[list[str], list[str], list[str]]:
+    """Which fields are columns, which only few records have, and which are the same for all (two or more).
+
+    Fields that are empty everywhere are in none of the three, unless they were asked for.
+    """
+    filled, shared = _survey(records, fields)
+    order = list(fields) or sorted(filled, key=_rank)
+    total = len(records)
+    same = [name for name in order if total > 1 and name in shared and filled.get(name) == total]
+    left = [name for name in order if not (total > 1 and name in shared and filled.get(name) == total)]
+    sparse = [] if fields else [name for name in left if 2 * filled[name] < total]
+    columns = left if fields else [name for name in left if 2 * filled[name] >= total]
+    if not fields:
+        columns.sort(key=lambda name: filled[name] < total)
+    if not columns:
+        columns, same = same[:1] or sparse[:1], same[1:]
+        sparse = [name for name in sparse if name != columns[0]] if columns else sparse
+    return columns, sparse, same
+
+
+def _survey(records: Sequence[Record], fields: Sequence[str]) -> tuple[dict[str, int], dict[str, Any]]:
+    """How many records have each field, and the value of those fields that never differ."""
+    filled: dict[str, int] = {}
+    shared: dict[str, Any] = {}
+    for record in records:
+        pairs = ((name, lookup(record, name)) for name in fields) if fields else record.items()
+        for name, value in pairs:
+            if is_empty(value):
+                continue
+            count = filled.get(name, 0)
+            filled[name] = count + 1
+            if not count:
+                shared[name] = value
+            elif name in shared and (shared[name] != value or type(shared[name]) is not type(value)):
+                del shared[name]
+    return filled, shared
+
+
+def _rank(name: str) -> int:
+    return _FIRST.index(name) if name in _FIRST else len(_FIRST)

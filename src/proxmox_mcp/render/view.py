@@ -1,0 +1,115 @@
+"""What a caller wants to see of a result: fields, filter, limit, cursor."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from proxmox_mcp.errors import ViewError
+from proxmox_mcp.render.filters import Condition, parse_filter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MOST_FIELDS, _LONGEST_FIELD = 200, 200
+_CURSOR = re.compile(r"([0-9]{1,9})-([0-9a-f]{4})")
+_IDENTITY = ("id", "upid", "volid", "userid", "vmid", "node", "name", "type", "storage", "pos", "n", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page starts, and what the list looked like when the page before it was shown."""
+
+    offset: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.offset}-{self.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which part of a result to show. All empty: as much of all as the budget holds."""
+
+    fields: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    limit: int | None = None
+    cursor: Cursor | None = None
+
+    @classmethod
+    def of(
+        cls,
+        fields: str | Sequence[str] | None = None,
+        filter: str | None = None,  # noqa: A002 - the argument's name in the tools
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> View:
+        """A view from the arguments of a tool: ``fields`` as a list or one text with commas. Raises ViewError."""
+        if limit is not None and limit < 1:
+            raise ViewError(f"limit: {limit} is no number of lines.", "Allowed: 1 or more; left out, all that fits.")
+        names = fields.split(",", _MOST_FIELDS + 1) if isinstance(fields, str) else fields or ()
+        if len(names) > _MOST_FIELDS or any(len(name) > _LONGEST_FIELD for name in names):
+            advice = f"Allowed: up to {_MOST_FIELDS} names of {_LONGEST_FIELD} characters."
+            raise ViewError("fields: too many or too long names.", advice)
+        return cls(
+            tuple(dict.fromkeys(stripped for name in names if (stripped := name.strip()))),
+            parse_filter(filter or ""),
+            limit if limit is None else min(limit, sys.maxsize),
+            _cursor(cursor) if cursor else None,
+        )
+
+    @property
+    def pages(self) -> bool:
+        """Whether the caller leafs through the lines rather than asking for an overview."""
+        return self.limit is not None or self.cursor is not None
+
+
+WHOLE = View()
+
+
+def _cursor(text: str) -> Cursor:
+    match = _CURSOR.fullmatch(text.strip())
+    if match is None:
+        raise ViewError(
+            f"cursor: `{text[:40]}` is none.", "Take it from the last line of the page before, or leave it out."
+        )
+    return Cursor(int(match[1]), match[2])
+
+
+def digest(items: Sequence[Any]) -> str:
+    """Four hex digits that change when members come, go or move, but not when only their figures change."""
+    checksum = 0
+    for item in items:
+        identity = tuple(map(item.get, _IDENTITY)) if isinstance(item, dict) else item
+        checksum = crc32(repr(identity).encode("utf-8", "surrogatepass"), checksum)
+    return f"{checksum & 0xFFFF:04x}"
+
+
+def start_of(view: View, items: Sequence[Any]) -> tuple[int, str]:
+    """Where the page starts in ``items``, and what to say if they are not the list the cursor was made for.
+
+    Raises ViewError for a cursor beyond the end.
+    """
+    if view.cursor is None:
+        return 0, ""
+    changed = view.cursor.digest != digest(items)
+    if view.cursor.offset >= max(1, len(items)):
+        raise ViewError(
+            f"cursor: the list has {len(items)} entries now, the page starts at {view.cursor.offset + 1}.",
+            "Start again without cursor.",
+        )
+    note = "The list has changed since the page before: entries may be missing or doubled." if changed else ""
+    return view.cursor.offset, note
+
+
+def closing(start: int, end: int, total: int, checksum: str, what: str, suffix: str = "") -> str:
+    """The line under a page: ``(rows 1-12 of 812, next: cursor=12-3fa9)``, or ``(all 12 rows)``."""
+    if total == 1:
+        return f"(1 {what.removesuffix('s')}{suffix})"
+    span = f"{start + 1}-{end}" if end - start > 1 else f"{end}"
+    shown = f"all {total} {what}" if end - start == total else f"{what} {span} of {total}"
+    following = f", next: cursor={Cursor(end, checksum)}" if end < total else ""
+    return f"({shown}{suffix}{following})"

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from proxmox_mcp.confirm.confirmations import Call, Confirmations, MemoryStore, Rung, Setting, rung
+from proxmox_mcp.confirm.statement import Statement
+from proxmox_mcp.errors import ConfirmationError
+
+CALL = Call(caller="ops", cluster="lab", method="DELETE", path="/nodes/pve1/qemu/102", data={"purge": "1"})
+STATEMENT = Statement("deletes VM 102 `forum`", '[["VM","102",{"name":"forum"}]]')
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def confirmations(clock: Clock) -> Confirmations:
+    return Confirmations(MemoryStore(clock=clock))
+
+
+def test_a_token_confirms_its_call_once(confirmations: Confirmations) -> None:
+    token = confirmations.issue(CALL, STATEMENT)
+    confirmations.redeem(token, CALL, STATEMENT)
+    with pytest.raises(ConfirmationError, match="used before"):
+        confirmations.redeem(token, CALL, STATEMENT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"caller": "intruder"},
+        {"cluster": "home"},
+        {"method": "PUT"},
+        {"path": "/nodes/pve1/qemu/103"},
+        {"data": {}},
+        {"data": {"purge": "0"}},
+        {"data": {"purge": "1", "skiplock": "1"}},
+        {"data": {"purge": ["1"]}},
+    ],
+)
+def test_a_token_confirms_no_other_call_and_is_gone_after_the_attempt(
+    confirmations: Confirmations, change: dict[str, Any]
+) -> None:
+    token = confirmations.issue(CALL, STATEMENT)
+    with pytest.raises(ConfirmationError, match="another call"):
+        confirmations.redeem(token, replace(CALL, **change), STATEMENT)
+    with pytest.raises(ConfirmationError, match="unknown"):
+        confirmations.redeem(token, CALL, STATEMENT)
+
+
+def test_a_token_that_was_taken_back_confirms_nothing(confirmations: Confirmations) -> None:
+    token = confirmations.issue(CALL, STATEMENT)
+    confirmations.withdraw(token)
+    with pytest.raises(ConfirmationError):
+        confirmations.redeem(token, CALL, STATEMENT)
+
+
+def test_the_order_of_parameters_makes_no_other_call(confirmations: Confirmations) -> None:
+    token = confirmations.issue(replace(CALL, data={"a": "1", "b": "2"}), STATEMENT)
+    confirmations.redeem(token, replace(CALL, data={"b": "2", "a": "1"}), STATEMENT)
+
+
+def test_no_two_calls_run_together_into_one_digest() -> None:
+    one = replace(CALL, caller="ops", cluster="lab")
+    other = replace(CALL, caller="opsl", cluster="ab")
+    assert one.digest() != other.digest()
+
+
+def test_a_guest_that_changed_in_between_is_refused_with_what_is_there_now(confirmations: Confirmations) -> None:
+    token = confirmations.issue(CALL, STATEMENT)
+    with pytest.raises(ConfirmationError, match="Now: deletes VM 102 `shop`"):
+        confirmations.redeem(token, CALL, Statement("deletes VM 102 `shop`", '[["VM","102",{"name":"shop"}]]'))
+
+
+def test_another_wording_of_the_same_things_is_no_change(confirmations: Confirmations) -> None:
+    token = confirmations.issue(CALL, STATEMENT)
+    confirmations.redeem(token, CALL, replace(STATEMENT, text="the same, running now"))
+
+
+def test_a_token_expires_after_ten_minutes(confirmations: Confirmations, clock: Clock) -> None:
+    early, late = (confirmations.issue(CALL, STATEMENT) for _ in range(2))
+    clock.now += 599
+    confirmations.redeem(early, CALL, STATEMENT)
+    clock.now += 2
+    with pytest.raises(ConfirmationError, match="10 minutes"):
+        confirmations.redeem(late, CALL, STATEMENT)
+
+
+@pytest.mark.parametrize("guess", ["", "yes", "true", "1", "\udc80", "A" * 22])
+def test_what_was_never_issued_confirms_nothing(confirmations: Confirmations, guess: str) -> None:
+    confirmations.issue(CALL, STATEMENT)
+    with pytest.raises(ConfirmationError):
+        confirmations.redeem(guess, CALL, STATEMENT)
+
+
+def test_of_many_uses_at_once_one_succeeds(confirmations: Confirmations) -> None:
+    token = confirmations.issue(CALL, STATEMENT)
+
+    def attempt(_: int) -> bool:
+        try:
+            confirmations.redeem(token, CALL, STATEMENT)
+        except ConfirmationError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(64))) == 1
+
+
+def test_the_store_holds_no_token(clock: Clock) -> None:
+    store = MemoryStore(clock=clock)
+    token = Confirmations(store).issue(CALL, STATEMENT)
+    assert token not in str(store._kept)
+    assert len(token) >= 22
+
+
+def test_the_store_is_bounded_and_forgets_the_oldest(clock: Clock) -> None:
+    store = MemoryStore(limit=2, clock=clock)
+    for key in "abc":
+        store.issue(key, key.upper(), 10, "ops")
+    assert [store.take(key) for key in "abc"] == [None, "B", "C"]
+
+
+@pytest.mark.parametrize("greedy", [1, 2, 3])
+def test_a_flood_of_confirmations_pushes_out_its_own_and_nobody_elses(greedy: int, clock: Clock) -> None:
+    store = MemoryStore(limit=100, clock=clock)
+    for number in range(10):
+        store.issue(f"patient-{number}", "yes", 10, "patient")
+    for number in range(1000):
+        store.issue(f"greedy-{number}", "yes", 10, f"greedy-{number % greedy}")
+    assert all(store.take(f"patient-{number}") == "yes" for number in range(10))
+    assert sum(store.take(f"greedy-{number}") is not None for number in range(1000)) == 90
+    assert store.take("greedy-999") is None, "each is taken once"
+
+
+@pytest.mark.parametrize(
+    ("setting", "can_elicit", "person_only", "expected"),
+    [
+        (Setting.TOKEN, True, False, Rung.ELICIT),
+        (Setting.TOKEN, True, True, Rung.ELICIT),
+        (Setting.TOKEN, False, False, Rung.TOKEN),
+        (Setting.TOKEN, False, True, Rung.OPERATOR),
+        (Setting.ELICIT, True, False, Rung.ELICIT),
+        (Setting.ELICIT, True, True, Rung.ELICIT),
+        (Setting.ELICIT, False, False, Rung.REFUSE),
+        (Setting.ELICIT, False, True, Rung.REFUSE),
+        (Setting.OPERATOR, True, False, Rung.OPERATOR),
+        (Setting.OPERATOR, True, True, Rung.OPERATOR),
+        (Setting.OPERATOR, False, False, Rung.OPERATOR),
+        (Setting.OPERATOR, False, True, Rung.OPERATOR),
+    ],
+)
+def test_the_ladder(setting: Setting, can_elicit: bool, person_only: bool, expected: Rung) -> None:
+    assert rung(setting, can_elicit=can_elicit, person_only=person_only) is expected

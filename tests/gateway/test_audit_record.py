@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from proxmox_mcp.errors import AuditError, ConfirmationNeededError, DeniedError
+from proxmox_mcp.gateway import Call
+from proxmox_mcp.gateway.audit_record import Trail
+from proxmox_mcp.record.audit import AuditLog
+from proxmox_mcp.record.redaction import Redactor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+CALL = Call(path="/nodes/*/qemu/x", method="POST", tool="proxmox_api_call", id="17", client="test 1")
+
+
+def trail_in(path: Path, method: str = "POST") -> Trail:
+    return Trail(AuditLog(path, Redactor()), CALL, method, "/nodes/pve1/qemu/100/status/stop", "lab")
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("raised", "result", "message"),
+    [
+        (None, "ok", None),
+        (DeniedError("Not allowed."), "guard.denied", "Not allowed."),
+        (ConfirmationNeededError("Confirm this."), "unconfirmed", None),
+        (ZeroDivisionError("of a secret"), "internal", "ZeroDivisionError"),
+    ],
+)
+async def test_however_a_call_ends_there_is_a_line_of_it(
+    raised: Exception | None, result: str, message: str | None, tmp_path: Path
+) -> None:
+    with pytest.raises(type(raised)) if raised else nullcontext():
+        async with trail_in(tmp_path / "audit").closed():
+            if raised:
+                raise raised
+    (record,) = lines(tmp_path / "audit")
+    assert (record["event"], record["result"], record.get("message")) == ("outcome", result, message)
+    assert (record["id"], record["cluster"], record["client"]) == ("17", "lab", "test 1")
+    assert record["seconds"] >= 0
+
+
+async def test_a_call_that_is_called_off_is_on_record_as_such(tmp_path: Path) -> None:
+    with anyio.move_on_after(0.01):
+        async with trail_in(tmp_path / "audit").closed() as trail:
+            trail.upid = "UPID:pve1:1"
+            await anyio.sleep(5)
+    (record,) = lines(tmp_path / "audit")
+    assert (record["result"], record["upid"]) == ("cancelled", "UPID:pve1:1")
+
+
+async def test_a_rehearsal_is_on_record_as_one(tmp_path: Path) -> None:
+    async with trail_in(tmp_path / "audit").closed() as trail:
+        trail.rehearsed()
+    assert lines(tmp_path / "audit")[-1]["result"] == "dry-run"
+
+
+async def test_a_write_is_on_record_before_it_is_sent_and_a_read_only_after(tmp_path: Path) -> None:
+    await trail_in(tmp_path / "writes").before_sending()
+    await trail_in(tmp_path / "reads", "GET").before_sending()
+    assert [record["event"] for record in lines(tmp_path / "writes")] == ["intent"]
+    assert lines(tmp_path / "reads") == []
+
+
+async def test_where_no_line_can_be_written_nothing_is_to_be_sent(tmp_path: Path) -> None:
+    trail = trail_in(tmp_path / "no-such-directory" / "audit")
+    with pytest.raises(AuditError) as caught:
+        await trail.before_sending()
+    assert caught.value.advice.startswith("Nothing was sent. ")
+
+
+async def test_an_outcome_that_cannot_be_written_is_logged_and_does_not_undo_the_call(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with trail_in(tmp_path / "no-such-directory" / "audit").closed():
+        pass
+    assert "the outcome of POST /nodes/pve1/qemu/100/status/stop was not recorded" in caplog.text

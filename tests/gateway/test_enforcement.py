@@ -1,0 +1,112 @@
+"""What is let through and what is asked: answers count once, for what was asked, whichever way they were given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
+from proxmox_mcp.gateway import Answer, Call, Gateway
+from proxmox_mcp.policy.caller import Caller, Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxmox.raw_server import RawServer
+
+pytestmark = pytest.mark.anyio
+
+DELETE = Call(path="/nodes/pve1/qemu/101", method="DELETE")
+
+
+class AskedError(Exception):
+    """The call ended with a question."""
+
+
+class Later:
+    """A client whose person answers with the call made again."""
+
+    can_be_asked, follows_progress = True, False
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+        self.token = ""
+
+    async def ask(self, question: str, token: str) -> bool:
+        self.token = token
+        raise AskedError(question)
+
+    async def progress(self, done: float | None, text: str) -> None:
+        """Nobody listens."""
+
+
+async def test_a_question_that_was_declined_can_not_be_accepted_afterwards(
+    gateway: Gateway, recorder: RawServer
+) -> None:
+    before, client = len(recorder.posted), Later()
+    with pytest.raises(AskedError):
+        await gateway.call(DELETE, client)
+    for agreed in (False, True):
+        client.answer = Answer(client.token, agreed)
+        with pytest.raises(ConfirmationError):
+            await gateway.call(DELETE, client)
+    assert len(recorder.posted) == before
+
+
+async def test_a_question_that_was_accepted_is_accepted_once(gateway: Gateway, recorder: RawServer) -> None:
+    before, client = len(recorder.posted), Later()
+    with pytest.raises(AskedError):
+        await gateway.call(DELETE, client)
+    client.answer = Answer(client.token, agreed=True)
+    assert await gateway.call(DELETE, client) == "Done: DELETE /nodes/pve1/qemu/101"
+    with pytest.raises(ConfirmationError):
+        await gateway.call(DELETE, client)
+    assert len(recorder.posted) == before + 1
+
+
+CONFIRMED = """
+[[rule]]
+verdict = "confirm"
+path = "/nodes/{node}/qemu/{vmid}/config"
+"""
+
+
+@pytest.mark.parametrize("setting", ["token", "operator"])
+async def test_a_fan_asks_nobody_about_its_places(
+    setting: str, recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    gateway = gateway_to(recorder.port, CONFIRMED, MCP_CONFIRM=setting)
+    with pytest.raises(DeniedError, match=r"needs a confirmation .* of one place at a time"):
+        await gateway.call(Call(path="/nodes/*/qemu/*/config"))
+    assert gateway.guard.approvals.pending() == []
+    with pytest.raises(ConfirmationNeededError):
+        await gateway.call(Call(path="/nodes/pve1/qemu/100/config"))
+
+
+NAMED = """
+[[rule]]
+verdict = "allow"
+path = "/nodes/{node}/qemu/{vmid}/agent/file-read"
+"""
+FILE = Call(path="/nodes/pve1/qemu/101/agent/file-read", data={"file": "/etc/hostname"}, reads_only=True)
+
+
+async def test_in_read_only_mode_the_read_tool_reads_inside_where_a_rule_names_it(
+    recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    gateway = gateway_to(recorder.port, NAMED, MCP_MODE="read-only")
+    await gateway.call(FILE)
+    assert any(request.target.startswith("/api2/json/nodes/pve1/qemu/101/agent/") for request in recorder.requests)
+    with pytest.raises(DeniedError, match="read-only mode"):
+        await gateway.call(replace(FILE, path="/nodes/pve1/qemu/101/agent/exec-status", data={"pid": 1}))
+
+
+async def test_a_caller_who_has_the_other_tool_reads_inside_with_that(
+    recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    gateway = gateway_to(recorder.port, NAMED, MCP_MODE="guarded")
+    with pytest.raises(DeniedError, match="proxmox_api_get is for what only reads the cluster"):
+        await gateway.call(FILE)
+    await gateway.call(replace(FILE, caller=Caller(name="viewer", mode=Mode.READ_ONLY)))

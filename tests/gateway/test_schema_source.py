@@ -1,0 +1,199 @@
+"""Which schema a cluster's calls are held against: at hand at once, then the node's own, through upgrades."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from apidoc_documents import document, method
+from apidoc_documents import node as path_of
+from proxmox.raw_server import reply
+from proxmox.raw_server import serving as raw_serving
+from proxmox_mcp.errors import ApidocSourceError, InvalidCallError, UnreachableError
+from proxmox_mcp.gateway import Call, Gateway
+from proxmox_mcp.gateway.schema_source import SchemaKeeper
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from gateway.conftest import Script
+    from proxmox.raw_server import RawServer, Request
+
+pytestmark = pytest.mark.anyio
+
+DOCUMENT = document(path_of("/nodes", GET=method("list")), path_of("/version", GET=method()))
+NEW_ENDPOINT = "/cluster/ha/rules"
+"""It came with 9.1; 8.4 doesn't have it."""
+
+
+class Node:
+    """A node that says what version it runs, and serves a document for it or a web page."""
+
+    def __init__(self) -> None:
+        self.versions = {"": "8.4.5"}
+        self.document: bytes | None = None
+
+    def answer(self, request: Request, connection: Any) -> None:
+        path = request.target.partition("?")[0].removeprefix("/api2/json")
+        if path == "/pve-docs/api-viewer/apidoc.js":
+            body = self.document or b"<html>gone</html>"
+            status = "200 OK" if self.document else "404 Not Found"
+            head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            connection.sendall(head.encode() + body)
+            return
+        if path.endswith("/version"):
+            node = path.split("/")[2] if path.startswith("/nodes/") else ""
+            connection.sendall(reply({"version": self.versions.get(node, self.versions[""])}))
+            return
+        connection.sendall(reply([]))
+
+
+@pytest.fixture
+def node() -> Node:
+    return Node()
+
+
+@pytest.fixture
+def upstream(node: Node, tmp_path: Path) -> Iterator[RawServer]:
+    from fakepve.certs import make_cert
+
+    certificate, key, _ = make_cert(str(tmp_path))
+    with raw_serving(node.answer, (Path(certificate), Path(key))) as server:
+        yield server
+
+
+@pytest.fixture
+async def make(gateway_to: Callable[..., Gateway]) -> AsyncIterator[Callable[..., Gateway]]:
+    """``gateway_to``, with what it opened closed at the end."""
+    made: list[Gateway] = []
+
+    def gateway(*given: Any, **settings: str) -> Gateway:
+        made.append(gateway_to(*given, **settings))
+        return made[-1]
+
+    yield gateway
+    for each in made:
+        await each.clusters["default"].pve.aclose()
+
+
+@pytest.fixture
+async def gateway(upstream: RawServer, make: Callable[..., Gateway]) -> Gateway:
+    return make(upstream.port, PROXMOX_APIDOC="auto")
+
+
+def keeper(gateway: Gateway) -> SchemaKeeper:
+    return gateway.clusters["default"].schema
+
+
+async def test_before_the_node_was_asked_there_is_a_schema_at_hand(gateway: Gateway) -> None:
+    current = keeper(gateway).current
+    assert current.kind == "bundled"
+    assert not current.is_the_nodes
+    assert "has not answered yet" in str(current)
+
+
+async def test_the_schema_of_the_node_takes_the_place_of_what_was_at_hand(gateway: Gateway, node: Node) -> None:
+    node.document = DOCUMENT
+    current = await keeper(gateway).refresh()
+    assert (current.kind, current.index.version) == ("node", "8.4.5")
+    assert current.is_the_nodes
+
+
+async def test_what_a_node_served_once_is_at_hand_at_the_next_start(
+    gateway: Gateway, node: Node, upstream: RawServer
+) -> None:
+    node.document = DOCUMENT
+    served = await keeper(gateway).refresh()
+    cluster = gateway.clusters["default"]
+    again = SchemaKeeper(cluster.pve, "auto", served.store)
+    assert again.current.kind == "cache"
+    assert again.current.index.version == "8.4.5"
+
+
+async def test_a_node_that_serves_no_document_leaves_the_snapshot_of_its_release_in_force(gateway: Gateway) -> None:
+    with pytest.raises(ApidocSourceError):
+        await keeper(gateway).refresh()
+    current = keeper(gateway).current
+    assert (current.kind, current.index.version[:3], current.node_version) == ("bundled", "8.4", "8.4.5")
+
+
+async def test_a_node_that_is_away_leaves_what_is_at_hand(make: Callable[..., Gateway]) -> None:
+    away = make(1, PROXMOX_APIDOC="auto")
+    with pytest.raises(UnreachableError):
+        await keeper(away).refresh()
+    assert keeper(away).current.kind == "bundled"
+
+
+async def test_an_endpoint_that_the_nodes_release_lacks_is_refused_with_since_when_there_is_one(
+    gateway: Gateway,
+) -> None:
+    with pytest.raises(ApidocSourceError):
+        await keeper(gateway).refresh()
+    with pytest.raises(InvalidCallError, match=r"came with 9\.1"):
+        await gateway.call(Call(path=NEW_ENDPOINT))
+
+
+async def test_a_node_that_was_upgraded_is_asked_before_a_call_is_refused(gateway: Gateway, node: Node) -> None:
+    with pytest.raises(ApidocSourceError):
+        await keeper(gateway).refresh()
+    node.versions[""] = "9.1.7"
+    assert await gateway.call(Call(path=NEW_ENDPOINT)) == "(an empty list)"
+
+
+async def test_in_a_rolling_upgrade_each_node_is_judged_by_its_own_version(gateway: Gateway, node: Node) -> None:
+    with pytest.raises(ApidocSourceError):
+        await keeper(gateway).refresh()
+    node.versions["pve2"] = "9.1.7"
+    data = {"no-such-parameter": "1"}
+    with pytest.raises(InvalidCallError):
+        await gateway.call(Call(path="/nodes/pve1/tasks", data=data))
+    told = await gateway.call(Call(path="/nodes/pve2/tasks", data=data))
+    assert "doesn't know this, but the node may" in told
+
+
+async def test_before_the_node_was_asked_a_wrong_call_is_held_against_the_schema_of_its_release(
+    gateway: Gateway,
+) -> None:
+    data = {"description": "x" * 10_000}
+    with pytest.raises(InvalidCallError, match="10000 characters"):
+        await gateway.call(Call(path="/nodes/pve1/qemu/100/config", method="PUT", data=data))
+
+
+async def test_a_wrong_call_costs_one_question_for_the_version_in_a_minute(
+    scripted: Callable[..., tuple[Any, Script]],
+) -> None:
+    cluster, script = scripted({"/version": {"version": "9.1.3"}})
+    for _ in range(3):
+        assert await cluster.schema.version_at("") == "9.1.3"
+    assert script.paths == ["/version"]
+
+
+async def test_a_schema_from_a_file_stays_in_force_whatever_the_node_says(
+    upstream: RawServer, make: Callable[..., Gateway], tmp_path: Path
+) -> None:
+    (tmp_path / "apidoc.js").write_bytes(DOCUMENT)
+    from_file = make(upstream.port, PROXMOX_APIDOC=str(tmp_path / "apidoc.js"))
+    assert keeper(from_file).current.kind == "file"
+    current = await keeper(from_file).refresh()
+    assert (current.kind, current.node_version) == ("file", "8.4.5")
+
+
+async def test_while_a_url_gives_nothing_the_snapshot_is_in_force_and_then_what_the_url_gives(
+    upstream: RawServer, node: Node, make: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxmox_mcp.apidoc.source.fetch", lambda _, **__: node.document or _away())
+    from_url = keeper(make(upstream.port, PROXMOX_APIDOC="https://127.0.0.1:1/apidoc.js"))
+    assert (from_url.current.kind, from_url.current.trouble) == ("bundled", "Away.")
+    assert (await from_url.refresh()).index.version.startswith("8.4")
+    node.document = DOCUMENT
+    current = await from_url.refresh()
+    assert (current.kind, current.node_version, len(current.index.endpoints)) == ("url", "8.4.5", 2)
+    node.document = None
+    node.versions[""] = "8.4.6"
+    assert ((await from_url.refresh()).kind, from_url.current.node_version) == ("url", "8.4.6")
+
+
+def _away() -> bytes:
+    raise ApidocSourceError("Away.")

@@ -1,0 +1,46 @@
+"""Certificates and connections for the tests of ``pve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proxmox_mcp.proxmox.connection import Connection, HostPort
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECRET = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate for loopback, and its key."""
+    from fakepve.certs import make_cert
+
+    cert, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
+    return Path(cert), Path(key)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def connect() -> Callable[..., Connection]:
+    """A connection by token to ports of loopback."""
+
+    def make(*ports: int, **given: Any) -> Connection:
+        values: dict[str, Any] = {
+            "hosts": tuple(HostPort("127.0.0.1", port) for port in ports),
+            "user": "mcp@pve",
+            "token": "t1",
+            "secret": SECRET,
+            "timeout": 5.0,
+        }
+        return Connection(**values | given)
+
+    return make
