@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp import errors
 from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.app.metrics import describe
-from proxmox_mcp.policy import document as table
+from proxmox_mcp.policy import document
 from proxmox_mcp.policy.risk import reviewed_risks
 from proxmox_mcp.server.definitions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS, TOOLS
 from proxmox_mcp.server.prompts import PROMPTS
@@ -112,7 +112,7 @@ def _meaning(name: str, code: str) -> str:
 
 def risks() -> str:
     """Every endpoint with its risk, and what each mode does with it."""
-    return table.render({version: load_index(version) for version in bundled_versions()}, reviewed_risks())
+    return document.render({version: load_index(version) for version in bundled_versions()}, reviewed_risks())
 
 
 def metrics() -> str:

@@ -21,15 +21,13 @@ from mcp.shared.exceptions import MCPError
 import proxmox_mcp
 from fuzz.scripted import schema
 from growth import SHORT, USUAL, WHOLE_MEGABYTE, steepest
-from proxmox_mcp import untrusted as foreign
+from proxmox_mcp import untrusted
 from proxmox_mcp.apidoc import nearest
 from proxmox_mcp.apidoc.formats import FORMATS
 from proxmox_mcp.apidoc.validation import perl
 from proxmox_mcp.errors import ProxmoxMcpError
-from proxmox_mcp.gateway import places
-from proxmox_mcp.gateway import resolve as targets
-from proxmox_mcp.policy import risk
-from proxmox_mcp.policy import targets as action
+from proxmox_mcp.gateway import places, resolve
+from proxmox_mcp.policy import risk, targets
 from proxmox_mcp.policy.callers import Callers
 from proxmox_mcp.proxmox import advice, errors, progress, upid
 from proxmox_mcp.proxmox.answers import read
@@ -37,8 +35,7 @@ from proxmox_mcp.proxmox.inventory import Resources, near
 from proxmox_mcp.proxmox.transport import Reply
 from proxmox_mcp.record import secret_names, secrets_in_text
 from proxmox_mcp.record.redaction import Redactor, secrets_in
-from proxmox_mcp.render import View, cells, estimate_tokens, fields, filters, lines, render, tokens
-from proxmox_mcp.render import units as quantities
+from proxmox_mcp.render import View, cells, estimate_tokens, fields, filters, lines, render, tokens, units
 from proxmox_mcp.search import browse
 from proxmox_mcp.server import arguments, references
 from proxmox_mcp.server.definitions import TOOLS
@@ -97,32 +94,32 @@ def reply(status: int, content: Any) -> Reply:
 
 
 READERS: dict[str, Callable[[str], object]] = {
-    "foreign.clean": foreign.clean,
-    "foreign.flat": foreign.flat,
-    "foreign.one_line": foreign.one_line,
-    "foreign.exactly": lambda text: foreign.exactly(text, 2000),
-    "foreign.escaped": foreign.escaped,
-    "foreign.quoted": foreign.quoted,
-    "foreign.shown": foreign.shown,
-    "foreign.is_token": foreign.is_token,
-    "foreign.holds_untrusted": foreign.holds_untrusted,
-    "foreign.with_notice": foreign.with_notice,
-    "foreign.block": foreign.block,
-    "foreign.mark": lambda text: foreign.mark(text, "x"),
+    "untrusted.clean": untrusted.clean,
+    "untrusted.flat": untrusted.flat,
+    "untrusted.one_line": untrusted.one_line,
+    "untrusted.exactly": lambda text: untrusted.exactly(text, 2000),
+    "untrusted.escaped": untrusted.escaped,
+    "untrusted.quoted": untrusted.quoted,
+    "untrusted.shown": untrusted.shown,
+    "untrusted.is_token": untrusted.is_token,
+    "untrusted.holds_untrusted": untrusted.holds_untrusted,
+    "untrusted.with_notice": untrusted.with_notice,
+    "untrusted.block": untrusted.block,
+    "untrusted.mark": lambda text: untrusted.mark(text, "x"),
     "gateway.places.split_cursor": places.split_cursor,
     "gateway.places.plain_path": places.plain_path,
     "gateway.places.node_of": places.node_of,
-    "guard.secrets_in_text.hide": secrets_in_text.hide,
-    "guard.secrets_in_text.assigned": lambda text: list(secrets_in_text.assigned(text)),
-    "guard.secret_names.is_secret_name": secret_names.is_secret_name,
-    "guard.redact.Redactor.text": REDACTOR.text,
-    "guard.redact.Redactor.data": lambda text: REDACTOR.data([{"a": text, "env": text, "tfa": text, text: 1}]),
-    "guard.redact.secrets_in": lambda text: secrets_in({"password": text, "description": text, text: "x"}),
-    "guard.risk.call_key": lambda text: risk.call_key("GET", text),
-    "guard.risk.by_rule": lambda text: risk.by_rule("GET", text),
-    "guard.risk.judge": lambda text: risk.reviewed_risks().judge("PUT", "/cluster/options", {"notify": text, text: 1}),
-    "guard.action.targets_of": lambda text: action.targets_of(
-        action.Action(
+    "record.secrets_in_text.hide": secrets_in_text.hide,
+    "record.secrets_in_text.assigned": lambda text: list(secrets_in_text.assigned(text)),
+    "record.secret_names.is_secret_name": secret_names.is_secret_name,
+    "record.redaction.Redactor.text": REDACTOR.text,
+    "record.redaction.Redactor.data": lambda text: REDACTOR.data([{"a": text, "env": text, "tfa": text, text: 1}]),
+    "record.redaction.secrets_in": lambda text: secrets_in({"password": text, "description": text, text: "x"}),
+    "policy.risk.call_key": lambda text: risk.call_key("GET", text),
+    "policy.risk.by_rule": lambda text: risk.by_rule("GET", text),
+    "policy.risk.judge": lambda text: risk.reviewed_risks().judge("PUT", "/cluster/options", {"notify": text, text: 1}),
+    "policy.targets.targets_of": lambda text: targets.targets_of(
+        targets.Action(
             method="PUT",
             template="",
             path=text,
@@ -130,20 +127,22 @@ READERS: dict[str, Callable[[str], object]] = {
             judgement=risk.by_rule("PUT", "/"),
         )
     ),
-    "guard.callers.authenticate": CALLERS.authenticate,
-    "pve.upid.parse_upid": upid.parse_upid,
-    "pve.upid.find_upids": lambda text: upid.find_upids([text, text]),
-    "pve.advice.advise": lambda text: advice.advise(text, advice.Call("PUT", "/nodes/pve1/qemu/100/config")),
-    "pve.errors.is_of_the_network": errors.is_of_the_network,
-    "pve.progress.fraction": lambda text: progress.fraction([text]),
-    "pve.progress.warnings": lambda text: progress.warnings([text]),
-    "pve.progress.last_words": lambda text: progress.last_words([text]),
-    "pve.targets.needs_lookup": targets.needs_lookup,
-    "pve.targets.resolve": lambda text: targets.resolve(f"/nodes/*/qemu/{text}", "GET", RESOURCES),
-    "pve.inventory.near": lambda text: near(text, [guest.name for guest in RESOURCES.guests]),
-    "pve.inventory.Resources.guest": RESOURCES.guest,
-    "pve.answers.read, success": lambda text: read(reply(200, {"data": {"a": text}})),
-    "pve.answers.read, refusal": lambda text: read(reply(400, {"data": None, "message": text, "errors": {text: text}})),
+    "policy.callers.authenticate": CALLERS.authenticate,
+    "proxmox.upid.parse_upid": upid.parse_upid,
+    "proxmox.upid.find_upids": lambda text: upid.find_upids([text, text]),
+    "proxmox.advice.advise": lambda text: advice.advise(text, advice.Call("PUT", "/nodes/pve1/qemu/100/config")),
+    "proxmox.errors.is_of_the_network": errors.is_of_the_network,
+    "proxmox.progress.fraction": lambda text: progress.fraction([text]),
+    "proxmox.progress.warnings": lambda text: progress.warnings([text]),
+    "proxmox.progress.last_words": lambda text: progress.last_words([text]),
+    "gateway.resolve.needs_lookup": resolve.needs_lookup,
+    "gateway.resolve.resolve": lambda text: resolve.resolve(f"/nodes/*/qemu/{text}", "GET", RESOURCES),
+    "proxmox.inventory.near": lambda text: near(text, [guest.name for guest in RESOURCES.guests]),
+    "proxmox.inventory.Resources.guest": RESOURCES.guest,
+    "proxmox.answers.read, success": lambda text: read(reply(200, {"data": {"a": text}})),
+    "proxmox.answers.read, refusal": lambda text: read(
+        reply(400, {"data": None, "message": text, "errors": {text: text}})
+    ),
     "apidoc.check, path": lambda text: checked(text, {}),
     "apidoc.check, below a node": lambda text: checked("/nodes/" + text, {}),
     "apidoc.check, query": lambda text: checked("/version?" + text, {}),
@@ -157,9 +156,9 @@ READERS: dict[str, Callable[[str], object]] = {
         for problem in checked("/nodes/pve1/qemu/100/config", {text: 1, "net0": text, "cores": text}).problems
     ],
     "apidoc.nearest": lambda text: nearest.nearest(text, ["cores", "memory", "sockets"]),
-    "apidoc.perl.number": perl.number,
-    "apidoc.perl.split_list": perl.split_list,
-    "apidoc.perl.view": perl.view,
+    "apidoc.validation.perl.number": perl.number,
+    "apidoc.validation.perl.split_list": perl.split_list,
+    "apidoc.validation.perl.view": perl.view,
     "search.Searcher.find": lambda text: schema().searcher.find(text),
     "search.browse.path_query": browse.path_query,
     "search.browse.exact": lambda text: browse.exact(schema().index.endpoints, text),
@@ -167,28 +166,28 @@ READERS: dict[str, Callable[[str], object]] = {
     "search.text.fold": lambda text: importlib.import_module("proxmox_mcp.search.text").fold(text),
     "server.references.read": lambda text: references.read(references.PREFIX + text, schema()),
     "server.references.complete": lambda text: references.complete(text, schema()),
-    "shape.filters.share_of": lambda text: filters.share_of({"a": 1, "maxa": 2, text: 1}, text),
+    "render.filters.share_of": lambda text: filters.share_of({"a": 1, "maxa": 2, text: 1}, text),
     "search.text.words": lambda text: importlib.import_module("proxmox_mcp.search.text").words(text),
-    "shape.cells.text_cell": cells.text_cell,
-    "shape.cells.line_text": cells.line_text,
-    "shape.cells.cut": lambda text: cells.cut(text, 100),
-    "shape.lines.fold": lambda text: lines.fold(text, 80),
-    "shape.tokens.estimate_tokens": estimate_tokens,
-    "shape.tokens.weigh": tokens.weigh,
-    "shape.filters.parse_filter": filters.parse_filter,
-    "shape.filters.select": lambda text: filters.select([{"a": text}], filters.parse_filter("a~b and a!=c and a=d")),
-    "shape.fields.lookup": lambda text: fields.lookup({"a": {"a": 1}}, text),
-    "shape.fields.lookup, lists": lambda text: fields.lookup([[[1]]], text),
-    "shape.fields.require_field": lambda text: fields.require_field(text, [{"a": 1}], argument="fields"),
-    "shape.quantities.parse_size": quantities.parse_size,
-    "shape.quantities.parse_duration": quantities.parse_duration,
-    "shape.quantities.parse_moment": lambda text: quantities.parse_moment(text, 0.0),
-    "shape.View.of, fields": lambda text: View.of(fields=text),
-    "shape.View.of, cursor": lambda text: View.of(cursor=text),
-    "shape.render, text": render,
-    "shape.render, record": lambda text: render({"a": text, text: 1, "b": [text]}),
-    "shape.render, table": lambda text: render([{"a": text, text: 1}, {"a": 1}]),
-    "shape.render, fields": lambda text: render([{"a": 1}, {"a": 2}], View.of(fields=text)),
+    "render.cells.text_cell": cells.text_cell,
+    "render.cells.line_text": cells.line_text,
+    "render.cells.cut": lambda text: cells.cut(text, 100),
+    "render.lines.fold": lambda text: lines.fold(text, 80),
+    "render.tokens.estimate_tokens": estimate_tokens,
+    "render.tokens.weigh": tokens.weigh,
+    "render.filters.parse_filter": filters.parse_filter,
+    "render.filters.select": lambda text: filters.select([{"a": text}], filters.parse_filter("a~b and a!=c and a=d")),
+    "render.fields.lookup": lambda text: fields.lookup({"a": {"a": 1}}, text),
+    "render.fields.lookup, lists": lambda text: fields.lookup([[[1]]], text),
+    "render.fields.require_field": lambda text: fields.require_field(text, [{"a": 1}], argument="fields"),
+    "render.units.parse_size": units.parse_size,
+    "render.units.parse_duration": units.parse_duration,
+    "render.units.parse_moment": lambda text: units.parse_moment(text, 0.0),
+    "render.View.of, fields": lambda text: View.of(fields=text),
+    "render.View.of, cursor": lambda text: View.of(cursor=text),
+    "render.render, text": render,
+    "render.render, record": lambda text: render({"a": text, text: 1, "b": [text]}),
+    "render.render, table": lambda text: render([{"a": text, text: 1}, {"a": 1}]),
+    "render.render, fields": lambda text: render([{"a": 1}, {"a": 2}], View.of(fields=text)),
     "server.arguments.read": lambda text: arguments.read(
         tool("proxmox_api_call"), {text: 1, "path": text, "method": text, "data": text, "wait": text, "confirm": text}
     ),
@@ -196,29 +195,29 @@ READERS: dict[str, Callable[[str], object]] = {
 READERS |= {f"apidoc.formats, {name}": each.passes for name, each in FORMATS.items()}
 
 READ_ONLY_OURS = {
-    "gateway.finding": "search.Searcher.find and search.browse.exact, which are entered",
-    "apidoc.faults": "one line each, of what was checked",
+    "server.search_tool": "search.Searcher.find and search.browse.exact, which are entered",
+    "apidoc.validation.faults": "one line each, of what was checked",
     "apidoc.formats.calendar": "entered by its format, pve-calendar-event",
     "apidoc.formats.net_ip": "entered by its formats; takes no more than 256 characters",
     "apidoc.formats.network": "entered by its formats",
-    "apidoc.perl": "entered where it is not one comparison",
-    "apidoc.automaton": "patterns of the schema",
+    "apidoc.validation.perl": "entered where it is not one comparison",
+    "apidoc.validation.automaton": "patterns of the schema",
     "apidoc.data_files": "files that ship with the code",
     "apidoc.history": "files that ship with the code",
     "apidoc.load": "the schema: apidoc.js, of which a test of its own holds the time",
     "apidoc.parse": "the schema",
-    "apidoc.patterns": "patterns of the schema; tests/apidoc/test_patterns.py attacks each",
+    "apidoc.validation.patterns": "patterns of the schema; tests/apidoc/test_patterns.py attacks each",
     "apidoc.snapshot": "snapshots that we write",
-    "guard.toml_lines": "the operator's files",
-    "guard.policy_file": "the operator's files",
-    "guard.callers": "the operator's files; authenticate is entered",
-    "pve.connection": "the operator's settings",
+    "policy.toml_lines": "the operator's files",
+    "policy.policy_file": "the operator's files",
+    "policy.callers": "the operator's files; authenticate is entered",
+    "proxmox.connection": "the operator's settings",
     "search.intents": "files that ship with the code",
     "search.vocabulary": "files that ship with the code",
-    "search.perl_patterns": "patterns of the schema",
-    "search.folding": "names of the schema",
+    "apidoc.reference.perl_patterns": "patterns of the schema",
+    "apidoc.reference.folding": "names of the schema",
     "search.reference": "the schema",
-    "search.spelling": "the schema",
+    "apidoc.reference.parameters": "the schema",
 }
 FOREIGN_PARAMETERS = frozenset(
     {"text", "query", "message", "header", "cursor", "field", "uri", "begun", "line", "value"}
@@ -280,7 +279,10 @@ def test_no_reader_remembers_what_others_wrote(name: str) -> None:
 
 def readers_by_name() -> Iterator[str]:
     """Every public function of the packages that see foreign text, where a parameter is named as one."""
-    for package in ("foreign", "guard", "pve", "search", "shape", "apidoc", "gateway", "server"):
+    for package in (
+        *("untrusted", "policy", "confirm", "record", "proxmox", "render"),
+        *("search", "apidoc", "gateway", "server"),
+    ):
         module = importlib.import_module(f"proxmox_mcp.{package}")
         names = [module.__name__]
         names += [each.name for each in pkgutil.walk_packages(getattr(module, "__path__", []), f"{module.__name__}.")]

@@ -27,18 +27,18 @@ _MOST_REPEATS = 16
 OURS = {
     "apidoc.facts": "apidoc.js",
     "apidoc.snapshot": "snapshots that ship with the code",
-    "guard.toml_lines": "the operator's files",
-    "guard.policy_file": "the operator's files",
+    "policy.toml_lines": "the operator's files",
+    "policy.policy_file": "the operator's files",
     "search.grouping": "templates of the schema",
     "search.intents": "files that ship with the code",
     "search.vocabulary": "files that ship with the code",
-    "search.perl_patterns": "patterns of the schema",
-    "search.folding": "names of the schema",
+    "apidoc.reference.perl_patterns": "patterns of the schema",
+    "apidoc.reference.folding": "names of the schema",
 }
 """Modules whose patterns read only what is ours, and what that is."""
 CUT = {
     "apidoc.formats.net_ip": "takes no text over 256 characters",
-    "pve.progress": "looks at 500 characters of a line",
+    "proxmox.progress": "looks at 500 characters of a line",
 }
 """Modules that look at no more of a text than this."""
 _CHARACTERS = "a0 -_./:@=,;A\t\n\"'{[(<*|%#+!~\\é"

@@ -12,9 +12,8 @@ from doctor.certificates import Made, make
 from doctor.examined import SECRET, cure, examined, lines
 from doctor.proxies import listening
 from proxmox.raw_server import reply, serving
-from proxmox_mcp.doctor import api
+from proxmox_mcp.doctor import api, connectivity
 from proxmox_mcp.doctor import certificate as tls
-from proxmox_mcp.doctor import connectivity as way
 from serving import free_port
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def test_name_servers_that_never_answer_are_given_up(environment: Environment, m
     import threading
 
     stop = threading.Event()
-    monkeypatch.setattr(way, "RESOLVE_SECONDS", 0.2)
+    monkeypatch.setattr(connectivity, "RESOLVE_SECONDS", 0.2)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: stop.wait(20) and [])
     try:
         report = examined(environment(8006, PROXMOX_HOST="pve1.example.org"))

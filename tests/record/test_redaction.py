@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc import bundled_versions
 from proxmox_mcp.apidoc.load import load_bundled
-from proxmox_mcp.record import redaction as redact
-from proxmox_mcp.record import secrets_in_text
+from proxmox_mcp.record import redaction, secrets_in_text
 from proxmox_mcp.record.redaction import HIDDEN, Redactor, is_secret_name, secret_names, secrets_in
 
 if TYPE_CHECKING:
@@ -310,7 +309,7 @@ SHOWN_ON_PURPOSE = re.compile(r"MCP_AUTH_TOKEN=|PVEAPIToken=user@realm!name=|red
 
 def own_texts() -> Iterator[str]:
     """All that this program may say: every text in its code, and all its advice."""
-    source = Path(redact.__file__).parents[1]
+    source = Path(redaction.__file__).parents[1]
     for module in sorted(source.rglob("*.py")):
         tree = ast.parse(module.read_text("utf-8"))
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -319,7 +318,7 @@ def own_texts() -> Iterator[str]:
                 yield "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
                 yield node.value
-    for rule in tomllib.loads((source / "pve" / "advice.toml").read_text("utf-8"))["rule"]:
+    for rule in tomllib.loads((source / "proxmox" / "advice.toml").read_text("utf-8"))["rule"]:
         yield rule["advice"]
 
 

@@ -50,7 +50,7 @@ ANSWERS = (
     Answer("guests over 80% memory", "get_cluster_resources", 400, {"type": "vm", "filter": "mem>80%"}),
     Answer("five results of a search", "search_api", 450, {"query": "move a disk to another storage"}),
     Answer("reference: resize a disk", "search_api", 350, {"query": "PUT /nodes/{node}/qemu/{vmid}/resize"}),
-    Answer("reference: configure a VM", "search_api", 2750, {"query": "PUT /nodes/{node}/qemu/{vmid}/config"}),
+    Answer("reference: configure a VM", "search_api", 2900, {"query": "PUT /nodes/{node}/qemu/{vmid}/config"}),
     Answer("configuration of a VM", _GET, 250, {"path": "/nodes/*/qemu/db-01/config"}),
     Answer("status of a VM", _GET, 300, {"path": "/nodes/*/qemu/db-01/status/current"}),
     Answer("addresses of a VM", _GET, 150, {"path": "/nodes/*/qemu/mon-01/agent/network-get-interfaces"}),

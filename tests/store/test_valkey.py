@@ -20,6 +20,7 @@ from proxmox_mcp.installation import install_command
 from proxmox_mcp.policy import shared_limits
 from proxmox_mcp.policy.caller import Caller, Limits
 from proxmox_mcp.policy.shared_limits import SharedLimits
+from proxmox_mcp.store import valkey
 from proxmox_mcp.store.valkey import SharedConfirmations, SharedState
 from redis_server import PASSWORD, RedisServer, needs_redis, redis_server
 
@@ -120,7 +121,7 @@ def test_without_the_store_nothing_is_confirmed_and_the_error_shows_no_password(
 def test_a_store_that_takes_connections_and_says_nothing_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
-    monkeypatch.setattr(shared_limits, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(valkey, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         state = SharedState(f"redis://127.0.0.1:{mute.getsockname()[1]}/0")
         with pytest.raises(GuardError, match="can't be reached"):

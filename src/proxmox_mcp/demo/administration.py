@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fakepve import PveError
 from fakepve.routing import StatefulRoutes
 
-from proxmox_mcp.demo import fixtures as estate
+from proxmox_mcp.demo import fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ class Administration(StatefulRoutes):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.jobs: dict[str, Values] = {str(job["id"]): dict(job) for job in estate.JOBS}
+        self.jobs: dict[str, Values] = {str(job["id"]): dict(job) for job in fixtures.JOBS}
         self.acl_entries: list[tuple[str, str, str]] = []
 
     def _routes_administration(self) -> list[tuple[str, str, Callable[[Values, str], Awaitable[Any]]]]:
@@ -70,7 +70,7 @@ class Administration(StatefulRoutes):  # type: ignore[misc]
     async def _users(self, _values: Values, user: str) -> Any:
         own = user.partition("!")[0]
         everyone = self.allowed(user, "/access/groups", "Sys.Audit")
-        return [known for known in estate.USERS if everyone or known["userid"] == own]
+        return [known for known in fixtures.USERS if everyone or known["userid"] == own]
 
     async def _acl(self, _values: Values, _user: str) -> Any:
         return [
@@ -80,7 +80,7 @@ class Administration(StatefulRoutes):  # type: ignore[misc]
 
     async def _acl_update(self, values: Values, _user: str) -> None:
         for role in str(values["roles"]).split(","):
-            if role not in estate.ROLES:
+            if role not in fixtures.ROLES:
                 raise PveError(400, "Parameter verification failed.", {"roles": f"role '{role}' does not exist"})
             for who in f"{values.get('users') or ''},{values.get('tokens') or ''}".split(","):
                 if who and values.get("delete"):
@@ -90,11 +90,11 @@ class Administration(StatefulRoutes):  # type: ignore[misc]
 
     def give_role(self, path: str, who: str, role: str) -> None:
         self.acl_entries.append((path, who, role))
-        self.grant(who, path, *estate.ROLES[role].split())
+        self.grant(who, path, *fixtures.ROLES[role].split())
 
     def _revoke(self, path: str, who: str, role: str) -> None:
         self.acl_entries = [entry for entry in self.acl_entries if entry != (path, who, role)]
         self.acl[who] = []
         for other_path, other, other_role in self.acl_entries:
             if other == who:
-                self.grant(who, other_path, *estate.ROLES[other_role].split())
+                self.grant(who, other_path, *fixtures.ROLES[other_role].split())

@@ -16,7 +16,7 @@ from aiohttp import web
 from fakepve import FakePve, PveError, TaskError
 from fakepve.lxc import format_size, parse_size
 
-from proxmox_mcp.demo import fixtures as estate
+from proxmox_mcp.demo import fixtures
 from proxmox_mcp.demo.administration import Administration
 from proxmox_mcp.demo.fixtures import DAY, GIB
 
@@ -50,12 +50,12 @@ class DemoPve(Administration, FakePve):  # type: ignore[misc]
         super().__init__(user="root@pam", password=password, host=host, port=port)
         self.time_scale = 1.0
         self.ha_delay = min(1.0, task_seconds)
-        self.version, self.release_version = estate.VERSION, estate.RELEASE
-        self.cluster_name = estate.CLUSTER
+        self.version, self.release_version = fixtures.VERSION, fixtures.RELEASE
+        self.cluster_name = fixtures.CLUSTER
         self.task_seconds = task_seconds
         self.apidoc = apidoc
-        self.figures = {node.name: node for node in estate.NODES}
-        self.usages = {guest.vmid: estate.usage(guest) for guest in estate.GUESTS}
+        self.figures = {node.name: node for node in fixtures.NODES}
+        self.usages = {guest.vmid: fixtures.usage(guest) for guest in fixtures.GUESTS}
 
     # The schema, as a node serves it: without a login.
 
@@ -198,11 +198,11 @@ class DemoPve(Administration, FakePve):  # type: ignore[misc]
             "rootfs": {**disk, "free": disk["avail"]},
             "cpuinfo": {"cpus": figures["maxcpu"], "cores": figures["maxcpu"] // 2, "sockets": 1, "model": "EPYC"},
             "kversion": "Linux 6.17.4-1-pve #1 SMP",
-            "pveversion": f"pve-manager/{estate.VERSION}/fakepve",
+            "pveversion": f"pve-manager/{fixtures.VERSION}/fakepve",
         }
 
     async def _node_version(self, _values: Values, _user: str) -> Any:
-        return {"version": estate.VERSION, "release": estate.RELEASE, "repoid": "fakepve"}
+        return {"version": fixtures.VERSION, "release": fixtures.RELEASE, "repoid": "fakepve"}
 
     async def _cluster_tasks(self, _values: Values, user: str) -> Any:
         return [
@@ -261,7 +261,7 @@ class DemoPve(Administration, FakePve):  # type: ignore[misc]
             raise TaskError(f"unable to find VM '{vmid}'")
         if guest.lock:
             raise TaskError(f"Backup of VM {vmid} failed - VM is locked ({guest.lock})")
-        disk = next((known.disk for known in estate.GUESTS if known.vmid == vmid), 8)
+        disk = next((known.disk for known in fixtures.GUESTS if known.vmid == vmid), 8)
         volume = backup_volume(guest.guest.partition("/")[0], vmid, time.time())
         log.append(f"INFO: Starting Backup of VM {vmid} ({guest.guest.partition('/')[0]})")
         log.append(f"INFO: creating vzdump archive '{self._base_path(storage)}/dump/{volume.partition('/')[2]}'")

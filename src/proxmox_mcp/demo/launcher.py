@@ -22,7 +22,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.demo import fixtures as estate
+from proxmox_mcp.demo import fixtures
 from proxmox_mcp.demo.fixtures import DAY, GIB
 from proxmox_mcp.demo.lifetime import when_parent_ends
 
@@ -34,9 +34,9 @@ MISSING = 3
 
 
 def populate(pve: DemoPve, now: float) -> None:
-    """Fill a cluster with the estate, its ages counted back from ``now``."""
-    pve.nodes = {node.name: {"online": True} for node in estate.NODES}
-    for storage in estate.STORAGES:
+    """Fill a cluster with the fixtures, its ages counted back from ``now``."""
+    pve.nodes = {node.name: {"online": True} for node in fixtures.NODES}
+    for storage in fixtures.STORAGES:
         pve.storages[storage.name] = {
             **dict(storage.options),
             "type": storage.plugin,
@@ -48,24 +48,24 @@ def populate(pve: DemoPve, now: float) -> None:
             "other": storage.other * GIB,
             **({"shared": 1} if storage.shared else {}),
         }
-    for name, volume, size, age in estate.FILES:
+    for name, volume, size, age in fixtures.FILES:
         content = volume.partition("/")[0]
         entry = {"content": content, "size": int(size * GIB), "ctime": int(now - age * DAY), "format": content[:3]}
         pve.storages[name]["volumes"][volume] = entry
-    for guest in estate.GUESTS:
+    for guest in fixtures.GUESTS:
         _add_guest(pve, guest, now)
         _add_backups(pve, guest, now)
-    for vmid, rules in estate.FIREWALL.items():
+    for vmid, rules in fixtures.FIREWALL.items():
         conf = pve.firewall_config("vm", vmid=vmid)
         conf["options"].update(enable=1, policy_in="DROP")
         conf["rules"].extend(dict(rule) for rule in rules)
     _add_history(pve, now)
-    for path, who, role in estate.ACL:
+    for path, who, role in fixtures.ACL:
         pve.give_role(path, who, role)
         pve.give_role(path, f"{who}!mcp", role)
 
 
-def _add_guest(pve: DemoPve, guest: estate.Guest, now: float) -> None:
+def _add_guest(pve: DemoPve, guest: fixtures.Guest, now: float) -> None:
     mac = f"BC:24:11:{guest.vmid >> 8:02X}:{guest.vmid & 255:02X}:{guest.address:02X}"
     volume = f"{'base' if guest.template else 'vm'}-{guest.vmid}-disk-0"
     config: dict[str, Any] = {"cores": guest.cores, "memory": str(guest.memory)}
@@ -95,13 +95,13 @@ def _add_guest(pve: DemoPve, guest: estate.Guest, now: float) -> None:
     made.ha_state = guest.ha_state or None
     made.pending = {"memory": str(guest.pending_memory)} if guest.pending_memory else {}
     if guest.running:
-        made.started_at = now - estate.usage(guest).uptime
+        made.started_at = now - fixtures.usage(guest).uptime
     for name, age in guest.snapshots:
         made.snapshots[name] = {**made.config, "snaptime": int(now - age * DAY), "parent": made.config.get("parent")}
         made.config["parent"] = name
 
 
-def _agent(guest: estate.Guest, mac: str) -> dict[str, Any]:
+def _agent(guest: fixtures.Guest, mac: str) -> dict[str, Any]:
     address = {"ip-address": f"10.20.0.{guest.address}", "ip-address-type": "ipv4", "prefix": 24}
     loopback = {"ip-address": "127.0.0.1", "ip-address-type": "ipv4", "prefix": 8}
     return {
@@ -112,10 +112,10 @@ def _agent(guest: estate.Guest, mac: str) -> dict[str, Any]:
     }
 
 
-def _add_backups(pve: DemoPve, guest: estate.Guest, now: float) -> None:
+def _add_backups(pve: DemoPve, guest: fixtures.Guest, now: float) -> None:
     from proxmox_mcp.demo.fake import backup_entry, backup_volume
 
-    for age in estate.BACKUP_AGES.get(guest.pool, ()):
+    for age in fixtures.BACKUP_AGES.get(guest.pool, ()):
         moment = now - age * DAY + guest.vmid * 60
         volume = backup_volume(guest.kind, guest.vmid, moment)
         pve.storages["nas"]["volumes"][volume] = backup_entry(guest.vmid, guest.disk, moment, guest.name)
@@ -127,7 +127,7 @@ def _add_history(pve: DemoPve, now: float) -> None:
         for node in ("pve1", "pve2", "pve3"):
             log = ["INFO: starting new backup job: vzdump --pool shop --storage nas", "INFO: Backup job finished"]
             pve.add_past_task(node, "vzdump", "", "root@pam", now - age * DAY + 7200, 1260, log)
-    for guest in estate.GUESTS:
+    for guest in fixtures.GUESTS:
         if guest.start_error:
             pve.add_past_task(
                 guest.node,
@@ -151,7 +151,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     password = secrets.token_urlsafe(12)
     pve = DemoPve(arguments.host, arguments.port, password, arguments.task_seconds, arguments.apidoc)
     populate(pve, time.time())
-    pve.apitokens = {token: str(uuid.uuid4()) for token in estate.TOKENS}
+    pve.apitokens = {token: str(uuid.uuid4()) for token in fixtures.TOKENS}
     directory = tempfile.mkdtemp(prefix="proxmox-mcp-demo-")
     try:
         certificate, key, der = make_cert(directory, name="pve1", hosts=(arguments.host,))

@@ -8,8 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.assembly import connection_of
-from proxmox_mcp.doctor import api, certificate, privileges, schema
-from proxmox_mcp.doctor import connectivity as way
+from proxmox_mcp.doctor import api, certificate, connectivity, privileges, schema
 from proxmox_mcp.doctor.connectivity import Place
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.timing import Deadline, Work
@@ -72,10 +71,10 @@ def _reach(part: Part, connection: Connection, deadline: Deadline) -> list[_Reac
 
 
 def _reach_one(place: Place, connection: Connection, deadline: Deadline) -> _Reached:
-    step, addresses = way.resolve(place, deadline)
+    step, addresses = connectivity.resolve(place, deadline)
     if not addresses:
         return _Reached(place, (step,))
-    tcp, opened = way.connect(place, addresses, deadline)
+    tcp, opened = connectivity.connect(place, addresses, deadline)
     if opened is None:
         return _Reached(place, (step, tcp))
     with opened:

@@ -6,8 +6,7 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.doctor import certificate, dialogue, http, sse, streamable, x509
-from proxmox_mcp.doctor import connectivity as way
+from proxmox_mcp.doctor import certificate, connectivity, dialogue, http, sse, streamable, x509
 from proxmox_mcp.doctor.connectivity import Place
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.target import HTTP, SSE, Target
@@ -32,11 +31,11 @@ def look(target: Target, server: ServerSettings, deadline: Deadline, hold: float
     part = Part(target.base)
     where = HostPort(target.address.host, target.address.port)
     place = Place(part, where, "the address", "Check that the proxy runs, and that its port is passed on to it.")
-    step, addresses = way.resolve(place, deadline)
+    step, addresses = connectivity.resolve(place, deadline)
     yield step
     opened = None
     if addresses:
-        step, opened = way.connect(place, addresses, deadline)
+        step, opened = connectivity.connect(place, addresses, deadline)
         yield step
     if opened is None:
         yield part.skipped("MCP", "it can't be reached")
@@ -66,7 +65,7 @@ def _tls(place: Place, target: Target, opened: socket.socket, deadline: Deadline
     """Whether clients trust the connection; plain http is what it is."""
     part, name = place.part, "TLS"
     if target.context is None:
-        if way.is_loopback(opened.getpeername()[0]):
+        if connectivity.is_loopback(opened.getpeername()[0]):
             return None, True
         cure = Cure("Put a reverse proxy with a certificate before it: docs/reverse-proxies.md.")
         return part.warn(name, "plain http: the token and all answers can be read on the way", cure), True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from proxmox_mcp.confirm import statement as effect
+from proxmox_mcp.confirm import statement
 from proxmox_mcp.confirm.statement import Subject
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.policy.lookups import ABSENT, Gathered, GuestFacts
@@ -87,7 +87,7 @@ async def _guest(guest: Guest, resources: Resources, cluster: Cluster, *, destro
         snapshots = await cluster.pve.request("GET", f"{guest.path}/snapshot", deadline=_READ_WITHIN)
     except ProxmoxError as error:
         return Subject(kind=kind, id=str(guest.vmid), identity={"name": guest.name}, unread=error.message)
-    return effect.guest(
+    return statement.guest(
         guest.vmid,
         config if isinstance(config, dict) else {},
         kind=kind,
@@ -137,7 +137,7 @@ async def _storages(guest: Guest, cluster: Cluster) -> frozenset[str] | None:
         return None
     if not isinstance(config, dict):
         return None
-    volumes = effect.volumes_of(config)
+    volumes = statement.volumes_of(config)
     return frozenset(volume.partition(":")[0] for volume in volumes.values() if ":" in volume)
 
 
