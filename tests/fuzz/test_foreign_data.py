@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fuzz.examples import examples
 from fuzz.scripted import ScriptedPve, gateway_over
 from proxmox_mcp.errors import ProxmoxMcpError
-from proxmox_mcp.gateway import Call
+from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.lists import list_nodes, list_resources
 from proxmox_mcp.proxmox.answers import Refusal, read
 from proxmox_mcp.proxmox.errors import Call as Refused
@@ -102,25 +102,25 @@ class World:
         self.fill(text)
         for path in list(self._pve.answers):
             if path != "/version":
-                yield path, self.call(Call(path=path))
-        yield "chosen", self.call(Call(path="/nodes/pve1/qemu/100/config", data={"current": 1}))
-        yield "fanned", self.call(Call(path="/nodes/*/qemu/*/config"))
-        yield "list_nodes", self._run(list_nodes, Call(path=""))
-        yield "list_resources", self._run(list_resources, Call(path=""), "all")
-        yield "list of pools", self._run(list_resources, Call(path=""), "pool")
-        yield "statement", self.call(Call(method="DELETE", path="/nodes/pve1/qemu/100"))
-        yield "rehearsal", self.call(Call(method="DELETE", path="/nodes/pve1/qemu/100", dry_run=True))
-        yield "no such guest", self.call(Call(path="/nodes/*/qemu/plainn/config"))
-        yield "a name that two have", self.call(Call(path=f"/nodes/*/qemu/{MARKER}/config"))
+                yield path, self.call(Request(path=path))
+        yield "chosen", self.call(Request(path="/nodes/pve1/qemu/100/config", data={"current": 1}))
+        yield "fanned", self.call(Request(path="/nodes/*/qemu/*/config"))
+        yield "list_nodes", self._run(list_nodes, Request(path=""))
+        yield "list_resources", self._run(list_resources, Request(path=""), "all")
+        yield "list of pools", self._run(list_resources, Request(path=""), "pool")
+        yield "statement", self.call(Request(method="DELETE", path="/nodes/pve1/qemu/100"))
+        yield "rehearsal", self.call(Request(method="DELETE", path="/nodes/pve1/qemu/100", dry_run=True))
+        yield "no such guest", self.call(Request(path="/nodes/*/qemu/plainn/config"))
+        yield "a name that two have", self.call(Request(path=f"/nodes/*/qemu/{MARKER}/config"))
         for status in (400, 403, 500, 595):
             body = json.dumps({"data": None, "message": text, "errors": {"name": text}}).encode()
             refusal = read(Reply(status, "no", {"content-type": "application/json"}, body))
             assert isinstance(refusal, Refusal)
             self._pve.fails = refused(refusal, Refused("PUT", "/nodes/pve1/qemu/101/config"), self._pve.connection)
-            yield f"{status}", self.call(Call(method="PUT", path="/nodes/pve1/qemu/101/config", data={"cores": 2}))
+            yield f"{status}", self.call(Request(method="PUT", path="/nodes/pve1/qemu/101/config", data={"cores": 2}))
         self._pve.fails = None
 
-    def call(self, call: Call) -> str:
+    def call(self, call: Request) -> str:
         return self._run(self._gateway.call, call)
 
     def _run(self, what: Callable[..., Any], *given: Any) -> str:

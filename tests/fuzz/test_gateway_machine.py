@@ -29,7 +29,7 @@ from proxmox_mcp.errors import (
     ProxmoxMcpError,
     UnreachableError,
 )
-from proxmox_mcp.gateway import Call
+from proxmox_mcp.gateway import Request
 from proxmox_mcp.policy.caller import Mode
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class AnyOrder(RuleBasedStateMachine):
     def call_it_off_before_it_is_sent(self, caller: str, kind: str, guest: int) -> None:
         """A client that leaves at once."""
 
-        async def cancelled(call: Call) -> None:
+        async def cancelled(call: Request) -> None:
             with anyio.move_on_after(0):
                 try:
                     await self._gateway.call(call)
@@ -289,11 +289,11 @@ class AnyOrder(RuleBasedStateMachine):
     def _expected(self, caller: str, kind: str, guest: int) -> str:
         return wanted(self._mode, self._policy, caller, KINDS[kind], guest)
 
-    def _as_call(self, caller: str, kind: str, guest: int, **more: Any) -> Call:
+    def _as_call(self, caller: str, kind: str, guest: int, **more: Any) -> Request:
         self._calls += 1
         what = KINDS[kind]
         data = {**dict(what.data), **(more.pop("data", None) or {})}
-        call = Call(
+        call = Request(
             method=what.method,
             path=f"/nodes/pve1/qemu/{guest}{what.tail}",
             data=data,
@@ -316,8 +316,8 @@ class AnyOrder(RuleBasedStateMachine):
             assert written == []
         return len(written), error
 
-    async def _both(self, call: Call) -> None:
-        async def one(each: Call) -> None:
+    async def _both(self, call: Request) -> None:
+        async def one(each: Request) -> None:
             try:
                 await self._gateway.call(each)
             except ProxmoxMcpError:

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from proxmox_mcp.errors import AuditError, ConfirmationNeededError, DeniedError
-from proxmox_mcp.gateway import Call
+from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.audit_record import Trail
 from proxmox_mcp.record.audit import AuditLog
 from proxmox_mcp.record.redaction import Redactor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-CALL = Call(path="/nodes/*/qemu/x", method="POST", tool="proxmox_api_call", id="17", client="test 1")
+CALL = Request(path="/nodes/*/qemu/x", method="POST", tool="proxmox_api_call", id="17", client="test 1")
 
 
 def trail_in(path: Path, method: str = "POST") -> Trail:

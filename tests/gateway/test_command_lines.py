@@ -8,7 +8,7 @@ import pytest
 
 from proxmox_mcp.apidoc.load import load_bundled
 from proxmox_mcp.errors import InvalidCallError
-from proxmox_mcp.gateway import Call, Gateway
+from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.command_lines import whole_command_line
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_where_proxmox_takes_a_text_apart_itself_and_elsewhere_it_is_no_fault() 
 async def test_nothing_is_sent_and_all_faults_are_told(gateway: Gateway, recorder: RawServer) -> None:
     before = len(recorder.requests)
     with pytest.raises(InvalidCallError) as caught:
-        await gateway.call(Call(path=PATH.replace("100", "7"), method="POST", data={"command": "ls -la"}))
+        await gateway.call(Request(path=PATH.replace("100", "7"), method="POST", data={"command": "ls -la"}))
     assert "2 faults" in caught.value.message
     assert '["ls", "-la"]' in caught.value.message
     assert [each for each in recorder.requests[before:] if each.method == "POST"] == []

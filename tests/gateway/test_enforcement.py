@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
-from proxmox_mcp.gateway import Answer, Call, Gateway
+from proxmox_mcp.gateway import Answer, Gateway, Request
 from proxmox_mcp.policy.caller import Caller, Mode
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-DELETE = Call(path="/nodes/pve1/qemu/101", method="DELETE")
+DELETE = Request(path="/nodes/pve1/qemu/101", method="DELETE")
 
 
 class AskedError(Exception):
@@ -79,10 +79,10 @@ async def test_a_fan_asks_nobody_about_its_places(
 ) -> None:
     gateway = gateway_to(recorder.port, CONFIRMED, MCP_CONFIRM=setting)
     with pytest.raises(DeniedError, match=r"needs a confirmation .* of one place at a time"):
-        await gateway.call(Call(path="/nodes/*/qemu/*/config"))
+        await gateway.call(Request(path="/nodes/*/qemu/*/config"))
     assert gateway.guard.approvals.pending() == []
     with pytest.raises(ConfirmationNeededError):
-        await gateway.call(Call(path="/nodes/pve1/qemu/100/config"))
+        await gateway.call(Request(path="/nodes/pve1/qemu/100/config"))
 
 
 NAMED = """
@@ -90,7 +90,7 @@ NAMED = """
 verdict = "allow"
 path = "/nodes/{node}/qemu/{vmid}/agent/file-read"
 """
-FILE = Call(path="/nodes/pve1/qemu/101/agent/file-read", data={"file": "/etc/hostname"}, reads_only=True)
+FILE = Request(path="/nodes/pve1/qemu/101/agent/file-read", data={"file": "/etc/hostname"}, reads_only=True)
 
 
 async def test_in_read_only_mode_the_read_tool_reads_inside_where_a_rule_names_it(

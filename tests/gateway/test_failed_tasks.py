@@ -10,7 +10,7 @@ import pytest
 from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import FailedError, TaskFailedError
-from proxmox_mcp.gateway import Call, Gateway
+from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.checking import check
 from proxmox_mcp.gateway.failed_tasks import advice_on_tasks
 from proxmox_mcp.policy.risk import reviewed_risks
@@ -19,7 +19,8 @@ from proxmox_mcp.proxmox.tasks import TaskOutcome
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxmox.raw_server import RawServer, Request
+    from proxmox.raw_server import RawServer
+    from proxmox.raw_server import Request as Sent
     from proxmox_mcp.gateway.cluster import Cluster
 
     Scripted = Callable[..., tuple[Cluster, Any]]
@@ -77,7 +78,7 @@ async def test_a_call_whose_task_fails_is_told_the_cure_and_no_secret(
     secret = "correct-horse-battery"
     upid = UPID.format("vzcreate")
 
-    def answer(request: Request, connection: Any) -> None:
+    def answer(request: Sent, connection: Any) -> None:
         target = request.target.partition("?")[0]
         data: Any = [] if request.method == "GET" else upid
         if target.endswith("/status"):
@@ -91,7 +92,7 @@ async def test_a_call_whose_task_fails_is_told_the_cure_and_no_secret(
         gateway = gateway_to(upstream.port, MCP_MODE="full")
         data = {"vmid": 200, "ostemplate": "local:vztmpl/x.tar.zst", "password": secret}
         with pytest.raises(TaskFailedError) as caught:
-            await gateway.call(Call(path="/nodes/pve1/lxc", method="POST", data=data))
+            await gateway.call(Request(path="/nodes/pve1/lxc", method="POST", data=data))
         await gateway.clusters["default"].pve.aclose()
     assert "not usable on that node" in caught.value.advice
     assert "The whole log: GET /nodes/pve1/tasks/" in caught.value.advice

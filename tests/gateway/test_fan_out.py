@@ -6,9 +6,9 @@ import pytest
 
 from proxmox_mcp.errors import DeniedError, FailedError, PermissionDeniedError
 from proxmox_mcp.gateway.answers import Got
-from proxmox_mcp.gateway.call import NO_CLIENT, Answer
 from proxmox_mcp.gateway.fan_out import gather
 from proxmox_mcp.gateway.places import AT_A_TIME, Places
+from proxmox_mcp.gateway.request import NO_CLIENT, Answer
 from proxmox_mcp.gateway.resolve import Target
 from proxmox_mcp.proxmox.inventory import Guest
 from proxmox_mcp.render import Budget, View

@@ -21,7 +21,7 @@ from proxmox_mcp.errors import (
     ProxmoxError,
     TargetError,
 )
-from proxmox_mcp.gateway import Call, Gateway
+from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.explain import explain
 from proxmox_mcp.gateway.lists import list_nodes, list_resources
 from proxmox_mcp.policy.caller import LOCAL, Caller, Mode
@@ -32,14 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from proxmox.raw_server import RawServer, Request
+    from proxmox.raw_server import RawServer
+    from proxmox.raw_server import Request as Sent
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_what_json_brings_is_sent_as_proxmox_wants_it(gateway: Gateway, recorder: RawServer) -> None:
     data = {"onboot": True, "cores": 4, "description": None, "tags": ["a", "b"], "net0": {"model": "virtio"}}
-    told = await gateway.call(Call(path="/nodes/pve1/qemu/101/config", method="put", data=data))
+    told = await gateway.call(Request(path="/nodes/pve1/qemu/101/config", method="put", data=data))
     assert told == "Done: PUT /nodes/pve1/qemu/101/config"
     sent = recorder.requests[-1]
     assert (sent.method, sent.target) == ("PUT", "/api2/json/nodes/pve1/qemu/101/config")
@@ -47,7 +48,7 @@ async def test_what_json_brings_is_sent_as_proxmox_wants_it(gateway: Gateway, re
 
 
 async def test_an_empty_list_is_sent_as_json_and_the_rehearsal_says_so(gateway: Gateway, recorder: RawServer) -> None:
-    call = Call(path="/cluster/notifications/matchers/m1", method="PUT", data={"target": []}, dry_run=True)
+    call = Request(path="/cluster/notifications/matchers/m1", method="PUT", data={"target": []}, dry_run=True)
     told = await gateway.call(call)
     assert told.startswith(
         "Dry run, nothing was sent. Would send: PUT /cluster/notifications/matchers/m1 "
@@ -59,7 +60,7 @@ async def test_an_empty_list_is_sent_as_json_and_the_rehearsal_says_so(gateway: 
 
 async def test_the_rehearsal_and_the_reference_tell_what_only_the_code_of_an_endpoint_checks(gateway: Gateway) -> None:
     data = {"vmid": "101", "storage": "local"}
-    told = await gateway.call(Call(path="/nodes/pve1/vzdump", method="POST", data=data, dry_run=True))
+    told = await gateway.call(Request(path="/nodes/pve1/vzdump", method="POST", data=data, dry_run=True))
     lacking = "VM.Backup on /vms/101, Datastore.AllocateSpace on /storage/local"
     assert f"\nProxmox will probably refuse: mcp@pve!t1 lacks {lacking}." in told
     reference = await find(gateway.clusters, LOCAL, "/nodes/{node}/vzdump", "POST")
@@ -72,7 +73,7 @@ async def test_the_rehearsal_and_the_reference_tell_what_only_the_code_of_an_end
 async def test_all_faults_of_a_call_are_told_at_once_and_nothing_is_sent(gateway: Gateway, recorder: RawServer) -> None:
     before = len(recorder.posted)
     with pytest.raises(InvalidCallError) as caught:
-        await gateway.call(Call(path="/nodes/pve1/qemu/1/clone", method="POST", data={"full": "yes", "newid": "x"}))
+        await gateway.call(Request(path="/nodes/pve1/qemu/1/clone", method="POST", data={"full": "yes", "newid": "x"}))
     assert caught.value.message.startswith("POST /nodes/{node}/qemu/{vmid}/clone: 3 faults.")
     for parameter in ("vmid", "full", "newid"):
         assert f"\n- {parameter}: " in caught.value.message
@@ -81,7 +82,7 @@ async def test_all_faults_of_a_call_are_told_at_once_and_nothing_is_sent(gateway
 
 async def test_a_rehearsal_sends_nothing_and_says_what_it_would(gateway: Gateway, recorder: RawServer) -> None:
     before = len(recorder.posted)
-    told = await gateway.call(Call(path="/nodes/*/qemu/web-01", method="DELETE", data={"purge": True}, dry_run=True))
+    told = await gateway.call(Request(path="/nodes/*/qemu/web-01", method="DELETE", data={"purge": True}, dry_run=True))
     assert told.startswith("Dry run, nothing was sent. Would send: DELETE /nodes/pve1/qemu/100\n  purge = 1\n")
     assert "Policy: confirm (guarded mode, destroy: deletes)." in told
     assert "Hits VM 100 web-01: disks scsi0=local:vm-100-disk-0" in told
@@ -92,7 +93,7 @@ async def test_a_rehearsal_sends_nothing_and_says_what_it_would(gateway: Gateway
 async def test_what_needs_a_confirmation_is_not_sent_without(gateway: Gateway, recorder: RawServer) -> None:
     before = len(recorder.posted)
     with pytest.raises(ConfirmationNeededError):
-        await gateway.call(Call(path="/nodes/pve1/qemu/100", method="DELETE"))
+        await gateway.call(Request(path="/nodes/pve1/qemu/100", method="DELETE"))
     assert len(recorder.posted) == before
     assert records(gateway)[-1]["result"] == "unconfirmed"
 
@@ -101,7 +102,7 @@ async def test_a_caller_below_the_servers_mode_is_held_to_its_own(gateway: Gatew
     before = len(recorder.posted)
     reader = Caller(name="reader", mode=Mode.READ_ONLY)
     with pytest.raises(DeniedError, match="read-only mode"):
-        await gateway.call(Call(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cores": 2}, caller=reader))
+        await gateway.call(Request(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cores": 2}, caller=reader))
     assert len(recorder.posted) == before
 
 
@@ -109,22 +110,22 @@ async def test_an_endpoint_that_no_schema_knows_is_judged_upwards_and_doubted(
     gateway: Gateway, recorder: RawServer
 ) -> None:
     with pytest.raises(ConfirmationNeededError) as caught:
-        await gateway.call(Call(path="/nodes/pve1/brand/new", method="POST", data={"a": "b"}))
+        await gateway.call(Request(path="/nodes/pve1/brand/new", method="POST", data={"a": "b"}))
     assert "doesn't know this, but the node may" in caught.value.message
     full = Caller(name="ops")
     with pytest.raises(DeniedError) as refused:
-        await gateway.call(Call(path="/nodes/pve1/brand/new", reads_only=True, caller=full))
+        await gateway.call(Request(path="/nodes/pve1/brand/new", reads_only=True, caller=full))
     assert "There is no '/nodes/pve1/brand/new' in this API" in refused.value.message
 
 
 async def test_a_path_with_a_query_is_the_call_with_these_parameters(gateway: Gateway, recorder: RawServer) -> None:
-    await gateway.call(Call(path="/nodes/pve1/tasks?limit=5&typefilter=vzdump"))
+    await gateway.call(Request(path="/nodes/pve1/tasks?limit=5&typefilter=vzdump"))
     targets = [request.target for request in recorder.requests]
     assert "/api2/json/nodes/pve1/tasks?limit=5&typefilter=vzdump" in targets
 
 
 async def test_an_empty_list_that_the_token_may_not_see_is_said_to_be_one(gateway: Gateway) -> None:
-    told = await gateway.call(Call(path="/nodes/pve1/qemu"))
+    told = await gateway.call(Request(path="/nodes/pve1/qemu"))
     assert told.startswith("(an empty list)")
     assert "lacks" in told
     assert "VM.Audit" in told
@@ -132,10 +133,10 @@ async def test_an_empty_list_that_the_token_may_not_see_is_said_to_be_one(gatewa
 
 async def test_lists_are_made_of_one_call(gateway: Gateway, recorder: RawServer) -> None:
     before = len(recorder.requests)
-    nodes = await list_nodes(gateway, Call(path="", tool="list_nodes"))
+    nodes = await list_nodes(gateway, Request(path="", tool="list_nodes"))
     assert "pve3 offline" in nodes
     assert [request.target for request in recorder.requests[before:]] == ["/api2/json/cluster/resources"]
-    guests = await list_resources(gateway, Call(path="", view=View.of(filter="node=pve2")), "lxc")
+    guests = await list_resources(gateway, Request(path="", view=View.of(filter="node=pve2")), "lxc")
     assert "103 twin" in guests
 
 
@@ -151,14 +152,14 @@ async def test_clusters_are_listed_under_their_names_and_one_that_is_away_says_s
         f'[away]\nPROXMOX_HOST = "127.0.0.1:{free_port()}"\n{secret}'
     )
     gateway = gateway_to(recorder.port, PROXMOX_HOST="", MCP_CLUSTERS_FILE=str(clusters))
-    told = await list_nodes(gateway, Call(path="", tool="list_nodes"))
+    told = await list_nodes(gateway, Request(path="", tool="list_nodes"))
     assert told.startswith("cluster lab\nnode status")
     assert "\n\ncluster away\n(not to be had: 127.0.0.1:" in told
     only_lab = Caller(name="lab-only", clusters=frozenset({"lab"}))
-    assert "away" not in await list_nodes(gateway, Call(path="", caller=only_lab))
+    assert "away" not in await list_nodes(gateway, Request(path="", caller=only_lab))
     with pytest.raises(CallError, match="There is no cluster `away`"):
-        await gateway.call(Call(path="/version", cluster="away", caller=only_lab))
-    assert "9.2.1" in await gateway.call(Call(path="/version", caller=only_lab))
+        await gateway.call(Request(path="/version", cluster="away", caller=only_lab))
+    assert "9.2.1" in await gateway.call(Request(path="/version", caller=only_lab))
     for cluster in gateway.clusters.values():
         await cluster.pve.aclose()
 
@@ -221,7 +222,7 @@ async def test_a_refusal_that_echoes_a_secret_is_told_without_it(
     with raw_serving(refusal, recorder.certificate) as upstream:
         gateway = gateway_to(upstream.port)
         with pytest.raises(ParametersError) as caught:
-            await gateway.call(Call(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cipassword": secret}))
+            await gateway.call(Request(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cipassword": secret}))
         for cluster in gateway.clusters.values():
             await cluster.pve.aclose()
     assert "[secret]" in caught.value.message
@@ -235,13 +236,13 @@ async def test_a_kept_refusal_never_changes_and_shows_no_caller_the_call_of_anot
     """A refused password is kept for some seconds, and told to everybody who calls in that time."""
     secrets = ("correct-horse-battery", "staple-staple-staple")
 
-    def refuse(request: Request, connection: Any) -> None:
+    def refuse(request: Sent, connection: Any) -> None:
         body = json.dumps({"data": None, "message": "authentication failure"}).encode()
         connection.sendall(reply(status=401, reason="authentication failure", body=body))
 
     async def call(gateway: Gateway, name: str, secret: str) -> ProxmoxError:
         data = {f"{name}-only": name, "cipassword": secret}
-        asked = Call(path=f"/nodes/pve1/brand/{name}", method="POST", data=data, caller=Caller(name=name))
+        asked = Request(path=f"/nodes/pve1/brand/{name}", method="POST", data=data, caller=Caller(name=name))
         with pytest.raises(AuthenticationError) as caught:
             await gateway.call(asked)
         return caught.value
@@ -277,7 +278,7 @@ async def test_a_refusal_without_its_secrets_leads_back_to_none_that_has_them(
     with raw_serving(refusal, recorder.certificate) as upstream:
         gateway = gateway_to(upstream.port)
         with pytest.raises(ParametersError) as caught:
-            await gateway.call(Call(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cipassword": secret}))
+            await gateway.call(Request(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cipassword": secret}))
         await gateway.clusters["default"].pve.aclose()
     error: BaseException | None = caught.value
     chain = []

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import CallError, GuardError, ProxmoxMcpError
-from proxmox_mcp.gateway import Call
+from proxmox_mcp.gateway import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,18 +43,18 @@ risk = "destroy"
 """
 
 PLAIN = [
-    Call(method="DELETE", path="/nodes/pve1/qemu/100"),
-    Call(method="POST", path="/nodes/pve1/qemu/100/status/stop"),
-    Call(method="PUT", path="/nodes/pve1/qemu/100/config", data={"cores": 4}),
-    Call(method="GET", path="/nodes/pve1/qemu/101/agent/file-read", data={"file": "/etc/shadow"}),
-    Call(method="POST", path="/access/users", data={"userid": "eve@pve"}),
-    Call(method="PUT", path="/access/acl", data={"path": "/", "roles": "Administrator", "users": "eve@pve"}),
-    Call(method="DELETE", path="/nodes/pve2/storage/nas/content/backup/vzdump-qemu-100-2026_01_01-00_00_00.vma.zst"),
-    Call(method="DELETE", path="/nodes/pve2/qemu/102"),
-    Call(method="DELETE", path="/nodes/pve1/qemu/101", data={"purge": True}),
-    Call(method="POST", path="/nodes/pve1/qemu/101/status/stop"),
-    Call(method="PUT", path="/nodes/pve1/qemu/101/config", data={"cores": 4, "delete": ["net1", "net2"]}),
-    Call(method="POST", path="/nodes/pve1/qemu/101/snapshot", data={"snapname": "before"}),
+    Request(method="DELETE", path="/nodes/pve1/qemu/100"),
+    Request(method="POST", path="/nodes/pve1/qemu/100/status/stop"),
+    Request(method="PUT", path="/nodes/pve1/qemu/100/config", data={"cores": 4}),
+    Request(method="GET", path="/nodes/pve1/qemu/101/agent/file-read", data={"file": "/etc/shadow"}),
+    Request(method="POST", path="/access/users", data={"userid": "eve@pve"}),
+    Request(method="PUT", path="/access/acl", data={"path": "/", "roles": "Administrator", "users": "eve@pve"}),
+    Request(method="DELETE", path="/nodes/pve2/storage/nas/content/backup/vzdump-qemu-100-2026_01_01-00_00_00.vma.zst"),
+    Request(method="DELETE", path="/nodes/pve2/qemu/102"),
+    Request(method="DELETE", path="/nodes/pve1/qemu/101", data={"purge": True}),
+    Request(method="POST", path="/nodes/pve1/qemu/101/status/stop"),
+    Request(method="PUT", path="/nodes/pve1/qemu/101/config", data={"cores": 4, "delete": ["net1", "net2"]}),
+    Request(method="POST", path="/nodes/pve1/qemu/101/snapshot", data={"snapname": "before"}),
 ]
 """Under the rules above in ``full`` mode: the first eight are denied, the others sent."""
 
@@ -76,7 +76,7 @@ class Watched:
         self._audit = Path(str(gateway.guard.audit._path))
         self._plain: dict[int, Seen] = {}
 
-    def make(self, call: Call) -> Seen:
+    def make(self, call: Request) -> Seen:
         before, read = len(self._upstream.requests), self._audit.stat().st_size if self._audit.exists() else 0
         error: ProxmoxMcpError | None = None
         try:
@@ -209,7 +209,7 @@ def methods(plain: str) -> st.SearchStrategy[str]:
 
 
 @st.composite
-def respelt(draw: st.DrawFn) -> tuple[int, Call]:
+def respelt(draw: st.DrawFn) -> tuple[int, Request]:
     """The number of a plain call, and another spelling of it."""
     number = draw(st.integers(0, len(PLAIN) - 1))
     plain = PLAIN[number]
@@ -234,7 +234,7 @@ def test_the_plain_spellings_are_decided_as_the_rules_say(watched: Watched) -> N
 
 @settings(max_examples=400, deadline=None)
 @given(call=respelt())
-def test_another_spelling_is_the_plain_one_or_is_refused(watched: Watched, call: tuple[int, Call]) -> None:
+def test_another_spelling_is_the_plain_one_or_is_refused(watched: Watched, call: tuple[int, Request]) -> None:
     number, spelt = call
     as_plain, seen = watched.plain(number), watched.make(spelt)
     if not seen.sent:
@@ -250,7 +250,7 @@ def test_another_spelling_is_the_plain_one_or_is_refused(watched: Watched, call:
 @settings(max_examples=400, deadline=None)
 @given(call=respelt())
 def test_what_is_denied_is_not_sent_in_any_spelling_even_where_the_schema_is_not_trusted(
-    lenient: Watched, call: tuple[int, Call]
+    lenient: Watched, call: tuple[int, Request]
 ) -> None:
     number, spelt = call
     plain = PLAIN[number]
@@ -266,14 +266,14 @@ def _as_proxmox_reads(path: str) -> list[str]:
 
 
 def test_a_node_that_may_be_any_is_denied_what_any_node_is(watched: Watched) -> None:
-    assert watched.make(Call(method="DELETE", path="/nodes/localhost/qemu/100")).sent == ()
-    assert watched.make(Call(method="DELETE", path="/nodes/localhost/qemu/102")).sent == ()
+    assert watched.make(Request(method="DELETE", path="/nodes/localhost/qemu/100")).sent == ()
+    assert watched.make(Request(method="DELETE", path="/nodes/localhost/qemu/102")).sent == ()
 
 
 @settings(max_examples=150, deadline=None)
 @given(call=respelt(), reads=st.booleans())
 def test_in_read_only_mode_nothing_is_written_in_any_spelling(
-    reading: Watched, call: tuple[int, Call], reads: bool
+    reading: Watched, call: tuple[int, Request], reads: bool
 ) -> None:
     assert reading.make(replace(call[1], reads_only=reads)).sent == ()
 

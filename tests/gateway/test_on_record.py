@@ -9,7 +9,7 @@ import pytest
 
 from gateway.conftest import records
 from proxmox_mcp.errors import CallError, RateLimitError
-from proxmox_mcp.gateway import Call, Gateway
+from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.lists import list_nodes
 from proxmox_mcp.policy.caller import Caller
 
@@ -36,7 +36,7 @@ async def test_a_call_that_is_refused_is_on_record_without_its_secrets(
     gateway: Gateway, method: str, path: str, data: dict[str, Any]
 ) -> None:
     with pytest.raises(CallError):
-        await gateway.call(Call(path=path, method=method, data=data))
+        await gateway.call(Request(path=path, method=method, data=data))
     (line,) = records(gateway)
     assert (line["event"], line["caller"], line["path"]) == ("outcome", "local", path.partition("?")[0])
     assert line["result"] in ("call.invalid", "call.target")
@@ -49,11 +49,11 @@ async def test_what_is_refused_before_it_is_resolved_is_on_record_too(
     gateway = gateway_to(recorder.port, MCP_RATE_LIMIT="2")
     stranger = Caller(name="stranger", clusters=frozenset({"elsewhere"}))
     with pytest.raises(CallError, match="There is no cluster `default`"):
-        await gateway.call(Call(path="/version", cluster="default", caller=stranger))
+        await gateway.call(Request(path="/version", cluster="default", caller=stranger))
     with pytest.raises(CallError, match="There is no cluster `default`"):
-        await list_nodes(gateway, Call(path="", cluster="default", caller=stranger))
+        await list_nodes(gateway, Request(path="", cluster="default", caller=stranger))
     with pytest.raises(RateLimitError):
-        await gateway.call(Call(path="/version", caller=stranger))
+        await gateway.call(Request(path="/version", caller=stranger))
     told = [(line["caller"], line["path"], line["result"]) for line in records(gateway)]
     assert told == [
         ("stranger", "/version", "call"),

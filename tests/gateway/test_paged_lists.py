@@ -12,10 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from proxmox.raw_server import Request, reply
+from proxmox.raw_server import Request as Sent
+from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.gateway import Call
+from proxmox_mcp.gateway import Request
 from proxmox_mcp.proxmox import paged
 from proxmox_mcp.render import View
 
@@ -49,7 +50,7 @@ class Pages:
     grows: bool = False
     asked: list[dict[str, str]] = field(default_factory=list)
 
-    def __call__(self, request: Request, connection: Any) -> None:
+    def __call__(self, request: Sent, connection: Any) -> None:
         url = urlsplit(request.target)
         path = url.path.removeprefix("/api2/json")
         if path == "/version":
@@ -87,7 +88,7 @@ class Upstream:
     gateway: Gateway
 
     async def get(self, path: str, view: View | None = None, **data: Any) -> str:
-        return await self.gateway.call(Call(path=path, data=data, view=view or View()))
+        return await self.gateway.call(Request(path=path, data=data, view=view or View()))
 
 
 @pytest.fixture(scope="module")

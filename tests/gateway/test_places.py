@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxmox_mcp.errors import FailedError, InvalidCallError, TargetError, ViewError
-from proxmox_mcp.gateway import Call
+from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.places import AT_A_TIME, find_places, method_of, place_of, plain_path, split_cursor
 from proxmox_mcp.gateway.resolve import Target
 from proxmox_mcp.render import View
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def paths(scripted: Scripted, path: str, method: str = "GET", **call: Any) -> list[str]:
     cluster, _ = scripted()
-    found = await find_places(Call(path=path, method=method, **call), method, cluster)
+    found = await find_places(Request(path=path, method=method, **call), method, cluster)
     return [target.path for target in found.targets]
 
 
@@ -51,18 +51,18 @@ def test_a_path_loses_what_does_no_harm_and_nothing_else(written: str, plain: st
 
 @pytest.mark.parametrize("written", ["get", " Get ", "GET\n"])
 def test_a_method_is_taken_in_any_case(written: str) -> None:
-    assert method_of(Call(path="/", method=written)) == "GET"
+    assert method_of(Request(path="/", method=written)) == "GET"
 
 
 @pytest.mark.parametrize("written", ["", "PATCH", "GETT", "ＧＥＴ", "GET /nodes"])
 def test_what_is_no_method_is_refused_with_those_there_are(written: str) -> None:
     with pytest.raises(InvalidCallError, match="Allowed: GET, POST, PUT, DELETE"):
-        method_of(Call(path="/", method=written))
+        method_of(Request(path="/", method=written))
 
 
 async def test_a_concrete_path_is_not_looked_up(scripted: Scripted) -> None:
     cluster, script = scripted()
-    found = await find_places(Call(path="/nodes/pve1/qemu/100/config"), "GET", cluster)
+    found = await find_places(Request(path="/nodes/pve1/qemu/100/config"), "GET", cluster)
     assert [target.path for target in found.targets] == ["/nodes/pve1/qemu/100/config"]
     assert script.asked == []
     assert not found.fanned
@@ -82,7 +82,7 @@ async def test_a_guest_is_found_by_name_and_without_its_node(
     path: str, place: str, method: str, scripted: Scripted
 ) -> None:
     cluster, _ = scripted()
-    found = await find_places(Call(path=path, method=method), method, cluster)
+    found = await find_places(Request(path=path, method=method), method, cluster)
     assert [target.path for target in found.targets] == [place]
     assert not found.fanned
 
@@ -127,7 +127,7 @@ async def test_what_is_unknown_or_borne_twice_is_refused_with_the_candidates(
 async def test_a_cluster_that_can_not_be_asked_is_not_guessed_at(scripted: Scripted) -> None:
     cluster, _ = scripted({"/cluster/resources": FailedError("no quorum")})
     with pytest.raises(FailedError, match="no quorum"):
-        await find_places(Call(path="/nodes/*/qemu/web-01/status/stop", method="POST"), "POST", cluster)
+        await find_places(Request(path="/nodes/*/qemu/web-01/status/stop", method="POST"), "POST", cluster)
 
 
 async def test_conditions_on_the_place_narrow_what_is_asked(scripted: Scripted) -> None:
@@ -144,7 +144,7 @@ async def test_five_hundred_places_at_a_time(scripted: Scripted) -> None:
     cluster, _ = scripted({"/cluster/resources": many})
 
     async def page(first: int) -> tuple[int, int, int]:
-        found = await find_places(Call(path="/nodes/*/qemu/*/config", places=first), "GET", cluster)
+        found = await find_places(Request(path="/nodes/*/qemu/*/config", places=first), "GET", cluster)
         return len(found.targets), found.total, found.following
 
     assert [await page(first) for first in (0, 500, 1000)] == [(500, 1200, 500), (500, 1200, 1000), (200, 1200, 0)]

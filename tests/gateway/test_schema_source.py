@@ -12,14 +12,15 @@ from apidoc_documents import node as path_of
 from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import ApidocSourceError, InvalidCallError, UnreachableError
-from proxmox_mcp.gateway import Call, Gateway
+from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from gateway.conftest import Script
-    from proxmox.raw_server import RawServer, Request
+    from proxmox.raw_server import RawServer
+    from proxmox.raw_server import Request as Sent
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +36,7 @@ class Node:
         self.versions = {"": "8.4.5"}
         self.document: bytes | None = None
 
-    def answer(self, request: Request, connection: Any) -> None:
+    def answer(self, request: Sent, connection: Any) -> None:
         path = request.target.partition("?")[0].removeprefix("/api2/json")
         if path == "/pve-docs/api-viewer/apidoc.js":
             body = self.document or b"<html>gone</html>"
@@ -132,14 +133,14 @@ async def test_an_endpoint_that_the_nodes_release_lacks_is_refused_with_since_wh
     with pytest.raises(ApidocSourceError):
         await keeper(gateway).refresh()
     with pytest.raises(InvalidCallError, match=r"came with 9\.1"):
-        await gateway.call(Call(path=NEW_ENDPOINT))
+        await gateway.call(Request(path=NEW_ENDPOINT))
 
 
 async def test_a_node_that_was_upgraded_is_asked_before_a_call_is_refused(gateway: Gateway, node: Node) -> None:
     with pytest.raises(ApidocSourceError):
         await keeper(gateway).refresh()
     node.versions[""] = "9.1.7"
-    assert await gateway.call(Call(path=NEW_ENDPOINT)) == "(an empty list)"
+    assert await gateway.call(Request(path=NEW_ENDPOINT)) == "(an empty list)"
 
 
 async def test_in_a_rolling_upgrade_each_node_is_judged_by_its_own_version(gateway: Gateway, node: Node) -> None:
@@ -148,8 +149,8 @@ async def test_in_a_rolling_upgrade_each_node_is_judged_by_its_own_version(gatew
     node.versions["pve2"] = "9.1.7"
     data = {"no-such-parameter": "1"}
     with pytest.raises(InvalidCallError):
-        await gateway.call(Call(path="/nodes/pve1/tasks", data=data))
-    told = await gateway.call(Call(path="/nodes/pve2/tasks", data=data))
+        await gateway.call(Request(path="/nodes/pve1/tasks", data=data))
+    told = await gateway.call(Request(path="/nodes/pve2/tasks", data=data))
     assert "doesn't know this, but the node may" in told
 
 
@@ -158,7 +159,7 @@ async def test_before_the_node_was_asked_a_wrong_call_is_held_against_the_schema
 ) -> None:
     data = {"description": "x" * 10_000}
     with pytest.raises(InvalidCallError, match="10000 characters"):
-        await gateway.call(Call(path="/nodes/pve1/qemu/100/config", method="PUT", data=data))
+        await gateway.call(Request(path="/nodes/pve1/qemu/100/config", method="PUT", data=data))
 
 
 async def test_a_wrong_call_costs_one_question_for_the_version_in_a_minute(

@@ -13,8 +13,8 @@ from proxmox_mcp.errors import (
     ProxmoxError,
     TargetError,
 )
-from proxmox_mcp.gateway.call import Call
 from proxmox_mcp.gateway.places import find_places
+from proxmox_mcp.gateway.request import Request
 from proxmox_mcp.gateway.suggestions import candidates, no_guests, unknown_node
 from proxmox_mcp.policy.risk import Judgement, Risk
 from proxmox_mcp.policy.targets import Action
@@ -196,7 +196,7 @@ async def test_where_there_are_no_guests_only_an_identity_that_may_not_see_them_
     cluster, _ = scripted({"/cluster/resources": nodes, "/access/permissions": permissions}, identity)
     assert said in await no_guests(cluster)
     with pytest.raises(TargetError) as caught:
-        await find_places(Call(path="nodes/*/qemu/web/config"), "GET", cluster)
+        await find_places(Request(path="nodes/*/qemu/web/config"), "GET", cluster)
     assert said in caught.value.advice
     gone = FailedError("Configuration file 'nodes/pve1/qemu-server/100.conf' does not exist")
     assert said in await candidates(gone, GUEST, cluster)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from proxmox_mcp.errors import TaskFailedError
-from proxmox_mcp.gateway.call import NO_CLIENT
+from proxmox_mcp.gateway.request import NO_CLIENT
 from proxmox_mcp.gateway.task_wait import WAIT_WITH_PROGRESS, WAIT_WITHOUT, patience, report
 from proxmox_mcp.proxmox.tasks import TaskOutcome
 

@@ -12,7 +12,7 @@ from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli import result as output
 from proxmox_mcp.cli.schema import pairs
 from proxmox_mcp.errors import ApidocError, ConfirmationError, ConfirmationNeededError
-from proxmox_mcp.gateway import Call
+from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.gateway.places import split_cursor
 from proxmox_mcp.gateway.wording import FOR_PEOPLE
@@ -96,7 +96,7 @@ def call(
     1 refused, declined or failed, 2 wrong settings or options.
     """
     places, line = split_cursor(cursor)
-    asked = Call(
+    asked = Request(
         tool="cli",
         wording=FOR_PEOPLE,
         method=method,
@@ -127,7 +127,7 @@ def call(
         click.echo(note, err=as_json)
 
 
-async def _run(gateway: Gateway, asked: Call, terminal: _Terminal) -> Result:
+async def _run(gateway: Gateway, asked: Request, terminal: _Terminal) -> Result:
     try:
         await _learn_schema(choose(gateway.clusters, asked.cluster, asked.caller))
         return await gateway.result(asked, terminal)

@@ -17,7 +17,7 @@ from proxmox_mcp.record.audit import LOGGER, AuditCall, AuditLog, Outcome
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from proxmox_mcp.gateway.call import Call
+    from proxmox_mcp.gateway.request import Request
     from proxmox_mcp.policy.policy import Decision
     from proxmox_mcp.policy.targets import Action
 
@@ -31,7 +31,7 @@ class Trail:
     Its parameters are on record once its endpoint is known, which tells the secrets among them.
     """
 
-    def __init__(self, log: AuditLog, call: Call, method: str, path: str, cluster: str) -> None:
+    def __init__(self, log: AuditLog, call: Request, method: str, path: str, cluster: str) -> None:
         self._log = log
         self._started = time.monotonic()
         self.upid = ""

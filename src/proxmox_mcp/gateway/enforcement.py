@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.confirmations import Confirmations
     from proxmox_mcp.confirm.statement import Statement
-    from proxmox_mcp.gateway.call import Call, Client
     from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.request import Client, Request
     from proxmox_mcp.gateway.wording import Wording
     from proxmox_mcp.policy.limits import RateLimits
     from proxmox_mcp.policy.policy import Decision, Policy
@@ -58,13 +58,13 @@ class Guard:
         """The policy in force: a reload puts another in its place."""
         return self.source.policy
 
-    async def decide(self, action: Action, call: Call, cluster: Cluster) -> Decision:
+    async def decide(self, action: Action, call: Request, cluster: Cluster) -> Decision:
         """What the policy says, live facts looked up where a rule asks for them. Pure otherwise."""
         vmids = self.policy.lookups(action, call.caller)
         facts = await live_facts(vmids, cluster)
         return self.policy.decide(action, call.caller, facts)
 
-    def admit(self, decision: Decision, call: Call, caution: str = "") -> None:
+    def admit(self, decision: Decision, call: Request, caution: str = "") -> None:
         """Refuse what is denied, what the read tool is not for, and what many places would have to be asked about.
 
         In read-only mode there is no other tool: what the policy allows there (a rule names it) the read tool does.
@@ -94,7 +94,7 @@ class Guard:
             raise DeniedError(said, f"{_NOTHING_SENT} Name the place.")
 
     async def confirm(
-        self, action: Action, decision: Decision, call: Call, cluster: Cluster, client: Client, caution: str = ""
+        self, action: Action, decision: Decision, call: Request, cluster: Cluster, client: Client, caution: str = ""
     ) -> str:
         """Have the call confirmed where the decision asks for it; who or what confirmed it, empty where nobody had to.
 

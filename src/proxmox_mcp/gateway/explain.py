@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.gateway.call import Call
 from proxmox_mcp.gateway.checking import check, doubtful, must_be_sendable
 from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.gateway.live_state import live_facts
 from proxmox_mcp.gateway.places import find_places, method_of
+from proxmox_mcp.gateway.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ async def explain(
     Sends nothing but what the path and live rules ask for. Parameters may be left out: the endpoint alone is judged
     then. Raises CallError and ProxmoxError as the call would.
     """
-    asked = Call(method=method, path=path, data=data, caller=caller, cluster=cluster)
+    asked = Request(method=method, path=path, data=data, caller=caller, cluster=cluster)
     chosen = choose(gateway.clusters, cluster, caller)
     method = method_of(asked)
     places = await find_places(asked, method, chosen)

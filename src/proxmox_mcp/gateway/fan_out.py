@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.gateway.answers import Got
-    from proxmox_mcp.gateway.call import Client
     from proxmox_mcp.gateway.places import Places
+    from proxmox_mcp.gateway.request import Client
     from proxmox_mcp.gateway.resolve import Target
 
 _FAILURES_TOLD = 8

@@ -15,7 +15,6 @@ from proxmox_mcp.apidoc.validation.encode import needs_json
 from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.gateway.answers import Got, Result, returned_fields, terms_of
 from proxmox_mcp.gateway.audit_record import Trail
-from proxmox_mcp.gateway.call import NO_CLIENT, Call, Client
 from proxmox_mcp.gateway.checking import Checked, check, doubtful, must_be_sendable
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.denials import missing_rights
@@ -23,6 +22,7 @@ from proxmox_mcp.gateway.failed_tasks import advice_on_tasks
 from proxmox_mcp.gateway.fan_out import gather
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
 from proxmox_mcp.gateway.places import find_places, method_of, node_of
+from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request
 from proxmox_mcp.gateway.suggestions import candidates, unknown_node, unseen_in
 from proxmox_mcp.gateway.task_wait import follow, patience, report
 from proxmox_mcp.gateway.working import off_the_loop
@@ -76,12 +76,12 @@ class Gateway:
             with on_behalf_of(caller.name):
                 yield
 
-    async def call(self, call: Call, client: Client = NO_CLIENT) -> str:
+    async def call(self, call: Request, client: Client = NO_CLIENT) -> str:
         """Make one call and tell its result as text. Raises ProxmoxMcpError: what was wrong and what to do next."""
         result = await self.result(call, client)
         return await off_the_loop(result.data, result.text, call.view, self.budget)
 
-    async def result(self, call: Call, client: Client = NO_CLIENT) -> Result:
+    async def result(self, call: Request, client: Client = NO_CLIENT) -> Result:
         """Make one call. Raises ProxmoxMcpError: what was wrong and what to do next."""
         trail = Trail(self.guard.audit, call, call.method, call.path, call.cluster)
         async with trail.closed(), self.admitted(call.caller):
@@ -97,7 +97,7 @@ class Gateway:
             notes = (*got.notes, got.unread) if got.unread else got.notes
             return Result(got.data, got.told, notes, returned_fields(endpoint), terms_of(endpoint))
 
-    async def read(self, call: Call) -> tuple[Cluster, Any]:
+    async def read(self, call: Request) -> tuple[Cluster, Any]:
         """The data of a GET that a tool of ours makes, and the cluster that it is of; guarded and put on record as any
         other."""
         trail = Trail(self.guard.audit, call, "GET", call.path, call.cluster)
@@ -106,7 +106,7 @@ class Gateway:
             trail.hand_over()
             return cluster, (await self.one(call, "GET", call.path, cluster, NO_CLIENT)).data
 
-    async def one(self, call: Call, method: str, path: str, cluster: Cluster, client: Client) -> Got:
+    async def one(self, call: Request, method: str, path: str, cluster: Cluster, client: Client) -> Got:
         """One call on one concrete path: check, decide, confirm, send, follow; on record in any case."""
         trail = Trail(self.guard.audit, call, method, path, cluster.name)
         async with trail.closed():
@@ -127,7 +127,7 @@ class Gateway:
             got = await self._sent(checked, call, cluster, client, trail)
             return replace(got, notes=(*got.notes, caution)) if caution else got
 
-    async def _checked(self, call: Call, method: str, path: str, cluster: Cluster) -> Checked:
+    async def _checked(self, call: Request, method: str, path: str, cluster: Cluster) -> Checked:
         """The call held against the schema. Before it is refused, the node that would judge it is asked for its
         version: one that was upgraded meanwhile may know what the schema at hand doesn't."""
 
@@ -141,12 +141,12 @@ class Gateway:
         known = there in ("", checked.schema.node_version)
         return checked if known else against(await cluster.schema.of_version(there))
 
-    async def _place(self, call: Call, cluster: Cluster, path: str) -> Got:
+    async def _place(self, call: Request, cluster: Cluster, path: str) -> Got:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""
         quiet = replace(call, reads_only=True, alone=False, confirm="", wait=0.0)
         return await self.one(quiet, "GET", path, cluster, NO_CLIENT)
 
-    async def _sent(self, checked: Checked, call: Call, cluster: Cluster, client: Client, trail: Trail) -> Got:
+    async def _sent(self, checked: Checked, call: Request, cluster: Cluster, client: Client, trail: Trail) -> Got:
         """Send the call, and follow the tasks that it starts. ``told`` is set where the tasks are the answer."""
         action, started = checked.action, time.monotonic()
         seconds, words = patience(call.wait, self._task_wait, client), self._words(checked)
@@ -187,7 +187,7 @@ class Gateway:
         said = report(outcomes, words, call.wording, advice=advice)
         return Got(self.guard.redactor.data(data, action.template), checked, told=said)
 
-    async def _read(self, answer: Answer, checked: Checked, call: Call, cluster: Cluster) -> Got:
+    async def _read(self, answer: Answer, checked: Checked, call: Request, cluster: Cluster) -> Got:
         """What a GET gave, read on to its end where Proxmox gives it in pages."""
         data, unread = answer.data, ""
         parameters = checked.endpoint.parameters if checked.endpoint else {}

@@ -16,9 +16,9 @@ from proxmox_mcp.render import nodes_table, resources_table
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from proxmox_mcp.gateway.call import Call
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.gateway import Gateway
+    from proxmox_mcp.gateway.request import Request
 
     Records = list[dict[str, object]]
     Table = Callable[[Cluster, Records], Awaitable[str]]
@@ -39,7 +39,7 @@ _PATIENCE, _PATIENCE_WITH_THE_DEAD = 8.0, 2.0
 """Seconds that a cluster has to answer where others are listed beside it; the second where it didn't answer last."""
 
 
-async def list_nodes(gateway: Gateway, call: Call) -> str:
+async def list_nodes(gateway: Gateway, call: Request) -> str:
     """The nodes of a cluster, of each where several are configured and none is named."""
 
     async def table(cluster: Cluster, records: Records) -> str:
@@ -51,7 +51,7 @@ async def list_nodes(gateway: Gateway, call: Call) -> str:
     return await _of_all(gateway, call, table)
 
 
-async def list_resources(gateway: Gateway, call: Call, type_: str) -> str:
+async def list_resources(gateway: Gateway, call: Request, type_: str) -> str:
     """Guests, storages, nodes and pools. Raises ViewError for a type, field or filter that is none."""
 
     async def table(cluster: Cluster, records: Records) -> str:
@@ -65,7 +65,7 @@ async def list_resources(gateway: Gateway, call: Call, type_: str) -> str:
     return await _of_all(gateway, call, table)
 
 
-async def _of_all(gateway: Gateway, call: Call, table: Table) -> str:
+async def _of_all(gateway: Gateway, call: Request, table: Table) -> str:
     call = replace(call, path=RESOURCES)
     if call.cluster or len(gateway.clusters) == 1:
         cluster, answer = await gateway.read(call)
@@ -83,7 +83,7 @@ def _records(answer: Any) -> Records:
     return answer
 
 
-async def _side_by_side(gateway: Gateway, call: Call, table: Table) -> str:
+async def _side_by_side(gateway: Gateway, call: Request, table: Table) -> str:
     """Each cluster under its name; one that doesn't answer says so and holds nobody up."""
     told: dict[str, str] = {}
 

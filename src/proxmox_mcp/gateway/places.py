@@ -12,8 +12,8 @@ from proxmox_mcp.gateway.resolve import ANY, Target, needs_lookup, resolve
 from proxmox_mcp.gateway.suggestions import no_guests
 
 if TYPE_CHECKING:
-    from proxmox_mcp.gateway.call import Call
     from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.request import Request
 
 AT_A_TIME = 500
 """Places that one call asks at the most; the rest by ``cursor``."""
@@ -55,7 +55,7 @@ def split_cursor(cursor: str) -> tuple[int, str]:
     return int(found[1]), found[2] or ""
 
 
-def method_of(call: Call) -> str:
+def method_of(call: Request) -> str:
     """The method, whatever its case. Raises InvalidCallError."""
     method = call.method.strip().upper()
     if method not in _HTTP_METHODS:
@@ -79,7 +79,7 @@ def node_of(path: str) -> str:
     return parts[1] if len(parts) > 2 and parts[0] == "nodes" and parts[1] != "localhost" else ""
 
 
-async def find_places(call: Call, method: str, cluster: Cluster) -> Places:
+async def find_places(call: Request, method: str, cluster: Cluster) -> Places:
     """The places that a call goes to; looked up live only where its path leaves something open.
 
     Raises TargetError with the candidates, ViewError for a cursor beyond the end, or ProxmoxError where the cluster
@@ -100,7 +100,7 @@ async def find_places(call: Call, method: str, cluster: Cluster) -> Places:
     return _page(kept, call, fanned=fanned)
 
 
-def _page(targets: tuple[Target, ...], call: Call, *, fanned: bool = False) -> Places:
+def _page(targets: tuple[Target, ...], call: Request, *, fanned: bool = False) -> Places:
     if call.places and call.places >= len(targets):
         raise ViewError(
             f"cursor: places-{call.places} is beyond the {len(targets)} that the path stands for now.",
@@ -127,7 +127,7 @@ def _stands_for_many(path: str) -> bool:
     return ANY in parts[2:] or (ANY in parts and not (parts[2:3] in (["qemu"], ["lxc"]) and len(parts) > 3))
 
 
-def _fits(target: Target, call: Call) -> bool:
+def _fits(target: Target, call: Request) -> bool:
     """Whether the conditions on the place itself hold, so that what they leave out is not even asked."""
     conditions = [each for each in call.view.conditions if each.field in PLACE_FIELDS]
     if not conditions:

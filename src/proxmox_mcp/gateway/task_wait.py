@@ -13,8 +13,8 @@ from proxmox_mcp.untrusted import mark, one_line, quoted, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from proxmox_mcp.gateway.call import Client
     from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.request import Client
     from proxmox_mcp.proxmox.tasks import Progress, TaskOutcome
 
     Words = Callable[[str], str]

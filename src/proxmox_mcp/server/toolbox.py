@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.gateway import Call, Gateway
+from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.lists import list_nodes, list_resources
 from proxmox_mcp.gateway.places import split_cursor
 from proxmox_mcp.render import View
@@ -35,7 +35,7 @@ async def run(
                 cluster,
             )
     places, cursor = split_cursor(str(arguments.get("cursor", "")))
-    call = Call(
+    call = Request(
         tool=tool,
         path=arguments.get("path", ""),
         method=arguments.get("method", "GET"),

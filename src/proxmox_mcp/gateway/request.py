@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Request:
     """One call as it was asked for, before anything is resolved or checked.
 
     ``wait`` is in seconds, None for the server's own measure. ``reads_only`` is set by the read tool: what does more
