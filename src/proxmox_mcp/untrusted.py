@@ -66,7 +66,8 @@ def escaped(text: str) -> str:
     """The text in one line, each character that would not show written as ``\\uXXXX``."""
     if text.isprintable() and (text.isascii() or _INVISIBLE.search(text) is None):
         return text
-    return "".join(c if c.isprintable() and _INVISIBLE.match(c) is None else _escape(c) for c in text)
+    # By distinct character, of which a text has few: one by one a megabyte of what doesn't show took 2.3 s.
+    return text.translate({ord(c): _escape(c) for c in set(text) if not c.isprintable() or _INVISIBLE.match(c)})
 
 
 def _escape(character: str) -> str:

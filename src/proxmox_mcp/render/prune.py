@@ -41,8 +41,13 @@ def count_of(value: Any) -> str:
     return f"{len(str(value))} characters"
 
 
+def _size(value: Any, longest: int) -> int:
+    """The characters of a value as JSON; of a text beyond ``longest`` those of the text, which is long enough."""
+    return len(value) if isinstance(value, str) and len(value) > longest else len(compact_json(value))
+
+
 def _prune(value: Any, longest: int, way: str, left_out: list[str]) -> Any:
-    if len(compact_json(value)) <= longest:
+    if _size(value, longest) <= longest:
         return value
     left_out.append(way)
     if longest < _SMALLEST:
@@ -56,7 +61,7 @@ def _prune(value: Any, longest: int, way: str, left_out: list[str]) -> Any:
 
 def _prune_object(value: dict[str, Any], longest: int, way: str, left_out: list[str]) -> dict[str, Any]:
     """Members that are small stay whole; those that are not share what is left."""
-    sizes = {key: len(compact_json(member)) + len(key) + 4 for key, member in value.items()}
+    sizes = {key: _size(member, longest) + len(key) + 4 for key, member in value.items()}
     room, shares = longest, {}
     for rank, key in enumerate(sorted(sizes, key=sizes.__getitem__)):
         shares[key] = max(0, min(sizes[key], room // (len(sizes) - rank)))
@@ -81,7 +86,7 @@ def _prune_list(value: list[Any] | tuple[Any, ...], longest: int, way: str) -> l
     kept: list[Any] = []
     room = longest - _SMALLEST
     for item in value:
-        item_size = len(compact_json(item)) + 1
+        item_size = _size(item, room) + 1
         if item_size > room:
             if not kept and room > _SMALLEST:
                 kept.append(_prune(item, room, f"{way}.0" if way else "0", []))
