@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 
 from proxmox_mcp.app import connections
-from proxmox_mcp.app.connections import BoundedProtocol, Connections, most_connections
+from proxmox_mcp.app.connections import BoundedProtocol, Connections, max_connections
 from serving import TOKEN, free_port, serving
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(most: int = 1000, most_waiting: int = 1000) -> AsyncIterator[Listener]:
-    table, app, port = Connections(most, most_waiting), Application(), free_port()
+async def listening(most: int = 1000, max_waiting: int = 1000) -> AsyncIterator[Listener]:
+    table, app, port = Connections(most, max_waiting), Application(), free_port()
 
     class Protocol(BoundedProtocol):
         listener = table
@@ -202,7 +202,7 @@ async def test_half_open_connections_of_one_address_push_out_each_other_and_noth
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     limits(monkeypatch)
-    async with listening(most_waiting=10) as listener, AsyncExitStack() as stack:
+    async with listening(max_waiting=10) as listener, AsyncExitStack() as stack:
         stream = await stack.enter_async_context(await listener.connect())
         await stream.send(REQUEST.replace(b"/ ", b"/stream "))
         assert (await stream.receive()).startswith(b"HTTP/1.1 200")
@@ -285,7 +285,7 @@ def test_the_process_makes_room_for_the_connections_that_it_allows() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
-        allowed = most_connections()
+        allowed = max_connections()
         assert 0 < allowed < resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -8,7 +8,7 @@ import pytest
 
 from proxmox_mcp.app.authentication import Authentication
 from proxmox_mcp.app.hosts import HostGuard
-from proxmox_mcp.app.paths import Paths
+from proxmox_mcp.app.routes import RootPath
 from proxmox_mcp.policy.callers import Callers
 from serving import TOKEN
 
@@ -37,7 +37,7 @@ async def pass_by(scope: Scope, *, root: str = "", token: str = TOKEN) -> tuple[
     """What came through the guards, and what they sent."""
     behind, sent = Reached(), []
     callers = Callers.single(token) if token else None
-    app = Paths(HostGuard(Authentication(behind, callers), [], []), root)
+    app = RootPath(HostGuard(Authentication(behind, callers), [], []), root)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}

@@ -21,7 +21,7 @@ from clients import connect
 from in_process import serving_here
 from proxmox import raw_server
 from proxmox_mcp.app import shares
-from proxmox_mcp.app.idle import Conversation
+from proxmox_mcp.app.sse import SessionActivity
 from serving import CALLERS, callers_file
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def bearer(caller: str) -> dict[str, str]:
 
 
 def message(method: str, params: dict[str, Any] | None = None, number: int | None = 1) -> str:
-    said = {"jsonrpc": "2.0", "method": method, "params": params or {}}
-    return json.dumps(said if number is None else {**said, "id": number})
+    activity = {"jsonrpc": "2.0", "method": method, "params": params or {}}
+    return json.dumps(activity if number is None else {**activity, "id": number})
 
 
 class Client:
@@ -120,7 +120,7 @@ async def test_sessions_of_one_caller_end_at_its_share_and_others_open_theirs(tm
         assert [each.status_code for each in opened] == [200] * 5 + [429] * 3
         error = opened[-1].json()["error"]
         assert error["code"] == shares.RATE_LIMITED
-        assert error["message"].startswith("You have 5 sessions open, as many as you may (MCP_SESSIONS).")
+        assert error["message"].startswith("You have 5 open sessions, the most allowed (MCP_SESSIONS).")
         assert opened[-1].headers["retry-after"]
         assert await ops.post(opened[0], "ping") == 200, "what is open goes on"
         assert (await dev.initialize()).status_code == 200
@@ -135,7 +135,7 @@ async def test_streams_of_one_caller_end_at_its_share_and_others_open_theirs(pat
             opened = [await ops.stream(path) for _ in range(8)]
             assert [each.status_code for each in opened] == [200] * 5 + [429] * 3
             await opened[-1].aread()
-            assert opened[-1].text == "You have 5 streams open, as many as you may (MCP_SESSIONS). Close some."
+            assert opened[-1].text == "You have 5 open streams, the most allowed (MCP_SESSIONS). Close some."
             assert (await dev.stream(path)).status_code == 200
         again = 0
 
@@ -162,7 +162,7 @@ async def test_streams_of_sessions_count_as_streams(tmp_path: Path) -> None:
 async def test_however_many_callers_hold_all_that_they_may_there_is_room_for_another(
     transport: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shares, "MOST_SESSIONS", 12)
+    monkeypatch.setattr(shares, "MAX_SESSIONS", 12)
     async with serving(tmp_path) as here, clients(here, "ops", "dev", "viewer") as (ops, dev, viewer):
 
         async def fill(client: Client) -> int:
@@ -179,7 +179,7 @@ async def test_however_many_callers_hold_all_that_they_may_there_is_room_for_ano
 async def test_requests_that_one_caller_leaves_unfinished_are_bounded_and_open_no_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(shares, "MOST_REQUESTS", 5)
+    monkeypatch.setattr(shares, "MAX_REQUESTS", 5)
     body = message("initialize", OPENING).encode()
     head = (
         f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer('ops')['Authorization']}\r\n"
@@ -228,25 +228,25 @@ async def test_a_stream_on_which_nothing_is_said_is_closed_and_leaves_nothing(
 
 def test_a_session_is_not_idle_while_a_request_of_it_is_served() -> None:
     now = 100.0
-    said = Conversation(lambda: now)
+    activity = SessionActivity(lambda: now)
 
     def request(number: int) -> SessionMessage:
         return SessionMessage(types.JSONRPCRequest(jsonrpc="2.0", id=number, method="tools/call"))
 
     now += 50
-    assert said.idle == 50
-    said.heard(request(1))
-    said.heard(request(2))
+    assert activity.idle == 50
+    activity.received(request(1))
+    activity.received(request(2))
     now += 5000
-    assert said.idle == 0
-    said.told(SessionMessage(types.JSONRPCResponse(jsonrpc="2.0", id=1, result={})))
-    assert said.idle == 0, "the other one is served yet"
+    assert activity.idle == 0
+    activity.sent(SessionMessage(types.JSONRPCResponse(jsonrpc="2.0", id=1, result={})))
+    assert activity.idle == 0, "the other one is served yet"
     off = types.JSONRPCNotification(jsonrpc="2.0", method="notifications/cancelled", params={"requestId": 2})
-    said.heard(SessionMessage(off))
+    activity.received(SessionMessage(off))
     now += 7
-    assert said.idle == 7
-    said.told(SessionMessage(types.JSONRPCNotification(jsonrpc="2.0", method="notifications/progress")))
-    assert said.idle == 0
+    assert activity.idle == 7
+    activity.sent(SessionMessage(types.JSONRPCNotification(jsonrpc="2.0", method="notifications/progress")))
+    assert activity.idle == 0
 
 
 class Node:

@@ -44,7 +44,7 @@ def test_a_host_that_is_not_allowed_is_turned_away_everywhere_with_the_variable_
         assert answer.status == 421
         assert answer.text == (
             "Invalid Host header: evil.example.com:8000. Allowed: pve.example.org, [::1], 127.0.0.1, "
-            "exact.example.org:8443. To allow it too set MCP_ALLOWED_HOSTS="
+            "exact.example.org:8443. To allow it too, set MCP_ALLOWED_HOSTS="
             "pve.example.org,[::1],127.0.0.1,exact.example.org:8443,evil.example.com"
         )
 
@@ -56,7 +56,7 @@ def test_an_origin_that_is_not_allowed_is_turned_away_everywhere_with_the_variab
     answer = several.ask("GET", path, {"Origin": "https://evil.example.com", **bearer(tokens["ops"])})
     assert answer.status == 403
     assert answer.text == (
-        "Invalid Origin header: https://evil.example.com. Allowed: https://chat.example.org. To allow it too set "
+        "Invalid Origin header: https://evil.example.com. Allowed: https://chat.example.org. To allow it too, set "
         "MCP_ALLOWED_ORIGINS=https://chat.example.org,https://evil.example.com"
     )
 
@@ -302,7 +302,7 @@ def _writes(served: Served, token: str) -> bool:
         connection.close()
 
 
-def test_sighup_reads_policy_and_callers_anew_and_keeps_the_old_where_they_are_at_fault(
+def test_sighup_reloads_policy_and_callers_and_keeps_the_old_ones_if_the_files_have_errors(
     on_demo: dict[str, str], tokens: dict[str, str], tmp_path: Path
 ) -> None:
     callers, policy = tmp_path / "callers.toml", tmp_path / "policy.toml"
@@ -314,13 +314,13 @@ def test_sighup_reads_policy_and_callers_anew_and_keeps_the_old_where_they_are_a
         assert not _writes(served, tokens["ops"])
         callers.write_text(callers_file(ops="guarded"))
         served.process.send_signal(signal.SIGHUP)
-        served.wait_for("callers read anew")
-        assert "policy read anew" in served.log
+        served.wait_for("callers reloaded")
+        assert "policy reloaded" in served.log
         assert _writes(served, tokens["ops"])
         callers.write_text("[[caller]]\nnmae = 1\n")
         policy.write_text('[[rule]]\nverdict = "alow"\n')
         served.process.send_signal(signal.SIGHUP)
         served.wait_for("callers not reloaded, those in force stay")
-        assert "policy.toml" in served.log.split("policy read anew")[1]
+        assert "policy.toml" in served.log.split("policy reloaded")[1]
         assert _writes(served, tokens["ops"])
         assert served.end() == 0

@@ -16,7 +16,7 @@ from fuzz.asgi import Headers, Reply, ask
 from fuzz.examples import examples
 from fuzz.scripted import TOKEN, ScriptedPve, gateway_over
 from proxmox_mcp.app.application import make_app
-from proxmox_mcp.app.paths import LIVE, READY
+from proxmox_mcp.app.routes import LIVE, READY
 from proxmox_mcp.policy.callers import Callers
 from proxmox_mcp.server.mcp_server import make_server
 from proxmox_mcp.settings import load_settings

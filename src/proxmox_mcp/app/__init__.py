@@ -1,1 +1,1 @@
-"""The HTTP application: transports, health, metrics, and the guards before them."""
+"""The HTTP application: transports, health, metrics, and the checks before them."""

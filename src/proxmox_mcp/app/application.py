@@ -1,4 +1,4 @@
-"""The ASGI application: ``/sse`` and ``/mcp`` side by side, health, metrics, and the guards before them."""
+"""The ASGI application: ``/sse`` and ``/mcp`` side by side, health, metrics, and the checks before them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from proxmox_mcp.app import health
 from proxmox_mcp.app.authentication import Authentication
-from proxmox_mcp.app.bodies import MOST_BODY, WholeBodies
+from proxmox_mcp.app.bodies import MAX_BODY_BYTES, BufferedBodies
 from proxmox_mcp.app.cors import Cors
 from proxmox_mcp.app.framing import Framing
 from proxmox_mcp.app.hosts import HostGuard
-from proxmox_mcp.app.paths import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, Paths
-from proxmox_mcp.app.shares import MOST_SESSIONS, CallerShares
+from proxmox_mcp.app.metrics import CONTENT_TYPE
+from proxmox_mcp.app.request_ids import RequestIds
+from proxmox_mcp.app.routes import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, RootPath
+from proxmox_mcp.app.shares import MAX_SESSIONS, CallerShares
 from proxmox_mcp.app.sse import Sse
-from proxmox_mcp.app.tracing import RequestIds
 from proxmox_mcp.gateway.schema_source import warm
 from proxmox_mcp.server.mcp_server import CALLER
 
@@ -44,10 +46,9 @@ def make_app(
     metrics: Metrics | None = None,
     what_to_set: str = "",
 ) -> ASGIApp:
-    """The application with its guards, outermost first.
+    """The application with its checks: request id, framing, path, Host and Origin, CORS, token, share, whole body.
 
-    They are: request id, framing, path, Host and Origin, CORS, token, the caller's share, the whole body. ``gateway``
-    is None, and ``what_to_set`` says why, where the settings are wrong.
+    ``gateway`` None: the settings are wrong, and ``what_to_set`` says what to correct.
     """
     stateless = settings.mcp_stateless
     sse = Sse(server, settings.mcp_stream_idle)
@@ -56,17 +57,17 @@ def make_app(
     http = server.streamable_http_app(
         streamable_http_path=HTTP,
         stateless_http=stateless,
-        max_request_body_size=MOST_BODY,
-        max_sessions=MOST_SESSIONS,
+        max_request_body_size=MAX_BODY_BYTES,
+        max_sessions=MAX_SESSIONS,
         host=settings.mcp_host,
-        transport_security=_checked_by_us(),
+        # HostGuard checks Host for every route. The SDK (2.3.0) compares it exactly and case-sensitively, and leaves
+        # out custom routes.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
 
     def measured(request: Request) -> Response:
         if metrics is None or settings.mcp_metrics_port:
             return PlainTextResponse("Not Found", 404)
-        from proxmox_mcp.app.metrics import CONTENT_TYPE
-
         return Response(metrics.text(request.scope[CALLER]), media_type=CONTENT_TYPE)
 
     app = Starlette(
@@ -80,35 +81,29 @@ def make_app(
         ],
         lifespan=_lifespan(server, gateway),
     )
+    # A redirect would name the proxy's scheme and drop the token: ``RootPath`` takes both forms.
     app.router.redirect_slashes = False
     origins = settings.mcp_allowed_origins
     shared = CallerShares(
-        WholeBodies(app), server, settings.mcp_sessions, settings.mcp_stream_idle, stateless=stateless
+        BufferedBodies(app), server, settings.mcp_sessions, settings.mcp_stream_idle, stateless=stateless
     )
     guarded = HostGuard(Cors(Authentication(shared, callers), origins), settings.mcp_allowed_hosts, origins)
-    return RequestIds(Framing(Paths(guarded, settings.mcp_root_path)))
+    return RequestIds(Framing(RootPath(guarded, settings.mcp_root_path)))
 
 
 def _sessions(server: Server[Any]) -> int:
-    """Sessions of streamable HTTP; the SDK has no public count. None are kept where it is stateless."""
+    """Sessions of streamable HTTP. The SDK (2.3.0) has no public count."""
     return len(server.session_manager._server_instances)  # noqa: SLF001
 
 
 class _AsgiEndpoint:
-    """An ASGI application as the endpoint of a route: a class, so that Starlette hands it the request as it came."""
+    """An ASGI application as the endpoint of a route: a class, since Starlette wraps functions."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
-
-
-def _checked_by_us() -> Any:
-    """The SDK's own check of Host is exact and case-sensitive, and leaves routes out: ``HostGuard`` does it for all."""
-    from mcp.server.transport_security import TransportSecuritySettings
-
-    return TransportSecuritySettings(enable_dns_rebinding_protection=False)
 
 
 def _lifespan(server: Server[Any], gateway: Gateway | None) -> Any:

@@ -1,4 +1,4 @@
-"""Who calls over HTTP: a bearer token, compared in constant time, stripped before anything else sees it."""
+"""Authentication over HTTP: a bearer token, compared in constant time and removed before other code sees it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from starlette.responses import PlainTextResponse
 
-from proxmox_mcp.app.paths import WELL_KNOWN, is_open, route_of
+from proxmox_mcp.app.routes import WELL_KNOWN, is_open, route_of
 from proxmox_mcp.policy.caller import LOCAL
 from proxmox_mcp.policy.callers import CallersSource
 from proxmox_mcp.server.mcp_server import CALLER
@@ -26,9 +26,9 @@ _REFUSED = (
 
 
 class Authentication:
-    """Puts the caller into the scope: for us under ``CALLER``, for the SDK (which binds sessions to it) as ``user``.
+    """Puts the caller into the scope: as ``CALLER``, and as ``user`` for the SDK, which binds sessions to it.
 
-    ``callers`` None: no authentication, everybody is the local caller. ``.well-known`` is 404: there is no OAuth here.
+    ``callers`` None: no authentication, every request is of the local caller.
     """
 
     def __init__(self, app: ASGIApp, callers: Callers | CallersSource | None) -> None:
@@ -40,6 +40,7 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         if route_of(scope).startswith(WELL_KNOWN):
+            # 404 and not 401: clients look here for an OAuth server, and this server does not support OAuth.
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
             return
         caller = self._caller(scope)

@@ -1,6 +1,6 @@
-"""Requests with a body reach the application when the body is whole: a client that is slow to send holds nothing else.
+"""Buffers request bodies, so that a slow client holds no session.
 
-Else the SDK opens a session before it has read what the client wants of it, and logs a traceback where the client left.
+The SDK (2.3.0) opens a session before it has read the request, and logs a traceback if the client disconnects first.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from starlette.datastructures import Headers
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BODY = 1024 * 1024
-"""Bytes of one message; Proxmox itself takes 512 KiB."""
+MAX_BODY_BYTES = 1024 * 1024
+"""Of one message. Proxmox refuses bodies over 512 KiB (``PVE::APIServer::AnyEvent``)."""
 
 
-class WholeBodies:
-    """Reads a body before the application is asked; one that is too long is left to it to refuse (413)."""
+class BufferedBodies:
+    """Reads the body, then calls the application, which refuses one that is too long (413)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -28,7 +28,7 @@ class WholeBodies:
             return
         messages: list[Message] = []
         size, more = 0, True
-        while more and size <= MOST_BODY:
+        while more and size <= MAX_BODY_BYTES:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
@@ -44,4 +44,4 @@ class WholeBodies:
 
 def _declares_too_much(scope: Scope) -> bool:
     declared = Headers(scope=scope).get("content-length", "")
-    return declared.isdecimal() and int(declared) > MOST_BODY
+    return declared.isdecimal() and int(declared) > MAX_BODY_BYTES

@@ -1,7 +1,7 @@
-"""Connections before anything is known of the caller: half-open ones are dropped, and no address can take them all.
+"""Limits on connections before the caller is known: half-open ones are closed, and no address can hold them all.
 
-uvicorn waits for the headers and the body of a request for ever (one byte ends even its timer for idle connections)
-and for a client that doesn't read its answer too; 1,100 such connections ended the listener for everybody.
+uvicorn (0.54) has no timeout for the headers and body of a request (a single byte ends even its keep-alive timer), nor
+for a client that doesn't read its response. Measured: 1,100 such connections stopped the listener for all clients.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     import asyncio
 
 HEAD_SECONDS = 10.0
-"""From a connection, or the first byte of another request on it, to the end of the request's headers."""
+"""From the connection, or from the first byte of a later request on it, to the end of the headers."""
 BODY_SECONDS = 30.0
-"""From the headers to the end of the body, of a mebibyte at most."""
+"""From the headers to the end of the body (``MAX_BODY_BYTES``)."""
 READ_SECONDS = 60.0
-"""How long a client may leave what was sent to it unread."""
-MOST_CONNECTIONS = 4000
-MOST_WAITING = 256
-"""Connections of one address that wait for a request; a proxy keeps some for all of its clients."""
-_DESCRIPTORS_BESIDE = 300
-"""Descriptors for files, and for connections to Proxmox."""
+"""How long a client may leave a response unread."""
+MAX_CONNECTIONS = 4000
+MAX_WAITING = 256
+"""Idle connections of one address; a reverse proxy keeps some for all of its clients."""
+_OTHER_DESCRIPTORS = 300
+"""File descriptors for files and for connections to Proxmox."""
 
 _HEAD_TOO_LATE = (
     b"HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
@@ -38,17 +38,17 @@ _TOO_MANY = (
 
 
 class Connections:
-    """All connections of one listener, and those of them that wait for a request, oldest first."""
+    """All connections of one listener; those that wait for a request are kept oldest first."""
 
-    def __init__(self, most: int = MOST_CONNECTIONS, most_waiting: int = MOST_WAITING) -> None:
-        self._most, self._most_waiting = most, most_waiting
+    def __init__(self, most: int = MAX_CONNECTIONS, max_waiting: int = MAX_WAITING) -> None:
+        self._max, self._max_waiting = most, max_waiting
         self._open: set[BoundedProtocol] = set()
         self._waiting: dict[BoundedProtocol, None] = {}
         self._waiting_of: dict[str, dict[BoundedProtocol, None]] = {}
 
     def open(self, connection: BoundedProtocol) -> bool:
-        """Take a new connection in; where there are too many, in place of the one that has waited longest."""
-        if len(self._open) >= self._most:
+        """Add a connection. At the limit, close the one that has waited longest; False if none waits."""
+        if len(self._open) >= self._max:
             oldest = next(iter(self._waiting), None)
             if oldest is None:
                 return False
@@ -62,7 +62,7 @@ class Connections:
             return
         of_peer = self._waiting_of.setdefault(connection.peer, {})
         self._waiting[connection] = of_peer[connection] = None
-        if len(of_peer) > self._most_waiting:
+        if len(of_peer) > self._max_waiting:
             next(iter(of_peer)).give_up()
 
     def works(self, connection: BoundedProtocol) -> None:
@@ -80,7 +80,7 @@ class Connections:
 
 
 class BoundedProtocol(H11Protocol):
-    """uvicorn's protocol, with an end to every wait for the client."""
+    """uvicorn's protocol, with a timeout on every wait for the client."""
 
     listener: ClassVar[Connections]
 
@@ -95,7 +95,7 @@ class BoundedProtocol(H11Protocol):
             transport.write(_TOO_MANY)
             transport.close()
             return
-        self._look()
+        self._update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_for("")
@@ -107,12 +107,12 @@ class BoundedProtocol(H11Protocol):
         if self.transport.is_closing():
             return
         super().data_received(data)
-        self._look()
+        self._update_timer()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._served = True
-        self._look()
+        self._update_timer()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -129,20 +129,20 @@ class BoundedProtocol(H11Protocol):
             self._unread = None
 
     def give_up(self) -> None:
-        """Close a connection that waits, for the sake of others."""
+        """Close a waiting connection, to make room for others."""
         self.listener.close(self)
         self.transport.close()
 
-    def _look(self) -> None:
-        """What the connection waits for now, and until when."""
+    def _update_timer(self) -> None:
+        """Set the timer for what the connection waits for now."""
         state = self.conn.their_state
         if self.transport.is_closing():
             self._wait_for("")
         elif state is h11.IDLE:
             self.listener.waits(self)
-            # A connection that rests between two requests has uvicorn's own, longer time.
-            rests = self._served and not self.conn.trailing_data[0]
-            self._wait_for("" if rests else "head", HEAD_SECONDS)
+            # Between two requests uvicorn's keep-alive timer applies, which is longer.
+            is_idle = self._served and not self.conn.trailing_data[0]
+            self._wait_for("" if is_idle else "head", HEAD_SECONDS)
         else:
             self.listener.works(self)
             self._wait_for("body" if state is h11.SEND_BODY else "", BODY_SECONDS)
@@ -161,7 +161,7 @@ class BoundedProtocol(H11Protocol):
         self.transport.close()
 
 
-def bounded_protocol(most: int = MOST_CONNECTIONS) -> type[BoundedProtocol]:
+def bounded_protocol(most: int = MAX_CONNECTIONS) -> type[BoundedProtocol]:
     """The protocol of one listener."""
 
     class Bounded(BoundedProtocol):
@@ -170,23 +170,23 @@ def bounded_protocol(most: int = MOST_CONNECTIONS) -> type[BoundedProtocol]:
     return Bounded
 
 
-def most_connections() -> int:
-    """How many connections this process can hold; lets it hold as many as the system allows, within reason."""
+def max_connections() -> int:
+    """How many connections this process can hold. Raises the limit of open files as far as needed and allowed."""
     try:
         import resource
-    except ImportError:  # Windows, which has no such limit.
-        return MOST_CONNECTIONS
+    except ImportError:  # Windows has no such limit and no such module.
+        return MAX_CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + _DESCRIPTORS_BESIDE
+    wanted = MAX_CONNECTIONS + _OTHER_DESCRIPTORS
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return max(wanted - _DESCRIPTORS_BESIDE, wanted // 2)
+    return max(wanted - _OTHER_DESCRIPTORS, wanted // 2)
 
 
 def _address(client: tuple[str, int] | None) -> str:
-    """Whom a connection is of: the address, of IPv6 the network of it, of which one machine may have all."""
+    """The address that a connection counts for; for IPv6 its /64, since one machine usually has all of that."""
     try:
         address = ipaddress.ip_address(client[0] if client else "")
     except ValueError:

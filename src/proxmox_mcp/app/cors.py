@@ -1,7 +1,6 @@
-"""CORS: what a browser asks before a page of another origin may call us, and what lets the page read the answers.
+"""CORS for pages of the origins in ``MCP_ALLOWED_ORIGINS``, on the MCP routes only.
 
-Only origins of ``MCP_ALLOWED_ORIGINS`` get these headers, and only where MCP is spoken. Cookies play no part: a page
-sends the bearer token itself, so ``Access-Control-Allow-Credentials`` is never sent.
+Pages send the bearer token themselves; cookies are not used, so ``Access-Control-Allow-Credentials`` is never sent.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 
 from proxmox_mcp.app.hosts import is_preflight, normal_origin
-from proxmox_mcp.app.paths import HTTP, MESSAGES, SSE, route_of
+from proxmox_mcp.app.routes import HTTP, MESSAGES, SSE, route_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
 METHODS = "GET, POST, DELETE"
 EXPOSED = "Mcp-Session-Id, Mcp-Protocol-Version, X-Request-Id, WWW-Authenticate, Retry-After"
 _MAX_AGE = "3600"
-"""Seconds that a browser may keep the answer to a preflight."""
+"""Seconds that a browser may cache the preflight response."""
 
 
 class Cors:
-    """Answers preflights of the allowed origins, and adds the headers to what the application answers them."""
+    """Answers preflight requests of allowed origins, and adds the CORS headers to the application's responses."""
 
     def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
         self._app = app
@@ -56,7 +55,7 @@ class Cors:
 
 
 def _preflight(given: Headers) -> Response:
-    """Any header may be sent: clients add their own (``Mcp-Param-*``), and none of them lets anybody in."""
+    """Allows any header: clients add their own (``Mcp-Param-*``), and only the token grants access."""
     headers = {
         "Access-Control-Allow-Origin": given["origin"],
         "Access-Control-Allow-Methods": METHODS,
@@ -66,7 +65,7 @@ def _preflight(given: Headers) -> Response:
     if asked := given.get("access-control-request-headers"):
         headers["Access-Control-Allow-Headers"] = asked
     if given.get("access-control-request-private-network") == "true":
-        # Chrome asks this before a page of the internet may call an address of the local network.
+        # Private Network Access (Chrome): asked before a public page may call an address of the local network.
         headers["Access-Control-Allow-Private-Network"] = "true"
     return Response(status_code=204, headers=headers)
 

@@ -1,7 +1,7 @@
-"""Requests that two readers could read in two ways are refused: a proxy before us may have read the other one.
+"""Refuses ambiguous requests, which a proxy in front may have understood differently.
 
-With ``Content-Length`` beside ``Transfer-Encoding`` they may differ on where the request ends (RFC 9112, 6.1: request
-smuggling); with two ``Origin`` headers, on where it comes from. The connection is closed after the refusal.
+``Content-Length`` together with ``Transfer-Encoding`` leaves open where the request ends (request smuggling, RFC 9112
+section 6.1); two ``Origin`` headers leave open where it comes from. The connection is closed after the refusal.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ SINGLE = (
     b"access-control-request-method",
     b"access-control-request-headers",
 )
-"""Headers that decide something here, of which a request carries one at most."""
+"""Headers that a decision depends on: a request may have each at most once."""
 
 
 class Framing:
-    """Passes requests that can be read in one way only."""
+    """Passes unambiguous requests on; answers the others with 400."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -52,6 +52,6 @@ def _fault(scope: Scope) -> str:
     if b"transfer-encoding" in names and scope["http_version"] == "1.0":
         return "HTTP/1.0 has no Transfer-Encoding. Send Content-Length, or use HTTP/1.1."
     if not scope["query_string"].isascii():
-        # RFC 3986 allows no such query, and Starlette fails at it.
-        return "percent-encode what is not ASCII in the query."
+        # RFC 3986 allows only ASCII, and Starlette raises on anything else.
+        return "the query string is not ASCII. Percent-encode it."
     return ""

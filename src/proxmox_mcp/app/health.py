@@ -1,4 +1,4 @@
-"""``/livez`` and ``/readyz``: bare for anybody, with the reasons for who is authenticated (``/readyz?verbose``)."""
+"""``/livez`` and ``/readyz``: yes or no for everybody; ``/readyz?verbose`` gives reasons to authenticated callers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ def live(_: Request) -> Response:
 
 
 def readiness(gateway: Gateway | None, what_to_set: str = "") -> Any:
-    """The endpoint for ``/readyz``. Without a gateway the settings are wrong, and ``what_to_set`` is the reason.
+    """The endpoint for ``/readyz``. ``gateway`` None: the settings are wrong, for the reason ``what_to_set``.
 
-    Ready means that calls are taken: the schema is loaded, and what replicas share can be reached. A cluster that is
-    away does not make the server unready, since then its clients would get a proxy's error in place of ours; the
-    reasons name it.
+    Ready means: the schema is loaded and the shared state is reachable. An unreachable cluster does not make the
+    server unready, because clients would then see the proxy's error instead of this server's; the reasons name it.
     """
 
     def ready(request: Request) -> Response:

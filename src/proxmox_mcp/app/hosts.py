@@ -1,6 +1,7 @@
-"""Host and Origin, checked on every route but those that give nothing away: what keeps other people's web pages out.
+"""Checks Host and Origin, on all routes except the open health checks: protection against DNS rebinding.
 
-A browser that is talked into calling us (DNS rebinding) sends its own page's name as Host, and its page as Origin.
+A browser that a web page directs to this server by DNS rebinding sends the page's host name as Host and its origin as
+Origin.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
-from proxmox_mcp.app.paths import is_open
+from proxmox_mcp.app.routes import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,15 +27,15 @@ _POLICY_VIOLATION = 1008
 
 
 class HostGuard:
-    """Passes requests whose Host (and Origin, where there is one) is allowed; answers the others in a line.
+    """Passes requests whose Host (and Origin, if present) is allowed; refuses the others with a one-line reason.
 
-    ``hosts`` and ``origins`` as ``MCP_ALLOWED_HOSTS`` and ``MCP_ALLOWED_ORIGINS`` give them; no hosts means loopback
-    names. A bare name also means that name with any port. Websockets are closed: there is nothing for them here.
+    ``hosts`` and ``origins`` are the values of ``MCP_ALLOWED_HOSTS`` and ``MCP_ALLOWED_ORIGINS``; without hosts only
+    loopback names are allowed. A name without a port allows any port. Websockets are closed: no route uses them.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self._app = app
-        self._hosts = tuple(dict.fromkeys(map(_host, hosts))) or LOOPBACK
+        self._hosts = tuple(dict.fromkeys(map(_normal_host, hosts))) or LOOPBACK
         self._origins = tuple(dict.fromkeys(map(normal_origin, origins)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,24 +54,24 @@ class HostGuard:
         await refusal(scope, receive, send)
 
     def _refusal(self, host: str, origin: str, preflight: bool) -> PlainTextResponse | None:
-        """``preflight``: only the origins that are named may call from a page; pages of our own hosts don't ask."""
+        """``preflight``: only configured origins count. Pages of this server's own hosts send none."""
         if not self.allows_host(host):
-            name = _shown(_bare(_host(host)), "the-name-that-clients-use")
-            said = f"Invalid Host header: {_shown(host)}."
+            name = _printable(_without_port(_normal_host(host)), "the-name-that-clients-use")
+            said = f"Invalid Host header: {_printable(host)}."
             return PlainTextResponse(f"{said} {_how_to_allow('MCP_ALLOWED_HOSTS', self._hosts, name)}", 421)
         if origin and not (normal_origin(origin) in self._origins if preflight else self.allows_origin(origin)):
-            said = f"Invalid Origin header: {_shown(origin)}."
-            how = _how_to_allow("MCP_ALLOWED_ORIGINS", self._origins, _shown(normal_origin(origin)))
+            said = f"Invalid Origin header: {_printable(origin)}."
+            how = _how_to_allow("MCP_ALLOWED_ORIGINS", self._origins, _printable(normal_origin(origin)))
             return PlainTextResponse(f"{said} {how}", 403)
         return None
 
     def allows_host(self, host: str) -> bool:
-        """Whether a Host header is allowed, with its port or by its bare name."""
-        host = _host(host)
-        return bool(host) and (host in self._hosts or _bare(host) in self._hosts or "*" in self._hosts)
+        """Whether a Host header is allowed, with its port or without."""
+        host = _normal_host(host)
+        return bool(host) and (host in self._hosts or _without_port(host) in self._hosts or "*" in self._hosts)
 
     def allows_origin(self, origin: str) -> bool:
-        """Whether an Origin header is allowed: by name, or since it is one of the allowed hosts over any scheme."""
+        """Whether an Origin header is allowed: it is configured, or its host is an allowed host."""
         origin = normal_origin(origin)
         if origin in self._origins:
             return True
@@ -82,7 +83,7 @@ class HostGuard:
 
 
 def normal_origin(text: str) -> str:
-    """An origin as browsers write it: in lower case, without a slash at its end or the port that its scheme implies."""
+    """An origin as browsers write it: lower case, no slash at the end, no default port."""
     text = text.strip().rstrip("/").lower()
     for scheme, port in (("https://", ":443"), ("http://", ":80")):
         if text.startswith(scheme):
@@ -91,18 +92,18 @@ def normal_origin(text: str) -> str:
 
 
 def is_preflight(scope: Scope, headers: Headers) -> bool:
-    """Whether a browser asks if a page may call; such a request never carries a token."""
+    """Whether this is a CORS preflight request, which never carries a token."""
     return scope["method"] == "OPTIONS" and "access-control-request-method" in headers
 
 
 def _how_to_allow(variable: str, allowed: tuple[str, ...], name: str) -> str:
-    """The variable as it would be with one name more; those that are allowed already stay so."""
+    """The setting with ``name`` added to what is allowed already."""
     if not allowed:
-        return f"To allow it set {variable}={name}"
-    return f"Allowed: {', '.join(allowed)}. To allow it too set {variable}={','.join((*allowed, name))}"
+        return f"To allow it, set {variable}={name}"
+    return f"Allowed: {', '.join(allowed)}. To allow it too, set {variable}={','.join((*allowed, name))}"
 
 
-def _host(text: str) -> str:
+def _normal_host(text: str) -> str:
     text = text.strip().lower()
     text = text.removesuffix(":*")
     if text.count(":") > 1 and not text.startswith("["):
@@ -110,11 +111,11 @@ def _host(text: str) -> str:
     return text.removesuffix(".")
 
 
-def _bare(host: str) -> str:
-    """The name without its port, and without the dot that may end it."""
+def _without_port(host: str) -> str:
+    """The name without its port, and without a dot at the end."""
     head, _, port = host.rpartition(":")
     return (head if head and port.isdecimal() and not head.endswith(":") else host).removesuffix(".")
 
 
-def _shown(text: str, instead: str = "(none)") -> str:
+def _printable(text: str, instead: str = "(none)") -> str:
     return "".join(c for c in text[:_LONGEST_SHOWN] if c.isprintable()) or instead

@@ -1,4 +1,4 @@
-"""The sockets that the server listens on: opened before it says that it serves, so that a taken port is one line."""
+"""Where the server listens. The sockets are opened before anything is logged: a taken port is a one-line error."""
 
 from __future__ import annotations
 
@@ -12,21 +12,37 @@ from proxmox_mcp.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from proxmox_mcp.settings import ServerSettings
+
 BACKLOG = 2048
-"""Connections that wait to be taken, as uvicorn has it."""
+"""Connections that wait to be accepted: uvicorn's default."""
+
+
+def require_authentication(settings: ServerSettings) -> None:
+    """Refuse an address that other machines reach while anyone may call. Raises SettingsError with the lines to set."""
+    if settings.mcp_auth == "none" or settings.mcp_auth_token.get_secret_value() or settings.mcp_callers_file:
+        return
+    if settings.loopback:
+        return
+    hosts = "" if settings.mcp_allowed_hosts else ", and MCP_ALLOWED_HOSTS to the name that clients use"
+    raise SettingsError(
+        f"MCP_AUTH_TOKEN is missing, and MCP_HOST={settings.mcp_host} can be reached from other machines.",
+        f"Set MCP_AUTH_TOKEN to what `proxmox-mcp token new` prints{hosts}; or MCP_HOST=127.0.0.1 to serve this "
+        "machine only; or MCP_AUTH=none if a proxy in front authenticates callers.",
+    )
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[list[socket.socket]]:
-    """Sockets on every address that ``host`` stands for (``localhost``: two); port 0 takes a free one.
+def listening_sockets(host: str, port: int) -> Iterator[list[socket.socket]]:
+    """Sockets on every address of ``host`` (``localhost``: two); port 0 takes a free one.
 
-    Raises SettingsError, a single line with the cure, where one of them can't be opened.
+    Raises SettingsError, in one line with what to do, if one of them can't be opened.
     """
     with ExitStack() as stack:
         try:
             found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "not a name"
+            reason = getattr(error, "strerror", None) or "not a host name"
             raise SettingsError(
                 f"MCP_HOST={host} can't be resolved ({reason}): use an address of this machine, such as 127.0.0.1."
             ) from None
@@ -39,13 +55,13 @@ def listening(host: str, port: int) -> Iterator[list[socket.socket]]:
                 )
             except OSError as error:
                 if opened and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    continue  # localhost is ::1 too by /etc/hosts, where the kernel has no IPv6
-                raise SettingsError(why_not(error, host, port)) from None
+                    continue  # /etc/hosts may list ::1 for localhost although the kernel has no IPv6
+                raise SettingsError(listen_fault(error, host, port)) from None
         yield opened
 
 
-def why_not(error: OSError, host: str, port: int) -> str:
-    """Why an address can't be listened on, and the cure, in one line."""
+def listen_fault(error: OSError, host: str, port: int) -> str:
+    """Why the server can't listen on an address, and what to do, in one line."""
     match error.errno:
         case errno.EADDRINUSE:
             return (
@@ -60,4 +76,4 @@ def why_not(error: OSError, host: str, port: int) -> str:
         case errno.EACCES:
             return f"Port {port} needs root rights: choose a port above 1023 (MCP_PORT, or serve --port)."
         case _:
-            return f"{host} port {port} can't be listened on ({error.strerror}): check MCP_HOST and MCP_PORT."
+            return f"Can't listen on {host} port {port} ({error.strerror}): check MCP_HOST and MCP_PORT."

@@ -23,7 +23,7 @@ _QUIET = ("uvicorn.access", "mcp", "urllib3", "proxmoxer", "sse_starlette", "htt
 
 
 def configure_logging(settings: ServerSettings, redactor: Redactor | None = None) -> None:
-    """Send all logs to standard error in the format asked for. Libraries are heard from WARNING up."""
+    """Send all logs to standard error in the configured format. Libraries log from WARNING up."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json(redactor) if settings.mcp_log_format == "json" else _Text(redactor))
     root = logging.getLogger()
@@ -32,16 +32,16 @@ def configure_logging(settings: ServerSettings, redactor: Redactor | None = None
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.getLogger("mcp.server.lowlevel").setLevel(logging.ERROR)
-    # Without a file the audit goes here, and it is a record: no level of the log silences it.
+    # Without MCP_AUDIT_FILE the audit log goes here. It is a record, so no log level may silence it.
     logging.getLogger(AUDIT).setLevel(logging.INFO)
 
 
-def announce(core: Gateway | SettingsError) -> None:
-    """What a start logs: each cluster with its hosts and identity, or all that is wrong with the settings."""
+def log_start(core: Gateway | SettingsError) -> None:
+    """Log each cluster with its hosts and identity, or everything that is wrong with the settings."""
     if isinstance(core, SettingsError):
         for fault in core.faults:
             _LOG.error("%s", listed(fault))
-        _LOG.error("nothing is sent to Proxmox VE: every call is answered with what to set")
+        _LOG.error("no calls are sent to Proxmox VE: each is answered with the settings to correct")
         return
     for name, cluster in core.clusters.items():
         connection = cluster.pve.connection
@@ -51,7 +51,7 @@ def announce(core: Gateway | SettingsError) -> None:
                   _checked(connection))  # fmt: skip
         if not connection.verifies:
             _LOG.warning(
-                "cluster %s: the certificate is not checked, so whoever can redirect the connection can read the "
+                "cluster %s: the certificate is not checked, so anyone who can redirect the connection can read the "
                 "credentials. Set PROXMOX_FINGERPRINT (`proxmox-mcp doctor` prints it) or PROXMOX_CA_FILE.",
                 name,
             )

@@ -1,6 +1,6 @@
-"""Metrics for Prometheus, in a registry of our own.
+"""Metrics for Prometheus, in a registry of their own (the default one holds process metrics of the library).
 
-Every family is in ``FAMILIES``, from which the collectors are made and ``docs/metrics.md`` is written.
+``FAMILIES`` lists every family; collectors and ``docs/metrics.md`` are made from it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Family:
 
     @property
     def exposed(self) -> str:
-        """The name as it is read: ``_total`` ends that of a counter."""
+        """The name as Prometheus reads it: a counter ends with ``_total``."""
         return f"{self.name}_total" if self.kind == "counter" else self.name
 
 
@@ -63,10 +63,10 @@ TASKS = Family(
     "proxmox_mcp_tasks",
     "counter",
     ("cluster", "type", "end"),
-    "Tasks that calls started, by Proxmox' type and end: ok, warnings, failed, or running where the wait was over",
+    "Tasks that calls started, by Proxmox type and end: ok, warnings, failed, or running if the wait ended first",
 )
 TASK_SECONDS = Family(
-    "proxmox_mcp_task_seconds", "histogram", ("cluster", "type"), "Time that tasks took that were followed to the end"
+    "proxmox_mcp_task_seconds", "histogram", ("cluster", "type"), "Duration of tasks that were followed to the end"
 )
 REQUESTS = Family(
     "proxmox_mcp_proxmox_requests",
@@ -75,34 +75,37 @@ REQUESTS = Family(
     "Requests to Proxmox by HTTP status (0: no answer)",
 )
 SECONDS = Family(
-    "proxmox_mcp_proxmox_seconds", "histogram", ("cluster", "method"), "Time that Proxmox took to answer, in seconds"
+    "proxmox_mcp_proxmox_seconds", "histogram", ("cluster", "method"), "Response time of Proxmox, in seconds"
 )
 SESSIONS = Family(
-    "proxmox_mcp_sessions", "gauge", ("transport",), "Sessions that are open: sse, or http (none where it is stateless)"
+    "proxmox_mcp_sessions", "gauge", ("transport",), "Open sessions: sse, or http (0 if MCP_STATELESS is set)"
 )
-HOST_UP = Family("proxmox_mcp_host_up", "gauge", ("cluster", "host"), "Whether a host answered when last asked")
+HOST_UP = Family("proxmox_mcp_host_up", "gauge", ("cluster", "host"), "Whether a host answered the last request")
 IN_USE = Family("proxmox_mcp_host_in_use", "gauge", ("cluster", "host"), "Whether calls go to a host")
 WHY = Family("proxmox_mcp_host_in_use_info", "gauge", ("cluster", "host", "reason"), "Why calls go to this host")
 SCHEMA = Family(
     "proxmox_mcp_schema_info",
     "gauge",
     ("cluster", "version", "source", "node_version"),
-    "The schema in force, where it is from, and the version that the node runs (empty: not asked yet)",
+    "The schema in use, its source, and the version that the node runs (empty: not known yet)",
 )
 ACCEPTED = Family(
     "proxmox_mcp_credentials_accepted",
     "gauge",
     ("cluster",),
-    "Whether Proxmox accepted the credentials when last asked (absent: not asked yet)",
+    "Whether Proxmox accepted the credentials in the last request (absent: no request yet)",
 )
 CONFIGURED = Family(
     "proxmox_mcp_configured",
     "gauge",
     (),
-    "Whether the settings are right; 0: every call is answered with what to set",
+    "Whether the settings are correct; 0: every call is answered with the settings to correct",
 )
 STATE_UP = Family(
-    "proxmox_mcp_shared_state_up", "gauge", (), "Whether confirmations and limits can be kept (MCP_STATE_URL)"
+    "proxmox_mcp_shared_state_up",
+    "gauge",
+    (),
+    "Whether the shared state for confirmations and limits (MCP_STATE_URL) is available",
 )
 BUILD = Family("proxmox_mcp_build_info", "gauge", ("version",), "The version of this server")
 
@@ -127,12 +130,12 @@ _TASK_BUCKETS = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 def describe() -> list[tuple[str, str, tuple[str, ...], str]]:
-    """Every family as name, type, labels and help: what ``docs/metrics.md`` tells."""
+    """Every family as name, type, labels and help, for ``docs/metrics.md``."""
     return [(family.exposed, family.kind, family.labels, family.help) for family in FAMILIES]
 
 
 class Metrics:
-    """What is counted (``gateway.observing.Observer``); ``gateway`` and ``sessions`` are asked at each reading."""
+    """Counts what ``gateway.metrics_hooks.Observer`` reports; reads ``gateway`` and ``sessions`` at each scrape."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -144,7 +147,7 @@ class Metrics:
         self._task_seconds = self._histogram(TASK_SECONDS, _TASK_BUCKETS)
         self._requests = self._counter(REQUESTS)
         self._seconds = self._histogram(SECONDS, _BUCKETS)
-        self.registry.register(_Now(self))
+        self.registry.register(_CurrentState(self))
 
     def called(self, tool: str, result: str) -> None:
         """A call of a tool has ended."""
@@ -168,11 +171,11 @@ class Metrics:
             self._task_seconds.labels(cluster, kind).observe(outcome.seconds)
 
     def text(self, caller: Caller = LOCAL) -> bytes:
-        """All that a caller may see, in the format that Prometheus reads.
+        """All metrics that a caller may see, in Prometheus' text format.
 
-        A caller of some clusters sees those, and nothing that is counted over all: that would tell of the others.
+        A caller with access to some clusters sees only theirs: totals over all clusters would reveal the others.
         """
-        return generate_latest(_Visible(self.registry, caller) if caller.clusters else self.registry)
+        return generate_latest(_VisibleTo(self.registry, caller) if caller.clusters else self.registry)
 
     def _counter(self, family: Family) -> Counter:
         return Counter(family.name, family.help, family.labels, registry=self.registry)
@@ -181,8 +184,8 @@ class Metrics:
         return Histogram(family.name, family.help, family.labels, buckets=buckets, registry=self.registry)
 
 
-class _Visible(CollectorRegistry):
-    """What a caller of some clusters may see of a registry."""
+class _VisibleTo(CollectorRegistry):
+    """The part of a registry that a caller with access to some clusters may see."""
 
     def __init__(self, registry: CollectorRegistry, caller: Caller) -> None:
         super().__init__()
@@ -202,8 +205,8 @@ class _Visible(CollectorRegistry):
         return name == BUILD.name
 
 
-class _Now(Collector):
-    """What is so at the moment of asking: sessions, hosts, schemas."""
+class _CurrentState(Collector):
+    """The current state: sessions, hosts, schemas."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

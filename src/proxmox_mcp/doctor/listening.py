@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proxmox_mcp.app.listener import why_not
+from proxmox_mcp.app.listener import listen_fault, require_authentication
 from proxmox_mcp.doctor import http
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.verdict import RUNS
@@ -36,13 +36,12 @@ def look(settings: Settings, deadline: Deadline) -> Iterator[Step]:
 
 
 def _authentication(server: ServerSettings) -> Step:
-    from proxmox_mcp.app.serving import must_be_safe
     from proxmox_mcp.assembly import callers_of
 
     name = "who may call"
     where = f"MCP_HOST={server.mcp_host}"
     try:
-        must_be_safe(server)
+        require_authentication(server)
         if not server.mcp_callers_file:
             callers_of(server, ())
     except SettingsError as error:
@@ -92,7 +91,7 @@ def _address(server: ServerSettings, deadline: Deadline) -> Step:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return _taken(server, where, deadline)
-        found, _, cure = why_not(error, server.mcp_host, server.mcp_port).partition(": ")
+        found, _, cure = listen_fault(error, server.mcp_host, server.mcp_port).partition(": ")
         return PART.misset(name, f"{found}.", Cure(cure[:1].upper() + cure[1:]))
     return PART.ok(name, f"{where} is free")
 

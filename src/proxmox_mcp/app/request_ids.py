@@ -1,4 +1,4 @@
-"""Every HTTP request under an id: the one that a proxy before us gave it (``X-Request-Id``), or a new one."""
+"""An id for every HTTP request: the one that a proxy sent (``X-Request-Id``), or a new one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RequestIds:
-    """Sets the id of the context that a request is served in, and answers with it."""
+    """Sets the request id of the context, and sends it back in the response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The routes of the application, and how a path in a request is read."""
+"""The routes of the application, and the path of a request relative to ``MCP_ROOT_PATH``."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ def route_of(scope: Scope) -> str:
 
 
 def is_open(scope: Scope) -> bool:
-    """Whether anybody may ask this: what says yes or no, and nothing else. With a query ``/readyz`` gives reasons."""
+    """Whether a request needs no token: a health check without details (``/readyz`` with a query gives reasons)."""
     route = route_of(scope)
     return route == LIVE or (route == READY and not scope["query_string"])
 
 
-class Paths:
-    """Serves under a path prefix, whether the proxy strips it or leaves it in (``MCP_ROOT_PATH``), and the MCP routes
-    with and without a slash at their end.
+class RootPath:
+    """Serves under ``MCP_ROOT_PATH``, whether the proxy strips it or not, and the MCP routes with and without a slash.
 
-    A redirect would name the scheme that the proxy uses, not the one that the client uses, and drop the token.
+    Not by redirects: those would name the proxy's scheme instead of the client's, and clients drop the token.
     """
 
     def __init__(self, app: ASGIApp, root: str) -> None:
