@@ -344,7 +344,7 @@ def test_rows_columns_and_members_cost_no_more_than_their_number(make: Callable[
 
 def test_a_list_beyond_what_is_looked_at_says_so() -> None:
     told = render([str(number) for number in range(100_001)])
-    assert "Only the first 100,000 of 100,001 entries were looked at." in told
+    assert "Only the first 100,000 of 100,001 entries were read." in told
 
 
 def test_columns_beyond_what_is_tried_are_counted() -> None:

@@ -158,7 +158,7 @@ def test_figures_stay_raw() -> None:
 def test_fields_are_shown_in_the_order_asked_for_and_an_unknown_one_is_named_with_the_near_ones() -> None:
     records = [{"vmid": 1, "name": "a", "status": "up"}, {"vmid": 2, "name": "b", "status": "down"}]
     assert render(records, View.of("name, vmid")).split("\n")[0] == "name vmid"
-    with pytest.raises(ViewError, match=r"no field `nmae`.*\n.*`name`"):
+    with pytest.raises(ViewError, match=r"unknown field `nmae`.*\n.*`name`"):
         render(records, View.of(["nmae"]))
 
 

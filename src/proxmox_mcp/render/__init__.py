@@ -1,4 +1,4 @@
-"""Results as text for a model: few tokens, nothing cut without saying so."""
+"""Renders results as text for a model: few tokens; whatever is left out is counted and said."""
 
 from proxmox_mcp.render.budget import Budget
 from proxmox_mcp.render.cells import Terms

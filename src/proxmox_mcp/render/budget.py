@@ -1,4 +1,4 @@
-"""What an answer may cost: tokens by estimate, and characters without exception."""
+"""The size limits of a response: an estimate of its tokens, and a hard limit on its characters."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEFAULT_TOKENS = 4_000
-"""``MCP_RESULT_TOKENS`` where it is unset."""
+"""The default of ``MCP_RESULT_TOKENS``."""
 
 LEAST_TOKENS = 400
-"""The least that makes sense: a heading, a line or two, and the way to the next page."""
+"""Enough for a heading, a line or two, and the cursor of the next page."""
 
 MOST_CHARACTERS = 39_000
-"""Gemini CLI cuts the middle out of a text over 40,000 characters; the rest is room for what surrounds a result."""
+"""Gemini CLI (0.61) cuts a text over 40,000 characters to its first 8,000 and last 32,000. The rest is for wrapping."""
 
 _LINE_WIDTH = 400
 _TOKENS_PER_CHARACTER = 4
-"""At the very worst (rare scripts)."""
+"""The worst case (rare scripts)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that one answer may cost. ``line_width`` is where long lines are folded."""
+    """The limits of one response. Lines longer than ``line_width`` are folded."""
 
     tokens: float = DEFAULT_TOKENS
     characters: int = MOST_CHARACTERS
@@ -34,16 +34,16 @@ class Budget:
 
     @classmethod
     def of(cls, tokens: int) -> Budget:
-        """A budget of so many tokens (at least ``LEAST_TOKENS``)."""
+        """A budget of ``tokens``, or of ``LEAST_TOKENS`` if that is more."""
         least = max(LEAST_TOKENS, tokens)
         return cls(least, line_width=min(_LINE_WIDTH, least // (4 * _TOKENS_PER_CHARACTER)))
 
     def fits(self, text: str) -> bool:
-        """Whether a text is within the budget."""
+        """Whether the text is within the budget."""
         return len(text) <= self.characters and weigh(text) <= self.tokens
 
     def less(self, text: str) -> Budget:
-        """What is left beside ``text``."""
+        """The budget that remains after ``text``."""
         return replace(
             self,
             tokens=max(0, self.tokens - weigh(text) - 1),
@@ -55,7 +55,7 @@ class Budget:
         return replace(self, tokens=self.tokens / parts, characters=self.characters // parts)
 
     def how_many(self, lines: Iterable[str]) -> int:
-        """How many of the first ``lines`` fit; no more are taken from the iterable than needed."""
+        """How many of the first ``lines`` fit; reads no more of the iterable than needed."""
         tokens, characters, count = 0.0, 0, 0
         for line in lines:
             tokens += weigh(line) + 1

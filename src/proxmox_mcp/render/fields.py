@@ -1,4 +1,4 @@
-"""Fields of records by name: looked up (``memory.used`` reaches into nested values), and missed with the near ones."""
+"""Looks up fields of records by name (``memory.used`` reads nested values), and suggests names for unknown fields."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 _MOST_NAMED = 40
 _LONGEST_NAME = 40
 _MOST_DOTS = 32
-"""Steps of a way down: each costs the length of what was passed, and nothing of Proxmox's is nested so deep."""
+"""The deepest nested name: each step costs time, and no Proxmox response is nested this deep."""
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value says nothing: null, the empty text, list or object. 0 and false say something."""
+    """Whether a value is null, or an empty text, list or object. 0 and false are values."""
     return value is None or value == "" or value == [] or value == {}
 
 
 def lookup(record: Any, field: str) -> Any:
-    """The value of a field, None where it is absent. A name with dots is tried whole, then as a way down."""
+    """The value of a field, None if it is absent. A name with dots is tried as one name first, then as a path."""
     if isinstance(record, dict):
         if field in record:
             return record[field]
@@ -45,14 +45,14 @@ def lookup(record: Any, field: str) -> Any:
 
 
 def field_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names of all records' fields, in the order of their first appearance."""
+    """The field names of all records, in order of first appearance."""
     return list(dict.fromkeys(name for record in records for name in record))
 
 
 def require_field(
     field: str, records: Sequence[Mapping[str, Any]], known: Collection[str] = (), *, argument: str
 ) -> None:
-    """Raises ViewError, naming the near fields, where neither a record nor ``known`` has the field."""
+    """Raise ViewError with similar names if neither a record nor ``known`` has the field."""
     if not records or field in known or any(field in record for record in records):
         return
     if "." in field and any(lookup(record, field) is not None for record in records):
@@ -63,7 +63,7 @@ def require_field(
     near = get_close_matches(field, names, n=3, cutoff=0.5) if len(field) < _LONGEST_NAME else []
     near = list(filter(is_token, near))
     raise ViewError(
-        f"{argument}: no field `{field[:80]}` here.",
+        f"{argument}: unknown field `{field[:80]}`.",
         (f"Did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else "") + f"Fields: {_listed(names)}.",
     )
 

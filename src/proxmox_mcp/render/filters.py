@@ -2,12 +2,11 @@
 
     filter     = condition ("and" condition)*
     condition  = field operator value
-    operator   = = != > < >= <= ~          ~ is "contains", letter case aside
+    operator   = = != > < >= <= ~          ~ is "contains", case-insensitive
     value      = word | "quoted text" | 80% | 8G | 3d4h | now-30d | 2026-10-01
 
-``%`` measures a field against its maximum: ``mem`` against ``maxmem``, ``used`` against ``total``, a fraction such as
-``cpu`` against 1. ``=""`` means absent or empty. A list (``tags``) equals each of its members. A dotted field reaches
-into nested values.
+``%`` compares a field with its maximum: ``mem`` with ``maxmem``, ``used`` with ``total``, a fraction such as ``cpu``
+with 1. ``=""`` means absent or empty. A list (``tags``) equals each of its members. A dotted field reads nested values.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison; ``quoted`` values are text, whatever they look like."""
+    """One comparison. A ``quoted`` value is text, even if it looks like a number."""
 
     field: str
     operator: Operator
@@ -59,15 +58,15 @@ class Condition:
 
 
 def parse_filter(text: str) -> tuple[Condition, ...]:
-    """The conditions of a filter, none for a blank one. Raises ViewError with the syntax."""
+    """The conditions of a filter; empty for a blank filter. Raises ViewError with the syntax."""
     if len(text) > _LONGEST:
-        raise ViewError(f"filter: longer than {_LONGEST} characters.", SYNTAX)
+        raise ViewError(f"filter: more than {_LONGEST} characters.", SYNTAX)
     conditions: list[Condition] = []
     position, end = 0, len(text.rstrip())
     while position < end:
         match = _CONDITION.match(text, position)
         if match is None:
-            raise ViewError(f"filter: no condition at `{text[position:end].strip()[:60]}`.", SYNTAX)
+            raise ViewError(f"filter: expected a condition at `{text[position:end].strip()[:60]}`.", SYNTAX)
         conditions.append(_condition(match))
         position = match.end()
         if position < end:
@@ -90,7 +89,7 @@ def _condition(match: re.Match[str]) -> Condition:
 
 def _joint_advice(text: str) -> str:
     if re.search(r"\bor\b|\|", text, re.IGNORECASE):
-        return f"There is no `or`: make two calls, or filter less and read. {SYNTAX}"
+        return f"`or` is not supported: make two calls, or use a wider filter. {SYNTAX}"
     return f'Text with blanks or signs needs quotes (name~"web 1"). {SYNTAX}'
 
 
@@ -103,8 +102,8 @@ def select(
 ) -> list[Mapping[str, Any]]:
     """The records that meet all conditions, in their order.
 
-    ``known`` names fields that a record may have though none has it here. ``now`` is the epoch that ``now-30d``
-    counts from. Raises ViewError for a field that no record has, and for a value that can't be compared.
+    ``known`` names fields that a record may have even if none of these has it. ``now`` is the time (epoch) that
+    ``now-30d`` counts from. Raises ViewError for an unknown field, and for a value that can't be compared.
     """
     kept = list(records)
     moment = time.time() if now is None else now
@@ -128,8 +127,8 @@ def _test(
     if condition.operator in _ORDER:
         if number is None:
             raise ViewError(
-                f"filter: `{value}` can't be ordered with {condition.operator}.",
-                "Allowed: a number, 80%, a size (8G), a duration (3d4h, 90min), a moment (now-30d, 2026-10-01).",
+                f"filter: `{value}` can't be compared with {condition.operator}.",
+                "Allowed: a number, 80%, a size (8G), a duration (3d4h, 90min), a time (now-30d, 2026-10-01).",
             )
         compare, bound = _ORDER[condition.operator], number
         return lambda record: (n := _as_number(lookup(record, field))) is not None and compare(n, bound)
@@ -149,7 +148,7 @@ def _test_share(
             if is_token(name) and any(share_of(record, name) is not None for record in records)
         ]
         raise ViewError(
-            f"filter: `{field}` has no known maximum, so % does not apply.",
+            f"filter: `{field}` has no known maximum to take % of.",
             f"% works for: {', '.join(able)}." if able else "No field here has a known maximum.",
         )
     return lambda record: (n := share_of(record, field)) is not None and compare(n, share)
@@ -160,7 +159,7 @@ def _same_percent(*, equal: bool) -> Callable[[float, float], bool]:
 
 
 def share_of(record: Mapping[str, Any], field: str) -> float | None:
-    """A field as a fraction of its maximum, None where there is none: ``mem``/``maxmem``, ``used``/``total``, cpu."""
+    """A field as a fraction of its maximum (``mem``/``maxmem``, ``used``/``total``, ``cpu``), None without one."""
     value = lookup(record, field)
     if isinstance(value, dict):
         return share_of(value, "used")
@@ -196,10 +195,12 @@ def _refuse_wrong_duration(condition: Condition, records: Sequence[Mapping[str, 
     numbers = [n for record in records if (n := _as_number(lookup(record, field))) is not None]
     timed = field.endswith(("time", "duration", "age"))
     if value.endswith("m") and not timed:
-        raise ViewError(f"filter: `{value}` may be mebibytes or minutes.", f"Write {value[:-1]}M or {value[:-1]}min.")
+        raise ViewError(
+            f"filter: `{value}` is ambiguous: mebibytes or minutes.", f"Write {value[:-1]}M or {value[:-1]}min."
+        )
     if timed and numbers and min(numbers) > 1e9:
         raise ViewError(
-            f"filter: `{field}` is a moment, `{value}` a duration.",
+            f"filter: `{field}` is a point in time, `{value}` a duration.",
             f"Write {field}<now-{value} for older, {field}>now-{value} for newer.",
         )
 

@@ -1,4 +1,4 @@
-"""Which fields of a list are cheaper as headings over groups than as columns."""
+"""Decides which fields of a list cost fewer tokens as headings of groups than as columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def best_grouping(records: Sequence[Record], candidates: Sequence[str]) -> tuple[str, ...]:
-    """Those of ``candidates`` to group by for the fewest tokens; none where columns are as cheap."""
+    """The ``candidates`` to group by for the fewest tokens; empty if grouping saves nothing."""
     weights = {name: _weight(records, name) for name in candidates}
     columns = {name: [record.get(name) for record in records] for name in candidates}
     best: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ def best_grouping(records: Sequence[Record], candidates: Sequence[str]) -> tuple
 
 
 def group(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[str, ...], list[Record]]:
-    """Records by their values of ``names``, the groups in alphabetical order, each in the records' own order."""
+    """Records grouped by their values of ``names``; groups are sorted, records keep their order."""
     groups: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
         groups.setdefault(tuple(str(record.get(name) or "-") for name in names), []).append(record)
@@ -38,7 +38,7 @@ def group(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[str, ..
 
 
 def _weight(records: Sequence[Record], name: str) -> float:
-    """The tokens of a field as a column of all records."""
+    """The tokens of a field as a column over all records."""
     counts: dict[str, int] = {}
     for record in records:
         value = str(record.get(name) or "-")

@@ -1,4 +1,4 @@
-"""Texts and logs: whole where they fit, else their beginning and their end, and every line by ``cursor``."""
+"""Texts and logs: whole if they fit, else the beginning and the end; ``cursor`` pages through all lines."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _FOLDED = "↳"
 _HEAD_SHARE = 4
-"""The beginning gets a quarter of the room: what went wrong stands at the end of a log."""
+"""The beginning gets a quarter of the budget: the error is usually at the end of a log."""
 
 _GAP_TOKENS = 60
-"""Room for the line that says what is missing, or where the next page starts."""
+"""Tokens for the line that counts what is left out, or gives the next cursor."""
 
 
 def lines_body(
@@ -30,10 +30,10 @@ def lines_body(
     overview: bool = True,
     suffix: str = "",
 ) -> str:
-    """Lines within a budget. ``ours``: we wrote them; else each is quoted, unless all of them are tokens.
+    """Lines within a budget. ``ours``: the server wrote them; else each line is quoted, unless all are tokens.
 
-    Without ``limit`` and ``cursor`` an ``overview`` is the beginning and the end; else, and for lists, a page.
-    ``suffix`` ends the closing line (``of 812, 12 match``).
+    ``overview``: without ``limit`` and ``cursor`` show the beginning and the end; otherwise show a page.
+    ``suffix`` is appended to the last line (``of 812, 12 match``).
     """
     if not any(lines):
         return "(an empty text)"
@@ -50,7 +50,7 @@ def lines_body(
 
 
 def fold(line: str, width: int) -> list[str]:
-    """A line in parts of at most ``width`` characters, all but the first marked as going on."""
+    """A line in parts of at most ``width`` characters; all but the first get a continuation mark."""
     if len(line) <= width:
         return [line]
     return [(_FOLDED if start else "") + line[start : start + width] for start in range(0, len(line), width)]

@@ -1,4 +1,4 @@
-"""Pages of tables: as many lines as the budget and ``limit`` hold, and the way to the next ones."""
+"""Pages of tables: as many lines as the budget and ``limit`` allow, and the cursor of the next page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ROOM_FOR_CLOSING = 80
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Records under one heading (may be empty); sections of the same table share its header."""
+    """Records under one heading (may be empty); sections with the same table share its header."""
 
     table: Table
     records: Sequence[Record]
@@ -46,9 +46,9 @@ def page_of_sections(
 ) -> str:
     """One page over all sections.
 
-    ``what`` names the records, ``suffix`` ends the closing line, ``uncut`` says how a cell is seen whole.
-    ``sections_for`` makes them for a width of cells: where not even one line fits, cells are cut shorter, then columns
-    are left out, and that is said. Raises ViewError for a cursor beyond the end.
+    ``what`` names the records, ``suffix`` is appended to the last line, ``uncut`` says how to see a cell in full.
+    ``sections_for`` makes the sections for a maximum cell length: if not even one line fits, cells are cut shorter,
+    then columns are left out, and the last line says so. Raises ViewError for a cursor beyond the end.
     """
     for longest_cell in _NARROWER_CELLS:
         sections = sections_for(longest_cell)
@@ -87,7 +87,7 @@ def _fitting(blocks: Iterator[str], room: Budget) -> Iterator[str]:
 
 
 def _blocks(sections: Sequence[Section], start: int) -> Iterator[str]:
-    """The text of each record from ``start`` on, led by the header and heading where they are new on this page."""
+    """The text of each record from ``start``, after the header and heading if they are new on this page."""
     header = ""
     passed = 0
     for section in sections:

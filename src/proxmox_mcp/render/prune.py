@@ -1,6 +1,6 @@
-"""Deep values cut to a size by leaving out whole members: what remains is still JSON.
+"""Shortens nested values by leaving out whole members, so that the rest is still JSON.
 
-What was left out is replaced by a text that starts with ``…`` and counts it, and its way down is remembered, so that
+A member that is left out is replaced by a text that starts with ``…`` and counts it. Its path is kept, so that
 ``fields=`` can ask for it.
 """
 
@@ -12,28 +12,28 @@ from typing import Any
 from proxmox_mcp.render.cells import compact_json, cut
 
 MORE = "…"
-"""The key under which the keys that were left out are counted."""
+"""The key that counts the keys left out."""
 
 _SMALLEST = 24
-"""Characters below which a member is counted rather than begun."""
+"""A member with fewer characters than this available is only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What is left of a value, and the dotted ways to the members that were cut or left out."""
+    """The shortened value, and the dotted paths of the members that were cut or left out."""
 
     value: Any
     left_out: tuple[str, ...] = ()
 
 
 def prune(value: Any, longest: int) -> Pruned:
-    """``value`` in about ``longest`` characters of JSON (never far over; a count needs a few in any case)."""
+    """Shorten ``value`` to about ``longest`` characters of JSON; the counts may add a few."""
     left_out: list[str] = []
     return Pruned(_prune(value, longest, "", left_out), tuple(left_out))
 
 
 def count_of(value: Any) -> str:
-    """What a value holds, in a few words: ``12 keys``, ``340 items``, ``1234 characters``."""
+    """The size of a value in words: ``12 keys``, ``340 items``, ``1234 characters``."""
     if isinstance(value, dict):
         return f"{len(value)} keys"
     if isinstance(value, (list, tuple)):
@@ -60,7 +60,7 @@ def _prune(value: Any, longest: int, way: str, left_out: list[str]) -> Any:
 
 
 def _prune_object(value: dict[str, Any], longest: int, way: str, left_out: list[str]) -> dict[str, Any]:
-    """Members that are small stay whole; those that are not share what is left."""
+    """Small members stay whole; the others share what is left."""
     sizes = {key: _size(member, longest) + len(key) + 4 for key, member in value.items()}
     room, shares = longest, {}
     for rank, key in enumerate(sorted(sizes, key=sizes.__getitem__)):
@@ -82,7 +82,7 @@ def _prune_object(value: dict[str, Any], longest: int, way: str, left_out: list[
 
 
 def _prune_list(value: list[Any] | tuple[Any, ...], longest: int, way: str) -> list[Any]:
-    """The first items, each whole where a third of the room holds it."""
+    """As many of the first items as fit; if not even one does, the beginning of the first."""
     kept: list[Any] = []
     room = longest - _SMALLEST
     for item in value:

@@ -1,4 +1,4 @@
-"""One record as ``key: value`` lines; a deep or long one with whole members left out, and the way to them."""
+"""One record as ``key: value`` lines; if it is too long, members are left out and their paths are named."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHRINK = 0.7
 
 
 def record_body(record: Mapping[str, Any], budget: Budget, terms: Terms) -> str:
-    """A record within a budget. Members that are empty are left out, unless all are."""
+    """A record within a budget. Empty members are left out, unless all are empty."""
     if not record:
         return "(an empty object)"
     kept = {key: value for key, value in record.items() if not is_empty(value)} or dict(record)
@@ -45,7 +45,7 @@ def _lines(record: Mapping[str, Any], terms: Terms) -> str:
 
 
 def _value(name: str, value: Any, terms: Terms) -> str:
-    """A value behind its name: a token or JSON in the line, a text of several lines below it, each quoted."""
+    """The value after its name: a token or JSON on the same line, text of several lines quoted below it."""
     if not isinstance(value, str) or not value or is_token(value, term=terms(name)):
         return " " + (value if isinstance(value, str) and value else compact_json(value))
     lines = value.splitlines()

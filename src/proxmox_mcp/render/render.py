@@ -1,4 +1,4 @@
-"""Any answer of Proxmox as text for a model: the one way out."""
+"""Renders any Proxmox response as text for a model. Every result goes through ``render``."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ if TYPE_CHECKING:
 
 _DEFAULT_BUDGET = Budget()
 _LINE_FIELD = "value"
-"""What a filter calls the entries of a list that holds no records, and the lines of a text."""
-
+"""The name in filters for the entries of a plain list and for the lines of a text."""
 
 MOST_ROWS = 100_000
-"""Entries of a list that are looked at: no cluster has as many guests, and a log is read by its last lines."""
+"""The most entries of a list that are read: no cluster has as many guests, and logs are read from their end."""
 MOST_COLUMNS = 500
-"""Columns of a table that are tried. No endpoint has a hundred; what a guest's agent lists may have any number."""
+"""The most columns of a table. No endpoint has a hundred, but a guest's agent (untrusted) may return any number."""
 
 
 def render(
@@ -46,16 +45,16 @@ def render(
     known: Collection[str] = (),
     now: float | None = None,
 ) -> str:
-    """The text of a result, within the budget; what is not shown is counted, with the way to it.
+    """The text of a result, within the budget. What is left out is counted, and the text says how to get it.
 
-    All text is untrusted (``foreign``) but for tokens, and for the fields that ``terms`` names. ``notes`` are lines of
-    ours that follow the result. ``known`` are fields that records may have though none has it here (the endpoint's
-    returned fields). ``now`` is the epoch for filters such as ``now-30d``. Raises ViewError where the view does not
-    suit the data.
+    All text is untrusted (``untrusted.py``), except tokens and the fields that ``terms`` names. ``notes`` are lines
+    of the server that follow the result. ``known`` are fields that records may have even if none of these has them
+    (the endpoint's returned fields). ``now`` is the time (epoch) for filters such as ``now-30d``. Raises ViewError if
+    the view does not fit the data.
     """
     budget = budget.less(NOTICE)
     if isinstance(data, list) and len(data) > MOST_ROWS:
-        cut = f"Only the first {MOST_ROWS:,} of {len(data):,} entries were looked at."
+        cut = f"Only the first {MOST_ROWS:,} of {len(data):,} entries were read."
         data, notes = data[:MOST_ROWS], (*notes, f"{cut} Ask for fewer (start, limit, or a narrower path).")
     closing = "\n".join(notes)
     if not budget.share(2).fits(closing):
@@ -85,7 +84,7 @@ def _item(item: Any) -> str:
 
 def _plain_lines(lines: list[str], view: View, budget: Budget, now: float | None, *, overview: bool = True) -> str:
     if view.fields and view.fields != (_LINE_FIELD,):
-        raise ViewError("fields: this result has no fields.", f"Leave it out; a filter may say `{_LINE_FIELD}~text`.")
+        raise ViewError("fields: this result has no fields.", f"Leave it out; a filter can use `{_LINE_FIELD}~text`.")
     if not view.conditions:
         return lines_body(lines, view, budget, overview=overview)
     kept = select([{_LINE_FIELD: line} for line in lines], view.conditions, now=now)
@@ -136,12 +135,12 @@ def _records(
 
 
 def _is_log(records: Sequence[Record]) -> bool:
-    """Whether records are lines of a log as Proxmox numbers them: ``n`` and ``t`` (text), nothing else."""
+    """Whether records are log lines as ``PVE::Tools::dump_logfile`` returns them: ``n`` (number) and ``t`` (text)."""
     return all(record.keys() == {"n", "t"} and isinstance(record["t"], str) for record in records)
 
 
 def _table_page(records: Sequence[Record], view: View, budget: Budget, terms: Terms, suffix: str) -> str:
-    """A page of a table; the page of a single record shows it whole."""
+    """A page of a table; a page of one record shows it whole."""
     start, note = start_of(view, records)
     if view.limit == 1:
         last = closing(start, start + 1, len(records), digest(records), "record", suffix)

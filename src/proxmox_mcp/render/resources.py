@@ -1,7 +1,7 @@
-"""``list_nodes`` and ``get_cluster_resources``: ``GET /cluster/resources`` in units that read.
+"""Renders ``list_nodes`` and ``get_cluster_resources``: ``GET /cluster/resources`` with readable units.
 
-The records are those of ``PVE::API2::Cluster`` (resources): sizes in bytes, ``cpu`` a fraction of ``maxcpu``,
-``uptime`` in seconds. A shared storage comes once for each node; it is one line here.
+The records are those of ``PVE::API2::Cluster`` (resources): sizes in bytes, ``cpu`` as a fraction of ``maxcpu``,
+``uptime`` in seconds. Proxmox lists a shared storage once for each node; here it is one line.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Record = Mapping[str, Any]
 
 ResourceType = Literal["all", "vm", "qemu", "lxc", "storage", "node", "pool"]
-"""``vm`` is every guest, ``all`` guests, storages, nodes and pools."""
+"""``vm`` means all guests; ``all`` means guests, storages, nodes and pools."""
 
 _DEFAULT_BUDGET = Budget()
 
@@ -44,7 +44,7 @@ _SPARSE: dict[str, tuple[str, ...]] = {
 }
 _KIND_OF = {"node": "node", "qemu": "guest", "lxc": "guest", "storage": "storage", "pool": "pool"}
 _TERMS = frozenset({"content", "plugintype", "status", "type"})
-"""Fields whose values are Proxmox's own terms, of any number."""
+"""Fields whose values are Proxmox's own terms."""
 _TYPES_OF = {"all": tuple(_KIND_OF), "vm": ("qemu", "lxc")}
 _NAMES = {"node": "nodes", "guest": "guests", "storage": "storages", "pool": "pools"}
 _ORDER = {"node": ("node",), "guest": ("vmid",), "storage": ("storage", "node"), "pool": ("pool",)}
@@ -54,7 +54,7 @@ KNOWN_FIELDS = (
     *dict.fromkeys(name for names in (*_COLUMNS.values(), *_SPARSE.values()) for name in names),
     *("id", "maxmem", "maxdisk", "netin", "netout", "diskread", "diskwrite"),
 )
-"""What a filter or ``fields`` may name though no resource has it at the moment."""
+"""Fields that a filter or ``fields`` may name even if no resource has them at the moment."""
 
 
 def nodes_table(
@@ -64,7 +64,7 @@ def nodes_table(
     view: View = WHOLE,
     budget: Budget = _DEFAULT_BUDGET,
 ) -> str:
-    """The nodes of an answer of ``/cluster/resources``, with their running and all guests, and versions where known."""
+    """The nodes in a response of ``/cluster/resources``, with their guests (running/all), and versions if known."""
     guests: dict[str, list[int]] = {}
     for resource in resources:
         if _KIND_OF.get(resource.get("type", "")) == "guest":
@@ -92,7 +92,7 @@ def resources_table(
     budget: Budget = _DEFAULT_BUDGET,
     now: float | None = None,
 ) -> str:
-    """Resources of one type, or of all in sections, as a table within the budget.
+    """Resources of one type, or all types in sections, as a table within the budget.
 
     Raises ViewError for an unknown type, field or filter, or a cursor beyond the end.
     """
@@ -116,7 +116,7 @@ def resources_table(
 
 def _types(type_name: str) -> tuple[str, ...]:
     if type_name not in get_args(ResourceType):
-        raise ViewError(f"type: `{type_name[:40]}` is none.", f"Allowed: {', '.join(get_args(ResourceType))}.")
+        raise ViewError(f"type: unknown type `{type_name[:40]}`.", f"Allowed: {', '.join(get_args(ResourceType))}.")
     return _TYPES_OF.get(type_name, (type_name,))
 
 
@@ -125,7 +125,7 @@ def _sort_key(value: Any) -> tuple[int, float, str]:
 
 
 def _storages_once(resources: Sequence[Record]) -> list[Record]:
-    """Shared storages in one record, its ``node`` every node that reports it (the figures of the first available)."""
+    """One record for each shared storage: ``node`` lists its nodes, the numbers are those of the first available."""
     kept: list[Record] = []
     shared: dict[str, int] = {}
     nodes: dict[str, list[str]] = {}
@@ -168,7 +168,7 @@ def _page(
 def _sections(
     kind: str, records: Sequence[Record], asked: Sequence[str], longest: int, *, few: Sequence[str]
 ) -> list[Section]:
-    """The sections of one kind: guests grouped where that is cheaper."""
+    """The sections of one kind; guests are grouped if that saves tokens."""
     grouped = best_grouping(records, [n for n in _GROUPED_BY if n in asked]) if kind == "guest" and few else ()
     present = [n for n in asked if n not in grouped and any(not is_empty(r.get(n)) for r in records)] or list(asked)
     table = Table(
@@ -204,7 +204,7 @@ def _cpu(record: Record) -> str:
 
 
 def _used_of(name: str) -> Callable[[Record], str]:
-    """``used/maximum``; ``/maximum`` where the use is unknown (0: a stopped guest's memory, a VM's disk)."""
+    """``used/maximum``, or ``/maximum`` if the use is unknown (0 for a stopped guest's memory and for a VM's disk)."""
 
     def text(record: Record) -> str:
         used, maximum = _number(record, name), _number(record, f"max{name}")
@@ -241,4 +241,4 @@ _READABLE: dict[str, tuple[str, Callable[[Record], str]]] = {
         name: (f"{name}/GiB", _size(name)) for name in ("maxmem", "maxdisk", "netin", "netout", "diskread", "diskwrite")
     },
 }
-"""Headers with units, and cells in them."""
+"""Headers with units, and the cells in these units."""

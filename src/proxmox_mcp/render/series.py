@@ -1,4 +1,4 @@
-"""Time series (``rrddata``): minimum, mean and maximum of each column, and the points thinned to the budget."""
+"""Time series (``rrddata``): minimum, mean and maximum of each column, and as many points as the budget allows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DIGITS = 4
 
 
 def is_series(records: Sequence[Record]) -> bool:
-    """Whether records are points in time: an ascending ``time``, and numbers or nothing beside it."""
+    """Whether records form a time series: an ascending ``time``, and otherwise only numbers or null."""
     if len(records) < _FEWEST or not all(_is_number(record.get("time")) for record in records):
         return False
     if not all(a["time"] < b["time"] for a, b in pairwise(records)):
@@ -30,7 +30,7 @@ def is_series(records: Sequence[Record]) -> bool:
 
 
 def series_body(records: Sequence[Record], fields: Sequence[str], budget: Budget) -> str | None:
-    """A series within a budget; None where even its summary is too long (too many columns)."""
+    """A series within a budget; None if even its summary is too long (too many columns)."""
     names = [name for name in (fields or dict.fromkeys(n for r in records for n in r)) if name != "time"]
     columns = {name: [r[name] for r in records if r.get(name) is not None] for name in names}
     varying = [name for name, values in columns.items() if len(set(values)) > 1]
@@ -42,7 +42,7 @@ def series_body(records: Sequence[Record], fields: Sequence[str], budget: Budget
 
 
 def figure(number: float) -> str:
-    """A number with four significant digits, never in exponents from 0.0001 up."""
+    """A number with four significant digits; no exponent from 0.0001 up."""
     if not isfinite(number) or number == 0:
         return str(number)
     if abs(number) >= 10**_DIGITS:
@@ -78,7 +78,7 @@ def _summary(columns: Mapping[str, list[float]], varying: Sequence[str]) -> list
 
 
 def _points(records: Sequence[Record], names: Sequence[str], budget: Budget) -> str:
-    """The points, or the means of as many neighbours as it takes to fit."""
+    """The points, or the means of groups of neighbours that are large enough to fit."""
     size = 1
     while size <= len(records) // 2:
         buckets = [records[i : i + size] for i in range(0, len(records), size)]
@@ -92,7 +92,7 @@ def _points(records: Sequence[Record], names: Sequence[str], budget: Budget) -> 
         if fitting == len(lines):
             return "\n".join(lines)
         size = max(size + 1, -(-len(records) // max(1, fitting - 2)))
-    return "(no room for points: name fewer columns with fields=)"
+    return "(no space for points: name fewer columns with fields=)"
 
 
 def _bucket_line(bucket: Sequence[Record], names: Sequence[str]) -> str:

@@ -1,12 +1,12 @@
-"""Lists of records as tables: a header, a line a record.
+"""Lists of records as tables: a header, then one line for each record.
 
-    all: type=qemu node=pve1                what is the same for every record
+    all: type=qemu node=pve1                fields that are the same for every record
     vmid name status [lock=]                columns; in brackets those that few records have
     100 web-01 running
     101 "db 1" stopped lock=backup
 
-A cell ends at a blank, and is a JSON string where it is more than a token (``cells``); ``-`` is empty; cells missing at
-the end of a line are empty.
+A cell ends at a blank; it is a JSON string if it is not a token (``cells``); ``-`` is an empty cell; empty cells at the
+end of a line are left out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FIRST = ("vmid", "node", "id", "name", "storage", "type", "status")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``text`` writes a record's cell; ``EMPTY`` where it has none."""
+    """``text`` gives the cell of a record, ``EMPTY`` if the record lacks the field."""
 
     header: str
     text: Callable[[Record], str]
@@ -38,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns for all records, columns for the few (written ``name=value``), and what all records share."""
+    """Columns, sparse columns (written ``name=value`` in the few lines that have them), and what all records share."""
 
     columns: tuple[Column, ...]
     sparse: tuple[Column, ...] = ()
@@ -46,7 +46,7 @@ class Table:
 
     @property
     def head(self) -> str:
-        """What stands above the lines."""
+        """The header above the lines."""
         names = " ".join(column.header for column in self.columns)
         few = " ".join(f"{column.header}=" for column in self.sparse)
         header = f"{names} [{few}]" if few else names
@@ -66,7 +66,7 @@ class Table:
 
 
 def plain_table(records: Sequence[Record], fields: Sequence[str], terms: Terms, longest_cell: int) -> Table:
-    """The table of records as they came: all fields, or ``fields`` in their order."""
+    """The table of records: all fields, or ``fields`` in their order."""
     names, sparse, shared = lay_out(records, fields)
 
     def column(name: str) -> Column:
@@ -79,7 +79,7 @@ def plain_table(records: Sequence[Record], fields: Sequence[str], terms: Terms, 
 
 
 def cell(value: Any, longest: int, *, term: bool = False) -> str:
-    """A value as a cell of at most about ``longest`` characters. ``term``: its field holds Proxmox's terms."""
+    """A value as a cell of at most about ``longest`` characters. ``term``: its field holds Proxmox's own terms."""
     if isinstance(value, str):
         return text_cell(cut(value, longest), term=term)
     if isinstance(value, (int, float)):
@@ -91,9 +91,9 @@ def cell(value: Any, longest: int, *, term: bool = False) -> str:
 
 
 def lay_out(records: Sequence[Record], fields: Sequence[str] = ()) -> tuple[list[str], list[str], list[str]]:
-    """Which fields are columns, which only few records have, and which are the same for all (two or more).
+    """The fields for columns, the fields that few records have, and those with one value in all (two or more) records.
 
-    Fields that are empty everywhere are in none of the three, unless they were asked for.
+    Fields that are empty in all records are left out, unless they were asked for.
     """
     filled, shared = _survey(records, fields)
     order = list(fields) or sorted(filled, key=_rank)
@@ -111,7 +111,7 @@ def lay_out(records: Sequence[Record], fields: Sequence[str] = ()) -> tuple[list
 
 
 def _survey(records: Sequence[Record], fields: Sequence[str]) -> tuple[dict[str, int], dict[str, Any]]:
-    """How many records have each field, and the value of those fields that never differ."""
+    """How many records have each field, and the value of each field that is the same in all."""
     filled: dict[str, int] = {}
     shared: dict[str, Any] = {}
     for record in records:

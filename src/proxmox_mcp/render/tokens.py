@@ -1,9 +1,9 @@
-"""How many tokens a text costs a model, without a tokenizer.
+"""Estimates how many tokens a text costs a model, without a tokenizer.
 
-An estimate for cl100k, made to err upwards: a vocabulary weighs megabytes and a start would have to load it. The text
-is cut the way byte-pair encoders cut it before they merge (words, digits by threes, punctuation, white space), and
-each piece is priced by what such pieces were measured to cost. ``tests/shape/test_tokens.py`` holds it to no more than
-a tenth under the true count.
+A tokenizer's vocabulary has megabytes, and every start would have to load it. The estimate is for cl100k and rather
+too high than too low. The text is split as byte-pair encoders split it before they merge (words, digits by threes,
+punctuation, white space); each piece gets the cost that was measured for such pieces. ``tests/render/test_tokens.py``
+checks that it is never more than a tenth below the true count.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _COMMON_PAIRS = frozenset(
     )
     for second in word[1:]
 )
-"""Pairs of letters that make up nine tenths of English and German words: what lacks them is merged less."""
+"""Pairs of letters that make up nine tenths of English and German words; other pairs are merged less."""
 
 _ODD_IN_SHORT_WORDS = 4
-"""Twice the rare pairs that a short word may have and still be one of the language (``says``, ``new``)."""
+"""Twice the rare pairs that a short word may have and still be one token (``says``, ``new``)."""
 
 _SIGNS_MERGED = frozenset(('":"', '","', '":', '",', '{"', '"}', '":{"', '"},{"', '":["', '"],"', '":[', "},", "://"))
 _RULE_SIGNS = frozenset("-=_*#./%")
@@ -67,17 +67,17 @@ _BLOCK_STARTS = [start for start, _ in _CHARACTER_BLOCKS]
 
 
 def estimate_tokens(text: str) -> int:
-    """The tokens of ``text``, rather too many than too few; time grows with the length (some 10 MB a second)."""
+    """The estimated tokens of ``text``, rather too many than too few; linear time (about 10 MB a second)."""
     return ceil(weigh(text))
 
 
 def weigh(text: str) -> float:
-    """As ``estimate_tokens``, unrounded: for adding up parts."""
+    """As ``estimate_tokens`` but not rounded, for adding up parts."""
     return sum(_price_kept(piece) if len(piece) <= _LONGEST_KEPT else _price(piece) for piece in _PIECE.findall(text))
 
 
 _LONGEST_KEPT = 32
-"""Longer pieces are priced each time: what is remembered must not grow by what others write."""
+"""Longer pieces are not cached: untrusted text must not fill the memory."""
 
 
 @lru_cache(maxsize=16384)
@@ -103,9 +103,9 @@ def _price_of_capitals(piece: str) -> float:
 
 
 def _price_of_word(word: str) -> float:
-    """1 for a word of the language; half a token a letter for what only looks like one (a password, base64).
+    """1 for a natural word; half a token per letter for random letters (a password, base64).
 
-    A short name that begins as no word does (``pve``, ``zfs``) is mostly two tokens.
+    A short name that starts like no natural word (``pve``, ``zfs``) is mostly two tokens.
     """
     rare = sum(word[i : i + 2] not in _COMMON_PAIRS for i in range(len(word) - 1))
     if rare and 2 * rare >= max(len(word) - 1, _ODD_IN_SHORT_WORDS):

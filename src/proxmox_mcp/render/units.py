@@ -1,4 +1,4 @@
-"""Amounts with units: read from a filter (``8G``, ``3d4h``, ``now-30d``) and written for a model (``3d4h``, ``12/32``).
+"""Values with units: parsed from a filter (``8G``, ``3d4h``, ``now-30d``), formatted for a model (``3d4h``, ``12/32``).
 
 Sizes are binary (1 GiB = 2**30 bytes), as everywhere in Proxmox VE.
 """
@@ -19,7 +19,7 @@ GIB = 2**30
 
 
 def parse_size(text: str) -> float | None:
-    """The bytes of ``8G``, ``512MiB``, ``1.5T``; None for what is no size (a bare number is none)."""
+    """The bytes of ``8G``, ``512MiB``, ``1.5T``; None if the text is not a size (a number without a unit is not)."""
     match = _SIZE.fullmatch(text)
     if match is None:
         return None
@@ -28,7 +28,7 @@ def parse_size(text: str) -> float | None:
 
 
 def parse_duration(text: str) -> float | None:
-    """The seconds of ``3d4h``, ``90m``, ``2w``; None for what is no duration."""
+    """The seconds of ``3d4h``, ``90m``, ``2w``; None if the text is not a duration."""
     match = _DURATION.fullmatch(text)
     if match is None or not text:
         return None
@@ -50,7 +50,7 @@ def parse_moment(text: str, now: float) -> float | None:
 
 
 def short_duration(seconds: float) -> str:
-    """``45s``, ``12m``, ``3h20m``, ``3d4h``, ``71d``: two units while the first is small."""
+    """``45s``, ``12m``, ``3h20m``, ``3d4h``, ``71d``: two units if the first is small."""
     left = int(seconds)
     for (size, unit), (next_size, next_unit) in zip(
         ((86_400, "d"), (3_600, "h")), ((3_600, "h"), (60, "m")), strict=True
@@ -63,7 +63,7 @@ def short_duration(seconds: float) -> str:
 
 
 def gib(size: float) -> str:
-    """Bytes in GiB, without the unit: three digits at most below 1000 (``0.25``, ``7.9``, ``14``, ``2048``)."""
+    """Bytes in GiB, without the unit; at most three digits below 1000 (``0.25``, ``7.9``, ``14``, ``2048``)."""
     number = size / GIB
     text = f"{number:.0f}" if number >= 10 else f"{number:.1f}" if number >= 1 else f"{number:.2f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

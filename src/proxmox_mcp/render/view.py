@@ -1,4 +1,4 @@
-"""What a caller wants to see of a result: fields, filter, limit, cursor."""
+"""The part of a result that a caller wants to see: fields, filter, limit, cursor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _IDENTITY = ("id", "upid", "volid", "userid", "vmid", "node", "name", "type", "s
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page starts, and what the list looked like when the page before it was shown."""
+    """Where a page starts, and a digest of the list when the previous page was shown."""
 
     offset: int
     digest: str
@@ -32,7 +32,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Which part of a result to show. All empty: as much of all as the budget holds."""
+    """Which part of a result to show. If all are empty: as much as the budget allows."""
 
     fields: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
@@ -49,7 +49,7 @@ class View:
     ) -> View:
         """A view from the arguments of a tool: ``fields`` as a list or one text with commas. Raises ViewError."""
         if limit is not None and limit < 1:
-            raise ViewError(f"limit: {limit} is no number of lines.", "Allowed: 1 or more; left out, all that fits.")
+            raise ViewError(f"limit: {limit} is too small.", "Allowed: 1 or more; without it, as many as fit.")
         names = fields.split(",", _MOST_FIELDS + 1) if isinstance(fields, str) else fields or ()
         if len(names) > _MOST_FIELDS or any(len(name) > _LONGEST_FIELD for name in names):
             advice = f"Allowed: up to {_MOST_FIELDS} names of {_LONGEST_FIELD} characters."
@@ -63,7 +63,7 @@ class View:
 
     @property
     def pages(self) -> bool:
-        """Whether the caller leafs through the lines rather than asking for an overview."""
+        """Whether the caller asked for a page instead of an overview."""
         return self.limit is not None or self.cursor is not None
 
 
@@ -74,13 +74,13 @@ def _cursor(text: str) -> Cursor:
     match = _CURSOR.fullmatch(text.strip())
     if match is None:
         raise ViewError(
-            f"cursor: `{text[:40]}` is none.", "Take it from the last line of the page before, or leave it out."
+            f"cursor: `{text[:40]}` is invalid.", "Copy it from the last line of the previous page, or leave it out."
         )
     return Cursor(int(match[1]), match[2])
 
 
 def digest(items: Sequence[Any]) -> str:
-    """Four hex digits that change when members come, go or move, but not when only their figures change."""
+    """Four hex digits that change when entries are added, removed or moved, but not when only their numbers change."""
     checksum = 0
     for item in items:
         identity = tuple(map(item.get, _IDENTITY)) if isinstance(item, dict) else item
@@ -89,7 +89,7 @@ def digest(items: Sequence[Any]) -> str:
 
 
 def start_of(view: View, items: Sequence[Any]) -> tuple[int, str]:
-    """Where the page starts in ``items``, and what to say if they are not the list the cursor was made for.
+    """Where the page starts in ``items``, and a note if the list has changed since the cursor was made.
 
     Raises ViewError for a cursor beyond the end.
     """
@@ -98,15 +98,15 @@ def start_of(view: View, items: Sequence[Any]) -> tuple[int, str]:
     changed = view.cursor.digest != digest(items)
     if view.cursor.offset >= max(1, len(items)):
         raise ViewError(
-            f"cursor: the list has {len(items)} entries now, the page starts at {view.cursor.offset + 1}.",
+            f"cursor: the page starts at {view.cursor.offset + 1}, but the list now has {len(items)} entries.",
             "Start again without cursor.",
         )
-    note = "The list has changed since the page before: entries may be missing or doubled." if changed else ""
+    note = "The list has changed since the previous page: entries may be missing or repeated." if changed else ""
     return view.cursor.offset, note
 
 
 def closing(start: int, end: int, total: int, checksum: str, what: str, suffix: str = "") -> str:
-    """The line under a page: ``(rows 1-12 of 812, next: cursor=12-3fa9)``, or ``(all 12 rows)``."""
+    """The last line of a page: ``(rows 1-12 of 812, next: cursor=12-3fa9)``, or ``(all 12 rows)``."""
     if total == 1:
         return f"(1 {what.removesuffix('s')}{suffix})"
     span = f"{start + 1}-{end}" if end - start > 1 else f"{end}"
