@@ -42,7 +42,7 @@ def count_of(value: Any) -> str:
 
 
 def _size(value: Any, longest: int) -> int:
-    """The characters of a value as JSON; of a text beyond ``longest`` those of the text, which is long enough."""
+    """The length of a value as JSON. A text over ``longest`` is not encoded: its own length is enough to know."""
     return len(value) if isinstance(value, str) and len(value) > longest else len(compact_json(value))
 
 
