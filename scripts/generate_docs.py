@@ -16,8 +16,9 @@ from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.app.metrics import describe
 from proxmox_mcp.policy import document
 from proxmox_mcp.policy.risk import reviewed_risks
-from proxmox_mcp.server.definitions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS, TOOLS
+from proxmox_mcp.server.instructions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS
 from proxmox_mcp.server.prompts import PROMPTS
+from proxmox_mcp.server.tools import TOOLS
 from proxmox_mcp.settings import SECRETS, ClusterSettings, ServerSettings
 
 if TYPE_CHECKING:
@@ -65,13 +66,13 @@ def tools() -> str:
     parts = ["# Tools\n\n" + _MADE, "What a client is told of the whole:\n\n> " + INSTRUCTIONS + "\n"]
     parts.append("In read-only mode:\n\n> " + READ_ONLY_INSTRUCTIONS + "\n")
     for tool in TOOLS:
-        parts.append(f"## `{tool.name}`\n\n{tool.says}{' Read-only.' if tool.reads else ''}\n")
+        parts.append(f"## `{tool.name}`\n\n{tool.description}{' Read-only.' if tool.reads_only else ''}\n")
         if tool.parameters:
             rows = ["| argument | type | |", "|---|---|---|"]
             for name, each in tool.parameters.items():
                 allowed = f" One of: {', '.join(f'`{value}`' for value in each.enum)}." if each.enum else ""
                 rows.append(
-                    f"| `{name}`{' (required)' if each.required else ''} | {each.kind} | {each.says}{allowed} |"
+                    f"| `{name}`{' (required)' if each.required else ''} | {each.kind} | {each.description}{allowed} |"
                 )
             parts.append("\n".join(rows) + "\n")
     parts.append(

@@ -37,8 +37,8 @@ from proxmox_mcp.record import secret_names, secrets_in_text
 from proxmox_mcp.record.redaction import Redactor, secrets_in
 from proxmox_mcp.render import View, cells, estimate_tokens, fields, filters, lines, render, tokens, units
 from proxmox_mcp.search import browse
-from proxmox_mcp.server import arguments, references
-from proxmox_mcp.server.definitions import TOOLS
+from proxmox_mcp.server import reference_resource
+from proxmox_mcp.server.tools import TOOLS, arguments
 from resources import resources
 
 if TYPE_CHECKING:
@@ -164,8 +164,13 @@ READERS: dict[str, Callable[[str], object]] = {
     "search.browse.exact": lambda text: browse.exact(schema().index.endpoints, text),
     "search.text.chunks": lambda text: importlib.import_module("proxmox_mcp.search.text").chunks(text),
     "search.text.fold": lambda text: importlib.import_module("proxmox_mcp.search.text").fold(text),
-    "server.references.read": lambda text: references.read(references.PREFIX + text, schema()),
-    "server.references.complete": lambda text: references.complete(text, schema()),
+    "server.reference_resource.read, uri": lambda text: reference_resource.api_path(
+        reference_resource.PREFIX + text, schema().index
+    ),
+    "server.reference_resource.api_path": lambda text: reference_resource.api_path(
+        reference_resource.PREFIX + text, schema().index
+    ),
+    "server.reference_resource.paths_like": lambda text: reference_resource.paths_like(text, schema().index),
     "render.filters.share_of": lambda text: filters.share_of({"a": 1, "maxa": 2, text: 1}, text),
     "search.text.words": lambda text: importlib.import_module("proxmox_mcp.search.text").words(text),
     "render.cells.text_cell": cells.text_cell,
@@ -188,14 +193,14 @@ READERS: dict[str, Callable[[str], object]] = {
     "render.render, record": lambda text: render({"a": text, text: 1, "b": [text]}),
     "render.render, table": lambda text: render([{"a": text, text: 1}, {"a": 1}]),
     "render.render, fields": lambda text: render([{"a": 1}, {"a": 2}], View.of(fields=text)),
-    "server.arguments.read": lambda text: arguments.read(
+    "server.tools.arguments.read": lambda text: arguments.read(
         tool("proxmox_api_call"), {text: 1, "path": text, "method": text, "data": text, "wait": text, "confirm": text}
     ),
 }
 READERS |= {f"apidoc.formats, {name}": each.passes for name, each in FORMATS.items()}
 
 READ_ONLY_OURS = {
-    "server.search_tool": "search.Searcher.find and search.browse.exact, which are entered",
+    "server.tools.search_api": "search.Searcher.find and search.browse.exact, which are entered",
     "apidoc.validation.faults": "one line each, of what was checked",
     "apidoc.formats.calendar": "entered by its format, pve-calendar-event",
     "apidoc.formats.net_ip": "entered by its formats; takes no more than 256 characters",

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from deploy.files import ROOT, json_of, project
 from proxmox_mcp import __version__
-from proxmox_mcp.server.definitions import TOOLS
+from proxmox_mcp.server.tools import TOOLS
 from proxmox_mcp.settings import SECRETS, known_names, load_settings
 from tools import required
 

@@ -14,7 +14,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from deploy.files import ROOT
-from proxmox_mcp.server.definitions import TOOLS
+from proxmox_mcp.server.tools import TOOLS
 from tools import required
 
 if TYPE_CHECKING:

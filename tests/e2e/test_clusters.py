@@ -141,7 +141,7 @@ async def test_lists_show_all_clusters_and_say_soon_of_the_dead_one_that_it_is_n
             lab, home, mute = (text.index(f"cluster {name}\n") for name in ("lab", "home", "mute"))
             assert "pve1" in text[lab:home]
             assert "pve1" in text[home:mute]
-            assert "not to be had" in text[mute:]
+            assert "unavailable" in text[mute:]
 
 
 async def test_a_caller_of_one_cluster_reaches_and_sees_no_other(several: Served) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,11 +16,11 @@ from fuzz.examples import examples
 from fuzz.scripted import ScriptedPve, gateway_over
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway import Request
-from proxmox_mcp.gateway.lists import list_nodes, list_resources
 from proxmox_mcp.proxmox.answers import Refusal, read
 from proxmox_mcp.proxmox.errors import Call as Refused
 from proxmox_mcp.proxmox.errors import refused
 from proxmox_mcp.proxmox.transport import Reply
+from tool_calls import run_tool
 from untrusted import bare
 
 if TYPE_CHECKING:
@@ -105,9 +106,9 @@ class World:
                 yield path, self.call(Request(path=path))
         yield "chosen", self.call(Request(path="/nodes/pve1/qemu/100/config", data={"current": 1}))
         yield "fanned", self.call(Request(path="/nodes/*/qemu/*/config"))
-        yield "list_nodes", self._run(list_nodes, Request(path=""))
-        yield "list_resources", self._run(list_resources, Request(path=""), "all")
-        yield "list of pools", self._run(list_resources, Request(path=""), "pool")
+        yield "list_nodes", self._run(run_tool, "list_nodes")
+        yield "list_resources", self._run(run_tool, "get_cluster_resources")
+        yield "list of pools", self._run(partial(run_tool, type="pool"), "get_cluster_resources")
         yield "statement", self.call(Request(method="DELETE", path="/nodes/pve1/qemu/100"))
         yield "rehearsal", self.call(Request(method="DELETE", path="/nodes/pve1/qemu/100", dry_run=True))
         yield "no such guest", self.call(Request(path="/nodes/*/qemu/plainn/config"))

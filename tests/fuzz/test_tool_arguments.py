@@ -16,8 +16,8 @@ from mcp.shared.exceptions import MCPError
 
 from fuzz.examples import examples
 from fuzz.scripted import ScriptedPve, gateway_over
-from proxmox_mcp.server.definitions import TOOLS
 from proxmox_mcp.server.mcp_server import make_server
+from proxmox_mcp.server.tools import TOOLS
 from resources import resources
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import (
     AuthenticationError,
-    CallError,
     ConfirmationNeededError,
     DeniedError,
     InvalidCallError,
@@ -23,14 +22,10 @@ from proxmox_mcp.errors import (
 )
 from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.explain import explain
-from proxmox_mcp.gateway.lists import list_nodes, list_resources
 from proxmox_mcp.policy.caller import LOCAL, Caller, Mode
-from proxmox_mcp.render import View
-from proxmox_mcp.server.search_tool import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from proxmox.raw_server import RawServer
     from proxmox.raw_server import Request as Sent
@@ -58,16 +53,11 @@ async def test_an_empty_list_is_sent_as_json_and_the_rehearsal_says_so(gateway: 
     assert json.loads(recorder.requests[-1].body) == {"target": []}
 
 
-async def test_the_rehearsal_and_the_reference_tell_what_only_the_code_of_an_endpoint_checks(gateway: Gateway) -> None:
+async def test_the_rehearsal_tells_what_only_the_code_of_an_endpoint_checks(gateway: Gateway) -> None:
     data = {"vmid": "101", "storage": "local"}
     told = await gateway.call(Request(path="/nodes/pve1/vzdump", method="POST", data=data, dry_run=True))
     lacking = "VM.Backup on /vms/101, Datastore.AllocateSpace on /storage/local"
     assert f"\nProxmox will probably refuse: mcp@pve!t1 lacks {lacking}." in told
-    reference = await find(gateway.clusters, LOCAL, "/nodes/{node}/vzdump", "POST")
-    assert "\nIts code also checks: VM.Backup on /vms/{vmid} (with vmid); " in reference
-    assert "only root@pam (with dumpdir, job-id, script, tmpdir)" in reference
-    hits = await find(gateway.clusters, LOCAL, "list all vms of a node", limit=1)
-    assert "any user" in hits
 
 
 async def test_all_faults_of_a_call_are_told_at_once_and_nothing_is_sent(gateway: Gateway, recorder: RawServer) -> None:
@@ -131,39 +121,6 @@ async def test_an_empty_list_that_the_token_may_not_see_is_said_to_be_one(gatewa
     assert "VM.Audit" in told
 
 
-async def test_lists_are_made_of_one_call(gateway: Gateway, recorder: RawServer) -> None:
-    before = len(recorder.requests)
-    nodes = await list_nodes(gateway, Request(path="", tool="list_nodes"))
-    assert "pve3 offline" in nodes
-    assert [request.target for request in recorder.requests[before:]] == ["/api2/json/cluster/resources"]
-    guests = await list_resources(gateway, Request(path="", view=View.of(filter="node=pve2")), "lxc")
-    assert "103 twin" in guests
-
-
-async def test_clusters_are_listed_under_their_names_and_one_that_is_away_says_so(
-    recorder: RawServer, gateway_to: Callable[..., Gateway], tmp_path: Path
-) -> None:
-    from serving import free_port
-
-    secret = 'PROXMOX_USER = "mcp@pve"\nPROXMOX_TOKEN_ID = "t1"\nPROXMOX_PASSWORD = "x-1"\n'
-    clusters = tmp_path / "clusters.toml"
-    clusters.write_text(
-        f'[lab]\nPROXMOX_HOST = "127.0.0.1:{recorder.port}"\n{secret}'
-        f'[away]\nPROXMOX_HOST = "127.0.0.1:{free_port()}"\n{secret}'
-    )
-    gateway = gateway_to(recorder.port, PROXMOX_HOST="", MCP_CLUSTERS_FILE=str(clusters))
-    told = await list_nodes(gateway, Request(path="", tool="list_nodes"))
-    assert told.startswith("cluster lab\nnode status")
-    assert "\n\ncluster away\n(not to be had: 127.0.0.1:" in told
-    only_lab = Caller(name="lab-only", clusters=frozenset({"lab"}))
-    assert "away" not in await list_nodes(gateway, Request(path="", caller=only_lab))
-    with pytest.raises(CallError, match="There is no cluster `away`"):
-        await gateway.call(Request(path="/version", cluster="away", caller=only_lab))
-    assert "9.2.1" in await gateway.call(Request(path="/version", caller=only_lab))
-    for cluster in gateway.clusters.values():
-        await cluster.pve.aclose()
-
-
 async def test_an_explanation_names_the_rule_and_what_the_others_lacked(
     recorder: RawServer, gateway_to: Callable[..., Gateway]
 ) -> None:
@@ -191,25 +148,6 @@ async def test_an_explanation_is_of_the_place_that_a_path_stands_for(
 
 async def test_an_explanation_says_that_the_schema_knows_no_such_endpoint(gateway: Gateway) -> None:
     assert "There is no '/nowhere'" in await explain(gateway, LOCAL, "GET", "/nowhere", {})
-
-
-async def test_a_search_says_what_it_read_unknown_words_as(gateway: Gateway) -> None:
-    found = await find(gateway.clusters, LOCAL, "make a snapshto", limit=1)
-    assert found.splitlines()[0] == "Read `snapshto` as `snapshot`."
-    assert "Read" not in await find(gateway.clusters, LOCAL, "make a snapshot", limit=1)
-
-
-async def test_a_search_gives_hits_and_an_exact_path_its_reference(gateway: Gateway) -> None:
-    hits = await find(gateway.clusters, LOCAL, "make a snapshot of a vm", limit=2)
-    assert "POST /nodes/{node}/qemu/{vmid}/snapshot" in hits
-    assert hits.startswith("1. ")
-    assert "\n2. " in hits
-    assert "\n3. " not in hits
-    reference = await find(gateway.clusters, LOCAL, "/nodes/{node}/qemu/{vmid}/resize", "PUT")
-    assert reference.startswith("PUT /nodes/{node}/qemu/{vmid}/resize")
-    assert "Not allowed to mcp@pve!t1: lacks VM.Config.Disk" in reference
-    with pytest.raises(CallError, match="blank"):
-        await find(gateway.clusters, LOCAL, " ")
 
 
 async def test_a_refusal_that_echoes_a_secret_is_told_without_it(

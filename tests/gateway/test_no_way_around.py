@@ -295,7 +295,7 @@ def _certificate(server: RawServer) -> tuple[Path, Path]:
 
 
 def test_no_argument_of_a_caller_names_the_host_or_the_credentials() -> None:
-    from proxmox_mcp.server.definitions import tools_for
+    from proxmox_mcp.server.tools import select_tools
 
-    names = {name for tool in tools_for(writes=True, clusters=("a", "b")) for name in tool.parameters}
+    names = {name for tool in select_tools(writes=True, clusters=("a", "b")).values() for name in tool.parameters}
     assert not names & {"host", "port", "url", "node", "user", "token", "password", "secret", "verify_ssl", "headers"}

@@ -10,8 +10,8 @@ import pytest
 from gateway.conftest import records
 from proxmox_mcp.errors import CallError, RateLimitError
 from proxmox_mcp.gateway import Gateway, Request
-from proxmox_mcp.gateway.lists import list_nodes
 from proxmox_mcp.policy.caller import Caller
+from tool_calls import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ async def test_what_is_refused_before_it_is_resolved_is_on_record_too(
     with pytest.raises(CallError, match="There is no cluster `default`"):
         await gateway.call(Request(path="/version", cluster="default", caller=stranger))
     with pytest.raises(CallError, match="There is no cluster `default`"):
-        await list_nodes(gateway, Request(path="", cluster="default", caller=stranger))
+        await run_tool(gateway, "list_nodes", caller=stranger, cluster="default")
     with pytest.raises(RateLimitError):
         await gateway.call(Request(path="/version", caller=stranger))
     told = [(line["caller"], line["path"], line["result"]) for line in records(gateway)]

@@ -10,15 +10,14 @@ import pytest
 
 from cl100k import count_tokens
 from proxmox_mcp.assembly import gateway_of
-from proxmox_mcp.gateway import NO_CLIENT, Gateway
+from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
-from proxmox_mcp.policy.caller import LOCAL
 from proxmox_mcp.proxmox.answers import Answer
 from proxmox_mcp.proxmox.failover import State
-from proxmox_mcp.server import toolbox
 from proxmox_mcp.settings import load_settings
 from resources import resources
+from tool_calls import run_tool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,7 +121,7 @@ async def _told(gateway: Gateway, tool: str, **arguments: Any) -> str:
     from proxmox_mcp.errors import ViewError
 
     try:
-        return await toolbox.run(gateway, tool, arguments, LOCAL, NO_CLIENT)
+        return await run_tool(gateway, tool, **arguments)
     except ViewError as error:
         return str(error)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp import __version__
 from proxmox_mcp.doctor.http import AGENT
 from proxmox_mcp.doctor.steps import Cure
-from proxmox_mcp.server.definitions import NOT_SET_UP
+from proxmox_mcp.server.instructions import NOT_SET_UP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ caller, and an error reaches the model as we wrote it.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import mcp_types as types
 from mcp.server.lowlevel import Server
@@ -16,23 +16,24 @@ from mcp.shared.exceptions import MCPError
 
 from proxmox_mcp import __version__
 from proxmox_mcp.errors import AuthenticationError, ProxmoxMcpError
-from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.policy.caller import LOCAL, Caller, Mode
-from proxmox_mcp.server import arguments, prompts, references, toolbox
+from proxmox_mcp.server import prompts, reference_resource
 from proxmox_mcp.server.client import Asked, McpClient
-from proxmox_mcp.server.definitions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS, tools_for
+from proxmox_mcp.server.instructions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS
 from proxmox_mcp.server.request_id import request_id
+from proxmox_mcp.server.tools import ToolCall, read, tools_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
     from proxmox_mcp.gateway import Gateway
-    from proxmox_mcp.server.definitions import Tool
 
     Context = ServerRequestContext[Any, Any]
     Observe = Callable[[str, str], None]
+
+T = TypeVar("T")
 
 NAME = "proxmox-mcp"
 CALLER = "proxmox_mcp.caller"
@@ -87,7 +88,8 @@ class _Handlers:
         return result
 
     async def list_tools(self, context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=described(self._tools(_caller(context)).values()))
+        tools = tools_for(_caller(context), self._gateway)
+        return types.ListToolsResult(tools=[tool.listed() for tool in tools.values()])
 
     async def call_tool(
         self, context: Context, params: types.CallToolRequestParams
@@ -125,21 +127,15 @@ class _Handlers:
 
     async def _run(self, context: Context, params: types.CallToolRequestParams) -> str:
         caller = _caller(context)
-        tools = self._tools(caller)
+        tools = tools_for(caller, self._gateway)
         tool = tools.get(params.name)
         if tool is None:
             raise MCPError(
                 code=types.INVALID_PARAMS, message=f"There is no tool {params.name[:80]}; there are {', '.join(tools)}"
             )
-        given = arguments.read(tool, params.arguments or {})
-        return await toolbox.run(
-            self._gateway, tool.name, given, caller, McpClient(context, params), _client_name(context)
-        )
-
-    def _tools(self, caller: Caller) -> dict[str, Tool]:
-        clusters = [name for name in self._gateway.clusters if caller.may_use(name)]
-        several = clusters if len(self._gateway.clusters) > 1 else []
-        return {tool.name: tool for tool in tools_for(writes=self._writes(caller), clusters=several)}
+        arguments = read(tool, params.arguments or {})
+        client = McpClient(context, params)
+        return await tool.run(ToolCall(tool.name, self._gateway, arguments, caller, client, _client_name(context)))
 
     def _writes(self, caller: Caller) -> bool:
         return self._gateway.guard.policy.effective_mode(caller) is not Mode.READ_ONLY
@@ -150,12 +146,12 @@ class _Handlers:
     async def list_resource_templates(
         self, _: Context, __: types.PaginatedRequestParams | None
     ) -> types.ListResourceTemplatesResult:
-        return types.ListResourceTemplatesResult(resource_templates=[references.TEMPLATE])
+        return types.ListResourceTemplatesResult(resource_templates=[reference_resource.TEMPLATE])
 
     async def read_resource(
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        text = references.read(str(params.uri), self._schema(context))
+        text = await self._told(reference_resource.read(str(params.uri), self._gateway, _caller(context)))
         return types.ReadResourceResult(
             contents=[types.TextResourceContents(uri=params.uri, text=text, mime_type="text/plain")]
         )
@@ -169,28 +165,17 @@ class _Handlers:
     async def complete(self, context: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
         values: list[str] = []
         if isinstance(params.ref, types.ResourceTemplateReference) and params.argument.name == "path":
-            values = references.complete(params.argument.value, self._schema(context))
+            completing = reference_resource.complete(params.argument.value, self._gateway, _caller(context))
+            values = await self._told(completing)
         return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
 
-    def _schema(self, context: Context) -> Any:
-        caller = _caller(context)
-        allowed = [name for name in self._gateway.clusters if caller.may_use(name)]
-        return choose(self._gateway.clusters, allowed[0] if allowed else "", caller).schema.current
-
-
-def described(tools: Iterable[Tool]) -> list[types.Tool]:
-    """Tools as ``tools/list`` tells them."""
-    return [
-        types.Tool(
-            name=tool.name,
-            description=tool.says,
-            input_schema=tool.schema(),
-            annotations=types.ToolAnnotations(read_only_hint=True)
-            if tool.reads
-            else types.ToolAnnotations(read_only_hint=False, destructive_hint=True),
-        )
-        for tool in tools
-    ]
+    async def _told(self, work: Awaitable[T]) -> T:
+        """What is awaited; an error of ours as one of the protocol, which has no other for resources."""
+        try:
+            return await work
+        except ProxmoxMcpError as error:
+            message = self._gateway.guard.redactor.text(str(error))
+            raise MCPError(code=types.INTERNAL_ERROR, message=message, data={"code": error.code}) from None
 
 
 def _caller(context: Context) -> Caller:

@@ -13,8 +13,9 @@ from mcp.server.lowlevel import Server
 
 from proxmox_mcp import __version__
 from proxmox_mcp.errors import SettingsError, listed
-from proxmox_mcp.server.definitions import NOT_SET_UP, tools_for
-from proxmox_mcp.server.mcp_server import NAME, described
+from proxmox_mcp.server.instructions import NOT_SET_UP
+from proxmox_mcp.server.mcp_server import NAME
+from proxmox_mcp.server.tools import select_tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ def make_misconfigured_server(
 
     ``writes``: whether the writing tool is listed; ``observe`` as for the real server.
     """
-    tools = described(tools_for(writes=writes, clusters=()))
+    tools = [tool.listed() for tool in select_tools(writes=writes).values()]
 
     async def list_tools(_: Any, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(tools=tools)

@@ -15,7 +15,7 @@ from proxmox_mcp.errors import UnknownArgumentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxmox_mcp.server.definitions import Parameter, Tool
+    from proxmox_mcp.server.tools.tool import Parameter, Tool
 
 OF_CLIENTS = frozenset({"wait_for_previous"})
 """Arguments that clients add by themselves (Gemini CLI)."""
@@ -47,7 +47,7 @@ def read(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             faults.append(f"{name}: {error}")
     faults += [
-        f"{name}: is missing ({each.says})."
+        f"{name}: is missing ({each.description})."
         for name, each in tool.parameters.items()
         if each.required and given.get(name) is None
     ]
@@ -73,7 +73,7 @@ def _typed(parameter: Parameter, value: Any) -> Any:
         case "boolean":
             return _boolean(value)
         case _:
-            text = _text(value, parameter.longest)
+            text = _text(value, parameter.max_length)
             if parameter.enum and text not in parameter.enum and text.upper() not in parameter.enum:
                 raise ValueError(f"`{text[:40]}` is none of: {', '.join(parameter.enum)}.")
             return text

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxmox_mcp.errors import UnknownArgumentError
-from proxmox_mcp.server.arguments import read
-from proxmox_mcp.server.definitions import TOOLS
+from proxmox_mcp.server.tools import TOOLS, read
 
 if TYPE_CHECKING:
-    from proxmox_mcp.server.definitions import Tool
+    from proxmox_mcp.server.tools import Tool
 
 
 def tool(name: str) -> Tool:

@@ -11,8 +11,8 @@ import pytest
 
 from cl100k import count_tokens
 from goldens import hold
-from proxmox_mcp.server.definitions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS, TOOLS, Parameter, tools_for
-from proxmox_mcp.server.mcp_server import described
+from proxmox_mcp.server.instructions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS
+from proxmox_mcp.server.tools import TOOLS, Parameter, select_tools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,8 @@ SIMPLE = {"string", "integer", "boolean", "object"}
 
 def listed(*, writes: bool = True, clusters: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The tools as they go over the wire."""
-    answer = types.ListToolsResult(tools=described(tools_for(writes=writes, clusters=clusters)))
+    chosen = select_tools(writes=writes, clusters=clusters).values()
+    answer = types.ListToolsResult(tools=[tool.listed() for tool in chosen])
     tools: list[dict[str, Any]] = answer.model_dump(mode="json", by_alias=True, exclude_none=True)["tools"]
     return tools
 
@@ -53,7 +54,7 @@ def test_the_instructions_are_short() -> None:
 
 @pytest.mark.parametrize(("said", "writes"), [(INSTRUCTIONS, True), (READ_ONLY_INSTRUCTIONS, False)])
 def test_the_instructions_name_no_tool_that_is_not_listed(said: str, writes: bool) -> None:
-    shown = {tool.name for tool in tools_for(writes=writes, clusters=())}
+    shown = select_tools(writes=writes)
     assert "search_api" in said
     assert not [tool.name for tool in TOOLS if tool.name in said and tool.name not in shown]
 

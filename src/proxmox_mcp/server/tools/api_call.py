@@ -1,0 +1,33 @@
+"""``proxmox_api_call``: any call of the API, also those that write."""
+
+from __future__ import annotations
+
+from proxmox_mcp.server.tools.tool import METHODS, PATH, Parameter, Tool, ToolCall
+
+
+async def _run(call: ToolCall) -> str:
+    given = call.arguments
+    request = call.request(
+        given["path"],
+        method=given["method"],
+        wait=given.get("wait"),
+        dry_run=given.get("dry_run", False),
+        confirm=given.get("confirm", ""),
+    )
+    return await call.gateway.call(request, call.client)
+
+
+TOOL = Tool(
+    "proxmox_api_call",
+    "Make any API call; checked first, a task it starts is followed to its end.",
+    _run,
+    {
+        "path": PATH,
+        "method": Parameter("string", "HTTP method", required=True, enum=METHODS),
+        "data": Parameter("object", "parameters"),
+        "wait": Parameter("integer", "seconds to follow the task, 0: not at all"),
+        "dry_run": Parameter("boolean", "say what would be sent and how it is judged; send nothing"),
+        "confirm": Parameter("string", "token or number of a confirmation, from the call before"),
+    },
+    reads_only=False,
+)

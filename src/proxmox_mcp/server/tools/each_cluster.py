@@ -1,0 +1,61 @@
+"""A table made from ``/cluster/resources``: of one cluster, or of each cluster under its name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from proxmox_mcp.errors import AnswerError, ProxmoxMcpError
+
+if TYPE_CHECKING:
+    from proxmox_mcp.gateway import Gateway, Request
+    from proxmox_mcp.gateway.cluster import Cluster
+
+Records = list[dict[str, object]]
+Table = Callable[["Cluster", Records], Awaitable[str]]
+
+RESOURCES = "/cluster/resources"
+_PATIENCE, _PATIENCE_WITH_THE_DEAD = 8.0, 2.0
+"""Seconds that a cluster has to answer where others are listed beside it; the second where it didn't answer last."""
+
+
+async def each_cluster(gateway: Gateway, request: Request, table: Table) -> str:
+    """The table of the cluster that the request names; of every cluster, side by side, where it names none."""
+    if request.cluster or len(gateway.clusters) == 1:
+        cluster, answer = await gateway.read(request)
+        return await table(cluster, _records(answer))
+    return await _side_by_side(gateway, request, table)
+
+
+def _records(answer: Any) -> Records:
+    """What ``/cluster/resources`` answered. Raises AnswerError where that is not a list of objects."""
+    if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
+        raise AnswerError(
+            f"The node answered {RESOURCES} with something other than a list of resources.",
+            "Something between here and Proxmox may answer in its place: set PROXMOX_HOST to the node itself.",
+        )
+    return answer
+
+
+async def _side_by_side(gateway: Gateway, request: Request, table: Table) -> str:
+    """Each cluster under its name; one that doesn't answer says so and delays none of the others for long."""
+    texts: dict[str, str] = {}
+
+    async def ask(cluster: Cluster) -> None:
+        patience = _PATIENCE if cluster.pve.state().in_use else _PATIENCE_WITH_THE_DEAD
+        texts[cluster.name] = f"(unavailable: no answer within {patience:g} s; name it in `cluster` to wait longer)"
+        try:
+            with anyio.move_on_after(patience):
+                _, answer = await gateway.read(replace(request, cluster=cluster.name))
+                texts[cluster.name] = await table(cluster, _records(answer))
+        except ProxmoxMcpError as error:
+            texts[cluster.name] = f"(unavailable: {error.message})"
+
+    async with anyio.create_task_group() as group:
+        for name, cluster in gateway.clusters.items():
+            if request.caller.may_use(name):
+                group.start_soon(ask, cluster)
+    return "\n\n".join(f"cluster {name}\n{texts[name]}" for name in gateway.clusters if name in texts)

@@ -1,0 +1,125 @@
+"""What a tool is: its specification as clients see it, and the function that runs it.
+
+Schemas stay in the subset that every client takes: typed properties, ``required``, ``description``, ``enum``; no
+``anyOf``, ``$ref``, nullable or untyped parameter (Gemini and older OpenAI clients refuse a tool that has one).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+
+from proxmox_mcp.gateway import NO_CLIENT, Request
+from proxmox_mcp.gateway.places import split_cursor
+from proxmox_mcp.policy.caller import LOCAL, Caller
+from proxmox_mcp.render import View
+from proxmox_mcp.server.request_id import request_id
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from proxmox_mcp.gateway import Client, Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """``kind`` is a JSON type; ``enum`` the values allowed; ``max_length`` the most characters of a string."""
+
+    kind: str
+    description: str
+    required: bool = False
+    enum: tuple[str, ...] = ()
+    max_length: int = 2_000
+
+    def schema(self) -> dict[str, Any]:
+        written: dict[str, Any] = {"type": self.kind, "description": self.description}
+        if self.enum:
+            written["enum"] = list(self.enum)
+        return written
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool: who makes it, over which client, with the arguments that were read (``arguments.read``)."""
+
+    tool: str
+    gateway: Gateway
+    arguments: Mapping[str, Any]
+    caller: Caller = LOCAL
+    client: Client = NO_CLIENT
+    client_name: str = ""
+
+    @property
+    def cluster(self) -> str:
+        """The cluster that the call names, empty where it names none."""
+        name: str = self.arguments.get("cluster", "")
+        return name
+
+    def request(self, path: str, **asked: Any) -> Request:
+        """The API call that a tool asks for, on behalf of this caller. Raises ViewError for a broken cursor or filter.
+
+        The arguments that most tools share (``fields``, ``filter``, ``limit``, ``cursor``, ``data``) are taken over.
+        """
+        given = self.arguments
+        places, cursor = split_cursor(str(given.get("cursor", "")))
+        return Request(
+            path=path,
+            data=given.get("data", {}),
+            view=View.of(given.get("fields"), given.get("filter"), given.get("limit"), cursor),
+            places=places,
+            tool=self.tool,
+            cluster=self.cluster,
+            caller=self.caller,
+            client=self.client_name,
+            id=request_id(),
+            **asked,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool. ``run`` gives the text that the model reads, or raises ProxmoxMcpError.
+
+    ``reads_only`` is the ``readOnlyHint``: clients may run such a tool without asking their user.
+    """
+
+    name: str
+    description: str
+    run: Callable[[ToolCall], Awaitable[str]]
+    parameters: Mapping[str, Parameter]
+    reads_only: bool = True
+
+    def input_schema(self) -> dict[str, Any]:
+        written: dict[str, Any] = {
+            "type": "object",
+            "properties": {name: each.schema() for name, each in self.parameters.items()},
+        }
+        if required := [name for name, each in self.parameters.items() if each.required]:
+            written["required"] = required
+        return written
+
+    def with_clusters(self, clusters: Sequence[str]) -> Tool:
+        """The same tool with the parameter ``cluster``."""
+        parameter = Parameter("string", "which cluster; lists: all if left out", enum=tuple(clusters))
+        return replace(self, parameters={**self.parameters, "cluster": parameter})
+
+    def listed(self) -> types.Tool:
+        """The tool as ``tools/list`` gives it."""
+        hints = (
+            types.ToolAnnotations(read_only_hint=True)
+            if self.reads_only
+            else types.ToolAnnotations(read_only_hint=False, destructive_hint=True)
+        )
+        return types.Tool(
+            name=self.name, description=self.description, input_schema=self.input_schema(), annotations=hints
+        )
+
+
+METHODS = ("GET", "POST", "PUT", "DELETE")
+PATH = Parameter("string", "API path, e.g. /nodes/pve1/qemu/100/config", required=True, max_length=4_096)
+FIELDS = Parameter("string", "only these columns, comma separated")
+FILTER = Parameter("string", "e.g. status=running and mem>80%; = != > < >= <= ~ (contains), joined by and")
+LIMIT = Parameter("integer", "most rows")
+CURSOR = Parameter("string", "next page, from the last line of a result")

@@ -1,0 +1,7 @@
+"""The cluster of ``tests/gateway`` on the wire, and a gateway to it."""
+
+from __future__ import annotations
+
+from gateway.conftest import anyio_backend, gateway, gateway_to, recorder
+
+__all__ = ["anyio_backend", "gateway", "gateway_to", "recorder"]
