@@ -20,6 +20,7 @@ from proxmox_mcp.policy.callers import Callers, CallersSource
 from proxmox_mcp.policy.limits import ProcessLimits, RateLimits
 from proxmox_mcp.policy.policy_file import PolicySource
 from proxmox_mcp.policy.risk import reviewed_risks
+from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.client import Proxmox
 from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.record.audit import AuditLog, why_unwritable
@@ -28,10 +29,7 @@ from proxmox_mcp.record.redaction import Redactor
 from proxmox_mcp.render import Budget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from proxmox_mcp.gateway.metrics_hooks import Observer
-    from proxmox_mcp.proxmox.client import Exchange
     from proxmox_mcp.settings import ClusterSettings, ServerSettings, Settings
 
 
@@ -50,18 +48,15 @@ def connection_of(settings: ClusterSettings) -> Connection:
     )
 
 
-def cluster_of(
-    name: str, settings: ClusterSettings, store: IndexStore | None, observe: Callable[[Exchange], None] | None = None
-) -> Cluster:
+def cluster_of(name: str, settings: ClusterSettings, store: IndexStore | None, reader: Reader) -> Cluster:
     """A cluster, not connected yet. Raises SettingsError."""
-    pve = Proxmox(connection_of(settings), observe=observe)
-    schema = SchemaKeeper(pve, settings.proxmox_apidoc, store)
+    schema = SchemaKeeper(reader, settings.proxmox_apidoc, store)
     if settings.proxmox_apidoc not in ("auto", "bundled") and "://" not in settings.proxmox_apidoc:
         try:
             _ = schema.current
         except ApidocError as error:
             raise SettingsError(f"PROXMOX_APIDOC: {error.message}", error.advice) from error
-    return Cluster.of(name, pve, schema)
+    return Cluster.of(name, reader, schema)
 
 
 def guard_of(settings: Settings) -> Guard:
@@ -136,17 +131,21 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     store = IndexStore(server.state_directory / "schema")
     faults = SettingsFaults()
     clusters: dict[str, Cluster] = {}
+    writers: dict[str, Writer] = {}
     guard: Guard | None = None
     several = len(settings.clusters) > 1
     for name, each in settings.clusters.items():
         with faults.collected(f"[{name}] " if several else ""):
-            clusters[name] = cluster_of(name, each, store, observer.exchanges(name))
+            proxmox = Proxmox(connection_of(each), observe=observer.exchanges(name))
+            clusters[name] = cluster_of(name, each, store, Reader(proxmox))
+            writers[name] = Writer(proxmox)
     with faults.collected():
         guard = guard_of(settings)
     if guard is None or faults.found:
         raise faults.error()
     return Gateway(
         clusters,
+        writers,
         guard,
         validation=server.mcp_validation,
         budget=Budget.of(server.mcp_result_tokens),

@@ -45,7 +45,7 @@ def metrics(tmp_path: Path) -> Metrics:
     told = made.exchanges("default")
     told(Exchange("127.0.0.1:1", "GET", "/nodes", 200, 0.03))
     told(Exchange("127.0.0.1:1", "POST", "/nodes/pve1/qemu", None, 5.0))
-    hosts = made.gateway.clusters["default"].pve._hosts
+    hosts = made.gateway.clusters["default"].pve._proxmox._hosts
     one, two = made.gateway.clusters["default"].pve.connection.hosts
     hosts.failed(one, UnreachableError("127.0.0.1:1 refuses the connection."))
     hosts.worked(two)

@@ -12,6 +12,7 @@ from proxmox_mcp.errors import FailedError, ProxmoxError
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.schema_source import Schema, SchemaKeeper
+from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.answers import Answer
 from proxmox_mcp.proxmox.connection import Connection, HostPort
 from proxmox_mcp.proxmox.failover import State
@@ -76,11 +77,14 @@ def gateway_over(pve: ScriptedPve, directory: Path, **given: str) -> Gateway:
         "MCP_RATE_LIMIT": "0",
     }
     settings = load_settings({**base, **given})
-    keeper = SchemaKeeper(pve, "bundled", None)  # type: ignore[arg-type]
+    proxmox: Any = pve
+    reader = Reader(proxmox)
+    keeper = SchemaKeeper(reader, "bundled", None)
     keeper._current = schema()
-    cluster = Cluster.of("default", pve, keeper)  # type: ignore[arg-type]
+    cluster = Cluster.of("default", reader, keeper)
     return Gateway(
         {"default": cluster},
+        {"default": Writer(proxmox)},
         guard_of(settings),
         validation=settings.server.mcp_validation,
         budget=Budget.of(settings.server.mcp_result_tokens),

@@ -14,6 +14,7 @@ from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.errors import FailedError
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
+from proxmox_mcp.proxmox.access import Reader
 from proxmox_mcp.proxmox.answers import Answer
 from proxmox_mcp.proxmox.connection import Connection, HostPort
 from proxmox_mcp.settings import load_settings
@@ -145,7 +146,8 @@ def scripted() -> Callable[..., tuple[Cluster, Script]]:
 
     def make(answers: Mapping[str, Any] | None = None, identity: str = "root@pam") -> tuple[Cluster, Script]:
         script = Script(answers, identity)
-        keeper = SchemaKeeper(script, "bundled", None)  # type: ignore[arg-type]
-        return Cluster.of("default", script, keeper), script  # type: ignore[arg-type]
+        proxmox: Any = script
+        reader = Reader(proxmox)
+        return Cluster.of("default", reader, SchemaKeeper(reader, "bundled", None)), script
 
     return make

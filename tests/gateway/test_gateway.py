@@ -190,7 +190,7 @@ async def test_a_kept_refusal_never_changes_and_shows_no_caller_the_call_of_anot
     with raw_serving(refuse, recorder.certificate) as upstream:
         settings = {"PROXMOX_TOKEN_ID": "", "PROXMOX_PASSWORD": "guess-guess-guess", "MCP_MODE": "full"}
         gateway = gateway_to(upstream.port, **settings)
-        login = gateway.clusters["default"].pve._wired()[1]
+        login = gateway.clusters["default"].pve._proxmox._wired()[1]
         first = await call(gateway, "anna", secrets[0])
         kept = vars(login)["_refusal"]
         before = repr((kept, vars(kept), kept.__traceback__, kept.__context__))

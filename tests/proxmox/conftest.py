@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox_mcp.proxmox.access import Reader
 from proxmox_mcp.proxmox.connection import Connection, HostPort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECRET = "11111111-2222-3333-4444-555555555555"
+
+
+def reader(script: Any) -> Reader:
+    """A reader of a script that answers as ``Proxmox`` does."""
+    return Reader(script)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from proxmox.conftest import reader
 from proxmox_mcp.errors import UnreachableError
 from proxmox_mcp.proxmox.inventory import Guest, Inventory, Resources, near
 
@@ -119,7 +120,7 @@ def test_a_long_list_in_which_nothing_is_near_offers_nothing() -> None:
 @pytest.mark.anyio
 async def test_one_snapshot_serves_all_who_ask_at_the_time() -> None:
     api = Api(RECORDS)
-    inventory = Inventory(api, kept=60)
+    inventory = Inventory(reader(api), kept=60)
     async with anyio.create_task_group() as group:
         for _ in range(10):
             group.start_soon(inventory.resources)
@@ -133,7 +134,7 @@ async def test_one_snapshot_serves_all_who_ask_at_the_time() -> None:
 @pytest.mark.anyio
 async def test_a_snapshot_grows_old() -> None:
     api = Api(RECORDS)
-    inventory = Inventory(api, kept=0.02)
+    inventory = Inventory(reader(api), kept=0.02)
     await inventory.resources()
     await anyio.sleep(0.05)
     await inventory.resources()
@@ -143,7 +144,7 @@ async def test_a_snapshot_grows_old() -> None:
 @pytest.mark.anyio
 async def test_a_failure_is_the_callers_and_is_not_kept() -> None:
     api = Api(UnreachableError("down"))
-    inventory = Inventory(api)
+    inventory = Inventory(reader(api))
     with pytest.raises(UnreachableError):
         await inventory.resources()
     api.data = RECORDS

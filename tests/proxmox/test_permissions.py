@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxmox.conftest import reader
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.apidoc.model import Permissions as Rule
 from proxmox_mcp.errors import UnreachableError
@@ -283,7 +284,7 @@ async def test_what_is_expected_of_a_call_is_what_proxmox_decides_whatever_the_a
     assert POWER is not None
     acl = Acl(entries, pools)
     call = {"node": "pve1", "vmid": guest.removeprefix("/vms/")}
-    judge = await PermissionCache(Api(acl), "anna@pve").judge_of(POWER, call)
+    judge = await PermissionCache(reader(Api(acl)), "anna@pve").judge_of(POWER, call)
     assert judge is not None
     assert (judge.access(POWER, call).verdict == "allowed") == ("VM.PowerMgmt" in acl.held(guest))
 
@@ -306,7 +307,7 @@ def test_no_access_on_a_path_that_is_always_looked_at_is_seen_without_asking() -
 async def test_a_path_is_asked_for_once_and_only_where_the_list_leaves_it_open() -> None:
     assert POWER is not None
     api = Api(Acl({"/": {"PVEVMAdmin": 1}, "/vms/100": {"PVEVMUser": 1}, "/vms/104": {"NoAccess": 1}}))
-    cache = PermissionCache(api, "anna@pve")
+    cache = PermissionCache(reader(api), "anna@pve")
     verdicts = []
     for vmid in ("100", "104", "104"):
         judge = await cache.judge_of(POWER, {"node": "pve1", "vmid": vmid})
@@ -319,7 +320,9 @@ async def test_a_path_is_asked_for_once_and_only_where_the_list_leaves_it_open()
 @pytest.mark.anyio
 async def test_an_answer_that_is_not_of_the_path_settles_nothing() -> None:
     assert POWER is not None
-    judge = await PermissionCache(Api({"/": {"VM.PowerMgmt": 1}}), WHO).judge_of(POWER, {"node": "a", "vmid": "104"})
+    judge = await PermissionCache(reader(Api({"/": {"VM.PowerMgmt": 1}})), WHO).judge_of(
+        POWER, {"node": "a", "vmid": "104"}
+    )
     assert judge is not None
     assert judge.access(POWER, {"node": "a", "vmid": "104"}).verdict == "allowed"
 
@@ -336,7 +339,7 @@ def test_what_a_call_has_no_parameter_for_is_checked_as_a_dash() -> None:
 @pytest.mark.anyio
 async def test_permissions_are_read_once_a_minute() -> None:
     api = Api(Acl({"/": {"PVEAuditor": 1}}))
-    cache = PermissionCache(api, WHO)
+    cache = PermissionCache(reader(api), WHO)
     judge = await cache.judge()
     assert judge is not None
     assert "Sys.Audit" in judge.permissions.at("/vms")
@@ -346,7 +349,7 @@ async def test_permissions_are_read_once_a_minute() -> None:
 
 @pytest.mark.anyio
 async def test_permissions_that_can_not_be_read_are_no_judgement() -> None:
-    assert await PermissionCache(Api(UnreachableError("down")), WHO).judge() is None
+    assert await PermissionCache(reader(Api(UnreachableError("down"))), WHO).judge() is None
 
 
 def test_an_empty_list_that_the_identity_had_no_right_to_see_is_told() -> None:

@@ -11,6 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from patience import from_now
+from proxmox.conftest import reader
 from proxmox_mcp.errors import InvalidCallError, ParametersError, PermissionDeniedError, UnreachableError
 from proxmox_mcp.proxmox import tasks
 from proxmox_mcp.proxmox.answers import Answer
@@ -76,7 +77,7 @@ async def test_a_task_is_followed_to_its_end_with_progress() -> None:
         seen.append(progress)
 
     started = from_now(0)
-    outcome = await TaskWatcher(script).wait(UPID, 10, told, started=started)
+    outcome = await TaskWatcher(reader(script)).wait(UPID, 10, told, started=started)
     assert outcome.state == "ok"
     assert outcome.exit_status == "OK"
     assert outcome.seconds is not None
@@ -90,7 +91,7 @@ async def test_a_task_is_followed_to_its_end_with_progress() -> None:
 async def test_a_failed_task_keeps_the_cause_and_only_the_tail_of_its_log() -> None:
     log = [f"line {n}" for n in range(5000)] + ["TASK ERROR: clone failed: out of space"]
     script = Script({UPID: log}, {UPID: "clone failed: out of space"}, shown={UPID: len(log)})
-    outcome = await TaskWatcher(script).wait(UPID)
+    outcome = await TaskWatcher(reader(script)).wait(UPID)
     assert outcome.state == "failed"
     assert outcome.exit_status == "clone failed: out of space"
     assert len(outcome.tail) == tasks.TAIL
@@ -102,7 +103,7 @@ async def test_a_failed_task_keeps_the_cause_and_only_the_tail_of_its_log() -> N
 @pytest.mark.usefixtures("quick")
 async def test_those_who_share_a_failed_look_get_the_same_error_and_none_of_anothers_frames() -> None:
     refusal = PermissionDeniedError("Permission check failed (/nodes/pve1, Sys.Audit)", "grant it", status=403)
-    watcher = TaskWatcher(Script({UPID: CLONE}, failures=[refusal]))
+    watcher = TaskWatcher(reader(Script({UPID: CLONE}, failures=[refusal])))
     caught: list[PermissionDeniedError] = []
 
     async def caller(name: str) -> None:
@@ -123,7 +124,7 @@ async def test_those_who_share_a_failed_look_get_the_same_error_and_none_of_anot
 @pytest.mark.usefixtures("quick")
 async def test_warnings_come_with_their_lines() -> None:
     script = Script({UPID: ["INFO: ok", "WARN: disk is full soon", "TASK WARNINGS: 1"]}, {UPID: "WARNINGS: 1"})
-    outcome = await TaskWatcher(script).wait(UPID, 10)
+    outcome = await TaskWatcher(reader(script)).wait(UPID, 10)
     assert outcome.state == "warnings"
     assert outcome.warnings == ("disk is full soon",)
 
@@ -131,12 +132,12 @@ async def test_warnings_come_with_their_lines() -> None:
 @pytest.mark.usefixtures("quick")
 async def test_a_task_that_ends_without_a_word_has_failed() -> None:
     script = Script({UPID: ["x"]}, {UPID: ""})
-    assert (await TaskWatcher(script).wait(UPID, 10)).state == "failed"
+    assert (await TaskWatcher(reader(script)).wait(UPID, 10)).state == "failed"
 
 
 async def test_a_wait_that_runs_out_says_what_the_task_is_doing_and_can_be_taken_up_again(quick: None) -> None:
     script = Script({UPID: ["starting", "transferred 1.0 GiB of 4.0 GiB (25.00%)"]}, endless=True)
-    watcher = TaskWatcher(script)
+    watcher = TaskWatcher(reader(script))
     outcome = await watcher.wait(UPID, 0.1)
     assert outcome.state == "running"
     assert outcome.exit_status == ""
@@ -148,7 +149,7 @@ async def test_a_wait_that_runs_out_says_what_the_task_is_doing_and_can_be_taken
 
 async def test_a_wait_of_nothing_looks_once() -> None:
     script = Script({UPID: ["a", "b", "c"]})
-    outcome = await TaskWatcher(script).wait(UPID, 0)
+    outcome = await TaskWatcher(reader(script)).wait(UPID, 0)
     assert outcome.state == "running"
     assert script.looks == 1
 
@@ -159,7 +160,7 @@ async def test_looks_grow_rarer_from_a_fifth_of_a_second_to_two() -> None:
         pauses.append(min(pauses[-1] * tasks.BACKOFF, tasks.LONGEST_PAUSE))
     assert (pauses[0], pauses[-1]) == (0.2, 2.0)
     script = Script({UPID: ["x"]}, endless=True)
-    await TaskWatcher(script).wait(UPID, 1.1)
+    await TaskWatcher(reader(script)).wait(UPID, 1.1)
     gaps = [b - a for a, b in zip(script.looked_at, script.looked_at[1:], strict=False)]
     assert gaps[:3] == pytest.approx(pauses[:3], abs=0.1)
 
@@ -168,7 +169,7 @@ async def test_ten_waits_cost_one_poller_and_end_together(monkeypatch: pytest.Mo
     monkeypatch.setattr(tasks, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(tasks, "LONGEST_PAUSE", 0.02)
     script = Script({UPID: CLONE})
-    watcher = TaskWatcher(script)
+    watcher = TaskWatcher(reader(script))
     states: list[str] = []
 
     async def wait() -> None:
@@ -183,7 +184,7 @@ async def test_ten_waits_cost_one_poller_and_end_together(monkeypatch: pytest.Mo
 
 async def test_a_wait_that_is_called_off_leaves_the_others_and_the_task_alone(quick: None) -> None:
     script = Script({UPID: [f"line {n}" for n in range(20)]})
-    watcher = TaskWatcher(script)
+    watcher = TaskWatcher(reader(script))
     states: list[str] = []
 
     async def wait() -> None:
@@ -199,12 +200,12 @@ async def test_a_wait_that_is_called_off_leaves_the_others_and_the_task_alone(qu
 
 async def test_a_node_that_goes_away_in_between_is_ridden_out(quick: None) -> None:
     script = Script({UPID: CLONE}, failures=[UnreachableError("pve1 is down.")] * 4)
-    assert (await TaskWatcher(script).wait(UPID, 10)).state == "ok"
+    assert (await TaskWatcher(reader(script)).wait(UPID, 10)).state == "ok"
 
 
 async def test_a_node_that_stays_away_is_said_to_be(quick: None) -> None:
     script = Script({UPID: CLONE}, failures=[UnreachableError("pve1 is down.")] * 1000)
-    outcome = await TaskWatcher(script).wait(UPID, 0.1)
+    outcome = await TaskWatcher(reader(script)).wait(UPID, 0.1)
     assert outcome.state == "running"
     assert outcome.away == "pve1 is down."
 
@@ -212,20 +213,20 @@ async def test_a_node_that_stays_away_is_said_to_be(quick: None) -> None:
 @pytest.mark.parametrize("refusal", [ParametersError("no such task"), PermissionDeniedError("no")])
 async def test_what_proxmox_refuses_to_tell_is_raised(refusal: Exception) -> None:
     with pytest.raises(type(refusal)):
-        await TaskWatcher(Script({UPID: CLONE}, failures=[refusal])).wait(UPID, 10)
+        await TaskWatcher(reader(Script({UPID: CLONE}, failures=[refusal]))).wait(UPID, 10)
     with pytest.raises(type(refusal)):
-        await TaskWatcher(Script({UPID: CLONE}, failures=[refusal])).wait_all([UPID], 10)
+        await TaskWatcher(reader(Script({UPID: CLONE}, failures=[refusal]))).wait_all([UPID], 10)
 
 
 async def test_what_is_no_upid_is_refused() -> None:
     with pytest.raises(InvalidCallError):
-        await TaskWatcher(Script({})).wait("UPID:bad")
+        await TaskWatcher(reader(Script({}))).wait("UPID:bad")
 
 
 async def test_several_tasks_are_followed_together(quick: None) -> None:
     upids = [UPID.replace(":100:", f":{n}:") for n in range(100, 105)]
     script = Script({u: ["a", "b", "c"] for u in upids}, {upids[2]: "VM 102 not running"})
-    outcomes = await TaskWatcher(script).wait_all([*upids, upids[0]], 10)
+    outcomes = await TaskWatcher(reader(script)).wait_all([*upids, upids[0]], 10)
     assert [o.upid for o in outcomes] == [*upids, upids[0]]
     assert [o.state for o in outcomes] == ["ok", "ok", "failed", "ok", "ok", "ok"]
 
@@ -235,7 +236,7 @@ async def test_a_running_task_of_fakepve_is_followed_over_https(fakepve: FakePve
     fakepve.apitokens["mcp@pve!t1"] = "s"
     hosts = (HostPort(fakepve.host, fakepve.port),)
     pve = Proxmox(Connection(hosts=hosts, user="mcp@pve", token="t1", secret="s"))
-    watcher = TaskWatcher(pve)
+    watcher = TaskWatcher(reader(pve))
     started = from_now(0)
     upid = await pve.request("POST", "/nodes/pve1/qemu/100/status/start")
     outcome = await watcher.wait(upid, 10, started=started)

@@ -13,6 +13,7 @@ from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
+from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.answers import Answer
 from proxmox_mcp.proxmox.failover import State
 from proxmox_mcp.settings import load_settings
@@ -110,9 +111,14 @@ def gateway(tmp_path: Path) -> Gateway:
     gateway = gateway_of(load_settings({**environment, "MCP_CACHE_DIR": str(tmp_path), "MCP_RATE_LIMIT": "0"}))
     connection = gateway.clusters["default"].pve.connection
     pve: Any = LargePve(connection)
-    keeper = SchemaKeeper(pve, "bundled", None)
+    reader = Reader(pve)
+    keeper = SchemaKeeper(reader, "bundled", None)
     return Gateway(
-        {"default": Cluster.of("default", pve, keeper)}, gateway.guard, validation="auto", budget=gateway.budget
+        {"default": Cluster.of("default", reader, keeper)},
+        {"default": Writer(pve)},
+        gateway.guard,
+        validation="auto",
+        budget=gateway.budget,
     )
 
 

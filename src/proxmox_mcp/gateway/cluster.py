@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.gateway.schema_source import SchemaKeeper
     from proxmox_mcp.policy.caller import Caller
-    from proxmox_mcp.proxmox.client import Proxmox
+    from proxmox_mcp.proxmox.access import Reader
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Cluster:
     """Made once at the start; safe for many calls at a time."""
 
     name: str
-    pve: Proxmox
+    pve: Reader
     schema: SchemaKeeper
     inventory: Inventory
     tasks: TaskWatcher
     permissions: PermissionCache
 
     @classmethod
-    def of(cls, name: str, pve: Proxmox, schema: SchemaKeeper) -> Cluster:
+    def of(cls, name: str, pve: Reader, schema: SchemaKeeper) -> Cluster:
         rights = PermissionCache(pve, pve.connection.identity)
         return cls(name, pve, schema, Inventory(pve), TaskWatcher(pve), rights)
 

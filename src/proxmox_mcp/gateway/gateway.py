@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.schema_source import Schema
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.policy.policy import Decision
+    from proxmox_mcp.proxmox.access import Writer
     from proxmox_mcp.proxmox.answers import Answer
     from proxmox_mcp.render import Budget
 
@@ -52,6 +53,7 @@ class Gateway:
     def __init__(
         self,
         clusters: Mapping[str, Cluster],
+        writers: Mapping[str, Writer],
         guard: Guard,
         *,
         validation: Validation,
@@ -61,6 +63,7 @@ class Gateway:
     ) -> None:
         self.clusters = clusters
         self.guard = guard
+        self._writers = writers
         self.budget = budget
         self._validation = validation
         self._task_wait = task_wait
@@ -156,7 +159,7 @@ class Gateway:
             return Got(None, checked, told=report(outcomes, words, call.wording, advice=advice))
         refusal: ProxmoxError | None = None
         try:
-            answer = await cluster.pve.answer(action.method, checked.path, checked.data)
+            answer = await self._writers[cluster.name].send(action.method, checked.path, checked.data)
         except ProxmoxError as error:
             refusal = error
         if (

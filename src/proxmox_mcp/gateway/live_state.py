@@ -83,8 +83,8 @@ async def subjects_of(action: Action, cluster: Cluster) -> list[Subject]:
 async def _guest(guest: Guest, resources: Resources, cluster: Cluster, *, destroys: bool) -> Subject:
     kind = "VM" if guest.type == "qemu" else "container"
     try:
-        config = await cluster.pve.request("GET", f"{guest.path}/config", deadline=_READ_WITHIN)
-        snapshots = await cluster.pve.request("GET", f"{guest.path}/snapshot", deadline=_READ_WITHIN)
+        config = await cluster.pve.get(f"{guest.path}/config", deadline=_READ_WITHIN)
+        snapshots = await cluster.pve.get(f"{guest.path}/snapshot", deadline=_READ_WITHIN)
     except ProxmoxError as error:
         return Subject(kind=kind, id=str(guest.vmid), identity={"name": guest.name}, unread=error.message)
     return statement.guest(
@@ -106,8 +106,7 @@ async def _backups(guest: Guest, resources: Resources, cluster: Cluster) -> list
 
     async def read(storage: str) -> None:
         try:
-            listed = await cluster.pve.request(
-                "GET",
+            listed = await cluster.pve.get(
                 f"/nodes/{guest.node}/storage/{storage}/content",
                 {"content": "backup", "vmid": str(guest.vmid)},
                 deadline=_READ_WITHIN,
@@ -132,7 +131,7 @@ def _unread(vmid: int, resources: Resources) -> Subject:
 
 async def _storages(guest: Guest, cluster: Cluster) -> frozenset[str] | None:
     try:
-        config = await cluster.pve.request("GET", f"{guest.path}/config", deadline=_READ_WITHIN)
+        config = await cluster.pve.get(f"{guest.path}/config", deadline=_READ_WITHIN)
     except ProxmoxError:
         return None
     if not isinstance(config, dict):

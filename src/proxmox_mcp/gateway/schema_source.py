@@ -25,7 +25,7 @@ from proxmox_mcp.errors import ApidocCacheError, ApidocError, AuthenticationErro
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.apidoc.store import IndexStore
-    from proxmox_mcp.proxmox.client import Proxmox
+    from proxmox_mcp.proxmox.access import Reader
     from proxmox_mcp.search import Searcher
 
 _LOG = logging.getLogger("proxmox_mcp.schema")
@@ -90,7 +90,7 @@ class SchemaKeeper:
     no schema: look at it once before anything depends on it.
     """
 
-    def __init__(self, pve: Proxmox, source: str, store: IndexStore | None) -> None:
+    def __init__(self, pve: Reader, source: str, store: IndexStore | None) -> None:
         self._pve, self._source, self._store = pve, source, store
         self._current: Schema | None = None
         self._loading = threading.Lock()
@@ -137,7 +137,7 @@ class SchemaKeeper:
         Raises ProxmoxError where the node can't be asked, ApidocError where it doesn't serve its ``apidoc.js``: then
         the best at hand for that version is in force.
         """
-        version = _version(await self._pve.request("GET", "/version"))
+        version = _version(await self._pve.get("/version"))
         before = await anyio.to_thread.run_sync(lambda: self.current)
         if before.node_version != version or (before.kind != "url" and "://" in self._source):
             self._current = await anyio.to_thread.run_sync(self._at_hand, version)
@@ -158,7 +158,7 @@ class SchemaKeeper:
             return version
         try:
             path = f"/nodes/{quote(node, safe='')}/version" if node else "/version"
-            answer = await self._pve.request("GET", path, deadline=_VERSION_WITHIN)
+            answer = await self._pve.get(path, deadline=_VERSION_WITHIN)
         except ProxmoxError:
             return ""
         version = _version(answer)

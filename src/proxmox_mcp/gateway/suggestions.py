@@ -180,5 +180,5 @@ def _near(what: str, name: str, known: Sequence[str]) -> str:
 
 
 async def _names(cluster: Cluster, path: str, key: str) -> list[str]:
-    records = await cluster.pve.request("GET", path, deadline=_LOOK_WITHIN)
+    records = await cluster.pve.get(path, deadline=_LOOK_WITHIN)
     return [str(record[key]) for record in records or () if isinstance(record, dict) and key in record]

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
@@ -18,7 +18,7 @@ from proxmox_mcp.untrusted import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from proxmox_mcp.apidoc.model import Wire
+    from proxmox_mcp.proxmox.access import Reader
 
 KEPT = 3.0
 """Seconds for which a snapshot serves."""
@@ -27,14 +27,6 @@ _MOST_LISTED = 10
 _LONGEST_NAME = 100
 
 GuestType = Literal["qemu", "lxc"]
-
-
-class Api(Protocol):
-    """What an inventory needs of a cluster (``client.Proxmox``)."""
-
-    async def request(
-        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
-    ) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +145,8 @@ def near(name: str, names: Iterable[str], most: int = 5) -> list[str]:
 class Inventory:
     """The live snapshot of one cluster, fetched when it is asked for and too old, once for all who ask at the time."""
 
-    def __init__(self, api: Api, *, kept: float = KEPT) -> None:
-        self._api = api
+    def __init__(self, reader: Reader, *, kept: float = KEPT) -> None:
+        self._reader = reader
         self._kept = kept
         self._snapshot: Resources | None = None
         self._taken = 0.0
@@ -167,7 +159,7 @@ class Inventory:
             newest = asked if fresh else asked - self._kept
             if self._snapshot is None or self._taken < newest:
                 started = time.monotonic()
-                self._snapshot = Resources.of(await self._api.request("GET", "/cluster/resources"))
+                self._snapshot = Resources.of(await self._reader.get("/cluster/resources"))
                 self._taken = started
             return self._snapshot
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ProxmoxError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxmox_mcp.apidoc.model import Wire
+    from proxmox_mcp.proxmox.access import Reader
     from proxmox_mcp.proxmox.answers import Answer
 
 FIRST_PAGE = 50
@@ -31,14 +32,6 @@ SECONDS = 10.0
 
 _POSITION = ("upid", "n")
 """What tells two rows apart, of tasks and of lines of a log."""
-
-
-class Api(Protocol):
-    """What reading on needs of a cluster (``client.Proxmox``)."""
-
-    async def answer(
-        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
-    ) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +60,7 @@ class Rows:
 
 
 async def read_rows(
-    api: Api, path: str, params: Wire, parameters: Mapping[str, object], first: Answer, most: int = MOST_ROWS
+    reader: Reader, path: str, params: Wire, parameters: Mapping[str, object], first: Answer, most: int = MOST_ROWS
 ) -> Rows | None:
     """The rows that follow a first answer, up to ``most``; None where it is not a list that Proxmox pages.
 
@@ -92,7 +85,7 @@ async def read_rows(
         asked = min(PAGE, most - len(rows.data))
         place: Wire = {**params, "start": str(len(rows.data)), "limit": str(asked)}
         try:
-            page = await api.answer("GET", path, place, deadline=max(left, 1.0))
+            page = await reader.read(path, place, deadline=max(left, 1.0))
         except ProxmoxError as error:
             return replace(rows, why=f"reading on failed: {error.message.splitlines()[0]}")
         rows = _joined(rows, page, asked)

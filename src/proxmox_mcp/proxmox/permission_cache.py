@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxmox_mcp.apidoc.model import Endpoint
-    from proxmox_mcp.proxmox.inventory import Api
+    from proxmox_mcp.proxmox.access import Reader
 
 KEPT = 60.0
 PATIENCE = 2.0
@@ -28,8 +28,8 @@ _PERMISSIONS = "/access/permissions"
 class PermissionCache:
     """Reads the permissions when they are asked for, and again after a minute."""
 
-    def __init__(self, api: Api, identity: str, *, kept: float = KEPT) -> None:
-        self._api = api
+    def __init__(self, reader: Reader, identity: str, *, kept: float = KEPT) -> None:
+        self._reader = reader
         self._identity = identity
         self._kept = kept
         self._judge: Judge | None = None
@@ -50,7 +50,7 @@ class PermissionCache:
                 return None
             for path in judge.unsettled(endpoint, params)[:MOST_ASKED]:
                 try:
-                    data = await self._api.request("GET", _PERMISSIONS, {"path": path}, deadline=PATIENCE)
+                    data = await self._reader.get(_PERMISSIONS, {"path": path}, deadline=PATIENCE)
                 except ParametersError:  # a path that this version does not know as one
                     continue
                 except ProxmoxError:
@@ -62,7 +62,7 @@ class PermissionCache:
     async def _known(self) -> Judge | None:
         if not self._read or time.monotonic() - self._read > self._kept:
             try:
-                data = await self._api.request("GET", _PERMISSIONS, deadline=PATIENCE)
+                data = await self._reader.get(_PERMISSIONS, deadline=PATIENCE)
                 self._judge = Judge(self._identity, Permissions.of(data))
             except ProxmoxError:
                 self._judge = None

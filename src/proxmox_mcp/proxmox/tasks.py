@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import anyio
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from proxmox_mcp.apidoc.model import Wire
+    from proxmox_mcp.proxmox.access import Reader
     from proxmox_mcp.proxmox.answers import Answer
 
     OnProgress = Callable[["Progress"], Awaitable[None]]
@@ -44,14 +45,6 @@ LAST_LOOK = 3.0
 _AWAY = (UnreachableError, NodeUnreachableError, DeadlineError, AnswerError)
 
 State = Literal["ok", "warnings", "failed", "running"]
-
-
-class Api(Protocol):
-    """What a watcher needs of a cluster (``client.Proxmox``)."""
-
-    async def answer(
-        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
-    ) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +110,8 @@ class _Watch:
 class TaskWatcher:
     """Waits for the tasks of one cluster."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
         self._watches: dict[str, _Watch] = {}
 
     async def wait(
@@ -245,7 +238,7 @@ class TaskWatcher:
                 return
 
     async def _get(self, path: str, params: Wire | None = None) -> Answer:
-        return await self._api.answer("GET", path, params, deadline=_LOOK_DEADLINE)
+        return await self._reader.read(path, params, deadline=_LOOK_DEADLINE)
 
 
 def _begun(task: Upid) -> float:

@@ -1,0 +1,59 @@
+"""Who may send what to a cluster, by type: a ``Reader`` sends GETs only, a ``Writer`` any call.
+
+The guarded pipeline is the only holder of a ``Writer`` (``tests/gateway/test_only_the_pipeline_writes.py``), so
+whatever else reads from the cluster can't change it, even by mistake.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from proxmox_mcp.apidoc.model import Wire
+    from proxmox_mcp.proxmox.answers import Answer
+    from proxmox_mcp.proxmox.client import Proxmox
+    from proxmox_mcp.proxmox.connection import Connection
+    from proxmox_mcp.proxmox.credentials import Credentials
+    from proxmox_mcp.proxmox.failover import State
+
+
+class Reader:
+    """Reads from one cluster, and tells the state of the connection to it. No method takes the name of a method."""
+
+    def __init__(self, proxmox: Proxmox) -> None:
+        self._proxmox = proxmox
+
+    async def get(self, path: str, params: Wire | None = None, *, deadline: float | None = None) -> Any:
+        """The ``data`` of the answer to a GET. Raises as ``Proxmox.request`` does."""
+        return await self._proxmox.request("GET", path, params, deadline=deadline)
+
+    async def read(self, path: str, params: Wire | None = None, *, deadline: float | None = None) -> Answer:
+        """The answer to a GET with the ``total`` that lists and logs bring."""
+        return await self._proxmox.answer("GET", path, params, deadline=deadline)
+
+    @property
+    def connection(self) -> Connection:
+        return self._proxmox.connection
+
+    @property
+    def credentials(self) -> Credentials:
+        return self._proxmox.credentials
+
+    def state(self) -> State:
+        """Which host is in use and why, what is known of the others, and whether the credentials are accepted."""
+        return self._proxmox.state()
+
+    async def aclose(self) -> None:
+        """Close the connections that are kept alive; the next call opens new ones."""
+        await self._proxmox.aclose()
+
+
+class Writer:
+    """Sends any call to one cluster. Only ``gateway/pipeline.py`` holds one."""
+
+    def __init__(self, proxmox: Proxmox) -> None:
+        self._proxmox = proxmox
+
+    async def send(self, method: str, path: str, params: Wire) -> Answer:
+        """Send one call. Raises as ``Proxmox.answer`` does."""
+        return await self._proxmox.answer(method, path, params)

@@ -1,0 +1,60 @@
+"""Only the guarded pipeline can change a cluster: nothing else may hold what sends more than a GET."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import proxmox_mcp
+from proxmox_mcp.proxmox.access import Reader
+
+ROOT = Path(proxmox_mcp.__file__).parent
+MAKERS = {"assembly.py", "proxmox/access.py", "proxmox/client.py"}
+"""Where the parts are put together, and where they are defined."""
+
+
+def names_in(source: str) -> set[str]:
+    """Every name that a module mentions: as a variable, an attribute, an import, or a type in quotes."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name):
+                found.add(name)
+            case ast.Constant(value=str(text)):
+                found.add(text)
+            case _:
+                pass
+    return found
+
+
+def modules_naming(name: str) -> set[str]:
+    modules = ((path.relative_to(ROOT).as_posix(), path) for path in ROOT.rglob("*.py"))
+    return {module for module, path in modules if name in names_in(path.read_text("utf-8"))}
+
+
+def test_only_the_pipeline_names_a_writer() -> None:
+    assert modules_naming("Writer") - MAKERS == {"gateway/gateway.py"}
+
+
+def test_nobody_else_holds_what_a_writer_is_made_of() -> None:
+    assert modules_naming("Proxmox") - MAKERS == set()
+    assert modules_naming("_proxmox") - MAKERS == set()
+    assert {module for module in modules_naming("Transport") if not module.startswith("proxmox/")} == set()
+
+
+def test_a_name_is_found_however_it_is_mentioned() -> None:
+    mentions = ("import x.Writer as y", "from a import Writer as W", "a.Writer", "def f(w: 'Writer'): ...", "Writer()")
+    assert all("Writer" in names_in(each) or "x.Writer" in names_in(each) for each in mentions)
+
+
+def test_a_reader_sends_nothing_but_gets() -> None:
+    public = {name: member for name, member in vars(Reader).items() if not name.startswith("_") and callable(member)}
+    assert {"get", "read"} <= public.keys()
+    for name, member in public.items():
+        assert "method" not in inspect.signature(member).parameters, name
+    source = ast.parse(inspect.getsource(Reader))
+    sent = [node for node in ast.walk(source) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    exchanges = [node for node in sent if ast.unparse(node.func) in ("self._proxmox.request", "self._proxmox.answer")]
+    assert len(exchanges) == 2
+    assert [ast.literal_eval(node.args[0]) for node in exchanges] == ["GET", "GET"]
