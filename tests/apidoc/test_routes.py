@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from apidoc_documents import document, method, node
 from proxmox_mcp.apidoc import DeadEnd, Route, bundled_versions, load_index, parse_apidoc
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.routes import Router
 
 if TYPE_CHECKING:
@@ -157,4 +158,4 @@ def test_no_path_is_too_odd_to_look_for(path: str) -> None:
 
 
 def test_a_router_of_nothing_knows_no_path() -> None:
-    assert isinstance(Router(()).find("/nodes"), DeadEnd)
+    assert isinstance(Router(()).find(ApiPath.parse("/nodes")), DeadEnd)

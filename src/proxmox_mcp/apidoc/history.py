@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.model import Endpoint
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.routes import Route, Router
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def parameter_versions(method: str, path: str, name: str) -> tuple[str, ...]:
     return _recorded().parameters.get(nameless(method, path), {}).get(name, ())
 
 
-def find_past(path: str) -> Past | None:
+def find_past(path: ApiPath | str) -> Past | None:
     """What the bundled versions have at a *path*, such as ``/cluster/ha/rules``."""
-    found = _router().find(path)
+    found = _router().find(ApiPath.parse(path) if isinstance(path, str) else path)
     if not isinstance(found, Route):
         return None
     return Past(found.template, {method: endpoint_versions(method, found.template) for method in found.methods})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.routes import DeadEnd, Route, Router
 
 if TYPE_CHECKING:
@@ -60,15 +61,19 @@ class EndpointIndex:
         """The endpoint of a method and a *template*, such as ``GET`` and ``/nodes/{node}/qemu``."""
         return self._by_name.get((method, path))
 
-    def route(self, path: str) -> Route | DeadEnd:
+    def route(self, path: ApiPath | str) -> Route | DeadEnd:
         """The template of a *path*, such as ``/nodes/pve1/qemu``, or how far it goes."""
-        return self.router.find(path)
+        return self.router.find(_parsed(path))
 
-    def resolve(self, method: str, path: str) -> Endpoint | None:
+    def resolve(self, method: str, path: ApiPath | str) -> Endpoint | None:
         """The endpoint that a call of ``method`` on ``path`` reaches."""
         found = self.route(path)
         return found.methods.get(cast("Method", method)) if isinstance(found, Route) else None
 
-    def check(self, method: str, path: str, params: Mapping[str, object] | None = None) -> Check:
+    def check(self, method: str, path: ApiPath | str, params: Mapping[str, object] | None = None) -> Check:
         """What the schema says of a call; never raises, all faults at once."""
-        return self._checker.check(method, path, params or {})
+        return self._checker.check(method, _parsed(path), params or {})
+
+
+def _parsed(path: ApiPath | str) -> ApiPath:
+    return ApiPath.parse(path) if isinstance(path, str) else path

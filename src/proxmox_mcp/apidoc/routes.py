@@ -1,8 +1,7 @@
 """From a path to the template it is of, as ``PVE::RESTHandler::map_path_to_methods`` finds it.
 
-A path is percent-decoded whole and then split at slashes, empty parts dropped; case matters. A parameter takes any
-part without blanks. Two parameters take all the rest of the path, which ``apidoc.js`` does not say
-(``fragmentDelimiter`` in PVE::API2::Storage::Config and PVE::API2::Firewall::IPSet).
+Case matters. A parameter takes any segment without blanks. Two parameters take all the rest of the path, which
+``apidoc.js`` does not say (``fragmentDelimiter`` in PVE::API2::Storage::Config and PVE::API2::Firewall::IPSet).
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxmox_mcp.apidoc.model import Endpoint, Method
+    from proxmox_mcp.apidoc.path import ApiPath
 
 _TAKES_THE_REST = ("/storage/{storage}/content/{volume}", "/firewall/ipset/{name}/{cidr}")
 _BLANK = re.compile(r"[ \t\n\v\f\r]")  # those beyond ASCII arrive as bytes, which no blank of Perl's fits
@@ -82,13 +81,10 @@ class Router:
                     node = node.grow(part)
             node.methods[endpoint.method] = endpoint
 
-    def find(self, path: str) -> Route | DeadEnd:
-        """The route of ``path``, as a caller writes it (percent-encoded or not), without a query string."""
-        if "%" in path:
-            path = unquote(path)
-        path = path.removesuffix("\n")  # Perl's $ lets one newline pass at the end, and leaves it out
-        parts = [part for part in path.split("/") if part]
-        blanks = _BLANK.search(path) is not None
+    def find(self, path: ApiPath) -> Route | DeadEnd:
+        """The route of a path, whatever its query."""
+        parts = path.segments
+        blanks = "%" in path.encoded and any(map(_BLANK.search, parts))
         node = self._root
         params: dict[str, str] = {}
         for position, part in enumerate(parts):
@@ -128,4 +124,4 @@ class Index(Protocol):
     @property
     def router(self) -> Router: ...
     def get(self, method: str, path: str) -> Endpoint | None: ...
-    def route(self, path: str) -> Route | DeadEnd: ...
+    def route(self, path: ApiPath | str) -> Route | DeadEnd: ...

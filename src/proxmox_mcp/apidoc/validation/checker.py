@@ -6,10 +6,8 @@ how calls are sent; JSON's own types are encoded first (``encode.py``).
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote, unquote
 
 from proxmox_mcp.apidoc.formats import BEFORE_9, Format
 from proxmox_mcp.apidoc.model import Check, Problem
@@ -25,14 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from proxmox_mcp.apidoc.model import Endpoint, Schema, Wire
+    from proxmox_mcp.apidoc.path import ApiPath
     from proxmox_mcp.apidoc.routes import Index, Route
 
-_is_plain = re.compile(r"/[A-Za-z0-9._~:@!,/-]*").fullmatch
-_SAFE = ":@!,"
 LONGEST_KEPT, MOST_KEPT = 64, 4096
 """Texts up to this length, and this many of them, are kept as known to be right."""
 
-_DOTS = {".": "%2E", "..": "%2E%2E"}
 _CACHE_BUSTER = "_dc"
 """A parameter that browsers add to every call, and that the API server drops (PVE::APIServer::AnyEvent)."""
 
@@ -46,18 +42,16 @@ class Checker:
         self._is_known = is_known_to(index.version)
         self._plans: dict[tuple[str, str], Plan] = {}
 
-    def check(self, method: str, path: str, params: Mapping[str, object]) -> Check:
+    def check(self, method: str, path: ApiPath, params: Mapping[str, object]) -> Check:
         """What is wrong with a call, and how it is sent. Never raises on what JSON can hold."""
-        canonical = path
-        if not _is_plain(path) or "//" in path or "/." in path or path[-1] == "/":
-            path, params = _without_query(path, params)
-            canonical = ""
+        if path.query:
+            params = {**path.query, **params}
         found = self._index.router.find(path)
         if isinstance(found, DeadEnd):
-            return self._nowhere(method, path, params, found, canonical)
+            return self._nowhere(method, path, params, found)
         endpoint = found.methods.get(method)  # type: ignore[call-overload]
         if endpoint is None:
-            return self._no_method(method, found, params)
+            return self._no_method(method, path, found, params)
         plan = self._plans.get((found.template, method)) or self._plan(found.template, endpoint)
         rules = plan.plain if plan.type_property is None else plan.for_type(params.get(plan.type_property))
         problems: list[Problem] = []
@@ -69,7 +63,7 @@ class Checker:
             self._check_missing(rules, data, problems)
         if rules.requires and not data.keys().isdisjoint(rules.requires):
             self._check_requires(rules, found.params, data, problems)
-        return Check(not problems, endpoint, found.params, data, canonical or _path_of(found), problems)
+        return Check(not problems, endpoint, found.params, data, path.encoded, problems)
 
     def _plan(self, template: str, endpoint: Endpoint) -> Plan:
         plan = self._plans[template, endpoint.method] = Plan(endpoint, self._compiler)
@@ -169,16 +163,15 @@ class Checker:
         schema = rules.parameters.get(name)
         return partial(hints.of_schema, name, schema, self._compiler) if schema else str
 
-    def _nowhere(self, method: str, path: str, params: Mapping[str, object], found: DeadEnd, canonical: str) -> Check:
+    def _nowhere(self, method: str, path: ApiPath, params: Mapping[str, object], found: DeadEnd) -> Check:
         advice = partial(hints.of_path, self._index, method, path, found)
-        problem = Problem("path", "endpoint", f"There is no {shown(path)} in this API", advice)
-        canonical = canonical or "".join(f"/{_quoted(part)}" for part in unquote(path).split("/") if part)
-        return _as_it_is(method, params, canonical or "/", found.params, [problem])
+        problem = Problem("path", "endpoint", f"There is no {shown(path.text)} in this API", advice)
+        return _as_it_is(method, params, path.encoded, found.params, [problem])
 
-    def _no_method(self, method: str, found: Route, params: Mapping[str, object]) -> Check:
+    def _no_method(self, method: str, path: ApiPath, found: Route, params: Mapping[str, object]) -> Check:
         advice = partial(hints.of_method, found, method, self._index.version)
         problem = Problem("path", "method", f"{shown(method)} is not possible at {found.template}", advice)
-        return _as_it_is(method, params, _path_of(found), found.params, [problem])
+        return _as_it_is(method, params, path.encoded, found.params, [problem])
 
 
 def _schema(rules: Rules, name: str) -> Schema | None:
@@ -201,35 +194,6 @@ def formats_of(index: Index) -> Mapping[str, Format]:
         wanted = "a privilege, such as VM.Audit, VM.PowerMgmt or Datastore.AllocateSpace"
         formats["pve-priv"] = Format(privileges.__contains__, wanted)
     return formats
-
-
-def _without_query(path: str, params: Mapping[str, object]) -> tuple[str, Mapping[str, object]]:
-    """The path, and the parameters with those of its query string; a key that comes twice is a list."""
-    path, question, query = path.partition("?")
-    if not question:
-        return path, params
-    merged: dict[str, object] = {}
-    for name, text in parse_qsl(query, keep_blank_values=True):
-        before = merged.get(name)
-        if before is None:
-            merged[name] = text
-        else:
-            merged[name] = [*before, text] if isinstance(before, list) else [before, text]
-    return path, merged | dict(params)
-
-
-def _path_of(found: Route) -> str:
-    """The canonical path of a route."""
-    path = found.template
-    for name, text in found.params.items():
-        path = path.replace(f"{{{name}}}", _quoted(text), 1)
-    return path
-
-
-def _quoted(text: str) -> str:
-    """What stands for a parameter in a path, percent-encoded; dots too where HTTP would take them for steps."""
-    parts = (_DOTS.get(part) or quote(part, safe=_SAFE, errors="replace") for part in text.split("/"))
-    return "/".join(parts)
 
 
 def _as_it_is(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from proxmox_mcp.apidoc import history
 from proxmox_mcp.apidoc.nearest import nearest
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from proxmox_mcp.apidoc.model import Endpoint, Schema
+    from proxmox_mcp.apidoc.path import ApiPath
     from proxmox_mcp.apidoc.routes import DeadEnd, Index, Route
     from proxmox_mcp.apidoc.validation.compiler import Compiler
     from proxmox_mcp.apidoc.validation.faults import Fault
@@ -170,7 +170,7 @@ def _parts(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
-def of_path(index: Index, method: str, path: str, found: DeadEnd) -> str:
+def of_path(index: Index, method: str, path: ApiPath, found: DeadEnd) -> str:
     """The nearest endpoints to a path that there isn't, and since or until when there is one."""
     if instead := _elsewhere(index, path):
         return instead
@@ -179,7 +179,7 @@ def of_path(index: Index, method: str, path: str, found: DeadEnd) -> str:
         versions = past.methods.get(method) or next(iter(past.methods.values()), ())
         if since := _when(versions, index.version):
             sentences.append(f"{past.template} {since}.")
-    if path.strip("/").startswith("api2/"):
+    if path.segments[:1] == ("api2",):
         sentences.append("Leave out /api2/json: paths start with /nodes, /cluster, /access, /storage or /pools.")
     elif near := _near_paths(index, found):
         sentences.append(f"Did you mean {' or '.join(near)}?")
@@ -193,9 +193,9 @@ def of_path(index: Index, method: str, path: str, found: DeadEnd) -> str:
     return " ".join(sentences)
 
 
-def _elsewhere(index: Index, path: str) -> str:
+def _elsewhere(index: Index, path: ApiPath) -> str:
     """Where the API has what a path asks for, if that is not near it; empty where nothing is known."""
-    parts = [part for part in unquote(path).split("/") if part]
+    parts = path.segments
     if len(parts) == 5 and parts[0] == "nodes" and parts[2] in _COMMANDS and parts[4] == "unlock":
         return f"No call removes the lock of a guest. On the node: `{_COMMANDS[parts[2]]} unlock {parts[3]}`."
     if len(parts) > 2 and parts[0] == "pools" and _takes(index, "/pools", "poolid"):
@@ -211,10 +211,10 @@ def _takes(index: Index, path: str, parameter: str) -> bool:
 
 def _on_another_level(index: Index, parts: Sequence[str]) -> str:
     """The same path below a node where it was looked for in the cluster, or the other way round."""
-    if parts[:1] == ["nodes"]:
+    if parts[:1] == ("nodes",):
         tail, others = parts[2:], ["/cluster/", "/"]
     else:
-        tail, others = parts[1:] if parts[:1] == ["cluster"] else parts, ["/nodes/{node}/", "/cluster/"]
+        tail, others = parts[1:] if parts[:1] == ("cluster",) else parts, ["/nodes/{node}/", "/cluster/"]
     if len(tail) < 2:
         return ""
     found = [f"{other}{'/'.join(tail)}" for other in others]
