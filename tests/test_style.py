@@ -22,7 +22,6 @@ UNFINISHED = {
     "demo",
     "docs",
     "doctor",
-    "errors.py",
     "gateway",
     "policy",
     "proxmox",

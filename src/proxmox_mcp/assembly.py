@@ -1,4 +1,4 @@
-"""From the settings to a gateway: the one place where the parts of the house are put together."""
+"""Builds a gateway from the settings: the one place where the parts are put together."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def connection_of(settings: ClusterSettings) -> Connection:
-    """Where a cluster is and who we are there. Raises SettingsError."""
+    """The nodes of a cluster and the identity to use there. Raises SettingsError."""
     return Connection.parse(
         host=",".join(settings.proxmox_host),
         port=settings.proxmox_port,
@@ -60,7 +60,7 @@ def cluster_of(name: str, settings: ClusterSettings, store: IndexStore | None, r
 
 
 def guard_of(settings: Settings) -> Guard:
-    """The guard with its files. Raises SettingsError for a policy, an audit file or a store that can't be used."""
+    """The guard with its files. Raises SettingsError for an unusable policy, audit file or store."""
     server = settings.server
     redactor = redactor_of(settings)
     risks = reviewed_risks()
@@ -77,7 +77,7 @@ def guard_of(settings: Settings) -> Guard:
         if audit_file and (fault := why_unwritable(audit_file)):
             raise SettingsError(
                 f"MCP_AUDIT_FILE: {audit_file} can't be written: {fault}.",
-                "Name a file in a directory that this user may write: without its line no write is sent.",
+                "Name a file in a directory that this user can write: no change is sent without an audit line.",
             )
     if counted is None or source is None or faults.found:
         raise faults.error()
@@ -96,7 +96,7 @@ def guard_of(settings: Settings) -> Guard:
 
 
 def redactor_of(settings: Settings) -> Redactor:
-    """Takes the secrets of the settings out of texts."""
+    """A redactor that knows the secrets of the settings."""
     server = settings.server
     secrets = [each.proxmox_password.get_secret_value() for each in settings.clusters.values()]
     secrets += [server.mcp_auth_token.get_secret_value(), server.mcp_state_key.get_secret_value()]
@@ -105,7 +105,7 @@ def redactor_of(settings: Settings) -> Redactor:
 
 
 def password_of(url: str) -> str:
-    """The password in a URL; all of it where it can't be taken apart."""
+    """The password in a URL; the whole URL if it can't be parsed."""
     try:
         return urlsplit(url).password or ""
     except ValueError:
@@ -113,11 +113,12 @@ def password_of(url: str) -> str:
 
 
 def _counted(server: ServerSettings) -> tuple[ConfirmationStore, RateLimits]:
-    """Where confirmations wait and calls are counted: in this process, or where all replicas look."""
+    """Where confirmations are kept and calls are counted: in this process, or in the store that replicas share."""
     default = Limits(calls_per_minute=server.mcp_rate_limit, concurrent=server.mcp_concurrency)
     url = server.mcp_state_url.get_secret_value()
     if not url:
         return MemoryStore(), ProcessLimits(default)
+    # Only servers with replicas need redis (an extra; 60 ms to import).
     from proxmox_mcp.policy.shared_limits import SharedLimits
     from proxmox_mcp.store.valkey import SharedConfirmations, SharedState
 
@@ -126,7 +127,7 @@ def _counted(server: ServerSettings) -> tuple[ConfirmationStore, RateLimits]:
 
 
 def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
-    """Everything from the settings to a gateway; connects to nothing. Raises SettingsError with all faults."""
+    """The gateway; nothing is connected yet. Raises SettingsError with all errors."""
     server = settings.server
     store = IndexStore(server.state_directory / "schema")
     faults = SettingsFaults()
@@ -157,7 +158,7 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
 def checked_gateway_of(
     settings: Settings, observer: Observer = NOBODY, faults: SettingsFaults | None = None
 ) -> Gateway | SettingsError:
-    """The gateway, or all that is wrong: with the settings as read, with ``faults`` found before, with the parts."""
+    """The gateway, or all errors: of the settings, those in ``faults``, and of the parts."""
     found = SettingsFaults((*settings.faults, *(faults.found if faults else ())))
     gateway: Gateway | None = None
     with found.collected():
@@ -168,7 +169,7 @@ def checked_gateway_of(
 
 
 def callers_of(server: ServerSettings, clusters: tuple[str, ...]) -> Callers | CallersSource | None:
-    """Who may call over the network; None where no authentication is asked for. Raises SettingsError."""
+    """Who may call over the network; None without authentication. Raises SettingsError."""
     if server.mcp_callers_file:
         known = clusters if len(clusters) > 1 else ()
         return CallersSource(Path(server.mcp_callers_file), known, reviewed_risks().templates)

@@ -1,42 +1,42 @@
-"""Every error that this project raises on purpose, as one tree with stable codes.
+"""All errors that this project raises, as one tree with stable codes.
 
     ProxmoxMcpError                 error               the root of all
-      SettingsError                 settings            a wrong or missing setting or file: no call is made
-        PolicyFileError             settings.policy     a policy or callers file that can't be read or understood
-      ApidocError                   apidoc              the schema could not be had
-        ApidocSourceError           apidoc.source       the document could not be fetched or read
-        ApidocFormatError           apidoc.format       what came is not an apidoc.js, or only a part of one
-        ApidocCacheError            apidoc.cache        the cache can't be used; work goes on without it
-      CallError                     call                the caller's request is at fault; nothing was sent
-        UnknownArgumentError        call.argument       an argument that the tool doesn't take, or of the wrong type
-        InvalidCallError            call.invalid        path, method or parameters, by the schema
-        UnsupportedCallError        call.unsupported    what JSON can't carry: uploads, websockets, downloads
-        TargetError                 call.target         a guest or node that is unknown, or named ambiguously
-        ViewError                   call.view           fields, filter, limit or cursor
-      GuardError                    guard               what stands before the cluster said no, or could not do its part
-        DeniedError                 guard.denied        a mode or a rule doesn't allow it
-        ConfirmationNeededError     guard.confirm       nothing was sent; how to confirm is in the message
-        ConfirmationError           guard.confirmation  a token that is wrong, used, expired or for another call
-        RateLimitError              guard.rate          more calls in a minute or at a time than this caller may make
-        AuditError                  guard.audit         no audit line could be written, so nothing was sent
-      ProxmoxError                  pve                 Proxmox said no, or could not be reached
-        UnreachableError            pve.unreachable     no host could be connected to, or the connection broke
-        TlsError                    pve.tls             the certificate is not the one that is trusted
-        DeadlineError               pve.timeout         no answer, or not all of it, within PROXMOX_TIMEOUT
-        AnswerError                 pve.answer          not an answer of Proxmox's API (a web page, cut, redirected)
-        AuthenticationError         pve.authentication  401: user, token or secret
+      SettingsError                 settings            a wrong or missing setting or file: no call is sent
+        PolicyFileError             settings.policy     a policy or callers file that can't be read, or has errors
+      ApidocError                   apidoc              the schema is unavailable
+        ApidocSourceError           apidoc.source       the apidoc.js could not be fetched or read
+        ApidocFormatError           apidoc.format       the document is not an apidoc.js, or is incomplete
+        ApidocCacheError            apidoc.cache        the cache can't be used; the server works without it
+      CallError                     call                the request of the caller is wrong; nothing was sent
+        UnknownArgumentError        call.argument       an unknown argument of a tool, or one of the wrong type
+        InvalidCallError            call.invalid        path, method or parameters don't match the schema
+        UnsupportedCallError        call.unsupported    endpoints that JSON can't serve: uploads, downloads, websockets
+        TargetError                 call.target         an unknown or ambiguous guest or node
+        ViewError                   call.view           wrong fields, filter, limit or cursor
+      GuardError                    guard               the guard refused the call, or failed
+        DeniedError                 guard.denied        a mode or a rule does not allow the call
+        ConfirmationNeededError     guard.confirm       nothing was sent; the message says how to confirm
+        ConfirmationError           guard.confirmation  the confirmation is wrong, used, expired or for another call
+        RateLimitError              guard.rate          too many calls per minute, or at the same time
+        AuditError                  guard.audit         the audit line could not be written, so nothing was sent
+      ProxmoxError                  pve                 Proxmox refused the request, or is unreachable
+        UnreachableError            pve.unreachable     no host is reachable, or the connection broke
+        TlsError                    pve.tls             the certificate is not trusted
+        DeadlineError               pve.timeout         no complete response within PROXMOX_TIMEOUT
+        AnswerError                 pve.answer          not a Proxmox API response (a web page, redirect, or cut off)
+        AuthenticationError         pve.authentication  401: user, token or secret is wrong
         PermissionDeniedError       pve.permission      403: a privilege is missing
         ParametersError             pve.parameters      400: Proxmox refused the parameters
-        UnknownMethodError          pve.unknown         501: there is no such path or method on that node
-        NodeUnreachableError        pve.node            595, 596: the node asked could not reach the one addressed
-          DaemonDownError           pve.node.daemon     595: pvedaemon does not run on the node that was addressed
-        FailedError                 pve.failed          500 and whatever else
-      TaskFailedError               task.failed         the task was started, and ended with an error
+        UnknownMethodError          pve.unknown         501: the node does not have this path or method
+        NodeUnreachableError        pve.node            595, 596: the node could not reach the node in the path
+          DaemonDownError           pve.node.daemon     595: pvedaemon is not running on the node in the path
+        FailedError                 pve.failed          500, or any other status
+      TaskFailedError               task.failed         the task started, and ended with an error
 
-``message`` says what was wrong, ``advice`` what is allowed or what to do next. Neither ever holds a secret.
+``message`` says what is wrong, ``advice`` what is allowed or what to do next. Neither contains secrets.
 
-Errors are values: one may be kept and told to several callers, so nothing about it can be changed afterwards. Advice
-is added and secrets are removed by making a new error (``with_advice``, ``reworded``).
+Errors are frozen values, because one error may be kept and raised for several callers. ``with_advice`` and
+``reworded`` (which removes secrets) make a new one.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _SET_BY_PYTHON = frozenset({"__traceback__", "__context__", "__cause__", "__suppress_context__", "__notes__"})
-"""What ``raise``, ``contextlib`` and ``add_note`` set on an exception on its way up."""
-_FROZEN = "{} can't be changed: make a new one (with_advice, reworded)."
+"""What ``raise``, ``contextlib`` and ``add_note`` set on an exception that propagates."""
+_FROZEN = "{} is frozen: make a new one (with_advice, reworded)."
 
 
 class ProxmoxMcpError(Exception):
-    """The root: ``message`` (what was wrong) and ``advice`` (what to do next, may be empty)."""
+    """The root: ``message`` (what is wrong) and ``advice`` (what to do next, may be empty)."""
 
     code: ClassVar[str] = "error"
     _message: str
@@ -77,16 +77,18 @@ class ProxmoxMcpError(Exception):
         return self._remade(advice=advice)
 
     def reworded(self, words: Callable[[str], str]) -> Self:
-        """The same error with ``words`` applied to each of its texts: how secrets are removed."""
+        """The same error with ``words`` applied to each text: for the removal of secrets."""
         return self._remade(message=words(self.message), advice=words(self.advice))
 
     def fresh(self) -> Self:
-        """The same error as if it had never been raised: what is kept and raised again must not keep the frames of
-        those that it was raised in, nor show one caller the calls of another."""
+        """The same error without traceback, for raising a kept one again.
+
+        A traceback holds references to all its frames, and would show one caller the calls of another.
+        """
         return self._remade()
 
     def _fields(self) -> dict[str, Any]:
-        """What the class is made with."""
+        """The arguments of the class."""
         return {"message": self.message, "advice": self.advice}
 
     def _remade(self, **changes: Any) -> Self:
@@ -115,7 +117,7 @@ def _made(kind: type[ProxmoxMcpError], fields: dict[str, Any]) -> ProxmoxMcpErro
 
 
 class SettingsError(ProxmoxMcpError):
-    """``faults`` are the single errors behind one that tells several; else the error itself."""
+    """``faults`` are the errors that a combined one consists of; for a single error, itself."""
 
     code = "settings"
 
@@ -140,7 +142,7 @@ class SettingsError(ProxmoxMcpError):
         return {**super()._fields(), "faults": self._faults}
 
 
-class _Collecting(AbstractContextManager[None, bool]):
+class _Collector(AbstractContextManager[None, bool]):
     def __init__(self, found: list[SettingsError], where: str) -> None:
         self._found, self._where = found, where
 
@@ -156,22 +158,22 @@ class _Collecting(AbstractContextManager[None, bool]):
 
 
 class SettingsFaults:
-    """Collects errors of settings, so that a person learns of all of them at once."""
+    """Collects settings errors, so that a person sees all of them at once."""
 
     def __init__(self, found: Sequence[SettingsError] = ()) -> None:
         self.found = list(found)
 
     def collected(self, where: str = "") -> AbstractContextManager[None, bool]:
-        """Keeps the SettingsError that ends the block, with ``where`` before its message."""
-        return _Collecting(self.found, where)
+        """Collects a SettingsError that the block raises, with ``where`` before its message."""
+        return _Collector(self.found, where)
 
     def raise_all(self) -> None:
-        """Raise ``error`` where anything was found."""
+        """Raise ``error`` if there are any."""
         if self.found:
             raise self.error()
 
     def error(self) -> SettingsError:
-        """The one that was found, or one that tells them all."""
+        """The only error, or one that lists them all."""
         if len(self.found) == 1:
             return self.found[0]
         told = "\n".join(f"- {listed(fault)}" for fault in self.found)
@@ -179,7 +181,7 @@ class SettingsFaults:
 
 
 def listed(error: ProxmoxMcpError) -> str:
-    """Message and advice as an entry of a list: the lines after the first are indented."""
+    """Message and advice as a list entry: lines after the first are indented."""
     message = error.message if error.message.endswith((".", ":", "!")) else f"{error.message}."
     return f"{message} {error.advice}".strip().replace("\n", "\n  ")
 
@@ -253,10 +255,10 @@ class AuditError(GuardError):
 
 
 class ProxmoxError(ProxmoxMcpError):
-    """Proxmox refused or could not be reached.
+    """Proxmox refused the request, or is unreachable.
 
-    ``status`` is the HTTP status (None where there was no answer), ``errors`` the fault of each parameter as
-    Proxmox words it, ``sent`` whether the request may have reached Proxmox and taken effect.
+    ``status`` is the HTTP status (None without a response), ``errors`` the error of each parameter in Proxmox' words,
+    ``sent`` whether the request may have reached Proxmox and taken effect.
     """
 
     code = "pve"

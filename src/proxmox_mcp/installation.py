@@ -1,7 +1,7 @@
 """How this program was installed, and the command that adds what an optional feature needs.
 
-The command names the checkout or the wheel that was installed, never a package by its name alone: a name in a public
-index may be somebody else's, and what that installs would be given the credentials of a cluster.
+The command names the checkout or the wheel that was installed, never a package name alone: in a public index that name
+may belong to someone else (dependency confusion), whose code would get the credentials of a cluster.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DISTRIBUTION = "proxmox-mcp-gateway"
-"""The name that installers know. The command is ``proxmox-mcp``, the import package ``proxmox_mcp``."""
+"""The name of the distribution. The command is ``proxmox-mcp``, the import package ``proxmox_mcp``."""
 
 _IS_WINDOWS = os.name == "nt"
 
@@ -32,11 +32,11 @@ Manager = Literal["pipx", "uv tool", "uv sync", "uv pip", "pip"]
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What put this program where it runs.
+    """How this program was installed.
 
-    ``source`` is a checkout, a wheel, or ``git+https://...``; empty where it is unknown or gone. ``requirements`` are
-    those of each extra of this project (``demo``, ``replicas``), by its name; where they are unknown too, the command
-    is one for the directory of a checkout.
+    ``source`` is a checkout, a wheel, or ``git+https://...``; empty if it is unknown or gone. ``requirements`` maps
+    each extra (``demo``, ``replicas``) to its requirements; if those are unknown too, the command is one to run in a
+    checkout.
     """
 
     manager: Manager
@@ -46,21 +46,21 @@ class Installation:
     requirements: Mapping[str, tuple[str, ...]]
 
     def command_for(self, extra: str) -> str:
-        """The line that adds an extra to this very installation."""
+        """The command that adds an extra to this installation."""
         if self.manager == "uv sync":
-            return _line("uv", "sync", "--project", self.source, "--inexact", "--extra", extra)
+            return _command_line("uv", "sync", "--project", self.source, "--inexact", "--extra", extra)
         if not self.source and extra in self.requirements:
-            return _line(*self._adds_packages(), *self.requirements[extra])
+            return _command_line(*self._install_packages(), *self.requirements[extra])
         source = self.source or "."
         named = f"{DISTRIBUTION}[{extra}] @ {source}" if "://" in source else f"{source}[{extra}]"
-        return _line(*self._installs_again(), *(["--editable"] if self.editable else []), named)
+        return _command_line(*self._reinstall(), *(["--editable"] if self.editable else []), named)
 
-    def _installs_again(self) -> Sequence[str]:
+    def _reinstall(self) -> Sequence[str]:
         if self.manager in ("pipx", "uv tool"):
             return (*self.manager.split(), "install", "--force")
-        return self._adds_packages()
+        return self._install_packages()
 
-    def _adds_packages(self) -> Sequence[str]:
+    def _install_packages(self) -> Sequence[str]:
         if self.manager == "pipx":
             return ("pipx", "inject", DISTRIBUTION)
         if self.manager == "pip":
@@ -69,7 +69,7 @@ class Installation:
 
 
 def install_command(extra: str) -> str:
-    """The line that adds an extra to the installation that is running."""
+    """The command that adds an extra to the running installation."""
     try:
         found: Distribution | None = distribution(DISTRIBUTION)
     except PackageNotFoundError:
@@ -78,10 +78,10 @@ def install_command(extra: str) -> str:
 
 
 def installation_of(found: Distribution | None, prefix: Path, python: str) -> Installation:
-    """How a distribution was installed into the environment at ``prefix``, by what installers leave there.
+    """How a distribution was installed into the environment at ``prefix``, from the files that installers leave there.
 
-    ``direct_url.json`` and ``INSTALLER`` are PEP 610 and PEP 376; ``pipx_metadata.json`` and ``uv-receipt.toml`` mark
-    the environments of pipx and ``uv tool``. Without a distribution the program runs from a directory of source.
+    ``direct_url.json`` is PEP 610, ``INSTALLER`` PEP 376; ``pipx_metadata.json`` and ``uv-receipt.toml`` mark the
+    environments of pipx and ``uv tool``. ``found`` None: the program runs from a source directory.
     """
     source, editable = _source_of(found) if found is not None else (_checkout(), True)
     return Installation(
@@ -108,7 +108,7 @@ def _source_of(found: Distribution) -> tuple[str, bool]:
 
 
 def _checkout() -> str:
-    """The checkout that this module is in, where it is in one."""
+    """The checkout that contains this module; empty if there is none."""
     root = Path(__file__).parents[2]
     return str(root) if (root / "pyproject.toml").is_file() else ""
 
@@ -118,14 +118,14 @@ def _manager(found: Distribution | None, prefix: Path, source: str) -> Manager:
         return "pipx"
     if (prefix / "uv-receipt.toml").is_file():
         return "uv tool"
-    if not _made_by_uv(prefix):
+    if not _created_by_uv(prefix):
         return "pip"
     by_uv = found is None or (found.read_text("INSTALLER") or "").strip() == "uv"
     return "uv sync" if by_uv and source and prefix == Path(source) / ".venv" else "uv pip"
 
 
-def _made_by_uv(prefix: Path) -> bool:
-    """Whether ``uv`` made an environment: it leaves its version in the file, and puts no pip there."""
+def _created_by_uv(prefix: Path) -> bool:
+    """Whether ``uv`` made an environment: it writes its version to ``pyvenv.cfg``, and installs no pip."""
     try:
         return re.search(r"^uv\s*=", (prefix / "pyvenv.cfg").read_text(encoding="utf-8"), re.MULTILINE) is not None
     except OSError:
@@ -142,6 +142,6 @@ def _requirements(found: Distribution | None) -> Mapping[str, tuple[str, ...]]:
     return extras
 
 
-def _line(*words: str) -> str:
-    """A command as the shell of this system takes it."""
+def _command_line(*words: str) -> str:
+    """A command, quoted for the shell of this system."""
     return subprocess.list2cmdline(words) if _IS_WINDOWS else shlex.join(words)

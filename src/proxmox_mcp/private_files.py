@@ -1,8 +1,8 @@
-"""Files that only the user of this process may read, as far as the system can keep them so.
+"""Files that only the user of this process can read, as far as the system supports it.
 
-POSIX has owners, modes, ``O_NOFOLLOW`` and directories that can be synchronized; Windows has none of these names.
-There a new directory is made for its owner alone (``os.mkdir`` with mode 0o700, from Python 3.11.10 on), and files take
-over the access list of their directory, which is private below a user's profile.
+Windows has no owners, modes, ``O_NOFOLLOW`` or ``fsync`` of directories as POSIX does. There a new directory belongs to
+its owner alone (``os.mkdir`` with mode 0o700, since Python 3.11.10), and files inherit the access list of their
+directory, which is private within a user's profile.
 """
 
 from __future__ import annotations
@@ -16,25 +16,28 @@ _SHARED_WRITING = stat.S_IWGRP | stat.S_IWOTH
 
 
 def has_owners() -> bool:
-    """Whether this system says who owns a file and who else may read it (POSIX)."""
+    """Whether this system has file owners and modes (POSIX)."""
     return hasattr(os, "geteuid")
 
 
 def make_private_directory(directory: Path) -> None:
-    """Make a directory for this user alone, with its parents. One that is there already stays as it is."""
+    """Make a directory that only this user can use, and its parents. An existing one is not changed."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file, making it with mode 0600 where it is missing; child processes don't inherit the handle.
+    """Open a file; create it with mode 0600 if it is missing. Child processes don't inherit the handle.
 
-    ``O_BINARY`` keeps Windows from changing line ends.
+    ``O_BINARY``: otherwise Windows changes line ends.
     """
     return os.open(path, flags | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o600)
 
 
 def make_private_file(path: Path) -> None:
-    """Make a file of mode 0600 where it is missing. Raises OSError for a symbolic link, which could be anybody's."""
+    """Create a file with mode 0600 if it is missing. Raises OSError for a symbolic link.
+
+    In a directory that others can write, a link could point to a file of this user (symlink attack).
+    """
     if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     os.close(open_private(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)))
@@ -42,9 +45,9 @@ def make_private_file(path: Path) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Put the names in a directory on the disk: without this a crash can lose a new file, and with it its lines.
+    """Sync the entries of a directory to disk: otherwise a crash can lose a new file with its content (fsync(2)).
 
-    Windows can't open a directory; NTFS has its own journal of names.
+    Windows can't open a directory; NTFS journals file names itself.
     """
     if not hasattr(os, "O_DIRECTORY"):
         return
@@ -56,7 +59,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def why_untrusted(path: Path) -> str:
-    """Why what is in a file or directory may be somebody else's; empty where it is not, or the system can't tell."""
+    """Why another user may have written a file or directory; empty if not, or if the system has no owners."""
     if not has_owners():
         return ""
     found = path.stat()
@@ -66,10 +69,10 @@ def why_untrusted(path: Path) -> str:
 
 
 def why_maybe_public(path: Path) -> str:
-    """Why others may be able to read a private file on a system without owners and modes; empty where they can't."""
+    """Why others may be able to read a private file on a system without owners and modes; empty if they can't."""
     if has_owners():
         return ""
     profile = Path.home().resolve()
     if path.resolve().is_relative_to(profile):
         return ""
-    return f"it is not below {profile}, and this system does not tell who else may read it"
+    return f"it is outside {profile}, and this system does not say who can read it"

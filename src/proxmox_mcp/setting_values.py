@@ -1,4 +1,4 @@
-"""Typed values from the texts of the environment; what a setting takes, in words, where a text is not one of them."""
+"""Converts environment variables to typed settings, and describes the allowed values in error messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FORMS = {
 def build(
     kind: type[T], values: Mapping[str, Any], faults: SettingsFaults, where: str = ""
 ) -> tuple[T, frozenset[str]]:
-    """The values as typed ones, with the default for each at fault; those are added to ``faults``, and named."""
+    """Typed settings, with the default for each wrong value, and the names of those. Errors are added to ``faults``."""
     fields = {name.lower(): value for name, value in values.items() if name.lower() in kind.model_fields}
     try:
         return kind(**fields), frozenset()
@@ -39,15 +39,15 @@ def build(
 
 
 def _explained(kind: type[BaseModel], name: str, fault: Any, where: str) -> SettingsError:
-    """A fault that pydantic found, in our words; the value is left out, since it may be a secret set by mistake."""
+    """An error that pydantic found, in plain words. Without the value: it may be a secret in the wrong variable."""
     named = f"{where}{name.upper()}"
     if fault["type"] == "value_error":
         return SettingsError(f"{named} {fault['msg'].removeprefix('Value error, ')}.")
-    return SettingsError(f"{named} has a value that is not allowed.", f"Use {allowed(name, kind.model_fields[name])}.")
+    return SettingsError(f"{named} has an invalid value.", f"Use {allowed(name, kind.model_fields[name])}.")
 
 
 def allowed(name: str, declared: FieldInfo) -> str:
-    """What the field ``name`` takes, such as ``a whole number from 1 to 65535``."""
+    """The allowed values of the field ``name``, such as ``a whole number from 1 to 65535``."""
     kind = declared.annotation
     if get_origin(kind) is Literal:
         choices = [choice for choice in get_args(kind) if choice]

@@ -1,7 +1,7 @@
-"""The environment, read once, as typed values. Nothing else in the project reads it.
+"""The settings: environment variables, read once, as typed values. Nothing else in the project reads them.
 
-Every setting is a field whose name in capitals is the environment variable; its description is the one in
-``docs/settings.md``, which is generated from here. A secret may also come from the file that ``NAME_FILE`` names.
+Each field is a setting; its name in capitals is the environment variable, and ``docs/settings.md`` is generated from
+the descriptions here. A secret may also come from the file that ``NAME_FILE`` names.
 """
 
 from __future__ import annotations
@@ -23,93 +23,106 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL")
-_SHORTEST_KEY = 32
-"""Bytes that the SDK asks of a key it seals with."""
+_MIN_KEY_BYTES = 32
+"""Bytes. The SDK (2.3.0, ``RequestStateSecurity``) refuses shorter keys."""
 
 
 def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+NameList = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
-class _Values(BaseModel):
+class _SettingsModel(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
-class ClusterSettings(_Values):
-    """One cluster: where it is, and who we are there."""
+class ClusterSettings(_SettingsModel):
+    """One cluster: its nodes, and the identity that the server uses there."""
 
-    proxmox_host: Names = Field((), description="Node or nodes of one cluster, `host[:port]`, separated by commas.")
-    proxmox_port: int = Field(8006, ge=1, le=65535, description="Port of the API where the host names none.")
+    proxmox_host: NameList = Field((), description="Node or nodes of one cluster, `host[:port]`, separated by commas.")
+    proxmox_port: int = Field(8006, ge=1, le=65535, description="Port of the API for hosts without one.")
     proxmox_user: str = Field("", description="User with realm, such as `mcp@pve`.")
-    proxmox_token_id: str = Field("", description="Name of the API token, or in full `user@realm!name`.")
+    proxmox_token_id: str = Field("", description="Name of the API token, or the full id `user@realm!name`.")
     proxmox_password: SecretStr = Field(
-        SecretStr(""), description="Secret of the token; without a token id the user's password."
+        SecretStr(""), description="Secret of the API token; without a token id, the user's password."
     )
-    proxmox_verify_ssl: bool = Field(False, description="Check the node's certificate against known authorities.")
-    proxmox_ca_file: str = Field("", description="Authority to check the certificate against (PEM); turns checking on.")
+    proxmox_verify_ssl: bool = Field(False, description="Check the node's certificate against public authorities.")
+    proxmox_ca_file: str = Field(
+        "", description="Authority that the certificate is checked against (PEM file); turns checking on."
+    )
     proxmox_fingerprint: str = Field(
-        "", description="SHA-256 fingerprint of the node's certificate, pinned; turns checking on."
+        "", description="SHA-256 fingerprint of the node's certificate, to pin it; turns checking on."
     )
-    proxmox_timeout: float = Field(30.0, gt=0, le=600, description="Seconds that a call may take in all.")
+    proxmox_timeout: float = Field(
+        30.0, gt=0, le=600, description="Seconds that a request to Proxmox may take in total."
+    )
     proxmox_apidoc: str = Field(
         "auto", description="Where the API schema comes from: `auto`, `bundled`, a file or a URL of an `apidoc.js`."
     )
 
 
-class ServerSettings(_Values):
-    """The server itself: where it listens, whom it lets in, what it lets them do."""
+class ServerSettings(_SettingsModel):
+    """The server itself: where it listens, who may call, and what callers may do."""
 
     mcp_host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104
     mcp_port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     mcp_root_path: str = Field("", description="Path prefix that a reverse proxy strips, such as `/proxmox`.")
-    mcp_allowed_hosts: Names = Field(
-        (), description="Host names that clients may use, separated by commas; unset: loopback names only."
+    mcp_allowed_hosts: NameList = Field(
+        (), description="Host names that clients may use, separated by commas; unset: only loopback names."
     )
-    mcp_allowed_origins: Names = Field((), description="Origins of browsers that may call, separated by commas.")
+    mcp_allowed_origins: NameList = Field((), description="Origins of web pages that may call, separated by commas.")
     mcp_auth_token: SecretStr = Field(SecretStr(""), description="Bearer token that clients must send.")
     mcp_auth: Literal["", "none"] = Field(
-        "", description="`none` allows an address other than loopback without a token."
+        "", description="`none` allows other addresses than loopback without a token."
     )
-    mcp_callers_file: str = Field("", description="Several callers, each with token, mode and rules (TOML).")
+    mcp_callers_file: str = Field("", description="File with several callers (TOML), each with token, mode and rules.")
     mcp_mode: Literal["read-only", "guarded", "full"] = Field(
         "guarded", description="What callers may do: `read-only`, `guarded` (risky calls are confirmed), `full`."
     )
-    mcp_policy_file: str = Field("", description="Rules that allow, deny or confirm calls (TOML).")
+    mcp_policy_file: str = Field("", description="File with rules that allow, deny or confirm calls (TOML).")
     mcp_confirm: Literal["token", "elicit", "operator"] = Field(
         "token",
-        description="How calls are confirmed: `token` (ask the person, else a one-time token), `elicit`, "
-        "`operator` (`proxmox-mcp approve`).",
+        description="How calls are confirmed: `token` (ask the person, else a one-time token), `elicit` (ask the "
+        "person), `operator` (`proxmox-mcp approve`).",
     )
-    mcp_audit_file: str = Field("", description="File for the audit lines; unset: standard error.")
-    mcp_cache_dir: str = Field("", description="Directory for the schema cache and state; unset: the user's cache.")
+    mcp_audit_file: str = Field("", description="File of the audit log; unset: standard error.")
+    mcp_cache_dir: str = Field(
+        "", description="Directory for the schema cache and state; unset: `~/.cache/proxmox-mcp`."
+    )
     mcp_validation: Literal["auto", "enforce", "warn"] = Field(
-        "auto", description="`auto` refuses what the node would refuse; `enforce` all faults; `warn` none."
+        "auto", description="`auto` refuses calls that the node would refuse; `enforce` all with errors; `warn` none."
     )
     mcp_task_wait: float = Field(
-        0.0, ge=0, le=3600, description="Seconds to follow a task; 0: 300 with progress, else 50."
+        0.0, ge=0, le=3600, description="Seconds to wait for a task; 0: 300 if the client shows progress, else 50."
     )
-    mcp_result_tokens: int = Field(4000, ge=200, le=100_000, description="Most tokens of one answer.")
+    mcp_result_tokens: int = Field(4000, ge=200, le=100_000, description="Maximum tokens of one result.")
     mcp_stateless: bool = Field(False, description="Serve `/mcp` without sessions, for several replicas.")
     mcp_state_url: SecretStr = Field(
         SecretStr(""),
-        description="Valkey or Redis that replicas share, `redis://host:port/0`; while it is away calls are refused.",
+        description="Valkey or Redis that replicas share, `redis://host:port/0`; while unavailable, calls are refused.",
     )
     mcp_state_key: SecretStr = Field(
-        SecretStr(""), description="Key that seals what clients hand back, at least 32 bytes; replicas share it."
+        SecretStr(""),
+        description="Key that encrypts the state that clients send back, at least 32 bytes; the same for all replicas.",
     )
-    mcp_rate_limit: int = Field(600, ge=0, description="Calls that one caller may make in a minute; 0: no limit.")
-    mcp_concurrency: int = Field(20, ge=1, le=1000, description="Calls that one caller may have under way.")
-    mcp_sessions: int = Field(200, ge=1, le=1000, description="Sessions, and open streams, that one caller may have.")
+    mcp_rate_limit: int = Field(600, ge=0, description="Calls per minute of one caller; 0: no limit.")
+    mcp_concurrency: int = Field(20, ge=1, le=1000, description="Calls at the same time of one caller.")
+    mcp_sessions: int = Field(200, ge=1, le=1000, description="Sessions, and open streams, of one caller.")
     mcp_stream_idle: float = Field(
-        14400.0, ge=1, le=604_800, description="Seconds after which a stream without a message is closed."
+        14400.0, ge=1, le=604_800, description="Seconds after which an idle stream is closed."
     )
-    mcp_metrics_port: int = Field(0, ge=0, le=65535, description="Port of its own for `/metrics`; 0: with the rest.")
-    mcp_clusters_file: str = Field("", description="Several clusters (TOML), each with the `PROXMOX_` names.")
-    mcp_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
-    mcp_log_format: Literal["text", "json"] = Field("text", description="Log lines as `text` or `json`.")
+    mcp_metrics_port: int = Field(
+        0, ge=0, le=65535, description="Separate port for `/metrics`, without a token; 0: on the main port."
+    )
+    mcp_clusters_file: str = Field(
+        "", description="File with several clusters (TOML), each a table of `PROXMOX_` settings."
+    )
+    mcp_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level that is logged."
+    )
+    mcp_log_format: Literal["text", "json"] = Field("text", description="Format of log lines.")
 
     @field_validator("mcp_log_level", mode="before")
     @classmethod
@@ -118,7 +131,7 @@ class ServerSettings(_Values):
 
     @field_validator("mcp_root_path")
     @classmethod
-    def _rooted(cls, value: str) -> str:
+    def _starts_with_slash(cls, value: str) -> str:
         value = value.rstrip("/")
         if value and not value.startswith("/"):
             raise ValueError("must start with a slash, such as /proxmox")
@@ -126,7 +139,7 @@ class ServerSettings(_Values):
 
     @field_validator("mcp_allowed_hosts")
     @classmethod
-    def _bare(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+    def _without_scheme(cls, values: tuple[str, ...]) -> tuple[str, ...]:
         for place, value in enumerate(values, 1):
             if "/" in value or " " in value:
                 raise ValueError(
@@ -146,18 +159,18 @@ class ServerSettings(_Values):
     @field_validator("mcp_state_key")
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
-        if 0 < len(value.get_secret_value().encode()) < _SHORTEST_KEY:
-            raise ValueError(f"is too short: use at least {_SHORTEST_KEY} bytes, such as from `openssl rand -hex 32`")
+        if 0 < len(value.get_secret_value().encode()) < _MIN_KEY_BYTES:
+            raise ValueError(f"is too short: use at least {_MIN_KEY_BYTES} bytes, such as from `openssl rand -hex 32`")
         return value
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach the address that is listened on."""
+        """Whether the server listens on an address that only this machine can reach."""
         return self.mcp_host in ("localhost", "::1", "[::1]") or self.mcp_host.startswith("127.")
 
     @property
     def state_directory(self) -> Path:
-        """Where the cache, approvals and secrets for the operator lie."""
+        """Directory of the schema cache, approvals and secrets for the operator."""
         if self.mcp_cache_dir:
             return Path(self.mcp_cache_dir)
         return Path.home() / ".cache" / "proxmox-mcp"
@@ -165,9 +178,9 @@ class ServerSettings(_Values):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of it. ``clusters`` has one entry named ``default`` unless ``MCP_CLUSTERS_FILE`` names several.
+    """All settings. ``clusters`` has one entry named ``default`` unless ``MCP_CLUSTERS_FILE`` names several.
 
-    ``faults`` is all that is wrong; ``wrong`` names the settings of the server at fault, which have their default here.
+    ``faults`` are all errors found; ``wrong`` names the server settings with errors, which have their default here.
     """
 
     server: ServerSettings
@@ -178,15 +191,15 @@ class Settings:
 
 
 def known_names() -> tuple[str, ...]:
-    """Every environment variable that is read, in the order of the documents."""
+    """Every environment variable that is read, in the order of ``docs/settings.md``."""
     fields = [*ClusterSettings.model_fields, *ServerSettings.model_fields]
     return tuple(name.upper() for name in fields)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the environment (``os.environ`` where none is given).
+    """Read the environment (by default ``os.environ``).
 
-    Raises: SettingsError, naming every variable at fault, what is wrong with it and what is allowed.
+    Raises: SettingsError, with every wrong variable, what is wrong with it and what is allowed.
     """
     settings = read_settings(environment)
     SettingsFaults(settings.faults).raise_all()
@@ -194,7 +207,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """As ``load_settings``, but with what is wrong in ``faults``: for a server that has to start to tell it."""
+    """As ``load_settings``, but with the errors in ``faults``: the server starts with them, to tell its callers."""
     given = dict(os.environ if environment is None else environment)
     values = {name: value for name, value in given.items() if name in known_names() and value != ""}
     faults = SettingsFaults()
@@ -204,7 +217,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             before = len(faults.found)
             with faults.collected():
                 if name in values:
-                    raise SettingsError(f"{name} and {name}_FILE are both set.", "Keep one of the two.")
+                    raise SettingsError(f"{name} and {name}_FILE are both set.", "Unset one of the two.")
                 values[name] = _read_secret(f"{name}_FILE", path)
             wrong |= {name} if len(faults.found) > before else set()
     server, misread = build(ServerSettings, values, faults)
@@ -220,7 +233,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         server=server,
         clusters=clusters,
-        notes=(*_misspelt(given), *_halves(server), *_maybe_public(server)),
+        notes=(*_unknown_names(given), *_incomplete(server), *_maybe_public(server)),
         faults=tuple(faults.found),
         wrong=frozenset(wrong | misread),
     )
@@ -232,7 +245,7 @@ def _read_secret(name: str, path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise SettingsError(
-            f"{name}: {path} can't be read: {reason}.", "Name a file that this user may read."
+            f"{name}: {path} can't be read: {reason}.", "Name a file that this user can read."
         ) from error
     if not text:
         raise SettingsError(f"{name}: {path} is empty.", "Put the secret into the file.")
@@ -240,22 +253,22 @@ def _read_secret(name: str, path: str) -> str:
 
 
 def _read_clusters(path: Path, shared: Mapping[str, str], faults: SettingsFaults) -> dict[str, ClusterSettings]:
-    """One table a cluster; the values of the environment are the defaults of all."""
+    """One table for each cluster; values from the environment are the defaults for all."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(
-            f"MCP_CLUSTERS_FILE: {path} can't be read: {error.strerror}.", "Name a file that this user may read."
+            f"MCP_CLUSTERS_FILE: {path} can't be read: {error.strerror}.", "Name a file that this user can read."
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         reason = "it is not text" if isinstance(error, UnicodeDecodeError) else error
         raise SettingsError(
-            f"MCP_CLUSTERS_FILE: {path} is not TOML: {reason}.", "docs/several-clusters.md shows such a file."
+            f"MCP_CLUSTERS_FILE: {path} is not TOML: {reason}.", "See the example in docs/several-clusters.md."
         ) from error
     if not tables or not all(isinstance(table, dict) for table in tables.values()):
         raise SettingsError(
-            f"MCP_CLUSTERS_FILE: {path} holds no clusters.",
-            'Give each a table, such as [lab] with PROXMOX_HOST = "..."',
+            f"MCP_CLUSTERS_FILE: {path} has no clusters.",
+            'Add a table for each, such as [lab] with PROXMOX_HOST = "..."',
         )
     return {name: _read_cluster(name, table, shared, faults) for name, table in tables.items()}
 
@@ -282,34 +295,33 @@ def _read_cluster(
     return build(ClusterSettings, values, faults, where)[0]
 
 
-def _halves(server: ServerSettings) -> tuple[str, ...]:
-    """Settings that do half of what they are for without another."""
+def _incomplete(server: ServerSettings) -> tuple[str, ...]:
+    """Settings that work only partly without another setting."""
     if server.mcp_state_url.get_secret_value() and not server.mcp_state_key.get_secret_value():
-        half = (
-            "MCP_STATE_URL is set and MCP_STATE_KEY is not: a person's answer to a question of one replica is refused"
-        )
-        return (f"{half} by the others. Give all replicas the same key.",)
+        # The SDK makes a random key for each process, and answers to elicitation may reach another replica.
+        problem = "MCP_STATE_URL is set without MCP_STATE_KEY: a confirmation that reaches another replica is refused."
+        return (f"{problem} Set the same MCP_STATE_KEY for all replicas.",)
     return ()
 
 
 def _maybe_public(server: ServerSettings) -> tuple[str, ...]:
-    """Private files that this system may show to others: on Windows, files outside the user's profile."""
+    """Private files that others may be able to read: on Windows, files outside the user's profile."""
     places = {"MCP_CACHE_DIR": server.mcp_cache_dir, "MCP_AUDIT_FILE": server.mcp_audit_file}
     faults = {name: why_maybe_public(Path(place)) for name, place in places.items() if place}
     return tuple(
-        f"{name}={places[name]} may be readable by others on this machine: {fault}. Name a place below your profile."
+        f"{name}={places[name]} may be readable by others on this machine: {fault}. Use a path in your profile."
         for name, fault in faults.items()
         if fault
     )
 
 
-def _misspelt(given: Mapping[str, str]) -> tuple[str, ...]:
-    """Variables that look like ours and are not: a note, since other programs have names of their own."""
+def _unknown_names(given: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables that look like settings but are not. Only notes, since other programs may use these prefixes too."""
     known = known_names()
     ours = {*known, *(f"{name}_FILE" for name in SECRETS)}
     notes = []
     for name in sorted(given):
         if name.startswith(("PROXMOX_", "MCP_")) and name not in ours:
             near = get_close_matches(name, known, 1, cutoff=0.8)
-            notes.append(f"{name} is set and is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
+            notes.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
     return tuple(notes)

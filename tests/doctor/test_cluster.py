@@ -81,7 +81,7 @@ def test_a_value_that_cannot_be_read_ends_the_examination(environment: Environme
     report = examined(environment(1, PROXMOX_PORT="eight thousand"))
     assert report.status == 2
     assert report.names("fail") == ["environment"]
-    assert report.next == "Next: PROXMOX_PORT has a value that is not allowed: use a whole number from 1 to 65535."
+    assert report.next == "Next: PROXMOX_PORT has an invalid value: use a whole number from 1 to 65535."
     assert "PROXMOX_PORT" in report.step("environment")["found"]
 
 
@@ -100,8 +100,8 @@ def test_variables_that_are_nearly_ours_are_named(environment: Environment) -> N
     report = examined(environment(1, PROXMOX_HOST="", PROXMX_HOST="pve1", MCP_ALOWED_HOSTS="x"))
     said = [step["found"] for step in report.steps if step["step"] == "names"]
     assert said == [
-        "MCP_ALOWED_HOSTS is set and is not a setting; did you mean MCP_ALLOWED_HOSTS?",
-        "PROXMX_HOST is set and is not a setting; did you mean PROXMOX_HOST?",
+        "MCP_ALOWED_HOSTS is not a setting; did you mean MCP_ALLOWED_HOSTS?",
+        "PROXMX_HOST is not a setting; did you mean PROXMOX_HOST?",
     ]
 
 

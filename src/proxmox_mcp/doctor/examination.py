@@ -63,7 +63,7 @@ def _misspelt(names: Iterable[str]) -> Iterator[str]:
     known = known_names()
     for name in sorted(names):
         if not name.startswith(("PROXMOX_", "MCP_")) and (near := get_close_matches(name, known, 1, cutoff=0.85)):
-            yield f"{name} is set and is not a setting; did you mean {near[0]}?"
+            yield f"{name} is not a setting; did you mean {near[0]}?"
 
 
 def _read(settings: Settings) -> Step:
