@@ -13,9 +13,10 @@ from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.doctor.clients import configurations
 from proxmox_mcp.doctor.privilege_profiles import USES
 from proxmox_mcp.doctor.stdio_clients import stdio_configurations
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.policy.callers import load_callers
 from proxmox_mcp.policy.policy_file import load_rules
-from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def test_the_configurations_of_clients_are_those_that_the_doctor_prints() -> Non
 
 def test_the_lines_for_each_kind_of_token_are_those_that_the_doctor_prints() -> None:
     shown = set(blocks("tokens-and-privileges", "sh"))
-    user = Connection(hosts=(HostPort("pve1"),), user="mcp@pve", secret="x")
+    user = Connection(hosts=(HostPort("pve1", 8006),), user="mcp@pve", secret="x")
     for use in USES:
         assert "\n".join(use.lines(user, 9)) in shown
 

@@ -9,7 +9,8 @@ import pytest
 from fakepve.shapes import PRIVILEGES
 
 from proxmox_mcp.doctor.privilege_profiles import ADMINISTRATOR, OPERATOR, READ_ONLY, USES, Use
-from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.net.address import HostPort
+from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.permissions import Permissions
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def connection(user: str = "mcp@pve", token: str = "mcp") -> Connection:
-    return Connection(hosts=(HostPort("pve1"),), user=user, token=token, secret="x")
+    return Connection(hosts=(HostPort("pve1", 8006),), user=user, token=token, secret="x")
 
 
 ROLES = {

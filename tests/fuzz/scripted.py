@@ -12,9 +12,10 @@ from proxmox_mcp.errors import FailedError, ProxmoxError
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.schema_source import Schema, SchemaKeeper
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.answers import Answer
-from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.failover import State
 from proxmox_mcp.render import Budget
 from proxmox_mcp.settings import load_settings
@@ -31,7 +32,7 @@ class ScriptedPve:
     """Stands where ``pve.client.Proxmox`` does. ``answers`` by path; what is written is kept in ``written``."""
 
     def __init__(self) -> None:
-        self.connection = Connection(hosts=(HostPort("pve1"),), user="root@pam", token="mcp", secret=SECRET)
+        self.connection = Connection(hosts=(HostPort("pve1", 8006),), user="root@pam", token="mcp", secret=SECRET)
         self.answers: dict[str, Any] = {"/version": {"version": "9.2.1"}, "/access/permissions": {"/": {"VM.Audit": 1}}}
         self.written: list[tuple[str, str, dict[str, Any]]] = []
         self.fails: ProxmoxError | None = None

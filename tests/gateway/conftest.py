@@ -14,9 +14,10 @@ from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.errors import FailedError
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Reader
 from proxmox_mcp.proxmox.answers import Answer
-from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Script:
 
     def __init__(self, answers: Mapping[str, Any] | None = None, identity: str = "root@pam") -> None:
         user, _, token = identity.partition("!")
-        self.connection = Connection(hosts=(HostPort("pve1"),), user=user, token=token, secret=SECRET)
+        self.connection = Connection(hosts=(HostPort("pve1", 8006),), user=user, token=token, secret=SECRET)
         self.answers = {"/cluster/resources": RESOURCES, "/access/permissions": {"/": {"VM.Audit": 1}}}
         self.answers |= answers or {}
         self.asked: list[tuple[str, str, dict[str, Any]]] = []

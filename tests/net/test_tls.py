@@ -21,8 +21,10 @@ from patience import from_now
 from proxmox_mcp.apidoc import source
 from proxmox_mcp.doctor.certificate import unchecked
 from proxmox_mcp.errors import ApidocSourceError, ProxmoxMcpError, SettingsError, TlsError
+from proxmox_mcp.net.address import HostPort
+from proxmox_mcp.net.deadline import RequestDeadline
 from proxmox_mcp.net.tls import TlsPolicy, parse_fingerprints
-from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.transport import Transport
 from web_servers import answering, self_signed, serving
 
@@ -100,7 +102,7 @@ def call(address: str, policy: TlsPolicy) -> bytes:
     connection = connection_to(address, policy)
     transport = Transport(connection)
     try:
-        return transport.send(connection.hosts[0], "GET", "/version", {}, deadline=from_now(10)).body
+        return transport.send(connection.hosts[0], "GET", "/version", {}, deadline=RequestDeadline(from_now(10))).body
     finally:
         transport.close()
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Reader
-from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxmox_mcp.errors import FailedError, NodeUnreachableError
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.advice import Call, advise, started_by, unknown
 from proxmox_mcp.proxmox.answers import Refusal
-from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.errors import refused
 from proxmox_mcp.proxmox.upid import parse_upid
 
-CONNECTION = Connection(hosts=(HostPort("pve1"),), user="root@pam", secret="s")
+CONNECTION = Connection(hosts=(HostPort("pve1", 8006),), user="root@pam", secret="s")
 VM = "/nodes/pve1/qemu/100"
 NONE = "knows no more about this error"
 

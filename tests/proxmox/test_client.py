@@ -28,10 +28,10 @@ from proxmox_mcp.errors import (
     UnknownMethodError,
     UnreachableError,
 )
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.net.tls import fingerprint
 from proxmox_mcp.proxmox import transport
 from proxmox_mcp.proxmox.client import Exchange, Proxmox
-from proxmox_mcp.proxmox.connection import HostPort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,7 +165,7 @@ async def test_a_connection_on_which_more_came_than_the_answer_is_not_used_again
 async def test_a_connection_that_idled_as_long_as_pveproxy_keeps_one_is_not_used_again(
     certificate: Certificate, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxmox_mcp.proxmox.sockets.PROXY_KEEPS_ALIVE", 0.05)
+    monkeypatch.setattr("proxmox_mcp.proxmox.transport.PROXY_KEEPS_ALIVE", 0.05)
     with serving(reply(1), certificate) as server:
         pve = Proxmox(connect(server.port))
         await pve.request("GET", "/version")
@@ -300,7 +300,7 @@ async def test_a_server_without_tls_is_told_as_such(connect: Connect) -> None:
 
 async def test_a_refused_connection_and_an_unknown_name_are_told_apart(connect: Connect) -> None:
     refused = await failure(connect(1))
-    unknown = await failure(connect(hosts=(HostPort("no-such-node.invalid"),)))
+    unknown = await failure(connect(hosts=(HostPort("no-such-node.invalid", 8006),)))
     assert isinstance(refused, UnreachableError)
     assert "refuses the connection" in refused.message
     assert isinstance(unknown, UnreachableError)

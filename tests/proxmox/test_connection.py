@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxmox_mcp.errors import SettingsError
-from proxmox_mcp.proxmox.connection import Connection, HostPort, parse_hosts, parse_identity
+from proxmox_mcp.net.address import HostPort
+from proxmox_mcp.proxmox.connection import Connection, parse_hosts, parse_identity
 
 if TYPE_CHECKING:
     from pathlib import Path

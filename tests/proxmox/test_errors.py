@@ -10,9 +10,10 @@ import pytest
 from fakepve import errors as catalogue
 
 from proxmox_mcp.errors import AuthenticationError, FailedError, PermissionDeniedError
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.advice import Call, advise
 from proxmox_mcp.proxmox.answers import Refusal, read
-from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.errors import refused
 from proxmox_mcp.proxmox.grants import role_for
 from proxmox_mcp.record.redaction import Redactor
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 GUEST = "/nodes/pve1/qemu/100"
 CT = "/nodes/pve1/lxc/100"
-TOKEN = Connection(hosts=(HostPort("pve1"),), user="mcp@pve", token="t1", secret="ef30d6e0-7527-40d1-89c3-fdf493a53834")
+TOKEN = Connection(
+    hosts=(HostPort("pve1", 8006),), user="mcp@pve", token="t1", secret="ef30d6e0-7527-40d1-89c3-fdf493a53834"
+)
 ROOT_TOKEN = Connection(hosts=TOKEN.hosts, user="root@pam", token="t1", secret=TOKEN.secret)
 USER = Connection(hosts=TOKEN.hosts, user="anna@pve", secret="pw")
 
@@ -230,7 +233,7 @@ def test_a_role_is_the_smallest_that_holds_the_privileges() -> None:
 
 
 def test_what_a_real_proxmox_refused_becomes_an_error_with_advice(shared_data: Path) -> None:
-    from proxmox_mcp.proxmox.transport import Reply
+    from proxmox_mcp.net.client import HttpResponse
 
     seen = set()
     for line in (shared_data / "recordings" / "pve-9.1.jsonl").read_text().splitlines():
@@ -238,7 +241,7 @@ def test_what_a_real_proxmox_refused_becomes_an_error_with_advice(shared_data: P
         if record["status"] < 400:
             continue
         headers = {"content-type": record["content_type"]}
-        answer = read(Reply(record["status"], record["reason"], headers, record["body"].encode()))
+        answer = read(HttpResponse(record["status"], record["reason"], headers, record["body"].encode()))
         assert isinstance(answer, Refusal)
         error = refused(answer, Call(record["method"], record["path"]), TOKEN)
         assert error.status == record["status"]

@@ -14,9 +14,9 @@ import pytest
 from patience import PATIENCE, Watch, eventually
 from proxmox.raw_server import RawServer, Request, reply, serving
 from proxmox_mcp.errors import NodeUnreachableError, ProxmoxError, UnreachableError
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox import client
 from proxmox_mcp.proxmox.client import Proxmox
-from proxmox_mcp.proxmox.connection import HostPort
 from proxmox_mcp.proxmox.failover import LONGEST_REST, Hosts
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Connect = Callable[..., Connection]
     Certificate = tuple[Path, Path]
 
-ONE, TWO, THREE = (HostPort(f"pve{n}") for n in (1, 2, 3))
+ONE, TWO, THREE = (HostPort(f"pve{n}", 8006) for n in (1, 2, 3))
 DOWN = UnreachableError("pve is down.")
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from proxmox.raw_server import reply, serving
 from proxmox_mcp.errors import AnswerError, AuthenticationError
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox import login
 from proxmox_mcp.proxmox.client import Proxmox
-from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,10 +13,11 @@ import pytest
 from patience import from_now
 from proxmox.conftest import reader
 from proxmox_mcp.errors import InvalidCallError, ParametersError, PermissionDeniedError, UnreachableError
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox import tasks
 from proxmox_mcp.proxmox.answers import Answer
 from proxmox_mcp.proxmox.client import Proxmox
-from proxmox_mcp.proxmox.connection import Connection, HostPort
+from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.tasks import Progress, TaskWatcher
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from proxmox_mcp.doctor.certificate import unchecked
 from proxmox_mcp.doctor.credentials import refusal_cures
 from proxmox_mcp.doctor.steps import Cure, Step
 from proxmox_mcp.errors import AuthenticationError, DeadlineError, NodeUnreachableError, ProxmoxError
+from proxmox_mcp.net.deadline import RequestDeadline
 
 if TYPE_CHECKING:
     from proxmox_mcp.doctor.connectivity import Place
@@ -53,9 +54,9 @@ class Session:
         """The ``data`` of a GET. Raises ProxmoxError."""
         from proxmox_mcp.proxmox import answers, errors
 
-        end = deadline.within(API_SECONDS).end
-        auth = self._login.sign(place.where, end, CONNECT_SECONDS)
-        reply = self._transport.send(place.where, "GET", path, {}, auth, deadline=end, connect_timeout=CONNECT_SECONDS)
+        limits = RequestDeadline(deadline.within(API_SECONDS).end, connect=CONNECT_SECONDS)
+        auth = self._login.sign(place.where, limits)
+        reply = self._transport.send(place.where, "GET", path, {}, auth, deadline=limits)
         answer = answers.read(reply)
         if isinstance(answer, answers.Refusal):
             raise errors.refused(answer, errors.Call("GET", path), self.connection)

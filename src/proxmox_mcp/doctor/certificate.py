@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.doctor import x509
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.timing import Deadline, Work
 from proxmox_mcp.errors import ProxmoxMcpError
+from proxmox_mcp.net.failures import classify
 from proxmox_mcp.net.tls import TlsPolicy, is_pinned
+from proxmox_mcp.proxmox.connection_errors import explain
 
 if TYPE_CHECKING:
     import ssl
@@ -28,15 +29,6 @@ _UNCHECKED = (
     "Certificates are not checked (PROXMOX_VERIFY_SSL=false): whoever can redirect the connection can read the "
     "credentials. Pinning the fingerprint closes that, also for self-signed certificates."
 )
-
-
-@dataclass(slots=True)
-class _NothingSent:
-    """How far the exchange was: for ``pve.faults``."""
-
-    sent: bool = False
-    answered: bool = False
-    left: float = float("inf")
 
 
 def shake_hands(connection: socket.socket, context: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
@@ -163,9 +155,7 @@ def _renewed_there(certificate: x509.Certificate) -> Cure:
 
 
 def _explained(error: OSError, place: Place) -> tuple[Any, ...]:
-    from proxmox_mcp.proxmox.faults import explain
-
-    told = explain(error, place.where, _NothingSent(), writes=False, connect_timeout=HANDSHAKE_SECONDS)
+    told = explain(classify(error), place.where, writes=False, connect_seconds=HANDSHAKE_SECONDS)
     return told.message, Cure(told.advice)
 
 

@@ -11,7 +11,7 @@ from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.timing import Deadline, Work
 
 if TYPE_CHECKING:
-    from proxmox_mcp.proxmox.connection import HostPort
+    from proxmox_mcp.net.address import HostPort
 
 RESOLVE_SECONDS = 4.0
 CONNECT_SECONDS = 4.0

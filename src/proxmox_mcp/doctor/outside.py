@@ -10,7 +10,7 @@ from proxmox_mcp.doctor import certificate, connectivity, dialogue, http, sse, s
 from proxmox_mcp.doctor.connectivity import Place
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.target import HTTP, SSE, Target
-from proxmox_mcp.proxmox.connection import HostPort
+from proxmox_mcp.net.address import HostPort
 
 if TYPE_CHECKING:
     import socket

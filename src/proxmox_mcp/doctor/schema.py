@@ -18,7 +18,8 @@ from proxmox_mcp.errors import ApidocError
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.doctor.timing import Deadline
-    from proxmox_mcp.proxmox.connection import Connection, HostPort
+    from proxmox_mcp.net.address import HostPort
+    from proxmox_mcp.proxmox.connection import Connection
 
 FETCH_SECONDS = 8.0
 NAME = "schema"

@@ -18,7 +18,7 @@ from proxmox_mcp.untrusted import flat
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxmox_mcp.proxmox.transport import Reply
+    from proxmox_mcp.net.client import HttpResponse
 
 PROXY_STATUS = range(595, 600)
 """AnyEvent::HTTP's own: pveproxy could not reach the node, or its own daemon."""
@@ -55,7 +55,7 @@ class Refusal:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(reply: Reply, *, writes: bool = False) -> Answer | Refusal:
+def read(reply: HttpResponse, *, writes: bool = False) -> Answer | Refusal:
     """What a node answered; ``AnswerError`` where it is no answer of the API. ``writes``: it may change something."""
     if 200 <= reply.status < 300:
         return _success(reply, writes)
@@ -64,7 +64,7 @@ def read(reply: Reply, *, writes: bool = False) -> Answer | Refusal:
     raise _redirected(reply)
 
 
-def _success(reply: Reply, writes: bool) -> Answer:
+def _success(reply: HttpResponse, writes: bool) -> Answer:
     content = _parse(reply)
     if not isinstance(content, dict) or "data" not in content:
         raise AnswerError(
@@ -77,7 +77,7 @@ def _success(reply: Reply, writes: bool) -> Answer:
     return Answer(content["data"], total if isinstance(total, int) else None)
 
 
-def _refusal(reply: Reply, writes: bool) -> Refusal:
+def _refusal(reply: HttpResponse, writes: bool) -> Refusal:
     content = _parse(reply)
     if not isinstance(content, dict):
         if reply.body.strip() and reply.status not in PROXY_STATUS:
@@ -92,7 +92,7 @@ def _refusal(reply: Reply, writes: bool) -> Refusal:
     return Refusal(reply.status, _message(reply, content), _errors(content))
 
 
-def _message(reply: Reply, content: Mapping[str, Any]) -> str:
+def _message(reply: HttpResponse, content: Mapping[str, Any]) -> str:
     """The body's message where it says more than the reason phrase, which is one line and loses its encoding."""
     said = content.get("message")
     message = _short(mend(said[:_LONGEST_MESSAGE])) if isinstance(said, str) else ""
@@ -133,7 +133,7 @@ def _decoded(reason: str) -> str:
         return reason
 
 
-def _redirected(reply: Reply) -> AnswerError:
+def _redirected(reply: HttpResponse) -> AnswerError:
     where = reply.headers.get("location", "")
     return AnswerError(
         f"The node answered {reply.status}"
@@ -144,7 +144,7 @@ def _redirected(reply: Reply) -> AnswerError:
     )
 
 
-def _parse(reply: Reply) -> Any:
+def _parse(reply: HttpResponse) -> Any:
     """The JSON of a body, or None where it is none. Raises AnswerError where it is nested too deep to be worked on."""
     try:
         content = json.loads(reply.body.decode("utf-8"), parse_constant=_not_json)
@@ -164,7 +164,7 @@ def _not_json(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _kind(reply: Reply, content: Any) -> str:
+def _kind(reply: HttpResponse, content: Any) -> str:
     if content is not None:
         return "other JSON"
     start = reply.body.lstrip()[:15].lower()

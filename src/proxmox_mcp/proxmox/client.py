@@ -28,11 +28,11 @@ from proxmox_mcp.errors import (
     TlsError,
     UnreachableError,
 )
+from proxmox_mcp.net.deadline import AbortHandle, RequestDeadline
 from proxmox_mcp.proxmox.answers import NO_CONNECTION, PROXY_STATUS, Answer, Refusal, read
 from proxmox_mcp.proxmox.credentials import Credentials
 from proxmox_mcp.proxmox.errors import Call, is_of_the_network, refused, version_of_node
 from proxmox_mcp.proxmox.failover import CONNECT, Hosts, State
-from proxmox_mcp.proxmox.lines import CURRENT, Line
 from proxmox_mcp.proxmox.shares import Shares, owner
 from proxmox_mcp.proxmox.workers import in_worker
 
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from proxmox_mcp.apidoc.model import Wire
-    from proxmox_mcp.proxmox.connection import Connection, HostPort
+    from proxmox_mcp.net.address import HostPort
+    from proxmox_mcp.proxmox.connection import Connection
     from proxmox_mcp.proxmox.login import Login
-    from proxmox_mcp.proxmox.transport import Reply, Transport
+    from proxmox_mcp.proxmox.transport import Transport
 
 _LOG = logging.getLogger("proxmox_mcp.proxmox")
 
@@ -230,8 +231,8 @@ class Proxmox:
         )
 
     async def _work(self, host: HostPort, call: _Sending, shares: Shares, caller: str) -> _Sent:
-        line = Line()
-        return await in_worker(partial(self._send, host, call, line), line, shares, caller)
+        abort = AbortHandle()
+        return await in_worker(partial(self._send, host, call, abort), abort, shares, caller)
 
     async def _unless_dead(self, host: HostPort, call: _Sending, caller: str) -> _Sent:
         """The exchange, given up when the host has long been silent and doesn't answer anything else either."""
@@ -261,23 +262,15 @@ class Proxmox:
                 scope.cancel()
                 return
 
-    def _send(self, host: HostPort, call: _Sending, line: Line) -> _Sent:
+    def _send(self, host: HostPort, call: _Sending, abort: AbortHandle) -> _Sent:
         transport, login = self._wired()
-        CURRENT.line = line
+        deadline = RequestDeadline(call.deadline, connect=call.connect_timeout, abort=abort)
         try:
-            auth = login.sign(host, call.deadline, call.connect_timeout)
+            auth = login.sign(host, deadline)
         except NodeUnreachableError as error:
             # pvedaemon, which signs in, does not run on this host: another one may do it. The call was not sent.
             raise UnreachableError(f"{host}: {error.message}", error.advice, status=error.status) from error
-        reply: Reply = transport.send(
-            host,
-            call.method,
-            call.path,
-            call.params,
-            auth,
-            deadline=call.deadline,
-            connect_timeout=call.connect_timeout,
-        )
+        reply = transport.send(host, call.method, call.path, call.params, auth, deadline=deadline)
         return read(reply, writes=call.method != "GET"), auth, reply.status
 
     def _wired(self) -> tuple[Transport, Login]:

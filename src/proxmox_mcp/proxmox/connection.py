@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxmox_mcp.errors import SettingsError, SettingsFaults
+from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.net.tls import TlsPolicy, parse_fingerprints
 
 if TYPE_CHECKING:
@@ -27,17 +28,6 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _HOST_NAME = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class HostPort:
-    """One node of a cluster, as its API is reached. ``host`` is a name or an address, IPv6 without brackets."""
-
-    host: str
-    port: int = API_PORT
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

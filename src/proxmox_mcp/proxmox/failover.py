@@ -14,7 +14,7 @@ from proxmox_mcp.errors import ProxmoxError, UnreachableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from proxmox_mcp.proxmox.connection import HostPort
+    from proxmox_mcp.net.address import HostPort
 
 FIRST_REST = 0.5
 LONGEST_REST = 5.0

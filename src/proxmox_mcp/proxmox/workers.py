@@ -1,7 +1,7 @@
 """Blocking exchanges in worker threads that end when nobody waits for them any more.
 
-A thread can't be killed. One whose call was called off has its connection cut instead, which ends whatever it waits
-for; and its place counts as taken until it has really ended, so that threads stay bounded whatever callers do.
+A thread can't be killed. When its call is cancelled, its connection is shut down instead, which ends whatever it waits
+for. Its place counts as taken until it has really ended, so that the number of threads is bounded.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import anyio.to_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxmox_mcp.proxmox.lines import Line
+    from proxmox_mcp.net.deadline import AbortHandle
     from proxmox_mcp.proxmox.shares import Shares
 
 T = TypeVar("T")
 
 
-async def in_worker(do: Callable[[], T], line: Line, shares: Shares, owner: str) -> T:
+async def in_worker(do: Callable[[], T], abort: AbortHandle, shares: Shares, owner: str) -> T:
     """Run ``do`` in a thread, on a place that was taken for ``owner`` and is given back when the thread is done.
 
-    Called off, it cuts the ``line`` that ``do`` works on, and leaves at once.
+    When cancelled, it aborts the requests that ``do`` makes, and returns at once.
     """
-    work = _Work(do, line, shares, owner)
+    work = _Work(do, abort, shares, owner)
     # The places are the bound; anyio's own would be free again while an abandoned thread still runs.
     unbounded = anyio.CapacityLimiter(math.inf)
     try:
@@ -40,8 +40,8 @@ async def in_worker(do: Callable[[], T], line: Line, shares: Shares, owner: str)
 class _Work(Generic[T]):
     """Done by a thread, or dropped before any thread has begun it; its place is given back once in either case."""
 
-    def __init__(self, do: Callable[[], T], line: Line, shares: Shares, owner: str) -> None:
-        self._do, self._line, self._shares, self._owner = do, line, shares, owner
+    def __init__(self, do: Callable[[], T], abort: AbortHandle, shares: Shares, owner: str) -> None:
+        self._do, self._abort, self._shares, self._owner = do, abort, shares, owner
         self._lock = threading.Lock()
         self._begun = self._dropped = False
 
@@ -60,6 +60,6 @@ class _Work(Generic[T]):
         with self._lock:
             self._dropped = True
         if self._begun:
-            self._line.cut()
+            self._abort.abort()
         else:
             self._shares.give_back(self._owner)

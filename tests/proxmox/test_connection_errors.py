@@ -1,4 +1,4 @@
-"""The words for what kept an exchange from happening, where a loopback can't show it."""
+"""The message for a request that failed, where loopback can't show the failure (see test_client for the others)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import pytest
 import requests
 import urllib3
 
-from patience import from_now
 from proxmox_mcp.errors import UnreachableError
-from proxmox_mcp.proxmox.connection import HostPort
-from proxmox_mcp.proxmox.faults import explain
-from proxmox_mcp.proxmox.sockets import Flight
+from proxmox_mcp.net.address import HostPort
+from proxmox_mcp.net.failures import classify
+from proxmox_mcp.proxmox.connection_errors import explain
 
 
 def not_connected(number: int) -> Exception:
@@ -38,9 +37,7 @@ def not_connected(number: int) -> Exception:
     ],
 )
 def test_a_connection_that_the_kernel_refuses_is_told_by_its_cause(number: int, said: str) -> None:
-    flight = Flight()
-    flight.start(deadline=from_now(30), silence=5)
-    error = explain(not_connected(number), HostPort("pve1"), flight, writes=True, connect_timeout=5.0)
+    error = explain(classify(not_connected(number)), HostPort("pve1", 8006), writes=True, connect_seconds=5.0)
     assert isinstance(error, UnreachableError)
     assert error.message == said
     assert not error.sent
