@@ -27,12 +27,12 @@ from proxmox_mcp.apidoc.formats import FORMATS
 from proxmox_mcp.apidoc.validation import perl
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway import places, resolve
+from proxmox_mcp.net.client import HttpResponse
 from proxmox_mcp.policy import risk, targets
 from proxmox_mcp.policy.callers import Callers
 from proxmox_mcp.proxmox import advice, errors, progress, upid
 from proxmox_mcp.proxmox.answers import read
 from proxmox_mcp.proxmox.inventory import Resources, near
-from proxmox_mcp.proxmox.transport import Reply
 from proxmox_mcp.record import secret_names, secrets_in_text
 from proxmox_mcp.record.redaction import Redactor, secrets_in
 from proxmox_mcp.render import View, cells, estimate_tokens, fields, filters, lines, render, tokens, units
@@ -89,8 +89,8 @@ def tool(name: str) -> Any:
     return next(each for each in TOOLS if each.name == name)
 
 
-def reply(status: int, content: Any) -> Reply:
-    return Reply(status, "said", {"content-type": "application/json"}, json.dumps(content).encode())
+def reply(status: int, content: Any) -> HttpResponse:
+    return HttpResponse(status, "said", {"content-type": "application/json"}, json.dumps(content).encode())
 
 
 READERS: dict[str, Callable[[str], object]] = {
@@ -361,7 +361,7 @@ def test_columns_beyond_what_is_tried_are_counted() -> None:
 @pytest.mark.parametrize("levels", [65, 500, 5_000])
 def test_an_answer_nested_too_deep_is_told_and_not_worked_on(levels: int, status: int, writes: bool) -> None:
     body = b'{"data":' + b"[" * levels + rb'"\ud800"' + b"]" * levels + b"}"
-    answer = Reply(status, "said", {"content-type": "application/json"}, body)
+    answer = HttpResponse(status, "said", {"content-type": "application/json"}, body)
     with contextlib.suppress(ProxmoxMcpError):
         assert not hasattr(read(answer, writes=writes), "data")
 

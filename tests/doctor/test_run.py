@@ -83,7 +83,7 @@ def test_what_to_paste_into_clients_is_printed_where_it_is_asked_for(environment
     out = io.StringIO()
     run(given, as_json=True, clients=True, out=out)
     pasted = json.loads(out.getvalue())[-2]["configurations"]
-    assert [each["client"] for each in pasted][:2] == ["Gemini CLI", "Gemini CLI, over SSE"]
+    assert [each["client"] for each in pasted][:2] == ["Gemini CLI", "Gemini CLI, over HTTP"]
     assert [each["client"] for each in pasted if "stdio" in each["client"]] == [
         f"{client}, over stdio" for client in ("Gemini CLI", "Claude Code", "Claude Desktop", "VS Code", "Cursor")
     ]

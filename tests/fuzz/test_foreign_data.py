@@ -16,10 +16,10 @@ from fuzz.examples import examples
 from fuzz.scripted import ScriptedPve, gateway_over
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway import Request
+from proxmox_mcp.net.client import HttpResponse
 from proxmox_mcp.proxmox.answers import Refusal, read
 from proxmox_mcp.proxmox.errors import Call as Refused
 from proxmox_mcp.proxmox.errors import refused
-from proxmox_mcp.proxmox.transport import Reply
 from tool_calls import run_tool
 from untrusted import bare
 
@@ -115,7 +115,7 @@ class World:
         yield "a name that two have", self.call(Request(path=f"/nodes/*/qemu/{MARKER}/config"))
         for status in (400, 403, 500, 595):
             body = json.dumps({"data": None, "message": text, "errors": {"name": text}}).encode()
-            refusal = read(Reply(status, "no", {"content-type": "application/json"}, body))
+            refusal = read(HttpResponse(status, "no", {"content-type": "application/json"}, body))
             assert isinstance(refusal, Refusal)
             self._pve.fails = refused(refusal, Refused("PUT", "/nodes/pve1/qemu/101/config"), self._pve.connection)
             yield f"{status}", self.call(Request(method="PUT", path="/nodes/pve1/qemu/101/config", data={"cores": 2}))

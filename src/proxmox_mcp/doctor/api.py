@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.doctor import http
-from proxmox_mcp.doctor.certificate import unchecked
 from proxmox_mcp.doctor.credentials import refusal_cures
 from proxmox_mcp.doctor.steps import Cure, Step
 from proxmox_mcp.errors import AuthenticationError, DeadlineError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.net.deadline import RequestDeadline
+from proxmox_mcp.net.failures import RequestFailedError
 
 if TYPE_CHECKING:
     from proxmox_mcp.doctor.connectivity import Place
@@ -135,12 +135,15 @@ def _other(place: Place, step: str, product: str) -> Step:
 
 
 def _product(place: Place, deadline: Deadline) -> str:
-    """What the page at the root calls itself; empty where it doesn't say. No credentials are sent."""
+    """What the page at the root calls itself; empty where it doesn't say.
+
+    Its certificate is not checked: no credentials are sent.
+    """
     address = http.Address("https", place.host, place.where.port, "/")
     try:
-        with http.exchange(address, context=unchecked(), patience=3.0, deadline=deadline.within(4.0)) as answer:
+        with http.exchange(address, patience=3.0, deadline=deadline.within(4.0)) as answer:
             page = answer.text()
-    except http.Faults:
+    except RequestFailedError:
         return ""
     if named := _PRODUCT.search(page):
         return named[1]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp import __version__
 from proxmox_mcp.doctor.http import AGENT
 from proxmox_mcp.doctor.steps import Cure
+from proxmox_mcp.net.failures import FailureKind, RequestFailedError
 from proxmox_mcp.server.instructions import NOT_SET_UP
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def posted(server: ServerSettings) -> dict[str, str]:
 
 
 def events(answer: Answer, seconds: float) -> Iterator[tuple[str, str]]:
-    """The events (name, data) of a stream until ``seconds`` are over (TimeoutError) or it ends.
+    """The events (name, data) of a stream until it ends. Raises RequestFailedError, after ``seconds`` too.
 
     Comments, which keep the stream alive, come as events without a name and data.
     """
@@ -56,7 +57,7 @@ def events(answer: Answer, seconds: float) -> Iterator[tuple[str, str]]:
     data: list[str] = []
     while (line := answer.line(end - time.monotonic())) is not None:
         if time.monotonic() > end:
-            raise TimeoutError
+            raise RequestFailedError(FailureKind.SILENT, sent=True)
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if not line and data:

@@ -1,38 +1,40 @@
-"""Plain HTTP exchanges over the standard library: read by hand, so that what a proxy does to them can be seen.
+"""HTTP requests of the doctor, to the server and to the pages of nodes: read piece by piece, so that what a proxy does
+to a response can be seen.
 
-Nothing of the process environment is used and no redirect is followed. A timer cuts the connection at the deadline,
-so that no server can hold us up by sending a byte now and then.
+Name lookup, the TCP connection and the first TLS handshake are tried apart from this, on plain sockets
+(``connectivity``, ``certificate``): each is a step of its own in the report, and a certificate that is not trusted is
+read there too.
 """
 
 from __future__ import annotations
 
-import http.client
-import socket
-import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
+from proxmox_mcp.net.client import HttpClient
+from proxmox_mcp.net.deadline import RequestDeadline
+from proxmox_mcp.net.tls import TlsPolicy
+
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterator, Mapping
-    from email.message import Message
 
     from proxmox_mcp.doctor.timing import Deadline
+    from proxmox_mcp.net.client import ResponseStream
+    from proxmox_mcp.net.failures import RequestFailedError
 
-MOST = 64 * 1024
-"""Bytes of an answer that are read."""
+MAX_BYTES = 64 * 1024
+"""Bytes of a body, or of one line of a stream, that are read."""
+BODY_SECONDS = 5.0
+"""For each wait for a part of a body."""
 AGENT = "proxmox-mcp-doctor"
-
-Faults = (OSError, http.client.HTTPException, ValueError)
-"""What an exchange raises; ValueError for what can't be sent, or can't be read as HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an exchange goes, taken apart. ``path`` is what the request names."""
+    """A URL in its parts. ``path`` is what the request names, with its query."""
 
     scheme: str
     host: str
@@ -41,7 +43,7 @@ class Address:
 
     @classmethod
     def of(cls, url: str) -> Address:
-        """Raises ValueError for what is no http or https address of a server."""
+        """Raises ValueError if it is not the http or https address of a server."""
         parts: SplitResult = urlsplit(url)
         if (
             parts.scheme not in ("http", "https")
@@ -56,7 +58,7 @@ class Address:
 
     @property
     def netloc(self) -> str:
-        """As it stands in the Host header."""
+        """Host and port as the Host header has them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = 443 if self.scheme == "https" else 80
         return host if self.port == usual else f"{host}:{self.port}"
@@ -72,28 +74,38 @@ class Address:
 
 @dataclass
 class Answer:
-    """An answer whose head has come. The body is read by ``text``, or line by line."""
+    """A response whose head has come after ``seconds``. The body is read by ``text``, or line by line."""
 
     status: int
     reason: str
-    headers: Message
+    headers: Mapping[str, str]
+    content_type: str
     seconds: float
-    _response: http.client.HTTPResponse = field(repr=False)
-    _socket: socket.socket = field(repr=False)
-
-    @property
-    def content_type(self) -> str:
-        return (self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    _stream: ResponseStream = field(repr=False)
+    _unread: bytes = field(default=b"", repr=False)
 
     def text(self) -> str:
-        """The body, as much as is wanted. Raises what ``Faults`` names."""
-        return self._response.read(MOST).decode("utf-8", "replace")
+        """The body, or its first MAX_BYTES. Raises RequestFailedError."""
+        body = bytearray()
+        while len(body) < MAX_BYTES and (piece := self._stream.next_piece(BODY_SECONDS, MAX_BYTES)):
+            body += piece
+        return bytes(body).decode("utf-8", "replace")
 
     def line(self, seconds: float) -> str | None:
-        """The next line within ``seconds``, None at the end. After a TimeoutError nothing more can be read."""
-        self._socket.settimeout(max(seconds, 0.01))
-        raw = self._response.readline(MOST)
-        return raw.decode("utf-8", "replace").rstrip("\r\n") if raw else None
+        """The next line within ``seconds``, None at the end.
+
+        Raises RequestFailedError; after one that ``timed_out`` nothing more can be read.
+        """
+        end = time.monotonic() + seconds
+        while b"\n" not in self._unread and len(self._unread) < MAX_BYTES:
+            piece = self._stream.next_piece(end - time.monotonic())
+            if not piece:
+                break
+            self._unread += piece
+        if not self._unread:
+            return None
+        raw, _, self._unread = self._unread.partition(b"\n")
+        return raw.decode("utf-8", "replace").rstrip("\r")
 
 
 @contextmanager
@@ -103,43 +115,24 @@ def exchange(
     *,
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
-    context: ssl.SSLContext | None = None,
+    tls: TlsPolicy | None = None,
     patience: float = 5.0,
     deadline: Deadline,
 ) -> Iterator[Answer]:
-    """Send a request; the answer's head within ``patience`` seconds, all of it before the deadline.
+    """Send a request; the head of the response within ``patience`` seconds, all of it before the deadline.
 
-    Raises what ``Faults`` names, TimeoutError among it.
+    Raises RequestFailedError.
     """
     started = time.monotonic()
-    opened = socket.create_connection((address.host, address.port), timeout=max(min(patience, deadline.left), 0.01))
-    connection = http.client.HTTPConnection(address.host, address.port)
-    with opened.dup() as handle, _cut_at(handle, deadline):
-        try:
-            secured = context.wrap_socket(opened, server_hostname=address.host) if context else opened
-            connection.sock = secured
-            sent = {"Host": address.netloc, "User-Agent": AGENT, **(headers or {})}
-            connection.request(method, address.path, body=body, headers=sent)
-            response = connection.getresponse()
-            yield Answer(
-                response.status, response.reason, response.headers, time.monotonic() - started, response, secured
-            )
-        finally:
-            connection.close()
-            opened.close()
+    limits = RequestDeadline(deadline.end, connect=patience, silence=patience)
+    with (
+        closing(HttpClient(tls or TlsPolicy(verify=False), headers={"User-Agent": AGENT})) as client,
+        client.stream(method, address.origin + address.path, headers=headers, body=body, deadline=limits) as response,
+    ):
+        took = time.monotonic() - started
+        yield Answer(response.status, response.reason, response.headers, response.content_type, took, response)
 
 
-@contextmanager
-def _cut_at(handle: socket.socket, deadline: Deadline) -> Iterator[None]:
-    timer = threading.Timer(deadline.left, _cut, [handle])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _cut(handle: socket.socket) -> None:
-    with suppress(OSError):  # the other side may have closed it first
-        handle.shutdown(socket.SHUT_RDWR)
+def reason(failed: RequestFailedError) -> str:
+    """Why a request failed, in a few words."""
+    return failed.kind.value

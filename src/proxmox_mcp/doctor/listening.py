@@ -14,6 +14,7 @@ from proxmox_mcp.doctor import http
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.verdict import RUNS
 from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.net.failures import RequestFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +105,7 @@ def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
     try:
         with http.exchange(address, patience=2.0, deadline=deadline.within(3.0)) as answer:
             ours = answer.status == 200 and answer.text().strip() == "ok"
-    except http.Faults:
+    except RequestFailedError:
         ours = False
     if ours:
         return PART.ok("address", f"{where}: {RUNS}")

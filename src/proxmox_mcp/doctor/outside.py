@@ -11,6 +11,7 @@ from proxmox_mcp.doctor.connectivity import Place
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.target import HTTP, SSE, Target
 from proxmox_mcp.net.address import HostPort
+from proxmox_mcp.net.failures import RequestFailedError
 
 if TYPE_CHECKING:
     import socket
@@ -64,14 +65,14 @@ def look(target: Target, server: ServerSettings, deadline: Deadline, hold: float
 def _tls(place: Place, target: Target, opened: socket.socket, deadline: Deadline) -> tuple[Step | None, bool]:
     """Whether clients trust the connection; plain http is what it is."""
     part, name = place.part, "TLS"
-    if target.context is None:
+    if target.tls is None:
         if connectivity.is_loopback(opened.getpeername()[0]):
             return None, True
         cure = Cure("Put a reverse proxy with a certificate before it: docs/reverse-proxies.md.")
         return part.warn(name, "plain http: the token and all answers can be read on the way", cure), True
     address = opened.getpeername()[:2]
     try:
-        with certificate.shake_hands(opened, target.context, target.address.host, deadline) as secured:
+        with certificate.shake_hands(opened, target.tls.context(), target.address.host, deadline) as secured:
             shown = x509.read(secured.getpeercert(binary_form=True) or b"")
         known = "NODE_EXTRA_CA_CERTS" if target.authorities else "this system"
         return certificate.sound(place, name, shown, f"is trusted by public authorities or {known}", _RENEWAL), True
@@ -117,12 +118,12 @@ def _let_in(part: Part, target: Target, server: ServerSettings, deadline: Deadli
         with http.exchange(
             target.at(SSE),
             headers=asked,
-            context=target.context,
+            tls=target.tls,
             patience=TOKENLESS_SECONDS,
             deadline=deadline.within(TOKENLESS_SECONDS),
         ) as answer:
             status, kind = answer.status, answer.content_type
-    except http.Faults:
+    except RequestFailedError:
         return
     if status == 200 and kind == dialogue.STREAM:
         yield part.fail(

@@ -11,6 +11,7 @@ from proxmox_mcp.doctor import dialogue, http
 from proxmox_mcp.doctor.answers import UNBUFFERED, meaning
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.target import SSE
+from proxmox_mcp.net.failures import RequestFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,15 +46,16 @@ class Probe:
             with http.exchange(
                 self.target.at(SSE),
                 headers=sent,
-                context=self.target.context,
+                tls=self.target.tls,
                 patience=EVENT_SECONDS,
                 deadline=self.deadline,
             ) as answer:
                 yield from self._read(answer)
-        except TimeoutError:
-            yield self._silent(f"nothing came within {EVENT_SECONDS:g} s, not even the head of an answer")
-        except http.Faults as error:
-            yield self.part.fail(NAME, f"{self._where}: the connection broke off ({_reason(error)}).", _LOOK)
+        except RequestFailedError as failed:
+            if failed.timed_out:
+                yield self._silent(f"nothing came within {EVENT_SECONDS:g} s, not even the head of an answer")
+            else:
+                yield self.part.fail(NAME, f"{self._where}: the request failed ({http.reason(failed)}).", _LOOK)
 
     @property
     def _where(self) -> str:
@@ -74,7 +76,9 @@ class Probe:
         stream = dialogue.events(answer, EVENT_SECONDS)
         try:
             endpoint = next((data for name, data in stream if name == "endpoint"), None)
-        except TimeoutError:
+        except RequestFailedError as failed:
+            if not failed.timed_out:
+                raise
             yield self._silent(f"the stream opens, and no event came within {EVENT_SECONDS:g} s")
             return
         if endpoint is None:
@@ -115,7 +119,9 @@ class Probe:
         try:
             answers = (data for name, data in dialogue.events(answer, EVENT_SECONDS) if name == "message")
             hello = next((found for data in answers if (found := dialogue.hello_of(data))), None)
-        except TimeoutError:
+        except RequestFailedError as failed:
+            if not failed.timed_out:
+                raise
             yield self._silent(f"a message was taken, and no answer came over the stream within {EVENT_SECONDS:g} s")
             return
         if hello is None:
@@ -145,16 +151,16 @@ class Probe:
                 "POST",
                 headers=dialogue.posted(self.server),
                 body=dialogue.INITIALIZE,
-                context=self.target.context,
+                tls=self.target.tls,
                 patience=EVENT_SECONDS,
                 deadline=self.deadline,
             ) as answer:
                 if answer.status in (200, 202):
                     return None
                 told = meaning(answer, answer.text(), self.target, self.server, with_token=self._has_token)
-        except http.Faults as error:
+        except RequestFailedError as failed:
             return self.part.fail(
-                NAME, f"{self._where}: a message to {parts.path} got no answer ({_reason(error)}).", _LOOK
+                NAME, f"{self._where}: a message to {parts.path} got no answer ({http.reason(failed)}).", _LOOK
             )
         if answer.status == 404:
             return self.part.fail(
@@ -172,10 +178,10 @@ class Probe:
         name = f"{self._where}: {what}"
         try:
             with http.exchange(
-                self.target.at("/livez"), context=self.target.context, patience=2.0, deadline=self.deadline
+                self.target.at("/livez"), tls=self.target.tls, patience=2.0, deadline=self.deadline
             ) as answer:
                 alive = answer.status == 200
-        except http.Faults:
+        except RequestFailedError:
             return self.part.fail(NAME, f"{name}; nor does it answer anything else.", _LOOK)
         why = (
             "the server is well, so a proxy holds the stream back (buffering)" if alive else "a proxy may hold it back"
@@ -187,11 +193,9 @@ class Probe:
         try:
             for _ in dialogue.events(answer, self.hold):
                 pass
-        except TimeoutError:
-            if time.monotonic() - began >= self.hold - 1:
+        except RequestFailedError as failed:
+            if failed.timed_out and time.monotonic() - began >= self.hold - 1:
                 return self.part.ok(name, f"an idle stream stayed open for {self.hold:g} s")
-        except http.Faults:
-            pass  # cut: how long it lasted is what was asked
         lasted = time.monotonic() - began
         return self.part.fail(
             name,
@@ -211,9 +215,3 @@ class Probe:
 
 
 _LOOK = Cure("Look into the log of the proxy and that of the server (MCP_LOG_LEVEL=DEBUG).")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "it did not come in time"
-    return (getattr(error, "strerror", None) or type(error).__name__).lower()

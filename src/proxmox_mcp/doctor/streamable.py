@@ -10,6 +10,7 @@ from proxmox_mcp.doctor import dialogue, http
 from proxmox_mcp.doctor.answers import UNBUFFERED, meaning
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.target import HTTP
+from proxmox_mcp.net.failures import RequestFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ class Probe:
                 "POST",
                 headers=dialogue.posted(self.server),
                 body=dialogue.INITIALIZE,
-                context=self.target.context,
+                tls=self.target.tls,
                 patience=ANSWER_SECONDS,
                 deadline=self.deadline,
             ) as answer:
@@ -47,12 +48,12 @@ class Probe:
                 session = answer.headers.get("Mcp-Session-Id")
             if session:
                 self._leave(session)
-        except TimeoutError:
-            yield self.part.fail(NAME, f"{where}: no answer came within {ANSWER_SECONDS:g} s.", *UNBUFFERED)
-        except http.Faults as error:
-            reason = (getattr(error, "strerror", None) or type(error).__name__).lower()
+        except RequestFailedError as failed:
+            if failed.timed_out:
+                yield self.part.fail(NAME, f"{where}: no answer came within {ANSWER_SECONDS:g} s.", *UNBUFFERED)
+                return
             cure = Cure("Look into the log of the proxy and that of the server.")
-            yield self.part.fail(NAME, f"{where}: the connection broke off ({reason}).", cure)
+            yield self.part.fail(NAME, f"{where}: the request failed ({http.reason(failed)}).", cure)
 
     def _judged(self, where: str, answer: http.Answer) -> Step:
         if answer.status == 200 and answer.content_type == dialogue.STREAM:
@@ -74,12 +75,12 @@ class Probe:
         """End the session that was opened: a courtesy, which no proxy need pass on."""
         sent = dialogue.posted(self.server) | {"Mcp-Session-Id": session}
         with (
-            suppress(*http.Faults),
+            suppress(RequestFailedError),
             http.exchange(
                 self.target.at(HTTP),
                 "DELETE",
                 headers=sent,
-                context=self.target.context,
+                tls=self.target.tls,
                 deadline=self.deadline.within(2.0),
             ),
         ):

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from proxmox_mcp.doctor.http import Address
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.net.tls import TlsPolicy
-
-if TYPE_CHECKING:
-    import ssl
 
 SSE, HTTP = "/sse", "/mcp"
 
@@ -60,11 +56,6 @@ class Target:
         return self.address.at(self.prefix + route)
 
     @property
-    def context(self) -> ssl.SSLContext | None:
-        """TLS as clients judge it: by public authorities and those of the system. None for plain http."""
-        if self.address.scheme != "https":
-            return None
-        context = TlsPolicy().context()
-        if self.authorities and self.authorities.is_file():
-            context.load_verify_locations(cafile=self.authorities)
-        return context
+    def tls(self) -> TlsPolicy | None:
+        """Trust as clients have it: public authorities and those of the system. None for plain http."""
+        return TlsPolicy(extra_ca_file=self.authorities) if self.address.scheme == "https" else None

@@ -1,4 +1,4 @@
-"""How long one request may take, and how another thread ends it. Imports nothing slow: the start of the server loads it."""
+"""How long one request may take, and how another thread ends it. Imports nothing slow: every start loads it."""
 
 from __future__ import annotations
 

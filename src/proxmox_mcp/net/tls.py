@@ -19,13 +19,15 @@ class TlsPolicy:
     """Trust in a certificate: by public authorities (``verify``), by those of ``ca_file`` alone, or by its pin.
 
     ``fingerprints`` are SHA-256 digests (64 lower-case hex digits) of which the certificate must have one. A CA file or
-    a pin turns checking on, whatever ``verify`` says; a pin alone takes any certificate that has it, and with a pin the
-    host's name doesn't count: nodes are often called by an address that their certificate doesn't have.
+    a pin turns checking on, whatever ``verify`` says; a pin alone accepts any certificate that has it, and with a pin
+    the host's name doesn't count: nodes are often called by an address that their certificate doesn't have.
+    ``extra_ca_file`` holds authorities that are trusted beside the public ones.
     """
 
     verify: bool = True
     ca_file: Path | None = None
     fingerprints: tuple[str, ...] = ()
+    extra_ca_file: Path | None = None
 
     def context(self) -> ssl.SSLContext:
         """The context for one or many connections. Raises SettingsError where the CA file can't be used.
@@ -39,6 +41,8 @@ class TlsPolicy:
             _load(context, self.ca_file)
         elif self.verify and not self.fingerprints:
             _load_public_authorities(context)
+            if self.extra_ca_file is not None:
+                context.load_verify_locations(cafile=self.extra_ca_file)
         else:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
