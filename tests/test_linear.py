@@ -13,6 +13,7 @@ import itertools
 import json
 import pkgutil
 import tracemalloc
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,7 +37,7 @@ from proxmox_mcp.proxmox.inventory import Resources, near
 from proxmox_mcp.record import secret_names, secrets_in_text
 from proxmox_mcp.record.redaction import Redactor, secrets_in
 from proxmox_mcp.render import View, cells, estimate_tokens, fields, filters, lines, render, tokens, units
-from proxmox_mcp.search import browse
+from proxmox_mcp.search import Searcher, browse
 from proxmox_mcp.server import reference_resource
 from proxmox_mcp.server.tools import TOOLS, arguments
 from resources import resources
@@ -83,6 +84,11 @@ SHAPES = {
 
 def checked(path: str, data: dict[str, Any]) -> Any:
     return schema().index.check("PUT", path, data)
+
+
+@cache
+def searcher() -> Searcher:
+    return Searcher(schema().index)
 
 
 def tool(name: str) -> Any:
@@ -159,7 +165,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "apidoc.validation.perl.number": perl.number,
     "apidoc.validation.perl.split_list": perl.split_list,
     "apidoc.validation.perl.view": perl.view,
-    "search.Searcher.find": lambda text: schema().searcher.find(text),
+    "search.Searcher.find": lambda text: searcher().find(text),
     "search.browse.path_query": browse.path_query,
     "search.browse.exact": lambda text: browse.exact(schema().index.endpoints, text),
     "search.text.chunks": lambda text: importlib.import_module("proxmox_mcp.search.text").chunks(text),
@@ -200,7 +206,6 @@ READERS: dict[str, Callable[[str], object]] = {
 READERS |= {f"apidoc.formats, {name}": each.passes for name, each in FORMATS.items()}
 
 READ_ONLY_OURS = {
-    "server.tools.search_api": "search.Searcher.find and search.browse.exact, which are entered",
     "apidoc.validation.faults": "one line each, of what was checked",
     "apidoc.formats.calendar": "entered by its format, pve-calendar-event",
     "apidoc.formats.net_ip": "entered by its formats; takes no more than 256 characters",
@@ -221,7 +226,8 @@ READ_ONLY_OURS = {
     "search.vocabulary": "files that ship with the code",
     "apidoc.reference.perl_patterns": "patterns of the schema",
     "apidoc.reference.folding": "names of the schema",
-    "search.reference": "the schema",
+    "search.presentation": "search.Searcher.find and search.browse.exact, which are entered",
+    "apidoc.reference.endpoint": "the schema",
     "apidoc.reference.parameters": "the schema",
 }
 FOREIGN_PARAMETERS = frozenset(

@@ -53,7 +53,7 @@ def cluster_of(name: str, settings: ClusterSettings, store: IndexStore | None, r
     schema = SchemaKeeper(reader, settings.proxmox_apidoc, store)
     if settings.proxmox_apidoc not in ("auto", "bundled") and "://" not in settings.proxmox_apidoc:
         try:
-            _ = schema.current
+            schema.load()
         except ApidocError as error:
             raise SettingsError(f"PROXMOX_APIDOC: {error.message}", error.advice) from error
     return Cluster.of(name, reader, schema)

@@ -37,7 +37,7 @@ async def told(
 
 
 def checked(cluster: Cluster, method: str, path: str, data: dict[str, Any]) -> Checked:
-    return check(cluster.schema.current, "auto", reviewed_risks(), method, path, data, "default")
+    return check(cluster.schema.load(), "auto", reviewed_risks(), method, path, data, "default")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ async def test_a_failed_task_gets_the_advice_of_its_words(
 ) -> None:
     cluster, _ = scripted()
     method, path, kind = started
-    checked = check(cluster.schema.current, "auto", reviewed_risks(), method, path, {}, "default")
+    checked = check(cluster.schema.load(), "auto", reviewed_risks(), method, path, {}, "default")
     outcomes = [failed(kind, said), failed(kind, said)]
     advice = await advice_on_tasks(outcomes, None if asked_about_only else checked, cluster)
     assert words in advice
@@ -106,7 +106,7 @@ async def test_a_direct_error_of_the_same_words_says_the_same(scripted: Scripted
 
     cluster, _ = scripted()
     method, path, kind = START
-    checked = check(cluster.schema.current, "auto", reviewed_risks(), method, path, {}, "default")
+    checked = check(cluster.schema.load(), "auto", reviewed_risks(), method, path, {}, "default")
     for started, said, _ in SAID:
         if started is START:
             direct = await candidates(FailedError(said), checked.action, cluster) or advise(said, Asked(method, path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import ApidocSourceError, InvalidCallError, UnreachableError
 from proxmox_mcp.gateway import Gateway, Request
-from proxmox_mcp.gateway.schema_source import SchemaKeeper
+from proxmox_mcp.gateway.search_source import SearchSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from gateway.conftest import Script
     from proxmox.raw_server import RawServer
     from proxmox.raw_server import Request as Sent
+    from proxmox_mcp.apidoc import EndpointIndex
+    from proxmox_mcp.gateway.schema_source import SchemaKeeper
+    from proxmox_mcp.search import Searcher
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +93,7 @@ def keeper(gateway: Gateway) -> SchemaKeeper:
 
 
 async def test_before_the_node_was_asked_there_is_a_schema_at_hand(gateway: Gateway) -> None:
-    current = keeper(gateway).current
+    current = await keeper(gateway).current()
     assert current.kind == "bundled"
     assert not current.is_the_nodes
     assert "has not answered yet" in str(current)
@@ -102,21 +106,52 @@ async def test_the_schema_of_the_node_takes_the_place_of_what_was_at_hand(gatewa
     assert current.is_the_nodes
 
 
-async def test_what_a_node_served_once_is_at_hand_at_the_next_start(
-    gateway: Gateway, node: Node, upstream: RawServer
+async def test_what_a_node_served_once_is_in_force_at_the_next_start(
+    make: Callable[..., Gateway], node: Node, upstream: RawServer, tmp_path: Path
 ) -> None:
     node.document = DOCUMENT
-    served = await keeper(gateway).refresh()
-    cluster = gateway.clusters["default"]
-    again = SchemaKeeper(cluster.pve, "auto", served.store)
-    assert again.current.kind == "cache"
-    assert again.current.index.version == "8.4.5"
+    settings = {"PROXMOX_APIDOC": "auto", "MCP_CACHE_DIR": str(tmp_path / "state")}
+    await keeper(make(upstream.port, **settings)).refresh()
+    again = await keeper(make(upstream.port, **settings)).current()
+    assert again.kind == "cache"
+    assert again.index.version == "8.4.5"
+
+
+async def test_the_search_is_built_once_for_each_schema_and_kept_for_the_next_start(
+    make: Callable[..., Gateway], node: Node, upstream: RawServer, tmp_path: Path
+) -> None:
+    settings = {"PROXMOX_APIDOC": "auto", "MCP_CACHE_DIR": str(tmp_path / "state")}
+    first = keeper(make(upstream.port, **settings))
+    searcher = await first.searcher()
+    assert not searcher.was_stored
+    assert await first.searcher() is searcher
+    assert (await keeper(make(upstream.port, **settings)).searcher()).was_stored
+    node.document = DOCUMENT
+    await first.refresh()
+    changed = await first.searcher()
+    assert changed.index is (await first.current()).index is not searcher.index
+
+
+async def test_building_the_search_leaves_the_event_loop_free(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    load = SearchSource.load
+
+    def watched(source: SearchSource, index: EndpointIndex) -> Searcher:
+        threads.append(threading.get_ident())
+        return load(source, index)
+
+    monkeypatch.setattr(SearchSource, "load", watched)
+    await keeper(gateway).searcher()
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_a_node_that_serves_no_document_leaves_the_snapshot_of_its_release_in_force(gateway: Gateway) -> None:
     with pytest.raises(ApidocSourceError):
         await keeper(gateway).refresh()
-    current = keeper(gateway).current
+    current = await keeper(gateway).current()
     assert (current.kind, current.index.version[:3], current.node_version) == ("bundled", "8.4", "8.4.5")
 
 
@@ -124,7 +159,7 @@ async def test_a_node_that_is_away_leaves_what_is_at_hand(make: Callable[..., Ga
     away = make(1, PROXMOX_APIDOC="auto")
     with pytest.raises(UnreachableError):
         await keeper(away).refresh()
-    assert keeper(away).current.kind == "bundled"
+    assert (await keeper(away).current()).kind == "bundled"
 
 
 async def test_an_endpoint_that_the_nodes_release_lacks_is_refused_with_since_when_there_is_one(
@@ -176,7 +211,7 @@ async def test_a_schema_from_a_file_stays_in_force_whatever_the_node_says(
 ) -> None:
     (tmp_path / "apidoc.js").write_bytes(DOCUMENT)
     from_file = make(upstream.port, PROXMOX_APIDOC=str(tmp_path / "apidoc.js"))
-    assert keeper(from_file).current.kind == "file"
+    assert (await keeper(from_file).current()).kind == "file"
     current = await keeper(from_file).refresh()
     assert (current.kind, current.node_version) == ("file", "8.4.5")
 
@@ -186,14 +221,15 @@ async def test_while_a_url_gives_nothing_the_snapshot_is_in_force_and_then_what_
 ) -> None:
     monkeypatch.setattr("proxmox_mcp.apidoc.source.fetch", lambda _, **__: node.document or _away())
     from_url = keeper(make(upstream.port, PROXMOX_APIDOC="https://127.0.0.1:1/apidoc.js"))
-    assert (from_url.current.kind, from_url.current.trouble) == ("bundled", "Away.")
+    at_first = await from_url.current()
+    assert (at_first.kind, at_first.trouble) == ("bundled", "Away.")
     assert (await from_url.refresh()).index.version.startswith("8.4")
     node.document = DOCUMENT
     current = await from_url.refresh()
     assert (current.kind, current.node_version, len(current.index.endpoints)) == ("url", "8.4.5", 2)
     node.document = None
     node.versions[""] = "8.4.6"
-    assert ((await from_url.refresh()).kind, from_url.current.node_version) == ("url", "8.4.6")
+    assert ((await from_url.refresh()).kind, (await from_url.current()).node_version) == ("url", "8.4.6")
 
 
 def _away() -> bytes:

@@ -38,7 +38,7 @@ def test_the_kind_of_guest_tells_twins_apart() -> None:
 
 def test_a_typo_is_mended_and_told() -> None:
     results = _SEARCHER.find("take a snapshto of vm 100")
-    assert results.mended == (("snapshto", "snapshot"),)
+    assert results.corrections == (("snapshto", "snapshot"),)
     assert results.hits[0].endpoint.path == "/nodes/{node}/qemu/{vmid}/snapshot"
 
 
@@ -90,7 +90,7 @@ def test_a_question_without_words_finds_nothing(query: str) -> None:
 
 
 def test_every_hit_of_a_bundled_version_says_what_it_does() -> None:
-    assert all(hit.does for hit in _SEARCHER.find("/", limit=10_000).hits)
+    assert all(hit.summary for hit in _SEARCHER.find("/", limit=10_000).hits)
 
 
 @given(st.text(max_size=200))

@@ -64,9 +64,10 @@ def _cluster(cluster: Any) -> dict[str, Any]:
         "hosts": {node.host: {"up": node.up, "reason": node.reason} for node in state.nodes},
     }
     try:
-        told["schema"] = str(cluster.schema.current)
-        if cluster.schema.current.trouble:
-            told["cache"] = cluster.schema.current.trouble
+        schema = cluster.schema.load()
+        told["schema"] = str(schema)
+        if schema.trouble:
+            told["cache"] = schema.trouble
     except ApidocError as error:
         told["fault"] = error.message
     return told

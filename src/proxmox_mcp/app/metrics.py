@@ -240,7 +240,7 @@ def _clusters(gateway: Gateway) -> Iterable[Metric]:
         if known.accepted is not None:
             accepted.add_metric([name], float(known.accepted))
         try:
-            current = cluster.schema.current
+            current = cluster.schema.load()
         except ApidocError:
             continue  # /readyz says why.
         schema.add_metric([name, current.index.version, current.kind, current.node_version], 1.0)

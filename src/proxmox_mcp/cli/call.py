@@ -145,4 +145,4 @@ async def _learn_schema(cluster: Cluster) -> None:
         await cluster.schema.refresh()
     except ApidocError as error:
         click.echo(f"The node's own schema is unavailable: {error.message}", err=True)
-        click.echo(f"Checked against {cluster.schema.current}; what that doesn't know, Proxmox decides.", err=True)
+        click.echo(f"Checked against {cluster.schema.load()}; what that doesn't know, Proxmox decides.", err=True)

@@ -30,6 +30,7 @@ _BATCH = click.option(
 )
 
 
+_NEXT_STEP = "Full reference of one: proxmox-mcp search METHOD PATH."
 _LIKE = 0.5
 """Part of the endpoints that must be those of a bundled version to be taken for it: 6.4 has 0.57 of 7.4."""
 
@@ -87,10 +88,9 @@ def search(
 
     In a batch each line is {"query", "limit"}, and each line out [[method, path, score], ...].
     """
-    from proxmox_mcp.search import Searcher
+    from proxmox_mcp.search import Searcher, answer
 
-    index, _ = _index(source)
-    searcher = Searcher(index)
+    searcher = Searcher(_index(source)[0])
     if batch is not None:
         for line in _lines(batch):
             asked, most = (str(line.get("query", "")), line.get("limit", limit)) if line else ("", 0)
@@ -105,9 +105,11 @@ def search(
         results = searcher.find(text, limit, method or "")
         _put([[hit.endpoint.method, hit.endpoint.path, round(hit.score, 4)] for hit in results.hits])
         sys.exit(0 if results.hits and results.absent is None else 1)
-    from proxmox_mcp.cli.output import show_search
+    from proxmox_mcp.cli.output import show_answer
 
-    sys.exit(0 if show_search(index, searcher, text, method or "", limit) else 1)
+    found = answer(searcher, text, method or "", limit, next_step=_NEXT_STEP)
+    show_answer(found.text)
+    sys.exit(0 if found.fits else 1)
 
 
 @click.command()

@@ -32,7 +32,7 @@ async def explain(
     if not places.targets:
         return "The path stands for no place that there is now."
     place = places.targets[0].path
-    checked = check(chosen.schema.current, "warn", gateway.guard.risks, method, place, data, chosen.name)
+    checked = check(await chosen.schema.current(), "warn", gateway.guard.risks, method, place, data, chosen.name)
     must_be_sendable(checked)
     policy = gateway.guard.policy
     facts = await live_facts(policy.lookups(checked.action, caller), chosen)

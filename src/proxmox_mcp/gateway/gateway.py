@@ -137,7 +137,7 @@ class Gateway:
         def against(schema: Schema) -> Checked:
             return check(schema, self._validation, self.guard.risks, method, path, call.data, cluster.name)
 
-        checked = against(cluster.schema.current)
+        checked = against(await cluster.schema.current())
         if not checked.refusals:
             return checked
         there = await cluster.schema.version_at(node_of(path))

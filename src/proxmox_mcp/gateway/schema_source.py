@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -21,6 +21,7 @@ import anyio.to_thread
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.apidoc.local_index import index_at_hand
 from proxmox_mcp.errors import ApidocCacheError, ApidocError, AuthenticationError, ProxmoxError
+from proxmox_mcp.gateway.search_source import SearchSource
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
@@ -40,7 +41,7 @@ Kind = Literal["node", "cache", "bundled", "file", "url"]
 
 @dataclass(frozen=True)
 class Schema:
-    """An index with its search, and how far it speaks for the cluster.
+    """An index, and how far it speaks for the cluster.
 
     ``node_version`` is what the node says of itself, empty as long as it has not been asked.
     """
@@ -49,22 +50,6 @@ class Schema:
     kind: Kind
     node_version: str = ""
     trouble: str = ""
-    store: IndexStore | None = None
-
-    @cached_property
-    def searcher(self) -> Searcher:
-        """Made on first use, from what was kept of one that was made before."""
-        from proxmox_mcp.search import Searcher
-
-        name = f"search {self.index.version} {self.index.origin.digest}"
-        try:
-            searcher = Searcher(self.index, stored=self.store.kept(name) if self.store else b"")
-            if self.store is not None and not searcher.was_stored:
-                self.store.keep(name, searcher.store())
-        except ApidocCacheError as error:
-            _LOG.info("the search is made anew: %s", error)
-            return Searcher(self.index)
-        return searcher
 
     @property
     def is_the_nodes(self) -> bool:
@@ -84,10 +69,10 @@ class Schema:
 
 
 class SchemaKeeper:
-    """Keeps the schema of one cluster. ``current`` is always there; ``keep`` runs beside the server.
+    """Keeps the schema of one cluster. There is always one in force; ``keep`` runs beside the server.
 
-    ``source`` is a ``PROXMOX_APIDOC``. A file is read by the first ``current``, which raises ApidocError where it is
-    no schema: look at it once before anything depends on it.
+    ``source`` is a ``PROXMOX_APIDOC``. A file is read by the first ``load``, which raises ApidocError where it is not a
+    schema: load it once before anything depends on it.
     """
 
     def __init__(self, pve: Reader, source: str, store: IndexStore | None) -> None:
@@ -96,11 +81,25 @@ class SchemaKeeper:
         self._loading = threading.Lock()
         self._versions: dict[str, tuple[float, str]] = {}
         self._others: dict[str, Schema] = {}
+        self._search = SearchSource(store)
         self._look = anyio.Event()
 
-    @property
-    def current(self) -> Schema:
-        """The schema in force. The first use loads it (about 40 ms)."""
+    async def current(self) -> Schema:
+        """The schema in force; the first use loads it in a worker thread. Raises ApidocError."""
+        if self._current is not None:
+            return self._current
+        return await anyio.to_thread.run_sync(self.load)
+
+    async def searcher(self) -> Searcher:
+        """The search of the schema in force; the first use builds it in a worker thread. Raises ApidocError."""
+        return await anyio.to_thread.run_sync(self.load_searcher)
+
+    def load_searcher(self) -> Searcher:
+        """As ``searcher``, blocking."""
+        return self._search.load(self.load().index)
+
+    def load(self) -> Schema:
+        """As ``current``, blocking: the first use takes about 40 ms."""
         if self._current is None:
             with self._loading:
                 if self._current is None:
@@ -121,7 +120,7 @@ class SchemaKeeper:
             except (ProxmoxError, ApidocError) as error:
                 if error.message != told:
                     told = error.message
-                    _LOG.info("working from %s: %s", self.current, told)
+                    _LOG.info("working from %s: %s", await self.current(), told)
                 refused = isinstance(error, AuthenticationError)
                 if isinstance(error, ProxmoxError) and not refused:
                     wait, pause = pause, min(pause * 2, _RETRY_LONGEST)
@@ -138,14 +137,14 @@ class SchemaKeeper:
         the best at hand for that version is in force.
         """
         version = _version(await self._pve.get("/version"))
-        before = await anyio.to_thread.run_sync(lambda: self.current)
+        before = current = await self.current()
         if before.node_version != version or (before.kind != "url" and "://" in self._source):
-            self._current = await anyio.to_thread.run_sync(self._at_hand, version)
-        if self._source == "auto" and not (self.current.is_the_nodes and self.current.kind in ("node", "cache")):
-            await anyio.to_thread.run_sync(self._from_the_node, version)
-        if self.current is not before:
-            _LOG.info("schema: %s", self.current)
-        return self.current
+            self._current = current = await anyio.to_thread.run_sync(self._at_hand, version)
+        if self._source == "auto" and not (current.is_the_nodes and current.kind in ("node", "cache")):
+            current = await anyio.to_thread.run_sync(self._from_the_node, version)
+        if current is not before:
+            _LOG.info("schema: %s", current)
+        return current
 
     async def version_at(self, node: str) -> str:
         """The version that a node runs (empty: the host that answers), asked at most once a minute; empty where it
@@ -163,14 +162,15 @@ class SchemaKeeper:
             return ""
         version = _version(answer)
         self._versions[node] = time.monotonic(), version
-        if not node and version != self.current.node_version:
+        if not node and version != (await self.current()).node_version:
             self._look.set()
         return version
 
     async def of_version(self, version: str) -> Schema:
         """The best schema at hand for a node of a version: the one in force, another that was cached, or a bundled."""
-        if version == self.current.node_version:
-            return self.current
+        current = await self.current()
+        if version == current.node_version:
+            return current
         if version not in self._others:
             self._others[version] = await anyio.to_thread.run_sync(self._at_hand, version)
         return self._others[version]
@@ -178,26 +178,26 @@ class SchemaKeeper:
     def _at_hand(self, version: str = "") -> Schema:
         if self._source == "auto":
             found = index_at_hand(version, self._store)
-            return Schema(found.index, found.kind, version, found.trouble, self._store)
+            return Schema(found.index, found.kind, version, found.trouble)
         if self._source == "bundled":
-            return Schema(index_at_hand(version).index, "bundled", version, store=self._store)
+            return Schema(index_at_hand(version).index, "bundled", version)
         if self._current is not None and self._current.kind in ("file", "url"):
             return replace(self._current, node_version=version)
         if "://" in self._source:
             return self._from_the_url(version)
-        return Schema(load_index(Path(self._source)), "file", version, store=self._store)
+        return Schema(load_index(Path(self._source)), "file", version)
 
     def _from_the_url(self, version: str) -> Schema:
         """What the URL gives; while it gives nothing, the bundled snapshot that is nearest."""
         from proxmox_mcp.apidoc.build import build, obtain
 
         try:
-            return Schema(build(obtain(self._source))[0], "url", version, store=self._store)
+            return Schema(build(obtain(self._source))[0], "url", version)
         except ApidocError as error:
             _LOG.warning("PROXMOX_APIDOC: %s", error)
-            return Schema(index_at_hand(version).index, "bundled", version, str(error), self._store)
+            return Schema(index_at_hand(version).index, "bundled", version, str(error))
 
-    def _from_the_node(self, version: str) -> None:
+    def _from_the_node(self, version: str) -> Schema:
         from proxmox_mcp.apidoc.build import build, obtain
         from proxmox_mcp.apidoc.source import node_url
 
@@ -212,9 +212,11 @@ class SchemaKeeper:
             except ApidocCacheError as error:
                 trouble = str(error)
                 _LOG.warning("the schema was not cached: %s", error)
-        schema = Schema(index, "node", version, trouble, self._store)
-        _warm(schema)
+        schema = Schema(index, "node", version, trouble)
+        self._search.load(index)
+        _prepare(index)
         self._current = schema
+        return schema
 
 
 def _version(answer: Any) -> str:
@@ -229,12 +231,12 @@ def warm(keeper: SchemaKeeper) -> None:
 
 def _load(keeper: SchemaKeeper) -> None:
     try:
-        _warm(keeper.current)
+        keeper.load_searcher()
+        _prepare(keeper.load().index)
     except ApidocError as error:
         _LOG.error("%s", error)
 
 
-def _warm(schema: Schema) -> None:
-    """What the first search and the first check would otherwise wait for."""
-    _ = schema.searcher
-    schema.index.check("GET", "/version")
+def _prepare(index: EndpointIndex) -> None:
+    """What the first check would otherwise wait for."""
+    index.check("GET", "/version")

@@ -15,7 +15,7 @@ from proxmox_mcp.search.indexing import Reader
 from proxmox_mcp.search.intents import Intent, load_intents
 from proxmox_mcp.search.ranking import Ranker, Weights
 from proxmox_mcp.search.text import STOP_WORDS, without_number, words
-from proxmox_mcp.search.typos import Mender
+from proxmox_mcp.search.typos import Corrector
 from proxmox_mcp.search.vocabulary import load_vocabulary, stem_of
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ class Hit(NamedTuple):
     intent: Intent = _NOTHING
 
     @property
-    def does(self) -> str:
+    def summary(self) -> str:
         """What the endpoint does, in a line; empty where it is newer than our intents."""
         return self.intent.does
 
     @property
-    def telling(self) -> tuple[str, ...]:
+    def popular(self) -> tuple[str, ...]:
         """The parameters that people ask for."""
         return tuple(self.intent.parameters)
 
@@ -63,13 +63,13 @@ class Hit(NamedTuple):
 class Results:
     """What was found: hits, best first; whether the first is to be trusted; what the API has no endpoint for.
 
-    ``mended`` are the words that were read as others, not merely as other forms, each with what it was read as.
+    ``corrections`` are the words that were read as others, not merely as other forms, each with what it was read as.
     """
 
     hits: tuple[Hit, ...] = ()
     confident: bool = False
     absent: Absence | None = None
-    mended: tuple[tuple[str, str], ...] = ()
+    corrections: tuple[tuple[str, str], ...] = ()
 
 
 class Searcher:
@@ -90,6 +90,7 @@ class Searcher:
         cues: CueWeights | None = None,
     ) -> None:
         directory = directory or data_directory()
+        self.index = index
         self._endpoints = index.endpoints
         self._intents = load_intents(directory / "intents")
         self._absences = load_absences(directory / "absent.txt")
@@ -100,7 +101,7 @@ class Searcher:
         self._documents, self._known_words = unpacked or self._read_all()
         self._ranker = Ranker(self._documents, weights or Weights())
         self._factors = Factors(self._endpoints, len(self._absences), cues or CueWeights())
-        self._mender = Mender(self._known_words)
+        self._corrector = Corrector(self._known_words)
 
     def _read_all(self) -> tuple[list[Document], Mapping[str, int]]:
         reader = Reader(self._vocabulary)
@@ -129,12 +130,12 @@ class Searcher:
             return Results(tuple(self._hit(e, 1.0) for e in chosen[:limit]), confident=True)
         return self._ranked(query, limit, method)
 
-    def does(self, endpoint: Endpoint) -> str:
+    def summary(self, endpoint: Endpoint) -> str:
         """What an endpoint does, in a line of our own words; empty where it is newer than our intents."""
         return self._intents.get((endpoint.method, endpoint.path), _NOTHING).does
 
     def _ranked(self, query: str, limit: int, method: str) -> Results:
-        stems, mended = self._read(query)
+        stems, corrections = self._read(query)
         units = self._vocabulary.units(stems)
         matches = self._ranker.rank(units, self._factors.of(cues_of(stems, units, self._vocabulary)))
         count = len(self._endpoints)
@@ -143,25 +144,25 @@ class Searcher:
         found = [(self._endpoints[m.document], m) for m in matches if m.document < count]
         chosen = [(e, m) for e, m in found if not method or e.method == method][:limit]
         hits = tuple(self._hit(e, scale * m.score, m.parameter) for e, m in chosen)
-        return Results(hits, bool(hits) and hits[0].score >= CONFIDENT, absent, mended)
+        return Results(hits, bool(hits) and hits[0].score >= CONFIDENT, absent, corrections)
 
     def _read(self, query: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
-        """The stems of a question, typos mended; unknown words with digits are names, and left out."""
+        """The stems of a question, typos corrections; unknown words with digits are names, and left out."""
         stems: list[str] = []
-        mended: list[tuple[str, str]] = []
+        corrections: list[tuple[str, str]] = []
         for word in words(query):
             known = self._known(word)
             stems += map(stem_of, known)
             meant = " ".join(known)
             if word.isalpha() and not meant.startswith(word) and not word.startswith(meant):
-                mended.append((word, meant))
-        return stems, tuple(mended)
+                corrections.append((word, meant))
+        return stems, tuple(corrections)
 
     def _known(self, word: str) -> tuple[str, ...]:
-        if word in STOP_WORDS or self._mender.knows(word) or word.isalpha():
-            return self._mender.mend(word)
+        if word in STOP_WORDS or self._corrector.knows(word) or word.isalpha():
+            return self._corrector.correct(word)
         bare = without_number(word)
-        return (bare,) if self._mender.knows(bare) else ()
+        return (bare,) if self._corrector.knows(bare) else ()
 
     def _hit(self, endpoint: Endpoint, score: float, parameter: str = "") -> Hit:
         return Hit(endpoint, score, parameter, self._intents.get((endpoint.method, endpoint.path), _NOTHING))

@@ -20,7 +20,7 @@ _REMEMBERED = 4096
 _LINKS = ("", "s", "en", "n")
 
 
-class Mender:
+class Corrector:
     """Mends single words; ``known`` says how often each known word occurs."""
 
     def __init__(self, known: Mapping[str, int]) -> None:
@@ -34,7 +34,7 @@ class Mender:
     def knows(self, word: str) -> bool:
         return word in self._known
 
-    def mend(self, word: str) -> tuple[str, ...]:
+    def correct(self, word: str) -> tuple[str, ...]:
         """The known words meant by a word: itself where it is known or can't be mended."""
         if word in self._known or word in STOP_WORDS or len(word) < _SHORTEST or not word.isalpha():
             return (word,)

@@ -12,7 +12,7 @@ import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from proxmox_mcp.gateway.cluster import Cluster, choose
-from proxmox_mcp.server.tools.search_api import reference
+from proxmox_mcp.server.tools.search_api import references
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
@@ -35,17 +35,15 @@ async def read(uri: str, gateway: Gateway, caller: Caller) -> str:
     """The references of all methods at a path. Raises MCPError for an unknown path, ProxmoxMcpError."""
     async with gateway.admitted(caller):
         cluster = _cluster(gateway, caller)
-        schema = cluster.schema.current
-        path = api_path(uri, schema.index)
-        judge = await cluster.permissions.judge()
-        found = [endpoint for endpoint in schema.index.endpoints if endpoint.path == path]
-        return "\n\n".join(reference(endpoint, schema, judge) for endpoint in found)
+        index = (await cluster.schema.current()).index
+        path = api_path(uri, index)
+        return await references([endpoint for endpoint in index.endpoints if endpoint.path == path], cluster)
 
 
 async def complete(prefix: str, gateway: Gateway, caller: Caller) -> list[str]:
     """Paths for a client that completes one as it is typed. Raises ProxmoxMcpError."""
     async with gateway.admitted(caller):
-        return paths_like(prefix, _cluster(gateway, caller).schema.current.index)
+        return paths_like(prefix, (await _cluster(gateway, caller).schema.current()).index)
 
 
 def api_path(uri: str, index: EndpointIndex) -> str:

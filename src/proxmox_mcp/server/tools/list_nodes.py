@@ -18,7 +18,7 @@ async def _run(call: ToolCall) -> str:
     request = call.request(RESOURCES)
 
     async def table(cluster: Cluster, records: Records) -> str:
-        version = cluster.schema.current.node_version
+        version = (await cluster.schema.current()).node_version
         last = f"\nProxmox VE {version} (the node that answered)" if version else ""
         render = partial(nodes_table, view=request.view, budget=call.gateway.budget)
         return await off_the_loop(records, render, records) + last

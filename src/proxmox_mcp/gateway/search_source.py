@@ -1,0 +1,49 @@
+"""The search of the schema in force: built once for each schema, from what an earlier start kept where it can be."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import ApidocCacheError
+
+if TYPE_CHECKING:
+    from proxmox_mcp.apidoc import EndpointIndex
+    from proxmox_mcp.apidoc.store import IndexStore
+    from proxmox_mcp.search import Searcher
+
+_LOG = logging.getLogger("proxmox_mcp.schema")
+
+
+class SearchSource:
+    """Builds the search of an index and remembers the last. Safe in threads; two never build the same."""
+
+    def __init__(self, store: IndexStore | None) -> None:
+        self._store = store
+        self._built: Searcher | None = None
+        self._building = threading.Lock()
+
+    def load(self, index: EndpointIndex) -> Searcher:
+        """The search of an index. Blocks while it is built (about half a second): call it in a worker thread."""
+        built = self._built
+        if built is not None and built.index is index:  # No lock: searches go on while that of a new schema is built.
+            return built
+        with self._building:
+            if self._built is None or self._built.index is not index:
+                self._built = self._build(index)
+            return self._built
+
+    def _build(self, index: EndpointIndex) -> Searcher:
+        # Imported here: the search takes a fifth of what a start imports, and no start needs it at once.
+        from proxmox_mcp.search import Searcher
+
+        name = f"search {index.version} {index.origin.digest}"
+        try:
+            searcher = Searcher(index, stored=self._store.kept(name) if self._store else b"")
+            if self._store is not None and not searcher.was_stored:
+                self._store.keep(name, searcher.store())
+        except ApidocCacheError as error:
+            _LOG.info("the search is not cached, and built at every start: %s", error)
+            return Searcher(index)
+        return searcher

@@ -1,0 +1,70 @@
+"""What a model, and a person at a terminal, reads of a search."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cl100k import count_tokens
+from proxmox_mcp.apidoc import load_index
+from proxmox_mcp.search import Searcher, answer, group, reference
+from proxmox_mcp.search.presentation import render_hits
+
+_SEARCHER = Searcher(load_index("9.1"))
+_QUESTIONS = Path(__file__).with_name("questions.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def _hits(query: str) -> str:
+    return render_hits(group(_SEARCHER.search(query, 15))[:5])
+
+
+def test_five_results_stay_within_their_tokens() -> None:
+    assert max(count_tokens(_hits(json.loads(line)["query"])) for line in _QUESTIONS) <= 450
+
+
+def test_a_hit_tells_call_purpose_parameters_and_privileges() -> None:
+    first = _hits("clone a vm").split("\n2. ")[0].splitlines()
+    assert first[0].startswith("1. POST /nodes/{node}/qemu/{vmid}/clone")
+    assert "task" in first[1]
+    assert first[2].startswith("  newid* ")
+    assert "VM.Clone on /vms/{vmid}" in first[2]
+
+
+def test_twins_are_named_in_one_line() -> None:
+    assert "clone (also lxc" in _hits("clone a guest") or "clone (also qemu" in _hits("clone a guest")
+
+
+def test_the_parameter_that_was_asked_for_is_shown() -> None:
+    assert " onboot " in _hits("enable autostart of a container").split("\n2. ")[0]
+
+
+def test_what_the_token_may_not_do_is_marked() -> None:
+    denied = answer(_SEARCHER, "clone a vm", denial=lambda _: "Not allowed to mcp@pve: lacks VM.Clone.").text
+    assert denied.count("[not allowed to this token]") == 5
+    assert "not allowed" not in answer(_SEARCHER, "clone a vm").text
+    endpoint = _SEARCHER.search("clone a vm", 1)[0].endpoint
+    text = reference(_SEARCHER, endpoint, lambda _: "Not allowed to mcp@pve: lacks VM.Clone.")
+    assert text.splitlines()[-1] == "Not allowed to mcp@pve: lacks VM.Clone."
+
+
+def test_a_path_with_its_method_is_answered_in_full() -> None:
+    found = answer(_SEARCHER, "POST /nodes/pve1/qemu/100/clone", next_step="More.")
+    assert found.fits
+    assert found.text.startswith("POST /nodes/{node}/qemu/{vmid}/clone\n")
+    assert "More." not in found.text
+
+
+def test_what_the_api_has_no_endpoint_for_does_not_fit_and_says_what_to_do_instead() -> None:
+    found = answer(_SEARCHER, "rename a node")
+    assert not found.fits
+    assert found.text.startswith("The API has no endpoint for this. ")
+
+
+def test_where_nothing_fits_the_answer_says_how_to_go_on() -> None:
+    found = answer(_SEARCHER, "xyzzy", next_step="More.")
+    assert not found.fits
+    assert found.text == "Nothing fits. Ask in other words, or give the beginning of a path to browse."
+
+
+def test_the_next_step_is_the_last_line_below_hits() -> None:
+    assert answer(_SEARCHER, "clone a vm", next_step="More.").text.splitlines()[-1] == "More."
