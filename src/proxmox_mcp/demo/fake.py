@@ -17,7 +17,7 @@ from fakepve import FakePve, PveError, TaskError
 from fakepve.lxc import format_size, parse_size
 
 from proxmox_mcp.demo import fixtures
-from proxmox_mcp.demo.administration import Administration
+from proxmox_mcp.demo.configuration.cluster import ClusterConfiguration
 from proxmox_mcp.demo.fixtures import DAY, GIB
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def _own_apidoc() -> str:
     return f"const apiSchema = {json.dumps(tree)};\n"
 
 
-class DemoPve(Administration, FakePve):  # type: ignore[misc]
-    """A fakepve with figures, backups, jobs, users and tasks that take ``task_seconds`` and tell their progress."""
+class DemoPve(ClusterConfiguration, FakePve):  # type: ignore[misc]
+    """A fakepve with figures, backups, a configuration, and tasks that take ``task_seconds`` and tell their progress."""
 
     def __init__(self, host: str, port: int, password: str, task_seconds: float, apidoc: Path | None) -> None:
         super().__init__(user="root@pam", password=password, host=host, port=port)

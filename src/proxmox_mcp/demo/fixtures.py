@@ -163,18 +163,18 @@ FIREWALL = {
 
 JOBS = (
     {"id": "backup-shop", "type": "vzdump", "schedule": "02:00", "storage": "nas", "pool": "shop", "mode": "snapshot",
-     "enabled": 1, "compress": "zstd", "prune-backups": {"keep-daily": "7"}},
+     "enabled": 1, "compress": "zstd", "prune-backups": "keep-daily=7"},
     {"id": "backup-office", "type": "vzdump", "schedule": "sun 04:00", "storage": "nas", "pool": "office",
-     "mode": "snapshot", "enabled": 1, "compress": "zstd", "prune-backups": {"keep-last": "2"}},
+     "mode": "snapshot", "enabled": 1, "compress": "zstd", "prune-backups": "keep-last=2"},
 )  # fmt: skip
 
-USERS = (
-    {"userid": "root@pam", "enable": 1, "realm-type": "pam", "email": "admin@workshop.example"},
-    {"userid": "lena@pve", "enable": 1, "realm-type": "pve", "firstname": "Lena", "comment": "Operations"},
-    {"userid": "anna@pve", "enable": 1, "realm-type": "pve", "firstname": "Anna", "comment": "Development"},
-    {"userid": "audit@pve", "enable": 1, "realm-type": "pve", "comment": "Monitoring"},
-    {"userid": "guest@pve", "enable": 1, "realm-type": "pve", "comment": "No privileges yet"},
-)
+USERS = {
+    "root@pam": {"email": "admin@workshop.example"},
+    "lena@pve": {"firstname": "Lena", "comment": "Operations"},
+    "anna@pve": {"firstname": "Anna", "comment": "Development"},
+    "audit@pve": {"comment": "Monitoring"},
+    "guest@pve": {"comment": "No privileges yet"},
+}
 
 ACL = (
     ("/", "lena@pve", "PVEAdmin"),
@@ -182,20 +182,6 @@ ACL = (
     ("/", "audit@pve", "PVEAuditor"),
 )
 """Path, user, role."""
-
-ROLES = {
-    "PVEAuditor": "Datastore.Audit Mapping.Audit Pool.Audit SDN.Audit Sys.Audit VM.Audit VM.GuestAgent.Audit",
-    "PVEVMUser": "VM.Audit VM.Backup VM.Config.CDROM VM.Config.Cloudinit VM.Console VM.GuestAgent.Audit VM.PowerMgmt",
-    "PVEVMAdmin": "VM.Allocate VM.Audit VM.Backup VM.Clone VM.Config.CDROM VM.Config.CPU VM.Config.Cloudinit "
-    "VM.Config.Disk VM.Config.HWType VM.Config.Memory VM.Config.Network VM.Config.Options VM.Console "
-    "VM.GuestAgent.Audit VM.GuestAgent.Unrestricted VM.Migrate VM.PowerMgmt VM.Snapshot VM.Snapshot.Rollback",
-    "PVEDatastoreUser": "Datastore.AllocateSpace Datastore.Audit",
-    "PVEPoolAdmin": "Pool.Allocate Pool.Audit",
-}
-ROLES["PVEAdmin"] = (
-    f"{ROLES['PVEAuditor']} {ROLES['PVEVMAdmin']} {ROLES['PVEPoolAdmin']} Datastore.Allocate Datastore.AllocateSpace "
-    "Datastore.AllocateTemplate Group.Allocate Realm.AllocateUser SDN.Use Sys.Console Sys.Syslog User.Modify"
-)
 
 TOKENS = ("root@pam!mcp", "lena@pve!mcp", "anna@pve!mcp", "audit@pve!mcp", "guest@pve!mcp")
 """One for each user; the last may do nothing."""

@@ -18,7 +18,6 @@ import signal
 import sys
 import tempfile
 import time
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +59,19 @@ def populate(pve: DemoPve, now: float) -> None:
         conf["options"].update(enable=1, policy_in="DROP")
         conf["rules"].extend(dict(rule) for rule in rules)
     _add_history(pve, now)
-    for path, who, role in fixtures.ACL:
-        pve.give_role(path, who, role)
-        pve.give_role(path, f"{who}!mcp", role)
+    _add_accounts(pve)
+    for job in fixtures.JOBS:
+        pve.backup_jobs.create(dict(job))
+
+
+def _add_accounts(pve: DemoPve) -> None:
+    """The users, each with a token that may do what its user may."""
+    for userid, options in fixtures.USERS.items():
+        pve.accounts.users[userid] = {"enable": 1, "expire": 0, **options}
+    for token in fixtures.TOKENS:
+        pve.add_token(token, privsep=0)
+    for path, user, role in fixtures.ACL:
+        pve.accounts.grant(path, ("user", user), role)
 
 
 def _add_guest(pve: DemoPve, guest: fixtures.Guest, now: float) -> None:
@@ -92,8 +101,9 @@ def _add_guest(pve: DemoPve, guest: fixtures.Guest, now: float) -> None:
     made.start_secs = made.stop_secs = pve.task_seconds / 2
     made.shutdown_secs = pve.task_seconds / 2
     made.start_error = guest.start_error or None
-    made.ha_state = guest.ha_state or None
     made.pending = {"memory": str(guest.pending_memory)} if guest.pending_memory else {}
+    if guest.ha_state:
+        pve.ha_resources.create({"sid": str(guest.vmid), "state": guest.ha_state})
     if guest.running:
         made.started_at = now - fixtures.usage(guest).uptime
     for name, age in guest.snapshots:
@@ -151,7 +161,6 @@ async def serve(arguments: argparse.Namespace) -> None:
     password = secrets.token_urlsafe(12)
     pve = DemoPve(arguments.host, arguments.port, password, arguments.task_seconds, arguments.apidoc)
     populate(pve, time.time())
-    pve.apitokens = {token: str(uuid.uuid4()) for token in fixtures.TOKENS}
     directory = tempfile.mkdtemp(prefix="proxmox-mcp-demo-")
     try:
         certificate, key, der = make_cert(directory, name="pve1", hosts=(arguments.host,))
