@@ -10,9 +10,10 @@ from fakepve.routing import split_list
 
 from proxmox_mcp.demo.configuration import kinds
 from proxmox_mcp.demo.configuration.collection import Collection, ConfigFile, Kind
+from proxmox_mcp.demo.configuration.guests import GuestRules
 from proxmox_mcp.demo.configuration.hardware import AcmePlugins, CpuModels, Mappings
 from proxmox_mcp.demo.configuration.high_availability import HaResources, HaRules
-from proxmox_mcp.demo.configuration.jobs import BackupJobs, ReplicationJobs
+from proxmox_mcp.demo.configuration.jobs import BackupJobs, ReplicationJobs, ScheduledJobs
 from proxmox_mcp.demo.configuration.notifications import (
     BUILT_IN_ENDPOINT,
     BUILT_IN_MATCHER,
@@ -69,7 +70,7 @@ def routes_of(collection: Collection) -> list[Route]:
     return [route for route in routes if route[0] in known[route[1]]]
 
 
-class ClusterConfiguration(SdnApi, OptionsApi, SecondFactorApi):
+class ClusterConfiguration(GuestRules, SdnApi, OptionsApi, SecondFactorApi):
     """Mixin of FakePve: its routes come before the answers that fakepve makes from the schema."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -84,10 +85,12 @@ class ClusterConfiguration(SdnApi, OptionsApi, SecondFactorApi):
         self.acme_plugins = collection_of(kinds.ACME_PLUGINS, of=AcmePlugins)
         self.cpu_models = collection_of(kinds.CPU_MODELS, of=CpuModels)
         self._prepare_notifications()
-        plain = (*kinds.MAPPINGS, kinds.METRICS_SERVERS, kinds.REALM_SYNC_JOBS, kinds.DNS_SERVERS, kinds.FABRICS)
+        self.realm_sync_jobs = collection_of(kinds.REALM_SYNC_JOBS, of=ScheduledJobs)
         self.collections: list[Collection] = [
-            *(collection_of(kind, of=Mappings if kind in kinds.MAPPINGS else Collection) for kind in plain),
-            *(self.realms, self.backup_jobs, self.replication_jobs, self.ha_resources, self.ha_rules),
+            *(collection_of(kind, of=Mappings) for kind in kinds.MAPPINGS),
+            *(collection_of(kind) for kind in (kinds.METRICS_SERVERS, kinds.DNS_SERVERS, kinds.FABRICS)),
+            self.realm_sync_jobs,
+            *(self.realms, self.backup_jobs, self.replication_jobs, self.ha_resources, self.ha_rules, self.ipams),
             *(self.acme_plugins, self.cpu_models, self.matchers),
             *self.notification_endpoints.values(),
         ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fakepve import PveError
 
 from proxmox_mcp.demo.configuration.collection import Collection, Values
 from proxmox_mcp.demo.configuration.property_strings import decoded
+from proxmox_mcp.demo.configuration.schedules import next_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,19 @@ _DECODED: dict[str, Values] = {
 """The options that a GET decodes, with those of their parts that are not text (fakepve's schema has only their names)."""
 
 
-class BackupJobs(Collection):
+class ScheduledJobs(Collection):
+    """Jobs whose list says when they run next."""
+
+    def list(self) -> list[Values]:
+        now = datetime.now().astimezone()
+        listed = super().list()
+        for job in listed:
+            run = next_run(job["schedule"], now)
+            job |= {} if run is None else {"next-run": run}
+        return listed
+
+
+class BackupJobs(ScheduledJobs):
     """A job saves all guests but ``exclude``, those of ``vmid``, or those of a pool: what is set last replaces the rest."""
 
     def create(self, values: Values) -> str | None:

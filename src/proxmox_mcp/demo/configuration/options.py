@@ -59,7 +59,12 @@ class OptionsApi(StatefulRoutes):  # type: ignore[misc]
         return [*self.vms, *self.cts]
 
     async def _cluster_options_update(self, values: Values, _user: str) -> None:
-        _update(self.cluster_options, values)
+        given = dict(values)
+        if given.get("description"):
+            given["description"] = given["description"].rstrip("\n") + "\n"
+        if "consent-text" in given:
+            given["consent-text"] = given["consent-text"].partition("\n")[0]  # Proxmox reads the first line back
+        _update(self.cluster_options, given)
 
     async def _node_config(self, values: Values, _user: str) -> Any:
         options = self.node_options.get(values["node"], {})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qsl
 from typing import TYPE_CHECKING, Any
 
-from fakepve import PveError
+from fakepve import PveError, server
 from fakepve import schema as pve_schema
 from fakepve.routing import param_error, split_list
 
@@ -79,6 +80,7 @@ class PermissionChecks:
             need_ticket(info, request.path.partition("/api2/json")[2])
         if info:
             properties = (info.get("parameters") or {}).get("properties", {})
+            params = {**params, **await _empty_parameters(request)}
             params = {name: _joined(properties.get(name), value) for name, value in params.items()}
         return await super().answer(request, match, params, user, call)  # type: ignore[misc]
 
@@ -93,6 +95,8 @@ class PermissionChecks:
 
     def _check(self, user: str, check: list[Any], values: Values, declared: Any = None) -> tuple[bool, str]:
         match check[0]:
+            case "or":
+                return any(self._holds(user, each, values, declared) for each in check[1:]), ""
             case "userid-param" if check[1] == "self":
                 return values.get("userid") == user, ""
             case "userid-group":
@@ -102,12 +106,18 @@ class PermissionChecks:
                 return self.may_modify(user, path), f"{path}, {'|'.join(_modifying(path))}"
         return super()._check(user, check, values, declared)  # type: ignore[misc,no-any-return]
 
+    def _holds(self, user: str, check: list[Any], values: Values, declared: Any) -> bool:
+        try:
+            return self._check(user, check, values, declared)[0]
+        except PveError:  # an unknown user: as one of several alternatives it only doesn't hold
+            return False
+
     def _check_group(self, user: str, check: list[Any], values: Values) -> tuple[bool, str]:
         """``userid-group``: privileges on all groups, or on a group of the user and on those given to it."""
         wanted, options = check[1], dict(zip(check[2::2], check[3::2], strict=False))
         userid, groups_param = str(values.get("userid", "")), options.get("groups_param")
         if groups_param != "create" and userid not in self.accounts.users:
-            return False, ""
+            raise PveError(500, f"no such user ('{userid}')")
         if any(self.allowed(user, "/access/groups", privilege) for privilege in wanted):
             return True, ""
         mine = {group for group in self.accounts.groups if self._any(user, f"/access/groups/{group}", wanted)}
@@ -135,9 +145,22 @@ def need_ticket(info: Values, path: str) -> None:
         raise PveError(403, f"Permission check failed ({message}\n)")
 
 
+async def parameters_of(request: Any) -> Values:
+    """The parameters of a request, with the empty values that fakepve drops from forms."""
+    return {**await server.params(request), **await _empty_parameters(request)}
+
+
+async def _empty_parameters(request: Any) -> Values:
+    if request.content_type != "application/x-www-form-urlencoded":
+        return {}
+    pairs = parse_qsl((await request.read()).decode(), keep_blank_values=True)
+    return {name: value for name, value in pairs if value == ""}
+
+
 def known_options(path: str) -> set[str]:
-    """The parameters of ``PUT`` on a path."""
-    return set(pve_schema.load().paths[path].get("PUT", {}).get("parameters", {}).get("properties", {}))
+    """The parameters of ``PUT`` on a path; of all forms that they may have."""
+    spec = pve_schema.load().paths[path].get("PUT", {}).get("parameters", {})
+    return {name for form in (spec, *spec.get("oneOf", ())) for name in form.get("properties", {})}
 
 
 def _modifying(path: str) -> list[str]:

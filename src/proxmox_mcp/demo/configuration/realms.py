@@ -34,6 +34,8 @@ class Realms(Collection):
     def list(self) -> list[Values]:
         listed = super().list()
         for realm in listed:
+            if not realm.get("default", 1):
+                del realm["default"]
             if "tfa" in realm:
                 realm["tfa"] = decoded({}, realm["tfa"]).get("type", realm["tfa"])
         return listed

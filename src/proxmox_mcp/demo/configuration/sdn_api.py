@@ -8,6 +8,7 @@ from fakepve.routing import StatefulRoutes
 
 from proxmox_mcp.demo.configuration import kinds
 from proxmox_mcp.demo.configuration.collection import Collection
+from proxmox_mcp.demo.configuration.permissions import known_options
 from proxmox_mcp.demo.configuration.sdn import Sdn, SdnObjects
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class SdnApi(StatefulRoutes):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sdn = Sdn()
-        self.ipams = Collection(kinds.IPAMS)
+        self.ipams = Collection(kinds.IPAMS, options=known_options(kinds.IPAMS.item_path))
         self.ipams.items["pve"] = {"type": "pve"}
 
     def _routes_sdn(self) -> list[Route]:

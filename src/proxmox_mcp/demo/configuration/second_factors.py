@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from fakepve import PveError
 from fakepve.routing import ok, param_error
-from fakepve.server import USER, params
+from fakepve.server import USER
 
 from proxmox_mcp.demo.configuration.accounts import ROOT
-from proxmox_mcp.demo.configuration.permissions import need_ticket
+from proxmox_mcp.demo.configuration.permissions import need_ticket, parameters_of
 from proxmox_mcp.demo.configuration.tokens import TokenApi
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class SecondFactorApi(TokenApi):
     # Logging in.
 
     async def _ticket(self, request: Any) -> Any:
-        given = await params(request)
+        given = await parameters_of(request)
         user = str(given.get("username", ""))
         user += "" if "@" in user else "@pam"
         challenge = str(given.get("tfa-challenge") or "")

@@ -1,0 +1,309 @@
+"""Replaying the recorded round trips of writes on a demo cluster, and comparing what it answers.
+
+A round trip is: calls that set it up, GETs, a write, the GETs again, the calls that undo the write, the GETs once more
+(``README.md`` beside the recordings). Each is replayed on a cluster of its own, in this process, over HTTP on loopback.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from aiohttp.test_utils import TestClient, TestServer
+
+from proxmox_mcp.demo.configuration.second_factors import totp_code
+from proxmox_mcp.demo.fake import DemoPve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from proxmox_mcp.demo.configuration.collection import Collection
+
+ROOT_TOKEN = "root@pam!mcp"
+PASSWORD = "pass-12345"
+OTP_SECRET = "JBSWY3DPEHPK3PXP"
+MAC = re.compile(r"\bBC:24:11(?::[0-9A-F]{2}){3}\b")
+UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
+PERL_PLACE = re.compile(r" at /usr/share/perl5/\S+ line \d+\.?")
+BY_CHANCE = frozenset(
+    "digest value next-run next_sync last-run created snaptime ctime time localtime vmgenid recovery parent-digest".split()
+)
+"""What differs from run to run; only its presence is compared."""
+UNORDERED = frozenset("content privs users groups resources nodes exclude vmid".split())
+"""Lists in text whose order says nothing."""
+
+Line = dict[str, Any]
+
+
+def recorded(directory: Path) -> list[Line]:
+    """The recorded round trips."""
+    with gzip.open(directory / "roundtrips-9.2.jsonl.gz", "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def comparable(value: Any, key: str = "") -> Any:
+    """A value without what differs by chance, by order, or by type alone (``1`` and ``"1"``)."""
+    if key in BY_CHANCE and value is not None:
+        return f"<{key}>"
+    if isinstance(value, dict):
+        return {k: comparable(v, k) for k, v in sorted(value.items()) if v is not None}
+    if isinstance(value, list):
+        return sorted((comparable(each) for each in value), key=json.dumps)
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, str) and key in UNORDERED:
+        return ",".join(sorted(re.split("[,;]", value)))
+    return MAC.sub("<mac>", UUID.sub("<uuid>", str(value))) if value is not None else None
+
+
+def world(line: Line) -> DemoPve:
+    """The cluster on which the recordings were made, as far as a line shows it."""
+    pve = DemoPve("127.0.0.1", 0, PASSWORD, 0.0, None)
+    pve.time_scale = 0.0
+    pve.nodes = {"pve1": {"online": True}}
+    pve.apitokens[ROOT_TOKEN] = pve.add_token(ROOT_TOKEN, privsep=0)
+    pve.storages["local"]["content"] = "backup,snippets,images,rootdir,import,vztmpl,iso"
+    pve.realms.items["pam"]["comment"] = "(builtin comment of pam)"
+    pve.realms.items["pve"]["comment"] = "(builtin comment of pve)"
+    made = {str(call["data"].get("vmid")) for call in line.get("setup", ()) if call["path"].endswith(("/qemu", "/lxc"))}
+    running = "running" in line["kind"] or line["kind"] == "vm config revert"
+    configs = {"/nodes/pve1/qemu/100/config": {}, "/nodes/pve1/qemu/101/config": {}, "/nodes/pve1/qemu/103/config": {}}
+    configs["/nodes/pve1/lxc/200/config"] = {"tags": "x;y"}
+    for get in line.get("before", ()):
+        path = urlsplit(get["path"]).path
+        if re.fullmatch(r"/nodes/pve1/(qemu|lxc)/\d+/config", path) and get["status"] == 200:
+            configs[path] = {key: value for key, value in get["data"].items() if key not in ("digest", "parent")}
+    for path, config in configs.items():
+        kind, vmid = path.split("/")[3:5]
+        if vmid not in made:
+            add, name = (pve.add_vm, "name") if kind == "qemu" else (pve.add_ct, "hostname")
+            status = "running" if running and vmid == "100" else "stopped"
+            add(int(vmid), config.get(name, f"web-{vmid}"), node="pve1", status=status, config=config)
+    hosts = next((get["data"] for get in line["before"] if get["path"].endswith("/hosts")), None)
+    if hosts:
+        pve.node_hosts["pve1"] = hosts["data"]
+    for collection in pve.collections:
+        if not line.get("setup"):
+            _seed(collection, line)
+    if "/vfw/" in line["write"]["path"]:
+        pve.sdn.zones.items["zfw"] = {"type": "simple"}
+        pve.sdn.vnets.items["vfw"] = {"type": "vnet", "zone": "zfw"}
+    return pve
+
+
+def _seed(collection: Collection, line: Line) -> None:
+    """Put in what a list showed before although no call had made it."""
+    kind = collection.kind
+    for get in line["before"]:
+        if get["path"] == kind.path and get["status"] == 200 and kind.listed_key and not kind.listed:
+            for item in get["data"]:
+                options = {key: value for key, value in item.items() if key not in ("digest", kind.listed_key)}
+                collection.items.setdefault(item[kind.listed_key], options)
+
+
+@dataclass
+class Replay:
+    """One line on one cluster; ``differences`` says where it answered otherwise than was recorded."""
+
+    line: Line
+    client: TestClient[Any, Any]
+    pve: DemoPve
+    differences: list[str] = field(default_factory=list)
+    identifiers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def call(self, call: Line, headers: dict[str, str]) -> tuple[int, str, Any]:
+        path, _, query = self._known(call["path"]).partition("?")
+        data = json.loads(self._known(json.dumps(call.get("data") or {})))
+        options: dict[str, Any] = {"headers": headers}
+        if call["method"] in ("GET", "DELETE"):
+            pairs = [pair.split("=", 1) for pair in query.split("&") if pair]
+            options["params"] = [(key, unquote(value)) for key, value in pairs] + _pairs(data)
+        elif call.get("encoding") == "json":
+            options["json"] = data
+        else:
+            options["data"] = _pairs(data)
+        target = "/api2/json" + quote(unquote(path), safe="/:@!,")
+        async with self.client.request(call["method"], target, **options) as response:
+            body = json.loads(await response.text() or "{}") if response.content_type == "application/json" else {}
+            return response.status, response.reason or "", body
+
+    def _known(self, text: str) -> str:
+        """The identifiers that were made by chance when this was recorded, in their form here."""
+        return UUID.sub(lambda found: self.identifiers.get(found[0], found[0]), text)
+
+    def learn(self, recorded_value: Any, ours: Any) -> None:
+        theirs, mine = UUID.findall(json.dumps(recorded_value)), UUID.findall(json.dumps(ours))
+        new = [each for each in dict.fromkeys(theirs) if each not in self.identifiers]
+        if len(new) == len(set(mine)) == 1:
+            self.identifiers[new[0]] = mine[0]
+
+    async def gets(self, when: str, gets: list[Line]) -> None:
+        for get in gets:
+            status, _, body = await self.call({"method": "GET", "path": get["path"]}, self._root())
+            if status != get["status"]:
+                self.differences.append(f"{when} GET {get['path']}: {status} for {get['status']} {body.get('message')}")
+                continue
+            self.learn(get.get("data"), body.get("data"))
+            ours, theirs = comparable(body.get("data")), comparable(get.get("data"))
+            if status == 200 and ours != theirs:
+                self.differences.append(f"{when} GET {get['path']}: {_contrast(ours, theirs)}")
+
+    def _root(self) -> dict[str, str]:
+        return {"Authorization": f"PVEAPIToken={ROOT_TOKEN}={self.pve.apitokens[ROOT_TOKEN]}"}
+
+    async def run(self) -> None:
+        for call in self.line.get("setup", ()):
+            status, _, body = await self.call(call, self._root())
+            if status != call.get("status", 200):
+                self.differences.append(f"setup {call['method']} {call['path']}: {status} {body.get('message')} {body.get('errors')}")
+                return
+        headers = await as_caller(self)
+        await self.gets("before", self.line["before"])
+        await self._write(headers)
+        await self.gets("after", self.line["after"])
+        for call in self.line["inverse"] or ():
+            status, _, body = await self.call(call, self._root())
+            if status != call["status"]:
+                self.differences.append(f"inverse {call['method']} {call['path']}: {status} for {call['status']} {body.get('message')} {body.get('errors')}")
+        if self.line["restored"]:
+            await self.gets("restored", self.line["before"])
+
+    async def _write(self, headers: dict[str, str]) -> None:
+        write = self.line["write"]
+        status, reason, body = await self.call(write, headers)
+        what = f"write {write['method']} {write['path']}"
+        if status != write["status"]:
+            self.differences.append(f"{what}: {status} {body.get('message')} {body.get('errors')} for {write['status']} {write['reason']}")
+        elif status >= 400:
+            if _words(reason) != _words(write["reason"]):
+                self.differences.append(f"{what}: said {reason!r} for {write['reason']!r}")
+            if body.get("errors") != write.get("errors"):
+                self.differences.append(f"{what}: errors {body.get('errors')} for {write.get('errors')}")
+        elif "task" not in write:
+            self.learn(write.get("body"), body.get("data"))
+            ours, theirs = comparable(body.get("data")), comparable(write.get("body"))
+            if ours != theirs and write["path"] != "/version":
+                self.differences.append(f"{what}: answered {_contrast(ours, theirs)}")
+        else:
+            task = self.pve.tasks[body["data"]]
+            if _words(task["exitstatus"]) != _words(write["task"]["exitstatus"]):
+                self.differences.append(f"{what}: task {task['exitstatus']!r} for {write['task']['exitstatus']!r}")
+
+
+async def replayed(line: Line) -> list[str]:
+    """Where the demo cluster differs from what was recorded."""
+    pve = world(line)
+    async with TestClient(TestServer(pve._build_app())) as client:
+        replay = Replay(line, client, pve)
+        await replay.run()
+        return replay.differences
+
+
+# Who called.
+
+
+async def as_caller(replay: Replay) -> dict[str, str]:
+    """The headers of whoever the recorded write was sent by; accounts that no setup made are made here."""
+    who, line, pve = replay.line.get("who", ""), replay.line, replay.pve
+    if not who:
+        return replay._root()
+    if "setup" not in line or line["part"] == "h_auth":
+        _accounts_of(line, pve)
+    if "root@pam" in who and "ticket" in who:
+        return await _ticket(replay, "root@pam")
+    if who == "root's token":
+        return replay._root()
+    user = "root@pam" if "of root@pam" in who else "alice@pve"
+    if "token" in who:
+        full = f"{user}!own"
+        secret = pve.apitokens.get(full, "gone")
+        if "afterwards" in line["kind"] and replay.line["write"]["status"] == 401:
+            pve._new_secret(full)
+        return {"Authorization": f"PVEAPIToken={full}={secret}"}
+    headers = await _ticket(replay, user)
+    if "half ticket" in who or "one call" in who:
+        pve.factors["alice@pve"] = {"x": {"id": "x", "type": "totp", "_secret": OTP_SECRET, "created": 1}}
+        headers = await _ticket(replay, user)
+        del pve.factors["alice@pve"]
+    if "without CSRF" in line["kind"]:
+        del headers["CSRFPreventionToken"]
+    return headers
+
+
+async def _ticket(replay: Replay, user: str) -> dict[str, str]:
+    form = {"username": user, "password": PASSWORD}
+    answer = await _login(replay, form)
+    if answer.get("NeedTFA") and "2 steps" in replay.line["who"]:
+        form |= {"password": f"totp:{totp_code(OTP_SECRET, __import__('time').time())}", "tfa-challenge": answer["ticket"]}
+        answer = await _login(replay, form)
+    csrf = answer["CSRFPreventionToken"]
+    return {"Cookie": f"PVEAuthCookie={answer['ticket']}", "CSRFPreventionToken": csrf}
+
+
+async def _login(replay: Replay, form: dict[str, str]) -> Any:
+    async with replay.client.post("/api2/json/access/ticket", data=form) as response:
+        return json.loads(await response.text())["data"]
+
+
+def _accounts_of(line: Line, pve: DemoPve) -> None:
+    """Alice with her tokens and factors as the GETs before show them, and with the rights that ``who`` tells."""
+    who, before = line["who"], {get["path"]: get for get in line["before"]}
+    own = before.get("/access/users/alice@pve", {"status": 200, "data": {}})
+    user = dict(own["data"] or {})
+    tokens = {name: token for name, token in (user.pop("tokens", None) or {}).items()}
+    user.pop("groups", None)
+    pve.accounts.users["alice@pve"] = {"enable": 1, "expire": 0, **user}
+    pve.users["alice@pve"] = "pass-67890" if "password back" in line["kind"] else PASSWORD
+    for name in ("alice@pve", "root@pam"):
+        for token in before.get(f"/access/users/{name}/token", {}).get("data") or ():
+            options = {key: value for key, value in token.items() if key != "tokenid"}
+            if f"{name}!{token['tokenid']}" != ROOT_TOKEN:
+                pve.add_token(f"{name}!{token['tokenid']}")
+                pve.accounts.tokens[f"{name}!{token['tokenid']}"] = options
+    for name, options in tokens.items():
+        pve.add_token(f"alice@pve!{name}")
+        pve.accounts.tokens[f"alice@pve!{name}"] = options
+    if "disabled" in line["kind"]:
+        pve.accounts.users["alice@pve"]["enable"] = 0
+    for role, path in (("PVEUserAdmin", "/access"), ("PVEAdmin", "/"), ("Administrator", "/")):
+        if f"user {role}" in who:
+            pve.accounts.grant(path, ("user", "alice@pve"), role)
+    if "token with PVEUserAdmin" in who:
+        pve.accounts.grant("/access", ("token", "alice@pve!own"), "PVEUserAdmin")
+    for entry in before.get("/access/tfa/alice@pve", {}).get("data") or ():
+        pve.factors.setdefault("alice@pve", {})[entry["id"]] = {**entry, "_secret": OTP_SECRET}
+
+
+# Small helpers.
+
+
+def _pairs(data: dict[str, Any]) -> list[tuple[str, str]]:
+    pairs = []
+    for key, value in data.items():
+        pairs += [(key, str(each)) for each in (value if isinstance(value, list) else [value]) if each is not None]
+    return pairs
+
+
+def _words(text: str) -> str:
+    return PERL_PLACE.sub("", text or "").strip()
+
+
+def _contrast(ours: Any, theirs: Any) -> str:
+    return "; ".join(_contrasts(ours, theirs))[:600]
+
+
+def _contrasts(ours: Any, theirs: Any, at: str = "") -> Iterator[str]:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted(ours.keys() | theirs.keys()):
+            if ours.get(key) != theirs.get(key):
+                yield from _contrasts(ours.get(key), theirs.get(key), f"{at}/{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list):
+        yield f"{at}: extra {[each for each in ours if each not in theirs]}, lacks {[each for each in theirs if each not in ours]}"
+    else:
+        yield f"{at}: {ours!r} for {theirs!r}"
