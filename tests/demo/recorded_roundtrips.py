@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
@@ -31,11 +32,13 @@ MAC = re.compile(r"\bBC:24:11(?::[0-9A-F]{2}){3}\b")
 UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
 PERL_PLACE = re.compile(r" at /usr/share/perl5/\S+ line \d+\.?")
 BY_CHANCE = frozenset(
-    "digest value next-run next_sync last-run created snaptime ctime time localtime vmgenid recovery parent-digest".split()
+    "digest meta value next-run next_sync last-run created snaptime ctime time localtime vmgenid recovery parent-digest".split()
 )
 """What differs from run to run; only its presence is compared."""
 UNORDERED = frozenset("content privs users groups resources nodes exclude vmid".split())
 """Lists in text whose order says nothing."""
+
+NAMES = {"111": "snap"}
 
 Line = dict[str, Any]
 
@@ -51,7 +54,10 @@ def comparable(value: Any, key: str = "") -> Any:
     if key in BY_CHANCE and value is not None:
         return f"<{key}>"
     if isinstance(value, dict):
-        return {k: comparable(v, k) for k, v in sorted(value.items()) if v is not None}
+        if str(value.get("id")).startswith(("qemu/", "lxc/", "storage/")):
+            # No pvestatd ran beside the recorded API: it knew neither names nor states.
+            value = {k: v for k, v in value.items() if k not in ("name", "status", "shared")}
+        return {k: comparable(v, k) for k, v in sorted(value.items()) if v is not None and k != "used"}
     if isinstance(value, list):
         return sorted((comparable(each) for each in value), key=json.dumps)
     if isinstance(value, bool):
@@ -68,6 +74,8 @@ def world(line: Line) -> DemoPve:
     pve.nodes = {"pve1": {"online": True}}
     pve.apitokens[ROOT_TOKEN] = pve.add_token(ROOT_TOKEN, privsep=0)
     pve.storages["local"]["content"] = "backup,snippets,images,rootdir,import,vztmpl,iso"
+    iso = {"content": "iso", "size": 512, "ctime": 1, "format": "iso"}
+    pve.storages["local"].setdefault("volumes", {})["iso/a.iso"] = iso
     pve.realms.items["pam"]["comment"] = "(builtin comment of pam)"
     pve.realms.items["pve"]["comment"] = "(builtin comment of pve)"
     made = {str(call["data"].get("vmid")) for call in line.get("setup", ()) if call["path"].endswith(("/qemu", "/lxc"))}
@@ -77,13 +85,28 @@ def world(line: Line) -> DemoPve:
     for get in line.get("before", ()):
         path = urlsplit(get["path"]).path
         if re.fullmatch(r"/nodes/pve1/(qemu|lxc)/\d+/config", path) and get["status"] == 200:
-            configs[path] = {key: value for key, value in get["data"].items() if key not in ("digest", "parent")}
+            # What is in force tells best what was there before the setup.
+            sent = {key for call in line.get("setup", ()) if call["path"] == path for key in call["data"] or ()}
+            sent = {"digest"} if running and "current=1" in get["path"] else {"digest", *sent}
+            if any(call["path"].endswith("/snapshot") for call in line.get("setup", ())):
+                sent.add("parent")
+            configs[path] = {key: value for key, value in get["data"].items() if key not in sent}
+        elif re.fullmatch(r"/nodes/pve1/qemu/111/snapshot/s1/config", path):
+            kept = {key: value for key, value in get["data"].items() if key not in ("description", "snaptime")}
+            configs["/nodes/pve1/qemu/111/config"] = kept
+        if get["path"] == "/nodes/pve1/storage/local/content":
+            _seed_volumes(pve, get["data"], line)
+        found = re.match(r"/nodes/pve1/qemu/\d+/", path)
+        if found and get["status"] == 200:
+            configs.setdefault(f"{found[0]}config", {})
     for path, config in configs.items():
         kind, vmid = path.split("/")[3:5]
         if vmid not in made:
             add, name = (pve.add_vm, "name") if kind == "qemu" else (pve.add_ct, "hostname")
             status = "running" if running and vmid == "100" else "stopped"
-            add(int(vmid), config.get(name, f"web-{vmid}"), node="pve1", status=status, config=config)
+            guest = add(int(vmid), config.get(name, NAMES.get(vmid, f"web-{vmid}")), node="pve1", status=status, config=config)
+            if config and name not in config and vmid not in NAMES:
+                del guest.config[name]
     hosts = next((get["data"] for get in line["before"] if get["path"].endswith("/hosts")), None)
     if hosts:
         pve.node_hosts["pve1"] = hosts["data"]
@@ -94,6 +117,14 @@ def world(line: Line) -> DemoPve:
         pve.sdn.zones.items["zfw"] = {"type": "simple"}
         pve.sdn.vnets.items["vfw"] = {"type": "vnet", "zone": "zfw"}
     return pve
+
+
+def _seed_volumes(pve: DemoPve, volumes: list[Line], line: Line) -> None:
+    """The volumes that were there before the setup."""
+    for volume in volumes:
+        name = volume["volid"].partition(":")[2]
+        if not (line.get("setup") and ("vm-100-disk-1" in name or str(volume.get("vmid")) == "110")):
+            pve.storages["local"].setdefault("volumes", {})[name] = {k: v for k, v in volume.items() if k != "volid"}
 
 
 def _seed(collection: Collection, line: Line) -> None:
@@ -168,7 +199,7 @@ class Replay:
         await self._write(headers)
         await self.gets("after", self.line["after"])
         for call in self.line["inverse"] or ():
-            status, _, body = await self.call(call, self._root())
+            status, _, body = await self.call(call, headers if "root ticket" in self.line["kind"] else self._root())
             if status != call["status"]:
                 self.differences.append(f"inverse {call['method']} {call['path']}: {status} for {call['status']} {body.get('message')} {body.get('errors')}")
         if self.line["restored"]:
@@ -210,10 +241,11 @@ async def replayed(line: Line) -> list[str]:
 
 async def as_caller(replay: Replay) -> dict[str, str]:
     """The headers of whoever the recorded write was sent by; accounts that no setup made are made here."""
-    who, line, pve = replay.line.get("who", ""), replay.line, replay.pve
+    line, pve = replay.line, replay.pve
+    who = line.get("who", "ticket of root@pam" if "root ticket" in line["kind"] else "")
     if not who:
         return replay._root()
-    if "setup" not in line or line["part"] == "h_auth":
+    if "who" in line:
         _accounts_of(line, pve)
     if "root@pam" in who and "ticket" in who:
         return await _ticket(replay, "root@pam")
@@ -237,10 +269,12 @@ async def as_caller(replay: Replay) -> dict[str, str]:
 
 
 async def _ticket(replay: Replay, user: str) -> dict[str, str]:
-    form = {"username": user, "password": PASSWORD}
+    form = {"username": user, "password": replay.pve.users.get(user, PASSWORD)}
     answer = await _login(replay, form)
-    if answer.get("NeedTFA") and "2 steps" in replay.line["who"]:
-        form |= {"password": f"totp:{totp_code(OTP_SECRET, __import__('time').time())}", "tfa-challenge": answer["ticket"]}
+    if answer.get("NeedTFA") and "2 steps" in replay.line.get("who", ""):
+        recovery = "recovery" in replay.pve.factors[user]
+        factor = f"recovery:{OTP_SECRET}" if recovery else f"totp:{totp_code(OTP_SECRET, time.time())}"
+        form |= {"password": factor, "tfa-challenge": answer["ticket"]}
         answer = await _login(replay, form)
     csrf = answer["CSRFPreventionToken"]
     return {"Cookie": f"PVEAuthCookie={answer['ticket']}", "CSRFPreventionToken": csrf}
@@ -277,7 +311,8 @@ def _accounts_of(line: Line, pve: DemoPve) -> None:
     if "token with PVEUserAdmin" in who:
         pve.accounts.grant("/access", ("token", "alice@pve!own"), "PVEUserAdmin")
     for entry in before.get("/access/tfa/alice@pve", {}).get("data") or ():
-        pve.factors.setdefault("alice@pve", {})[entry["id"]] = {**entry, "_secret": OTP_SECRET}
+        secret = [OTP_SECRET] if entry["type"] == "recovery" else OTP_SECRET
+        pve.factors.setdefault("alice@pve", {})[entry["id"]] = {**entry, "_secret": secret}
 
 
 # Small helpers.

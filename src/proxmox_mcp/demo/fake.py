@@ -135,9 +135,6 @@ class DemoPve(ClusterConfiguration, FakePve):  # type: ignore[misc]
             item["maxdisk"], item["disk"], _ = self._space(self.storages[name])
         return item
 
-    def _options_of(self, store: Values) -> Values:
-        return {k: v for k, v in super()._options_of(store).items() if k != "other"}
-
     # Tasks.
 
     async def task(
@@ -159,7 +156,7 @@ class DemoPve(ClusterConfiguration, FakePve):  # type: ignore[misc]
                 self.tasks[upid]["log"].append(share)
             return await body()
 
-        upid = str(await super().task(node, ttype, tid, user, slowly if ttype in _COPYING else body, **options))
+        upid = str(await super().task(node, ttype, tid, user, slowly if ttype in _COPYING and self.time_scale else body, **options))
         return upid
 
     def add_past_task(
@@ -219,10 +216,10 @@ class DemoPve(ClusterConfiguration, FakePve):  # type: ignore[misc]
         wanted = values["size"]
         bytes_now = parse_size(size)
         bytes_wanted = bytes_now + parse_size(wanted[1:]) if wanted.startswith("+") else parse_size(wanted)
-        if bytes_wanted < bytes_now:
-            raise PveError(500, "shrinking disks is not supported")
 
         async def body() -> None:
+            if bytes_wanted < bytes_now:
+                raise TaskError("shrinking disks is not supported")
             vm.config[disk] = f"{volume}size={format_size(bytes_wanted)}"
 
         return await self.task(vm.node, "resize", vm.vmid, user, body)

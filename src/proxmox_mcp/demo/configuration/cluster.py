@@ -9,7 +9,9 @@ from fakepve import schema as pve_schema
 from fakepve.routing import split_list
 
 from proxmox_mcp.demo.configuration import kinds
+from proxmox_mcp.demo.configuration.cascades import Cascades
 from proxmox_mcp.demo.configuration.collection import Collection, ConfigFile, Kind
+from proxmox_mcp.demo.configuration.firewall import FirewallRules
 from proxmox_mcp.demo.configuration.guests import GuestRules
 from proxmox_mcp.demo.configuration.hardware import AcmePlugins, CpuModels, Mappings
 from proxmox_mcp.demo.configuration.high_availability import HaResources, HaRules
@@ -70,7 +72,7 @@ def routes_of(collection: Collection) -> list[Route]:
     return [route for route in routes if route[0] in known[route[1]]]
 
 
-class ClusterConfiguration(GuestRules, SdnApi, OptionsApi, SecondFactorApi):
+class ClusterConfiguration(Cascades, GuestRules, FirewallRules, SdnApi, OptionsApi, SecondFactorApi):
     """Mixin of FakePve: its routes come before the answers that fakepve makes from the schema."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -122,7 +124,11 @@ class ClusterConfiguration(GuestRules, SdnApi, OptionsApi, SecondFactorApi):
         async def replication(values: Values, _user: str) -> Any:
             return self.replication_jobs.on_node(values["node"])
 
+        async def acme_accounts(_values: Values, _user: str) -> Any:
+            return []
+
         return [
+            ("GET", "/cluster/acme/account", acme_accounts),
             ("GET", "/cluster/backup-info/not-backed-up", self._not_backed_up),
             ("GET", "/cluster/notifications/targets", targets),
             ("GET", "/nodes/{node}/replication", replication),

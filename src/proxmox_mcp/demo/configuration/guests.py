@@ -1,34 +1,28 @@
-"""What fakepve does otherwise than Proxmox with guests: pending values, options for root alone, ACLs, ZFS snapshots."""
+"""What fakepve does otherwise than Proxmox with guests: pending values, devices, options for root, ZFS snapshots."""
 
 from __future__ import annotations
 
 import re
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from fakepve import PveError, TaskError
+from fakepve.model import HOTPLUG
+from fakepve.qemu import DRIVE_KEY, is_cdrom, split_drive, with_mac
 from fakepve.routing import StatefulRoutes, ok, split_list
 from fakepve.server import USER
 
-from proxmox_mcp.demo.configuration.accounts import ROOT, Accounts
-from proxmox_mcp.demo.configuration.permissions import parameters_of
+from proxmox_mcp.demo.configuration.accounts import ROOT
+from proxmox_mcp.demo.configuration.permissions import joined_lists, parameters_of
 
 if TYPE_CHECKING:
-    from proxmox_mcp.demo.configuration.collection import Collection, Values
+    from proxmox_mcp.demo.configuration.access import Route
+    from proxmox_mcp.demo.configuration.collection import Values
 
 _ROOT_ONLY = frozenset({"affinity", "args", "hookscript", "lock", "spice_enhancements", "vmgenid"})
-_MODELS = r"virtio|e1000|e1000-82540em|e1000-82544gc|e1000-82545em|e1000e|i82551|i82557b|i82559er|ne2k_isa|ne2k_pci"
-_MODELS += r"|pcnet|rtl8139|vmxnet3"
-_WITHOUT_MAC = re.compile(rf"(?:^|(?<=,))(?:model=)?({_MODELS})(?=,|$)")
 
 
 class GuestRules(StatefulRoutes):  # type: ignore[misc]
     """Mixin of FakePve, before it in the order of classes."""
-
-    accounts: Accounts
-    ha_resources: Collection
-    backup_jobs: Collection
-    replication_jobs: Collection
 
     # Configuration: what is pending is shown, unless what is in force is asked for.
 
@@ -59,66 +53,97 @@ class GuestRules(StatefulRoutes):  # type: ignore[misc]
             entries.append(entry)
         return ok(entries)
 
+    def _verify(self, request: Any, values: Values, drop: tuple[str, ...] = ()) -> Values:
+        """As fakepve's, with JSON lists joined as Proxmox does."""
+        info = self.resolve(request, "/api2/json").methods[request.method]
+        joined: Values = super()._verify(request, joined_lists(info, values), drop)
+        return joined
+
     async def _config_put(self, request: Any) -> Any:
         given = self._verify(request, await parameters_of(request))
-        vm = self._vm(request)
-        await self._apply_config(vm, request[USER], _options(given))
+        await self._apply_config(self._vm(request), request[USER], _options(given))
         return ok()
 
     async def _apply_config(self, vm: Any, user: str, values: Values) -> None:
+        """As fakepve's, with what Proxmox does to disks, network devices and the boot order besides."""
         if user != ROOT:
             _refuse_what_root_sets(values)
+        force = values.pop("force", None)
         for key in split_list(values.pop("revert", None)):
             vm.pending.pop(key, None)
-        given = {key: self._normal(key, value) for key, value in values.items()}
-        await super()._apply_config(vm, user, given)
-        for key in [key for key, value in vm.pending.items() if vm.config.get(key) == value]:
-            del vm.pending[key]
+        before, made = dict(vm.config), list[str]()
+        try:
+            given = {key: self._normal(vm, key, value, made) for key, value in values.items()}
+            await super()._apply_config(vm, user, given)
+        except PveError:
+            for volume in made:
+                self._qm_free(volume)
+            raise
+        for key, value in list(vm.pending.items()):
+            if value is None and key in HOTPLUG:
+                vm.config.pop(key, None)
+            if value is None and key in HOTPLUG or str(vm.config.get(key)) == str(value):
+                del vm.pending[key]
+        self._settle_devices(vm, before, force=bool(force))
 
-    def _normal(self, key: str, value: Any) -> Any:
-        """A value as Proxmox keeps it."""
+    def _normal(self, vm: Any, key: str, value: Any, made: list[str]) -> Any:
+        """A value as Proxmox keeps it; adds the volumes that it allocated to ``made``."""
         if key == "tags":
             return ";".join(sorted(set(re.split(r"[,;\s]+", str(value).lower())))) or " "
         if re.fullmatch(r"net\d+", key):
-            return _WITHOUT_MAC.sub(lambda found: f"{found[1]}={_new_mac()}", str(value))
+            return with_mac(value)
+        if DRIVE_KEY.match(key):
+            storage, colon, _ = split_drive(value)[0].partition(":")
+            if colon and "/" not in storage:
+                self._store(storage)
+            normal, volumes = self._qm_new_drive(vm.vmid, key, value, None)
+            made.extend(volumes)
+            return normal
         return value
 
-    # Deletion: what goes with a guest, a pool or a storage.
+    def _settle_devices(self, vm: Any, before: Values, *, force: bool) -> None:
+        """Devices that went leave the boot order, their volumes become ``unusedN``; new CD drives are booted last."""
+        order = [each for each in str(vm.config.get("boot", "")).removeprefix("order=").split(";") if each.strip()]
+        for key in before.keys() - vm.config.keys():
+            order = [each for each in order if each != key]
+            volume, options = split_drive(before[key])
+            if key.startswith("unused") or (DRIVE_KEY.match(key) and force):
+                self._qm_free(volume)
+            elif DRIVE_KEY.match(key) and not is_cdrom(volume, options):
+                vm.config[_free_key(vm.config)] = volume
+        used = {split_drive(value)[0] for key, value in vm.config.items() if DRIVE_KEY.match(key)}
+        for key in [key for key, value in vm.config.items() if key.startswith("unused") and value in used]:
+            del vm.config[key]
+        order += [
+            key
+            for key in vm.config.keys() - before.keys()
+            if DRIVE_KEY.match(key) and is_cdrom(*split_drive(vm.config[key])) and key not in order
+        ]
+        if str(before.get("boot", "")).startswith("order=") and vm.config.get("boot") == before["boot"]:
+            vm.config["boot"] = f"order={';'.join(order)}" if order else " "
 
-    async def _qm_destroy(self, values: Values, user: str) -> Any:
-        return await self._destroying(values, await super()._qm_destroy(values, user))
+    def _routes_guest_rules(self) -> list[Route]:
+        return [("PUT", "/nodes/{node}/qemu/{vmid}/unlink", self._unlink)]
 
-    async def _destroying(self, values: Values, upid: str) -> str:
-        if self.guest(int(values["vmid"])) is None:
-            self._forget_guest(int(values["vmid"]), purge=bool(values.get("purge")))
-        return upid
+    async def _unlink(self, values: Values, user: str) -> None:
+        vm = self.find(values["node"], values["vmid"])
+        await self._apply_config(vm, user, {"delete": values["idlist"], "force": values.get("force")})
 
-    def _forget_guest(self, vmid: int, *, purge: bool) -> None:
-        self.accounts.acl.pop(f"/vms/{vmid}", None)
-        if not purge:
-            return
-        for kind in ("vm", "ct"):
-            if f"{kind}:{vmid}" in self.ha_resources.items:
-                self.ha_resources.delete({"sid": f"{kind}:{vmid}"})
-        for name in [name for name in self.replication_jobs.items if name.startswith(f"{vmid}-")]:
-            del self.replication_jobs.items[name]
-        for name, job in list(self.backup_jobs.items.items()):
-            listed = split_list(job.get("vmid"))
-            left = [each for each in listed if each != str(vmid)]
-            if listed and not left:
-                del self.backup_jobs.items[name]
-            elif listed:
-                job["vmid"] = ",".join(left)
+    async def _lxc_pending(self, user: str, values: Values) -> Any:
+        entries = await super()._lxc_pending(user, values)
+        return [{"key": "digest", "value": self.guest(int(values["vmid"])).digest()}, *entries]
 
-    async def _pool_delete(self, values: Values, user: str) -> Any:
-        answer = await super()._pool_delete(values, user)
-        self.accounts.acl.pop(f"/pool/{values['poolid']}", None)
-        return answer
+    async def _lxc_config_put(self, user: str, values: Values) -> Any:
+        given = dict(values)
+        if given.get("description"):
+            given["description"] = given["description"].rstrip("\n") + "\n"
+        if "tags" in given:
+            given["tags"] = ";".join(sorted(set(re.split(r"[,;\s]+", given["tags"].lower()))))
+        return await super()._lxc_config_put(user, given)
 
-    async def _sc_delete(self, values: Values, user: str) -> Any:
-        answer = await super()._sc_delete(values, user)
-        self.accounts.acl.pop(f"/storage/{values['storage']}", None)
-        return answer
+    async def _qm_snapshot_config_get(self, values: Values, user: str) -> Any:
+        config = await super()._qm_snapshot_config_get(values, user)
+        return {key: value for key, value in config.items() if key != "digest"}
 
     # Snapshots: ZFS rolls back to the newest alone, since it would have to destroy those after it.
 
@@ -170,5 +195,5 @@ def _refuse_what_root_sets(values: Values) -> None:
             raise PveError(500, message)
 
 
-def _new_mac() -> str:
-    return "BC:24:11:" + ":".join(f"{byte:02X}" for byte in secrets.token_bytes(3))
+def _free_key(config: Values) -> str:
+    return next(f"unused{number}" for number in range(256) if f"unused{number}" not in config)

@@ -68,6 +68,10 @@ class PermissionChecks:
             match = self.resolve(request, "/api2/json")
             if match and self.is_world(match, request.method):
                 return None
+            if "Authorization" not in request.headers and not request.cookies:
+                raise PveError(401, "No ticket") from None
+            if "Authorization" in request.headers or request.cookies.get("PVEAuthCookie", "").startswith("PVE:!tfa!"):
+                raise PveError(401, "Authentication failed!") from None
             raise
         if who is not None and not self.accounts.may_log_in(who):
             raise PveError(401, "Authentication failed!")
@@ -79,9 +83,7 @@ class PermissionChecks:
         if info and user and "!" in user:
             need_ticket(info, request.path.partition("/api2/json")[2])
         if info:
-            properties = (info.get("parameters") or {}).get("properties", {})
-            params = {**params, **await _empty_parameters(request)}
-            params = {name: _joined(properties.get(name), value) for name, value in params.items()}
+            params = joined_lists(info, {**params, **await _empty_parameters(request)})
         return await super().answer(request, match, params, user, call)  # type: ignore[misc]
 
     def check_permissions(self, user: Any, perms: Any, values: Values, declared: Any = None) -> None:
@@ -160,11 +162,19 @@ async def _empty_parameters(request: Any) -> Values:
 def known_options(path: str) -> set[str]:
     """The parameters of ``PUT`` on a path; of all forms that they may have."""
     spec = pve_schema.load().paths[path].get("PUT", {}).get("parameters", {})
-    return {name for form in (spec, *spec.get("oneOf", ())) for name in form.get("properties", {})}
+    forms = [spec, *(form for kind in ("allOf", "oneOf") for form in spec.get(kind, ()))]
+    forms += [inner for form in forms[1:] for inner in form.get("oneOf", ())]
+    return {name for form in forms for name in form.get("properties", {})}
 
 
 def _modifying(path: str) -> list[str]:
     return ["Permissions.Modify", *(privilege for start, privilege in _DELEGATED if path.startswith(start))]
+
+
+def joined_lists(info: Values, values: Values) -> Values:
+    """Lists of JSON as text with commas, where the schema wants a list in text."""
+    properties = (info.get("parameters") or {}).get("properties", {})
+    return {name: _joined(properties.get(name), value) for name, value in values.items()}
 
 
 def _joined(declared: Values | None, value: Any) -> Any:

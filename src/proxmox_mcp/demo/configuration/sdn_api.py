@@ -28,6 +28,12 @@ class SdnApi(StatefulRoutes):  # type: ignore[misc]
         self.ipams = Collection(kinds.IPAMS, options=known_options(kinds.IPAMS.item_path))
         self.ipams.items["pve"] = {"type": "pve"}
 
+    async def answer(self, request: Any, match: Any, params: Any, user: Any, call: Any = None) -> Any:
+        if match and match.template.startswith(kinds.FABRICS.path):
+            # fakepve's schema is later than 9.2, where a fabric needs no redistribution.
+            params = {"redistribute": [], **params} if request.method in ("POST", "PUT") else params
+        return await super().answer(request, match, params, user, call)
+
     def _routes_sdn(self) -> list[Route]:
         sdn, ips = self.sdn, "/cluster/sdn/vnets/{vnet}/ips"
         return [
