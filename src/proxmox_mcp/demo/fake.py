@@ -44,7 +44,7 @@ def _own_apidoc() -> str:
 
 
 class DemoPve(ClusterConfiguration, FakePve):  # type: ignore[misc]
-    """A fakepve with figures, backups, a configuration, and tasks that take ``task_seconds`` and tell their progress."""
+    """A fakepve with figures, backups, a configuration, and tasks that take ``task_seconds`` and tell progress."""
 
     def __init__(self, host: str, port: int, password: str, task_seconds: float, apidoc: Path | None) -> None:
         super().__init__(user="root@pam", password=password, host=host, port=port)
@@ -156,7 +156,11 @@ class DemoPve(ClusterConfiguration, FakePve):  # type: ignore[misc]
                 self.tasks[upid]["log"].append(share)
             return await body()
 
-        upid = str(await super().task(node, ttype, tid, user, slowly if ttype in _COPYING and self.time_scale else body, **options))
+        upid = str(
+            await super().task(
+                node, ttype, tid, user, slowly if ttype in _COPYING and self.time_scale else body, **options
+            )
+        )
         return upid
 
     def add_past_task(

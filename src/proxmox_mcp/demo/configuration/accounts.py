@@ -30,7 +30,10 @@ def owner_of(who: str) -> str:
 
 @dataclass(slots=True)
 class Accounts:
-    """``users``, ``tokens`` (by full id) and ``groups`` by identifier; ``acl`` holds role and propagate flag by path."""
+    """What user.cfg holds, by identifier; tokens by full id.
+
+    ``acl`` by path: the roles of each subject, with their propagate flags.
+    """
 
     users: dict[str, Values] = field(default_factory=dict)
     tokens: dict[str, Values] = field(default_factory=dict)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.demo.configuration.collection import Collection, Values
 
 _ALWAYS_SHARED = frozenset({"cephfs", "cifs", "iscsi", "iscsidirect", "nfs", "pbs", "rbd", "zfs"})
+_DESTROYING = frozenset({"qmdestroy", "vzdestroy"})
 
 
 class Cascades(StatefulRoutes):  # type: ignore[misc]
@@ -41,16 +42,17 @@ class Cascades(StatefulRoutes):  # type: ignore[misc]
 
     async def task(self, node: str, ttype: str, tid: Any, user: str, body: Any, **options: Any) -> str:
         """As fakepve's; a destroyed guest leaves ACLs, and where asked for HA and jobs."""
-        if ttype not in ("qmdestroy", "vzdestroy"):
-            return str(await super().task(node, ttype, tid, user, body, **options))
-        purge = int(tid) in self._purged
+        purge = ttype in _DESTROYING and int(tid) in self._purged
 
-        async def destroy() -> Any:
+        async def settled() -> Any:
             note = await body()
-            self._forget_guest(int(tid), purge=purge)
+            if ttype in _DESTROYING:
+                self._forget_guest(int(tid), purge=purge)
+            elif ttype == "qmcreate" and self.vm(int(tid)) is not None:
+                self.vm(int(tid)).config.setdefault("boot", " ")
             return note
 
-        return str(await super().task(node, ttype, tid, user, destroy, **options))
+        return str(await super().task(node, ttype, tid, user, settled, **options))
 
     def _forget_guest(self, vmid: int, *, purge: bool) -> None:
         self.accounts.acl.pop(f"/vms/{vmid}", None)
@@ -79,8 +81,9 @@ class Cascades(StatefulRoutes):  # type: ignore[misc]
         self.accounts.acl.pop(f"/storage/{values['storage']}", None)
         return answer
 
-
     async def _sc_create(self, values: Values, user: str) -> Any:
+        if values["type"] == "esxi" and not values.get("password"):
+            raise PveError(500, "create storage failed: missing password")
         return _with_config(await super()._sc_create(values, user))
 
     async def _sc_update(self, values: Values, user: str) -> Any:

@@ -42,24 +42,23 @@ def collection_of(kind: Kind, file: ConfigFile | None = None, of: type[Collectio
     return of(kind, file, known_options(kind.item_path))
 
 
-def routes_of(collection: Collection) -> list[Route]:
+def routes_of(kind: Kind, collection: Callable[[], Collection]) -> list[Route]:
     """The five endpoints of a kind, those of them that Proxmox has."""
-    kind = collection.kind
 
     async def read_all(_values: Values, _user: str) -> Any:
-        return collection.list()
+        return collection().list()
 
     async def read(values: Values, _user: str) -> Any:
-        return collection.read(values)
+        return collection().read(values)
 
     async def create(values: Values, _user: str) -> Any:
-        return collection.create(values)
+        return collection().create(values)
 
     async def update(values: Values, _user: str) -> Any:
-        return collection.update(values)
+        return collection().update(values)
 
     async def delete(values: Values, _user: str) -> Any:
-        return collection.delete(values)
+        return collection().delete(values)
 
     routes: list[Route] = [
         ("GET", kind.path, read_all),
@@ -77,12 +76,12 @@ class ClusterConfiguration(Cascades, GuestRules, FirewallRules, SdnApi, OptionsA
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.realms = collection_of(kinds.REALMS, of=Realms)
-        self.backup_jobs = collection_of(kinds.BACKUP_JOBS, of=BackupJobs)
-        self.replication_jobs = collection_of(kinds.REPLICATION_JOBS, of=ReplicationJobs)
+        self.realms: Realms = collection_of(kinds.REALMS, of=Realms)
+        self.backup_jobs: BackupJobs = collection_of(kinds.BACKUP_JOBS, of=BackupJobs)
+        self.replication_jobs: ReplicationJobs = collection_of(kinds.REPLICATION_JOBS, of=ReplicationJobs)
         self.replication_jobs.node_of = self._node_of
-        self.ha_resources = collection_of(kinds.HA_RESOURCES, of=HaResources)
-        self.ha_rules = collection_of(kinds.HA_RULES, of=HaRules)
+        self.ha_resources: HaResources = collection_of(kinds.HA_RESOURCES, of=HaResources)
+        self.ha_rules: HaRules = collection_of(kinds.HA_RULES, of=HaRules)
         self.ha_resources.guest_of, self.ha_resources.rules = self.guest, self.ha_rules
         self.acme_plugins = collection_of(kinds.ACME_PLUGINS, of=AcmePlugins)
         self.cpu_models = collection_of(kinds.CPU_MODELS, of=CpuModels)
@@ -115,7 +114,11 @@ class ClusterConfiguration(Cascades, GuestRules, FirewallRules, SdnApi, OptionsA
         return guest.node if guest else None
 
     def _routes_collections(self) -> list[Route]:
-        return [route for collection in self.collections for route in routes_of(collection)]
+        def of(index: int) -> Callable[[], Collection]:
+            return lambda: self.collections[index]
+
+        kinds_kept = [collection.kind for collection in self.collections]
+        return [route for index, kind in enumerate(kinds_kept) for route in routes_of(kind, of(index))]
 
     def _routes_cluster_extras(self) -> list[Route]:
         async def targets(_values: Values, _user: str) -> Any:

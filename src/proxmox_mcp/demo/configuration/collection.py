@@ -2,8 +2,8 @@
 
 Most of what a cluster keeps in /etc/pve behaves alike: sections of a file, one an object, with the file's SHA-1 as
 digest. What differs from kind to kind (wording of the errors, what a GET shows, whether the digest is enforced) is the
-data of a ``Kind``; what a kind does beyond that is a subclass of ``Collection``. The wording and the rules were recorded
-from Proxmox VE 9.2.11's own code.
+data of a ``Kind``; what a kind does beyond that is a subclass of ``Collection``. The wording and the rules were
+recorded from Proxmox VE 9.2.11's own code.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Collection:
         """An object after an update, before it is kept."""
         return item
 
-    def removed(self, name: str, item: Values) -> None:
+    def removed(self, _name: str, _item: Values) -> None:
         """What goes with a deleted object."""
 
     def shown(self, _name: str, item: Values) -> Values:

@@ -82,7 +82,7 @@ class GuestRules(StatefulRoutes):  # type: ignore[misc]
         for key, value in list(vm.pending.items()):
             if value is None and key in HOTPLUG:
                 vm.config.pop(key, None)
-            if value is None and key in HOTPLUG or str(vm.config.get(key)) == str(value):
+            if (value is None and key in HOTPLUG) or str(vm.config.get(key)) == str(value):
                 del vm.pending[key]
         self._settle_devices(vm, before, force=bool(force))
 

@@ -18,7 +18,7 @@ _TYPES = {"FakeVm": "vm", "FakeCt": "ct"}
 
 
 class HaResources(Collection):
-    """Guests under HA by ``vm:100`` or ``ct:100``. ``guest_of`` finds a guest; its ``ha_state`` follows the resource."""
+    """Guests under HA by ``vm:100`` or ``ct:100``; ``guest_of`` finds a guest, whose ``ha_state`` follows."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

@@ -22,7 +22,7 @@ _DECODED: dict[str, Values] = {
     "fleecing": {"enabled": {**_BOOLEAN, "default_key": 1}},
     "performance": {},
 }
-"""The options that a GET decodes, with those of their parts that are not text (fakepve's schema has only their names)."""
+"""The options that a GET decodes, with those of their parts that are not text."""
 
 
 class ScheduledJobs(Collection):
@@ -38,7 +38,7 @@ class ScheduledJobs(Collection):
 
 
 class BackupJobs(ScheduledJobs):
-    """A job saves all guests but ``exclude``, those of ``vmid``, or those of a pool: what is set last replaces the rest."""
+    """A job saves all guests but ``exclude``, those of ``vmid``, or those of a pool: the last one set counts."""
 
     def create(self, values: Values) -> str | None:
         return super().create({"id": str(uuid.uuid4()), **values})
@@ -53,7 +53,9 @@ class BackupJobs(ScheduledJobs):
         if values.keys() <= {"id"}:
             raise PveError(500, "no options specified")
         for key in ("vmid", "schedule"):
-            if values.get(key) == "" or key == "schedule" and "schedule" in str(values.get("delete") or "").split(","):
+            if values.get(key) == "" or (
+                key == "schedule" and "schedule" in str(values.get("delete") or "").split(",")
+            ):
                 refused = f"400 Parameter verification failed.\n{key}: property is missing and it is not optional"
                 raise PveError(500, refused)
         return super().update(values)

@@ -16,7 +16,7 @@ BUILT_IN_MATCHER = {"mode": "all", "target": ["mail-to-root"], "origin": "builti
 
 
 class Endpoints(Collection):
-    """The endpoints of one type; ``others`` are those of all types, which share their names, ``matchers`` refer to them."""
+    """The endpoints of one type; ``others`` are those of all types, which share their names."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -29,7 +29,11 @@ class Endpoints(Collection):
         return super().create(values)
 
     def removed(self, name: str, _item: Values) -> None:
-        used = [matcher for matcher, item in self.matchers.items.items() if name in item["target"]] if self.matchers else []
+        used = (
+            [matcher for matcher, item in self.matchers.items.items() if name in item["target"]]
+            if self.matchers
+            else []
+        )
         if used:
             raise PveError(400, f"cannot delete '{name}', referenced by: {', '.join(used)}")
 

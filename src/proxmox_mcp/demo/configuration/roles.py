@@ -5,21 +5,21 @@ from __future__ import annotations
 _LEVELS: dict[str, tuple[str, str, str, str]] = {
     "VM": (
         "",
-        "VM.Allocate VM.Clone VM.Config.CPU VM.Config.Disk VM.Config.HWType VM.Config.Memory VM.Config.Network "
-        "VM.Config.Options VM.GuestAgent.FileRead VM.GuestAgent.FileSystemMgmt VM.GuestAgent.FileWrite "
-        "VM.GuestAgent.Unrestricted VM.Migrate VM.Replicate VM.Snapshot VM.Snapshot.Rollback",
+        (
+            "VM.Allocate VM.Clone VM.Config.CPU VM.Config.Disk VM.Config.HWType VM.Config.Memory VM.Config.Network "
+            "VM.Config.Options VM.GuestAgent.FileRead VM.GuestAgent.FileSystemMgmt VM.GuestAgent.FileWrite "
+            "VM.GuestAgent.Unrestricted VM.Migrate VM.Replicate VM.Snapshot VM.Snapshot.Rollback"
+        ),
         "VM.Backup VM.Config.CDROM VM.Config.Cloudinit VM.Console VM.PowerMgmt",
         "VM.Audit VM.GuestAgent.Audit",
     ),
     "Sys": ("Sys.AccessNetwork Sys.Incoming Sys.Modify Sys.PowerMgmt", "Sys.Console Sys.Syslog", "", "Sys.Audit"),
-    "Datastore": (
-        "", "Datastore.Allocate Datastore.AllocateTemplate", "Datastore.AllocateSpace", "Datastore.Audit",
-    ),
+    "Datastore": ("", "Datastore.Allocate Datastore.AllocateTemplate", "Datastore.AllocateSpace", "Datastore.Audit"),
     "SDN": ("", "SDN.Allocate", "SDN.Use", "SDN.Audit"),
     "User": ("Realm.Allocate", "Group.Allocate Realm.AllocateUser User.Modify", "", ""),
     "Pool": ("", "Pool.Allocate", "", "Pool.Audit"),
     "Mapping": ("", "Mapping.Modify", "Mapping.Use", "Mapping.Audit"),
-}  # fmt: skip
+}
 """By category: what only Administrator has, what its Admin, its User, and whoever audits has."""
 
 ADMINISTRATOR = "Administrator"

@@ -1,4 +1,4 @@
-"""When a job runs next, for the calendar events that people write: ``02:00``, ``daily``, ``mon..fri 22:30``, ``*/15``."""
+"""When a job runs next, for the calendar events that people write: ``02:00``, ``daily``, ``mon..fri 22:30``."""
 
 from __future__ import annotations
 

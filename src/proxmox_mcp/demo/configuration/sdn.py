@@ -67,7 +67,7 @@ class SdnObjects(Collection):
         self._lock.check(values, self.kind.delete_failed)
         return super().delete(values)
 
-    def removed(self, name: str, item: Values) -> None:
+    def removed(self, name: str, _item: Values) -> None:
         user = self.in_use(name)
         if user:
             raise PveError(500, self.kind.delete_failed + user)
@@ -150,8 +150,9 @@ class Subnets(SdnObjects):
         derived = {"id": name, "zone": zone, "network": network, "mask": mask, "cidr": f"{network}/{mask}"}
         return {**item, **derived, "dhcp-range": ranges}
 
-    def of_vnet(self, values: Values) -> list[Values]:
-        return [subnet for subnet in self.listed(values) if subnet["vnet"] == values["vnet"]]
+    def listed(self, values: Values) -> list[Values]:
+        """The subnets of a vnet; without one, of all."""
+        return [subnet for subnet in super().listed(values) if subnet["vnet"] == values.get("vnet", subnet["vnet"])]
 
 
 class Addresses:

@@ -14,6 +14,8 @@ from proxmox_mcp.demo.configuration.sdn import Sdn, SdnObjects
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from proxmox_mcp.demo.configuration.collection import Kind
+
     Values = dict[str, Any]
     Handler = Callable[[Values, str], Awaitable[Any]]
     Route = tuple[str, str, Handler]
@@ -31,24 +33,27 @@ class SdnApi(StatefulRoutes):  # type: ignore[misc]
     async def answer(self, request: Any, match: Any, params: Any, user: Any, call: Any = None) -> Any:
         if match and match.template.startswith(kinds.FABRICS.path):
             # fakepve's schema is later than 9.2, where a fabric needs no redistribution.
-            params = {"redistribute": [], **params} if request.method in ("POST", "PUT") else params
+            missing: Values = {"POST": {"redistribute": []}, "PUT": {"redistribute": [], "delete": []}}.get(
+                request.method, {}
+            )
+            params = {**missing, **params}
         return await super().answer(request, match, params, user, call)
 
     def _routes_sdn(self) -> list[Route]:
-        sdn, ips = self.sdn, "/cluster/sdn/vnets/{vnet}/ips"
+        ips = "/cluster/sdn/vnets/{vnet}/ips"
         return [
-            *_object_routes(sdn.zones, sdn.zones.listed),
-            *_object_routes(sdn.vnets, sdn.vnets.listed),
-            *_object_routes(sdn.controllers, sdn.controllers.listed),
-            *_object_routes(sdn.subnets, sdn.subnets.of_vnet),
+            *_object_routes(kinds.ZONES, lambda: self.sdn.zones),
+            *_object_routes(kinds.VNETS, lambda: self.sdn.vnets),
+            *_object_routes(kinds.CONTROLLERS, lambda: self.sdn.controllers),
+            *_object_routes(kinds.SUBNETS, lambda: self.sdn.subnets),
             ("PUT", "/cluster/sdn", self._sdn_apply),
             ("POST", "/cluster/sdn/rollback", self._sdn_roll_back),
-            ("POST", "/cluster/sdn/lock", _handler(sdn.lock.take)),
-            ("DELETE", "/cluster/sdn/lock", _handler(sdn.lock.release)),
-            ("POST", ips, _handler(sdn.addresses.add)),
-            ("PUT", ips, _handler(sdn.addresses.update)),
-            ("DELETE", ips, _handler(sdn.addresses.remove)),
-            ("GET", "/cluster/sdn/ipams/{ipam}/status", _handler(lambda values: sdn.addresses.of_ipam(values["ipam"]))),
+            ("POST", "/cluster/sdn/lock", _handler(lambda values: self.sdn.lock.take(values))),
+            ("DELETE", "/cluster/sdn/lock", _handler(lambda values: self.sdn.lock.release(values))),
+            ("POST", ips, _handler(lambda values: self.sdn.addresses.add(values))),
+            ("PUT", ips, _handler(lambda values: self.sdn.addresses.update(values))),
+            ("DELETE", ips, _handler(lambda values: self.sdn.addresses.remove(values))),
+            ("GET", "/cluster/sdn/ipams/{ipam}/status", _handler(lambda v: self.sdn.addresses.of_ipam(v["ipam"]))),
         ]
 
     async def _sdn_apply(self, values: Values, user: str) -> Any:
@@ -59,7 +64,7 @@ class SdnApi(StatefulRoutes):  # type: ignore[misc]
         async def reload() -> None:
             return None
 
-        return await self.task(sorted(self.nodes)[0], "reloadnetworkall", "", user, reload)
+        return await self.task(min(self.nodes), "reloadnetworkall", "", user, reload)
 
     async def _sdn_roll_back(self, values: Values, _user: str) -> None:
         self.sdn.lock.check(values)
@@ -71,14 +76,13 @@ class SdnApi(StatefulRoutes):  # type: ignore[misc]
             self.sdn.lock.release(values)
 
 
-def _object_routes(objects: SdnObjects, listed: Callable[[Values], Any]) -> list[Route]:
-    kind = objects.kind
+def _object_routes(kind: Kind, objects: Callable[[], SdnObjects]) -> list[Route]:
     return [
-        ("GET", kind.path, _handler(listed)),
-        ("POST", kind.path, _handler(objects.create)),
-        ("GET", kind.item_path, _handler(objects.read)),
-        ("PUT", kind.item_path, _handler(objects.update)),
-        ("DELETE", kind.item_path, _handler(objects.delete)),
+        ("GET", kind.path, _handler(lambda values: objects().listed(values))),
+        ("POST", kind.path, _handler(lambda values: objects().create(values))),
+        ("GET", kind.item_path, _handler(lambda values: objects().read(values))),
+        ("PUT", kind.item_path, _handler(lambda values: objects().update(values))),
+        ("DELETE", kind.item_path, _handler(lambda values: objects().delete(values))),
     ]
 
 

@@ -71,7 +71,9 @@ class SecondFactorApi(TokenApi):
             raise PveError(401, "authentication failure")
 
     async def _factor_index(self, _values: Values, caller: str) -> Any:
-        visible = [user for user in self.factors if user == caller or self._any(caller, "/access/groups", ["Sys.Audit"])]
+        visible = [
+            user for user in self.factors if user == caller or self._any(caller, "/access/groups", ["Sys.Audit"])
+        ]
         return [{"userid": user, "entries": self._shown(user)} for user in visible if self.factors[user]]
 
     def _shown(self, user: str) -> list[Values]:
@@ -85,7 +87,11 @@ class SecondFactorApi(TokenApi):
 
     async def _factor_types(self, values: Values, _caller: str) -> Any:
         types = sorted({entry["type"] for entry in self.factors.get(values["userid"], {}).values()})
-        return {"realm": None, "user": "oath" if types else None, **({"types": types} if values.get("multiple") else {})}
+        return {
+            "realm": None,
+            "user": "oath" if types else None,
+            **({"types": types} if values.get("multiple") else {}),
+        }
 
     async def _factor_unlock(self, values: Values, _caller: str) -> int:
         self._known_user(values["userid"])
@@ -95,7 +101,11 @@ class SecondFactorApi(TokenApi):
         user = values["userid"]
         self._known_user(user)
         self._authorize(values, caller)
-        entry: Values = {"type": values["type"], "created": int(time.time()), "description": values.get("description", "")}
+        entry: Values = {
+            "type": values["type"],
+            "created": int(time.time()),
+            "description": values.get("description", ""),
+        }
         entries = self.factors.setdefault(user, {})
         if values["type"] == "totp":
             entry["_secret"] = _totp_secret(values)

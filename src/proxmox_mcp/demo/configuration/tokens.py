@@ -14,6 +14,8 @@ from proxmox_mcp.demo.configuration.accounts import owner_of
 if TYPE_CHECKING:
     from proxmox_mcp.demo.configuration.access import Route, Values
 
+_OPTIONS = ("expire", "privsep", "comment")
+
 
 class TokenApi(AccessApi):
     """The tokens of the accounts; ``self.apitokens`` of fakepve holds their secrets."""
@@ -56,7 +58,7 @@ class TokenApi(AccessApi):
         if full in self.accounts.tokens:
             raise PveError(400, "Parameter verification failed.", {"tokenid": "Token already exists."})
         secret = self.add_token(full)
-        given = {key: values[key] for key in ("expire", "privsep", "comment") if key in values and values[key] != ""}
+        given: Values = {key: values[key] for key in _OPTIONS if key in values and values[key] != ""}
         self.accounts.tokens[full] |= given
         # Proxmox answers numbers as they were sent: as text.
         info = {"privsep": 1, **{key: str(value) for key, value in given.items()}}
@@ -69,7 +71,7 @@ class TokenApi(AccessApi):
                 refused = f"400 Parameter verification failed.\ndelete: unknown option '{key}'"
                 raise PveError(500, f"updating token info failed: {refused}")
             token.pop(key, None)
-        given = {key: values[key] for key in ("expire", "privsep", "comment") if key in values}
+        given: Values = {key: values[key] for key in _OPTIONS if key in values}
         token |= given
         if not token.get("comment", "x"):
             del token["comment"]
