@@ -1,4 +1,4 @@
-"""A ``fakepve`` with what it lacks of an estate: figures, backups that leave a file, jobs, users, tasks with progress.
+"""A ``fakepve`` with what it lacks: figures, backups that leave a file, a configuration, tasks with progress.
 
 ``fakepve`` is AGPL software: it is imported here and in nothing but the launcher's own process.
 """
