@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.doctor import x509
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.timing import Deadline, Work
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.net.failures import classify
-from proxmox_mcp.net.tls import TlsPolicy, is_pinned
+from proxmox_mcp.net.tls import TlsPolicy, colons, fingerprint, is_pinned
 from proxmox_mcp.proxmox.connection_errors import explain
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from proxmox_mcp.doctor.connectivity import Place
     from proxmox_mcp.proxmox.connection import Connection
@@ -29,6 +33,81 @@ _UNCHECKED = (
     "Certificates are not checked (PROXMOX_VERIFY_SSL=false): whoever can redirect the connection can read the "
     "credentials. Pinning the fingerprint closes that, also for self-signed certificates."
 )
+_CLUSTER_AUTHORITY = "PVE Cluster Manager CA"
+"""Organisation or unit of the authority that ``pvecm`` creates (PVE::Cluster::Setup, gen_pve_ssl_ca)."""
+_NAME_PARTS = {NameOID.COMMON_NAME: "CN", NameOID.ORGANIZATION_NAME: "O", NameOID.ORGANIZATIONAL_UNIT_NAME: "OU"}
+_MALFORMED = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What ``cryptography`` raises for data that is not a certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """``subject`` and ``issuer`` by short name (CN, O, OU); ``names`` are the DNS names and addresses it is for.
+
+    ``fingerprint`` is its SHA-256 digest with colons.
+    """
+
+    subject: dict[str, str]
+    issuer: dict[str, str]
+    not_before: datetime
+    not_after: datetime
+    names: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def self_signed(self) -> bool:
+        return self.subject == self.issuer
+
+    @property
+    def by_the_cluster(self) -> bool:
+        """Whether the authority that every Proxmox cluster creates has signed it (``pvecm updatecerts``)."""
+        return self.issuer.get("O") == _CLUSTER_AUTHORITY or self.issuer.get("OU") == _CLUSTER_AUTHORITY
+
+    @property
+    def days_left(self) -> int:
+        """Whole days until it expires; negative afterwards."""
+        return (self.not_after - datetime.now(UTC)).days
+
+    @property
+    def begun(self) -> bool:
+        return self.not_before <= datetime.now(UTC)
+
+
+def read_certificate(der: bytes) -> Certificate:
+    """A certificate from its DER, trusted or not. Raises ValueError if it is not a certificate.
+
+    ``ssl`` only describes certificates that it could verify, and the others are the ones to explain.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        return Certificate(
+            _name_parts(certificate.subject),
+            _name_parts(certificate.issuer),
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+            tuple(_names_in(certificate)),
+            colons(fingerprint(der)),
+        )
+    except _MALFORMED as error:
+        raise ValueError("not a certificate") from error
+
+
+def _name_parts(name: x509.Name) -> dict[str, str]:
+    return {_NAME_PARTS[part.oid]: _printable(str(part.value)) for part in name if part.oid in _NAME_PARTS}
+
+
+def _names_in(certificate: x509.Certificate) -> Iterator[str]:
+    try:
+        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return
+    for name in alternatives:
+        if isinstance(name, x509.DNSName | x509.IPAddress):
+            yield _printable(str(name.value))
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())
 
 
 def shake_hands(connection: socket.socket, context: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
@@ -51,14 +130,14 @@ def again(address: tuple[str, int], place: Place, deadline: Deadline) -> ssl.SSL
 
 def look(
     place: Place, opened: socket.socket, connection: Connection, deadline: Deadline
-) -> tuple[Step, x509.Certificate | None]:
+) -> tuple[Step, Certificate | None]:
     """Look at the certificate of a node; None where the settings don't trust it, or where there is none."""
     name = place.named("TLS")
     address = opened.getpeername()[:2]
     try:
         with shake_hands(opened, unchecked(), place.host, deadline) as secured:
             der = secured.getpeercert(binary_form=True) or b""
-        certificate = x509.read(der)
+        certificate = read_certificate(der)
     except TimeoutError:
         found = f"{place.where} takes connections and then says nothing (waited {HANDSHAKE_SECONDS:g} s)."
         return place.part.fail(
@@ -92,7 +171,7 @@ def look(
     return sound(place, name, certificate, f"is trusted, by {by}"), certificate
 
 
-def described(certificate: x509.Certificate) -> tuple[str, ...]:
+def described(certificate: Certificate) -> tuple[str, ...]:
     """Whose it is, who made it, until when, for which names."""
     if certificate.self_signed:
         maker = "itself (self-signed)"
@@ -108,7 +187,7 @@ def described(certificate: x509.Certificate) -> tuple[str, ...]:
     )
 
 
-def checking(part: Part, connection: Connection, shown: Sequence[x509.Certificate]) -> Step:
+def checking(part: Part, connection: Connection, shown: Sequence[Certificate]) -> Step:
     """Whether certificates are checked, what that means, and the line that pins those that were shown."""
     name = "certificate check"
     if connection.fingerprints:
@@ -122,12 +201,12 @@ def checking(part: Part, connection: Connection, shown: Sequence[x509.Certificat
     return part.warn(name, _UNCHECKED, Cure(_ON_THE_NODE, (pin_line(shown),)))
 
 
-def pin_line(certificates: Sequence[x509.Certificate]) -> str:
+def pin_line(certificates: Sequence[Certificate]) -> str:
     """The setting that pins certificates."""
     return f"PROXMOX_FINGERPRINT={','.join(dict.fromkeys(each.fingerprint for each in certificates))}"
 
 
-def sound(place: Place, name: str, certificate: x509.Certificate, verdict: str, renewal: Cure | None = None) -> Step:
+def sound(place: Place, name: str, certificate: Certificate, verdict: str, renewal: Cure | None = None) -> Step:
     """The step for a certificate that is taken: a warning where its time is not, or nearly over.
 
     ``renewal`` is the cure for the latter, unless it is a node's.
@@ -148,7 +227,7 @@ def sound(place: Place, name: str, certificate: x509.Certificate, verdict: str, 
     return place.part.warn(name, f"{found}; it {when}", renewal or _renewed_there(certificate), details=details)
 
 
-def _renewed_there(certificate: x509.Certificate) -> Cure:
+def _renewed_there(certificate: Certificate) -> Cure:
     if certificate.by_the_cluster or certificate.self_signed:
         return Cure("Renew it on the node, then pin the new one if it is pinned here:", ("pvecm updatecerts --force",))
     return Cure("Renew it on the node (for one from ACME):", ("pvenode acme cert renew",))
@@ -159,7 +238,7 @@ def _explained(error: OSError, place: Place) -> tuple[Any, ...]:
     return told.message, Cure(told.advice)
 
 
-def _not_pinned(place: Place, certificate: x509.Certificate) -> tuple[Any, ...]:
+def _not_pinned(place: Place, certificate: Certificate) -> tuple[Any, ...]:
     return (
         f"The certificate of {place.where} is not the pinned one.",
         Cure(
@@ -171,7 +250,7 @@ def _not_pinned(place: Place, certificate: x509.Certificate) -> tuple[Any, ...]:
     )
 
 
-def _pin_instead(certificate: x509.Certificate) -> Cure:
+def _pin_instead(certificate: Certificate) -> Cure:
     return Cure(f"Or pin it. {_ON_THE_NODE}", (pin_line([certificate]),))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from proxmox_mcp.doctor.x509 import Certificate
+    from proxmox_mcp.doctor.certificate import Certificate
     from proxmox_mcp.proxmox.connection import Connection
     from proxmox_mcp.settings import ClusterSettings
 

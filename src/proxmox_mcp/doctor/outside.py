@@ -6,7 +6,7 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.doctor import certificate, connectivity, dialogue, http, sse, streamable, x509
+from proxmox_mcp.doctor import certificate, connectivity, dialogue, http, sse, streamable
 from proxmox_mcp.doctor.connectivity import Place
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.target import HTTP, SSE, Target
@@ -73,7 +73,7 @@ def _tls(place: Place, target: Target, opened: socket.socket, deadline: Deadline
     address = opened.getpeername()[:2]
     try:
         with certificate.shake_hands(opened, target.tls.context(), target.address.host, deadline) as secured:
-            shown = x509.read(secured.getpeercert(binary_form=True) or b"")
+            shown = certificate.read_certificate(secured.getpeercert(binary_form=True) or b"")
         known = "NODE_EXTRA_CA_CERTS" if target.authorities else "this system"
         return certificate.sound(place, name, shown, f"is trusted by public authorities or {known}", _RENEWAL), True
     except TimeoutError:
@@ -96,7 +96,7 @@ def _distrusted(
     details: tuple[str, ...] = ()
     try:
         with certificate.again(address, place, deadline) as secured:
-            details = certificate.described(x509.read(secured.getpeercert(binary_form=True) or b""))
+            details = certificate.described(certificate.read_certificate(secured.getpeercert(binary_form=True) or b""))
     except (OSError, ValueError):
         pass  # what was said of it the first time is enough
     said = error.verify_message or "it can't be verified"
