@@ -17,7 +17,6 @@ SOURCE = ROOT / "src" / "proxmox_mcp"
 UNFINISHED = {
     "apidoc",
     "apidoc data",
-    "cli",
     "confirm",
     "demo",
     "docs",

@@ -128,7 +128,7 @@ def test_where_nobody_can_be_asked_nothing_is_sent_and_the_way_is_one_that_leads
     told = run(tmp_path, *stop, **on_demo)
     assert (told.returncode, told.stdout) == (1, "")
     assert "Hits VM 101 web-02" in told.stderr
-    assert "Nothing was sent: there is nobody at a terminal to ask.\nRun it at a terminal, or add --yes" in told.stderr
+    assert "Nothing was sent: there is no terminal to ask at.\nRun it in a terminal, or add --yes" in told.stderr
     assert "confirm:" not in told.stderr
     done = run(tmp_path, *stop, "--yes", **on_demo)
     assert done.returncode == 0

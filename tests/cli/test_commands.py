@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from patience import PATIENCE
 from proxmox_mcp.cli import commands
-from proxmox_mcp.cli.commands import _OTHER_WORDS
+from proxmox_mcp.cli.suggesting_group import _SYNONYMS
 from serving import environment
 from tools import required
 
@@ -54,7 +54,7 @@ def test_a_group_of_commands_does_the_same(group: str) -> None:
         assert f"Did you mean: proxmox-mcp {group} {name}?" in told.output
 
 
-@pytest.mark.parametrize("word", _OTHER_WORDS)
+@pytest.mark.parametrize("word", _SYNONYMS)
 def test_a_word_that_others_use_leads_to_a_command_that_is_there(word: str) -> None:
     told = run(word)
     assert told.exit_code == 2
@@ -74,6 +74,25 @@ def test_where_nothing_is_near_all_commands_are_named() -> None:
     told = run("frobnicate")
     assert told.exit_code == 2
     assert all(name in told.output for name in NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_list_of_commands_has_the_first_sentence_of_the_help_of_each(name: str) -> None:
+    command = commands.get_command(click.Context(commands), name)
+    assert command is not None
+    listed = " ".join(run("--help").output.partition("Commands:")[2].split())
+    sentence = (command.help or "").partition("\n\n")[0].replace("\n", " ").partition(". ")[0]
+    assert f"{name} {sentence.rstrip('.')}" in listed
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = "import sys; from proxmox_mcp import cli; sys.argv[1:] = ['--help']; cli.main()"
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE
+    )
+    imported = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+    assert "proxmox_mcp.cli" in imported
+    assert not imported & {"pydantic", "mcp", "proxmoxer", "rich", *(f"proxmox_mcp.cli.{name}" for name in NAMES)}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -41,7 +41,7 @@ def test_all_rows_are_there_however_many() -> None:
 def test_a_filter_and_fields_and_a_limit_leave_what_was_asked_for() -> None:
     assert text(GUESTS, filter="status=running", fields="vmid").splitlines() == ["vmid", " 100", "(1 row of 2)"]
     assert text(GUESTS, limit=1).splitlines()[-1] == "(1 row of 2)"
-    assert text(GUESTS, filter="vmid>10000") == "None of 2 rows matches."
+    assert text(GUESTS, filter="vmid>10000") == "None of 2 rows match the filter."
     assert json.loads(as_json(Result(GUESTS), View.of("name", "vmid>1000"))) == [{"name": "a much longer name"}]
 
 
@@ -67,7 +67,7 @@ def test_lists_of_texts_logs_texts_and_nothing_are_told_as_such() -> None:
     assert text([{"n": 1, "t": "starting"}, {"n": 2, "t": "TASK OK"}]) == "starting\nTASK OK"
     assert text("a\nb") == "a\nb"
     assert text([]) == "The list is empty."
-    assert text(None) == "Proxmox answered with no data."
+    assert text(None) == "Proxmox returned no data."
     assert as_text(Result("UPID:x", told="Task ended: OK"), View()) == "Task ended: OK"
 
 

@@ -1,35 +1,49 @@
-"""The command line. Each command is imported when it is called, so that a start costs what that command needs."""
+"""The command line. Each command has a module, which is imported when the command is called.
+
+Importing all of them takes 0.6 s of CPU time, click alone 0.05 s. The module of a command imports at its top what the
+command always needs, and inside a function what only some of its options need.
+"""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from typing import NamedTuple
 
 import click
 
 from proxmox_mcp import __version__
 from proxmox_mcp.cli import startup
-from proxmox_mcp.cli.commands import SuggestingGroup
+from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import ProxmoxMcpError, SettingsError
 
+
+class _Command(NamedTuple):
+    """Where a command is, and the first sentence of its help: listed without importing the command."""
+
+    module: str
+    function: str
+    summary: str
+
+
 _COMMANDS = {
-    "serve": "proxmox_mcp.cli.serve:serve",
-    "demo": "proxmox_mcp.cli.demo:demo",
-    "doctor": "proxmox_mcp.cli.doctor:doctor",
-    "search": "proxmox_mcp.cli.schema:search",
-    "check": "proxmox_mcp.cli.schema:check",
-    "call": "proxmox_mcp.cli.call:call",
-    "index": "proxmox_mcp.cli.schema:index",
-    "openapi": "proxmox_mcp.cli.schema:openapi",
-    "policy": "proxmox_mcp.cli.guard:policy",
-    "token": "proxmox_mcp.cli.guard:token",
-    "approvals": "proxmox_mcp.cli.guard:approvals",
-    "approve": "proxmox_mcp.cli.guard:approve",
-    "deny": "proxmox_mcp.cli.guard:deny",
-    "secret": "proxmox_mcp.cli.guard:secret",
-    "audit": "proxmox_mcp.cli.guard:audit",
-    "completion": "proxmox_mcp.cli.completion:completion",
-}
+    "serve": _Command("serve", "serve", "Serve MCP: /sse and /mcp on MCP_HOST:MCP_PORT, or --stdio."),
+    "demo": _Command("demo", "demo", "Start a demo cluster and a server for it, and show a real MCP client at work."),
+    "doctor": _Command("doctor", "doctor", "Check the set-up step by step, and say what to do next."),
+    "search": _Command("schema", "search", "Find endpoints for a question, keywords or a path."),
+    "check": _Command("schema", "check", "Check a call against the schema; nothing is sent."),
+    "call": _Command("call", "call", "Make one API call, checked and guarded like the tools' calls."),
+    "index": _Command("schema", "index", "Fetch an apidoc.js and cache its index."),
+    "openapi": _Command("schema", "openapi", "Write the schema as an OpenAPI 3.1 document."),
+    "policy": _Command("policy", "policy", "Check the policy file, and explain which rule decides a call."),
+    "token": _Command("tokens", "token", "Make tokens for callers of this server."),
+    "approvals": _Command("approvals", "approvals", "List the calls that wait for an approval (MCP_CONFIRM=operator)."),
+    "approve": _Command("approvals", "approve", "Approve a waiting call; it can then be made once within ten minutes."),
+    "deny": _Command("approvals", "deny", "Deny a waiting call."),
+    "secret": _Command("approvals", "secret", "Show a secret that a call returned (such as a new token), once."),
+    "audit": _Command("audit", "audit", "List and filter the audit log."),
+    "completion": _Command("completion", "completion", "Print the completion script for a shell."),
+}  # fmt: skip
 
 
 class _Commands(SuggestingGroup):
@@ -39,15 +53,19 @@ class _Commands(SuggestingGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        module, _, name = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        entry = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"{__name__}.{entry.module}"), entry.function)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in _COMMANDS.items()])
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="proxmox-mcp")
 def commands() -> None:
-    """Proxmox VE for language models: few tools over its whole API, each call checked and guarded.
+    """Proxmox VE for language models: a few tools for its whole API, every call checked and guarded.
 
     \b
     First steps   proxmox-mcp demo, then proxmox-mcp doctor
@@ -59,19 +77,19 @@ def commands() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error of ours is a message, not a traceback. Exit status: 0, 1, or 2 for settings."""
+    """Run the command line. An error of this project is shown as a message. Exit status: 0, 1, or 2 for settings."""
     startup.begin()
     try:
         commands(prog_name="proxmox-mcp")
     except SettingsError as error:
-        _complain(error)
+        _print_error(error)
         sys.exit(2)
     except ProxmoxMcpError as error:
-        _complain(error)
+        _print_error(error)
         sys.exit(1)
 
 
-def _complain(error: ProxmoxMcpError) -> None:
+def _print_error(error: ProxmoxMcpError) -> None:
     click.echo(f"{click.style('error', fg='red', bold=True)} [{error.code}] {error.message}", err=True)
     if error.advice:
         click.echo(error.advice, err=True)

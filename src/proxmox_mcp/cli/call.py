@@ -1,4 +1,4 @@
-"""``proxmox-mcp call``: one call through the same gateway as the tools."""
+"""``proxmox-mcp call``: one API call through the same gateway as the tools."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Terminal:
         self.follows_progress = sys.stderr.isatty()
 
     can_be_asked = True
-    """A token would be of no use here: it is good in the process that gave it, and that ends."""
+    """Not by a one-time token: that is valid only in the process that issued it, and this one ends."""
 
     async def ask(self, question: str, token: str) -> bool:  # noqa: ARG002
         if self._agrees:
@@ -46,8 +46,8 @@ class _Terminal:
             return not self.declined
         statement = question.rpartition("\n")[0]
         raise ConfirmationNeededError(
-            f"{statement}\nNothing was sent: there is nobody at a terminal to ask.",
-            "Run it at a terminal, or add --yes once you agree with this.",
+            f"{statement}\nNothing was sent: there is no terminal to ask at.",
+            "Run it in a terminal, or add --yes if you agree.",
         )
 
     async def progress(self, done: float | None, text: str) -> None:
@@ -59,16 +59,16 @@ class _Terminal:
 @click.argument("method")
 @click.argument("path")
 @click.argument("params", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--fields", default="", help="Only these columns, comma separated.")
-@click.option("--filter", "condition", default="", help="Such as status=running and mem>80%.")
-@click.option("--limit", type=int, help="Most rows.")
-@click.option("--cursor", default="", help="The next page, from the last line of a result.")
-@click.option("--wait", type=float, help="Seconds to follow a task.")
-@click.option("--dry-run", is_flag=True, help="Say what would be sent; send nothing.")
+@click.option("--fields", default="", help="Only these columns, separated by commas.")
+@click.option("--filter", "condition", default="", help="Only rows that match, such as status=running and mem>80%.")
+@click.option("--limit", type=int, help="Maximum number of rows.")
+@click.option("--cursor", default="", help="Continue with the next page; the last line of a result names it.")
+@click.option("--wait", type=float, help="Seconds to wait for a task.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
 @click.option("--confirm", default="", help="Number of an approval (proxmox-mcp approve).")
-@click.option("--yes", is_flag=True, help="You have seen the effect and agree.")
-@click.option("--json", "as_json", is_flag=True, help="Print the data as JSON; all else goes to standard error.")
-@click.option("--cluster", default="", help="Which cluster, where several are configured.")
+@click.option("--yes", is_flag=True, help="Confirm the call without a question: you know its effects.")
+@click.option("--json", "as_json", is_flag=True, help="Print the data as JSON; the rest goes to standard error.")
+@click.option("--cluster", default="", help="Which cluster, if several are configured.")
 def call(
     method: str,
     path: str,
@@ -84,16 +84,16 @@ def call(
     as_json: bool,
     cluster: str,
 ) -> None:
-    """Make one API call, checked and guarded as the tools' calls are.
+    """Make one API call, checked and guarded like the tools' calls.
 
     \b
     proxmox-mcp call GET /nodes
     proxmox-mcp call GET '/nodes/*/qemu' --filter status=running --json
     proxmox-mcp call PUT '/nodes/*/qemu/web-03/config' memory=8192
 
-    Parameters are KEY=VALUE; a key that comes twice is a list. A `*` stands for the node of a guest, and in a GET for
-    all nodes, guests or storages. What disrupts, destroys, runs code or changes rights asks first. Exit status: 0 done,
-    1 refused, declined or failed, 2 wrong settings or options.
+    Parameters are KEY=VALUE; repeat a key for a list. A `*` stands for the node of a guest, and in a GET for all nodes,
+    guests or storages. Calls that disrupt, destroy, run code or change rights ask for a confirmation. Exit status: 0
+    done, 1 refused, declined or failed, 2 wrong settings or options.
     """
     places, line = split_cursor(cursor)
     asked = Request(
@@ -137,12 +137,12 @@ async def _run(gateway: Gateway, asked: Request, terminal: _Terminal) -> Result:
 
 
 async def _learn_schema(cluster: Cluster) -> None:
-    """Have the call checked by the schema of the very node, as a server that has run for a while would.
+    """Load the node's own schema, as a server does in the background soon after its start.
 
-    Raises ProxmoxError: a node that can't tell its version can't take the call either.
+    Raises ProxmoxError: a node that can't answer with its version can't take the call either.
     """
     try:
         await cluster.schema.refresh()
     except ApidocError as error:
         click.echo(f"The node's own schema is unavailable: {error.message}", err=True)
-        click.echo(f"Checked against {cluster.schema.load()}; what that doesn't know, Proxmox decides.", err=True)
+        click.echo(f"Checked against {cluster.schema.load()}; Proxmox checks the rest.", err=True)

@@ -1,4 +1,4 @@
-"""``proxmox-mcp completion``: commands and options completed by the shell."""
+"""``proxmox-mcp completion``: the script that makes a shell complete commands and options."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _VARIABLE = "_PROXMOX_MCP_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes commands and options in a shell.
+    """Print the completion script for a shell.
 
     \b
     bash   echo 'eval "$(proxmox-mcp completion bash)"' >> ~/.bashrc
     zsh    echo 'eval "$(proxmox-mcp completion zsh)"' >> ~/.zshrc
     fish   proxmox-mcp completion fish > ~/.config/fish/completions/proxmox-mcp.fish
 
-    It works in shells that are started after that. To remove it, remove the line or the file.
+    It works in shells started afterwards. To uninstall it, remove the line or the file.
     """
     made = get_completion_class(shell)
-    assert made is not None  # noqa: S101 - click has these three
+    assert made is not None  # noqa: S101 - click supports these three
     click.echo(made(ctx.find_root().command, {}, "proxmox-mcp", _VARIABLE).source())

@@ -1,4 +1,4 @@
-"""``proxmox-mcp demo``: a cluster to try things on, a server for it, a tour, and how to connect."""
+"""``proxmox-mcp demo``: a demo cluster, a server for it, a tour, and how to connect."""
 
 from __future__ import annotations
 
@@ -14,47 +14,45 @@ from typing import TYPE_CHECKING
 
 import anyio
 import click
+from rich.console import Console
+from rich.text import Text
 
+from proxmox_mcp.demo import start_demo_cluster
+from proxmox_mcp.demo.child_process import end_child, exiting_on_signals, start_child
 from proxmox_mcp.errors import SettingsError
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator, Mapping
 
-    from rich.console import Console
+    from proxmox_mcp.demo.tour import StepResult
 
-    from proxmox_mcp.demo.tour import Told
 
-_START_WITHIN = 60.0
-_LONGEST_ANSWER = 18
+_START_SECONDS = 60.0
+_MAX_RESULT_LINES = 18
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="End after the tour: status 0 only if every step did what it says.")
-@click.option("--port", type=int, help="Port to serve on; otherwise 8000, or a free one where that is taken.")
+@click.option("--once", is_flag=True, help="End after the tour. Exit status 0 only if every step succeeded.")
+@click.option("--port", type=int, help="Port to serve on; by default 8000, or a free one if that is taken.")
 @click.option(
     "--host",
     envvar="DEMO_HOST",
     default="127.0.0.1",
-    help="Address to serve on, to anybody who reaches it: for a container, whose port you publish on 127.0.0.1.",
+    help="Address to serve on, without authentication: for a container with its port published on 127.0.0.1.",
 )
 def demo(once: bool, port: int | None, host: str) -> None:
-    """Start a demo cluster on this machine, serve it, and watch a real MCP client at work."""
-    from rich.console import Console
-
-    from proxmox_mcp.demo import start_demo_cluster
-    from proxmox_mcp.demo.lifetime import unwinding_when_told_to_end
-
+    """Start a demo cluster and a server for it, and show a real MCP client at work."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print("Starting a Proxmox VE to try things on (fakepve: 3 nodes, 38 guests) ...", style="dim")
-    with unwinding_when_told_to_end(), start_demo_cluster() as cluster:
+    console.print("Starting a demo cluster (fakepve: 3 nodes, 38 guests) ...", style="dim")
+    with exiting_on_signals(), start_demo_cluster() as cluster:
         where = port or _free_port()
-        with _server({**cluster.environment, **_serving(host, where)}) as process:
+        with _server({**cluster.environment, **_server_settings(host, where)}) as process:
             url = f"http://127.0.0.1:{where}"
-            well = anyio.run(_tour, f"{url}/sse", console)
+            succeeded = anyio.run(_tour, f"{url}/sse", console)
             if once:
-                sys.exit(0 if well else 1)
-            _say_how_to_connect(url, console)
+                sys.exit(0 if succeeded else 1)
+            _print_addresses(url, console)
             try:
                 process.wait()
             except KeyboardInterrupt:
@@ -62,70 +60,67 @@ def demo(once: bool, port: int | None, host: str) -> None:
 
 
 async def _tour(url: str, console: Console) -> bool:
-    from proxmox_mcp.demo.tour import take
+    # The MCP client takes 1.4 s of CPU to import: later than the first line of output.
+    from proxmox_mcp.demo.tour import run_tour
 
-    well = True
-    async for told in take(url):
-        _show(told, console)
-        well = well and not told.lacks
+    succeeded = True
+    async for result in run_tour(url):
+        _show(result, console)
+        succeeded = succeeded and not result.missing
     console.print()
     console.print(
-        "Every step did what it says." if well else "A step did not do what it says.",
-        style="bold green" if well else "bold red",
+        "Every step succeeded." if succeeded else "A step failed.",
+        style="bold green" if succeeded else "bold red",
     )
-    return well
+    return succeeded
 
 
-def _show(told: Told, console: Console) -> None:
-    from rich.text import Text
-
-    step = told.step
+def _show(result: StepResult, console: Console) -> None:
+    step = result.step
     console.print()
-    console.print(Text.assemble(("✗ " if told.lacks else "✓ ", "red" if told.lacks else "green"), (step.says, "bold")))
+    console.print(
+        Text.assemble(("✗ " if result.missing else "✓ ", "red" if result.missing else "green"), (step.text, "bold"))
+    )
     arguments = json.dumps(dict(step.arguments), ensure_ascii=False) if step.arguments else ""
     console.print(Text(f"  {step.tool} {arguments}", style="cyan"))
-    lines = told.answer.splitlines()
-    shown = "\n".join(lines[:_LONGEST_ANSWER])
-    if len(lines) > _LONGEST_ANSWER:
-        shown += f"\n... and {len(lines) - _LONGEST_ANSWER} lines more"
+    lines = result.output.splitlines()
+    shown = "\n".join(lines[:_MAX_RESULT_LINES])
+    if len(lines) > _MAX_RESULT_LINES:
+        shown += f"\n... and {len(lines) - _MAX_RESULT_LINES} more lines"
     console.print(Text(indent(shown, "    "), style="yellow" if step.fails else ""))
-    for text in told.lacks:
+    for text in result.missing:
         console.print(Text(f"    expected: {text}", style="bold red"))
 
 
-def _say_how_to_connect(url: str, console: Console) -> None:
-    from rich.text import Text
-
+def _print_addresses(url: str, console: Console) -> None:
     settings = {"mcpServers": {"proxmox": {"type": "sse", "url": f"{url}/sse"}}}
     console.print()
-    console.print("Connect your own client; the demo serves until Ctrl-C.", style="bold")
+    console.print("Connect your own client. The demo runs until Ctrl-C.", style="bold")
     console.print(Text(f"  Claude Code   claude mcp add --transport http proxmox {url}/mcp"))
     console.print(Text(f"  Gemini CLI    ~/.gemini/settings.json: {json.dumps(settings)}"))
     console.print(Text(f"  others        {url}/mcp (streamable HTTP), {url}/sse (SSE)"))
     console.print(Text("  Then ask: which guests have no backup? Move everything off pve2."))
 
 
-def _serving(host: str, port: int) -> dict[str, str]:
-    """Settings of the server. It asks nobody for a token: the cluster is a fake one, with nothing to protect."""
+def _server_settings(host: str, port: int) -> dict[str, str]:
+    """Settings of the server. It needs no token, since the cluster is fake and has nothing to protect."""
     return {"MCP_HOST": host, "MCP_PORT": str(port), "MCP_AUTH": "none", "MCP_LOG_LEVEL": "WARNING"}
 
 
 @contextmanager
 def _server(settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The server as a process of its own, with nothing of ours from the environment but these settings."""
-    from proxmox_mcp.demo.lifetime import end_child, start_child
-
+    """The server in its own process, with only these settings."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PROXMOX_", "MCP_"))}
     process = start_child("proxmox_mcp.demo.server", env=environment | dict(settings))
     try:
-        _await(process, int(settings["MCP_PORT"]))
+        _wait_for_server(process, int(settings["MCP_PORT"]))
         yield process
     finally:
         end_child(process)
 
 
-def _await(process: subprocess.Popen[bytes], port: int) -> None:
-    ends = time.monotonic() + _START_WITHIN
+def _wait_for_server(process: subprocess.Popen[bytes], port: int) -> None:
+    ends = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < ends:
         connection = HTTPConnection("127.0.0.1", port, timeout=1)
         try:
@@ -136,9 +131,7 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
             time.sleep(0.1)
         finally:
             connection.close()
-    raise SettingsError(
-        "The server of the demo did not start.", "What it printed above says why; --port takes another."
-    )
+    raise SettingsError("The demo server did not start.", "See its output above; use another port with --port.")
 
 
 def _free_port() -> int:
@@ -149,4 +142,4 @@ def _free_port() -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise SettingsError("No port is free on 127.0.0.1.")
+    raise SettingsError("No free port on 127.0.0.1.")

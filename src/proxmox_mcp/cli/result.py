@@ -1,4 +1,4 @@
-"""The result of a call as a person reads it: aligned columns, all rows; or as JSON for other programs."""
+"""Prints the result of a call: for people as aligned columns with all rows, for programs as JSON."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
     Record = Mapping[str, Any]
 
-_FIRST = ("vmid", "node", "id", "name", "storage", "type", "status")
-_LONGEST_CELL = 60
-"""Characters of a cell of a table; whole where fields are named, in a record alone, and as JSON."""
+_IDENTIFYING = ("vmid", "node", "id", "name", "storage", "type", "status")
+_MAX_CELL = 60
+"""Characters of a table cell. Cells of named fields, single records and JSON are not cut."""
 _VALUE = "value"
-"""What a filter calls the entries of a list that holds no records."""
+"""The field name, for filters, of the entries of a list without records."""
 
 
 def as_json(result: Result, view: View) -> str:
-    """The data as Proxmox sent it, secrets removed; ASCII, so that nothing in it reaches a terminal as a control."""
+    """The data as Proxmox sent it, without secrets. ASCII only, so that it contains no terminal control characters."""
     return json.dumps(_viewed(result, view), indent=2, default=str)
 
 
 def as_text(result: Result, view: View) -> str:
-    """The data for a terminal: nothing is left out, and no text in it can move the cursor. Raises ViewError."""
+    """The data for a terminal, complete, and with control characters removed (escape sequences). Raises ViewError."""
     text = _clean_lines(result.told) if result.told else _text(_viewed(result, view), view, result.data)
-    # A half of a surrogate pair, which JSON can bring, is no character that a terminal takes.
+    # JSON can contain half a surrogate pair, which UTF-8 can't encode.
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -44,11 +44,11 @@ def _text(data: Any, view: View, whole: Any) -> str:
         return _list(data, view, len(whole))
     if isinstance(data, dict):
         return _record(data)
-    return "Proxmox answered with no data." if data is None or data == "" else _clean_lines(_plain(data))
+    return "Proxmox returned no data." if data is None or data == "" else _clean_lines(_plain(data))
 
 
 def _viewed(result: Result, view: View) -> Any:
-    """The part of the data that was asked for by fields, filter, limit and cursor. Raises ViewError."""
+    """The part of the data that fields, filter, limit and cursor select. Raises ViewError."""
     data = result.data
     if isinstance(data, dict):
         return _of_record(data, view, result.known)
@@ -80,7 +80,7 @@ def _of_record(data: Record, view: View, known: Sequence[str]) -> Record:
 
 def _list(items: list[Any], view: View, read: int) -> str:
     if not items:
-        return f"None of {_count(read)} matches." if view.conditions and read else "The list is empty."
+        return f"None of {_count(read)} match the filter." if view.conditions and read else "The list is empty."
     if not all(isinstance(item, dict) for item in items):
         return "\n".join(_clean_lines(item if isinstance(item, str) else _cell(item)) for item in items)
     if all(item.keys() == {"n", "t"} for item in items):  # lines of a log, as Proxmox numbers them
@@ -95,7 +95,7 @@ def _count(rows: int) -> str:
 
 def _table(records: Sequence[Record], fields: Sequence[str]) -> str:
     names = list(fields) or _columns(records)
-    longest = sys.maxsize if fields else _LONGEST_CELL
+    longest = sys.maxsize if fields else _MAX_CELL
     rows = [[_cell(name, longest) for name in names]]
     rows += [[_cell(record.get(name), longest) for name in names] for record in records]
     widths = [max(len(row[column]) for row in rows) for column in range(len(names))]
@@ -104,9 +104,9 @@ def _table(records: Sequence[Record], fields: Sequence[str]) -> str:
 
 
 def _columns(records: Sequence[Record]) -> list[str]:
-    """The fields that any record has a value for, those that name it first."""
+    """The fields with a value in any record; identifying fields first."""
     names = dict.fromkeys(name for record in records for name, value in record.items() if not is_empty(value))
-    return sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+    return sorted(names, key=lambda name: _IDENTIFYING.index(name) if name in _IDENTIFYING else len(_IDENTIFYING))
 
 
 def _is_number(value: Any) -> bool:
@@ -120,7 +120,7 @@ def _line(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) ->
 
 def _record(record: Record) -> str:
     if not record:
-        return "The object is empty, or the filter leaves nothing of it."
+        return "The object is empty, or does not match the filter."
     width = max(map(len, record)) + 1
     return "\n".join(_entry(name, value, width) for name, value in record.items())
 
@@ -134,7 +134,7 @@ def _entry(name: str, value: Any, width: int) -> str:
 
 
 def _cell(value: Any, longest: int = sys.maxsize) -> str:
-    """A value in one line of at most ``longest`` characters; nested ones as JSON."""
+    """A value in one line of at most ``longest`` characters; nested values as JSON."""
     if is_empty(value):
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

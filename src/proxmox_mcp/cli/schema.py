@@ -82,7 +82,7 @@ def _put(value: object) -> None:
 def search(
     query: tuple[str, ...], method: str | None, limit: int, source: str | None, as_json: bool, batch: IO[str] | None
 ) -> None:
-    """Find endpoints for a question, keywords or a path; a path with its method gives the full reference.
+    """Find endpoints for a question, keywords or a path. A path with its method gives the full reference.
 
     Exit status 1 where nothing is found.
 

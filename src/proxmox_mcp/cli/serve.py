@@ -1,4 +1,8 @@
-"""``proxmox-mcp serve``."""
+"""``proxmox-mcp serve``: the server, over HTTP or stdio.
+
+The SDK takes 1.2 s of CPU to import, and the HTTP application 0.1 s more: neither is needed for ``--help`` and wrong
+options, nor the latter for stdio.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +18,19 @@ from proxmox_mcp.settings import Settings, read_settings
 
 @click.command()
 @click.option("--stdio", is_flag=True, help="Serve one client over standard input and output.")
-@click.option("--host", default="", help="Address to listen on, in place of MCP_HOST.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, in place of MCP_PORT; 0: a free one.")
+@click.option("--host", default="", help="Address to listen on, instead of MCP_HOST.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of MCP_PORT; 0: a free one.")
 def serve(stdio: bool, host: str, port: int | None) -> None:
     """Serve MCP: /sse and /mcp on MCP_HOST:MCP_PORT, or --stdio. Settings come from the environment.
 
-    With wrong or missing settings it starts as well, and answers every call with what to set.
+    With wrong or missing settings it starts too, and answers every call with the settings to correct.
     """
     if stdio and (host or port is not None):
-        raise click.UsageError("--host and --port are for HTTP: leave them out with --stdio.")
+        raise click.UsageError("--host and --port are for HTTP. Leave them out with --stdio.")
     given = {"MCP_HOST": host, "MCP_PORT": "" if port is None else str(port)}
     settings = read_settings({**os.environ, **{name: value for name, value in given.items() if value}})
     if stdio:
-        _over_stdio(settings)
+        _serve_stdio(settings)
         return
     from proxmox_mcp.app.serving import serve as serve_http
 
@@ -34,7 +38,7 @@ def serve(stdio: bool, host: str, port: int | None) -> None:
     serve_http(settings)
 
 
-def _over_stdio(settings: Settings) -> None:
+def _serve_stdio(settings: Settings) -> None:
     import anyio
 
     from proxmox_mcp.app.logs import configure_logging, log_start
@@ -51,8 +55,8 @@ def _over_stdio(settings: Settings) -> None:
     startup.settle()
     if isinstance(core, SettingsError):
         told = what_to_set(core, callers_known=True)
-        stand_in = make_misconfigured_server(told, writes=settings.server.mcp_mode != "read-only")
-        anyio.run(serve_stdio, stand_in, None)
+        misconfigured = make_misconfigured_server(told, writes=settings.server.mcp_mode != "read-only")
+        anyio.run(serve_stdio, misconfigured, None)
         return
     server = make_server(core, state_key=settings.server.mcp_state_key.get_secret_value())
     anyio.run(serve_stdio, server, core)

@@ -1,9 +1,9 @@
-"""A cluster to try things on: a fake Proxmox VE on loopback, in a process of its own.
+"""The demo cluster: a fake Proxmox VE on loopback, in its own process.
 
 with start_demo_cluster() as cluster:
-    cluster.environment     # PROXMOX_HOST, PROXMOX_USER, ... for a server that works on it
+    cluster.environment     # PROXMOX_HOST, PROXMOX_USER, ... for a server that uses it
 """
 
-from proxmox_mcp.demo.cluster import DemoCluster, start_demo_cluster
+from proxmox_mcp.demo.cluster_process import DemoCluster, start_demo_cluster
 
 __all__ = ["DemoCluster", "start_demo_cluster"]

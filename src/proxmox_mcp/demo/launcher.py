@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.demo import fixtures
+from proxmox_mcp.demo.child_process import when_parent_ends
 from proxmox_mcp.demo.fixtures import DAY, GIB
-from proxmox_mcp.demo.lifetime import when_parent_ends
 
 if TYPE_CHECKING:
     from proxmox_mcp.demo.fake import DemoPve

@@ -1,6 +1,6 @@
-"""The tour: a real MCP client over SSE finds an endpoint, is corrected, calls, and sees a guest start.
+"""The tour: a real MCP client over SSE finds an endpoint, corrects a call, makes it, and sees a guest start.
 
-Each step is a call of a tool and what its answer must hold; the tour fails where one does not.
+Each step is a tool call with texts that its result must contain; otherwise the step fails.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ GUEST = "web-03"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``says`` is told before the call; the answer holds all of ``expects``, and is an error only where ``fails``."""
+    """``text`` is shown before the call. The result must contain all of ``expects``; ``fails``: it must be an error."""
 
-    says: str
+    text: str
     tool: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     expects: tuple[str, ...] = ()
@@ -29,16 +29,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A step with the answer that came, and what it lacks (nothing where all is well)."""
+class StepResult:
+    """A step with its result, and the expected texts that are missing from it."""
 
     step: Step
-    answer: str
-    lacks: tuple[str, ...]
+    output: str
+    missing: tuple[str, ...]
 
 
 STEPS = (
-    Step("Which nodes are there, and how are they?", "list_nodes", expects=("pve1", "online", "all 3 nodes")),
+    Step("Which nodes are there, and are they healthy?", "list_nodes", expects=("pve1", "online", "all 3 nodes")),
     Step(
         "Find the call that starts a VM, in plain words.",
         "search_api",
@@ -46,7 +46,7 @@ STEPS = (
         ("POST /nodes/{node}/qemu/{vmid}/status/start",),
     ),
     Step(
-        "A wrong call comes back with every fault and its cure; nothing is sent.",
+        "A wrong call returns every error with a correction; nothing is sent.",
         "proxmox_api_call",
         {
             "path": f"/nodes/*/qemu/{GUEST}/config",
@@ -57,25 +57,25 @@ STEPS = (
         fails=True,
     ),
     Step(
-        "The call put right. The guest is named; its node is looked up.",
+        "The corrected call. It names the guest; the server finds its node.",
         "proxmox_api_call",
         {"path": f"/nodes/*/qemu/{GUEST}/config", "method": "PUT", "data": {"memory": 12288, "cores": 6}},
         ("/qemu/102/config",),
     ),
     Step(
-        "Start it. The task is followed to its end.",
+        "Start the guest. The server waits until the task has ended.",
         "proxmox_api_call",
         {"path": f"/nodes/*/qemu/{GUEST}/status/start", "method": "POST"},
         ("Task qmstart of 102", "ended: OK"),
     ),
     Step(
-        "Is it up, with its new memory?",
+        "Is it running, with its new memory?",
         "get_cluster_resources",
         {"type": "vm", "filter": "name~web-0"},
         (GUEST, "/12"),
     ),
     Step(
-        "What would destroy is stated first, from the live state, and not done.",
+        "Before it destroys anything, the server states the effects and asks for a confirmation.",
         "proxmox_api_call",
         {"path": f"/nodes/*/qemu/{GUEST}", "method": "DELETE"},
         ("destroys", GUEST, "Nothing was sent", "confirm:"),
@@ -84,20 +84,20 @@ STEPS = (
 )
 
 
-async def take(url: str) -> AsyncIterator[Told]:
-    """Take the tour on a server, step by step. Raises what the client raises where the server can't be reached."""
+async def run_tour(url: str) -> AsyncIterator[StepResult]:
+    """Run the tour on a server, step by step. Raises what the client raises if the server is unreachable."""
     async with Client(sse_client(url), mode="legacy") as client:
         listed = await client.list_tools()
         names = [tool.name for tool in listed.tools]
-        yield Told(
+        yield StepResult(
             Step("A client connects over SSE and lists the tools.", "tools/list"),
             "\n".join(f"{tool.name}: {tool.description}" for tool in listed.tools),
             tuple({step.tool for step in STEPS} - set(names)),
         )
         for step in STEPS:
             result = await client.call_tool(step.tool, dict(step.arguments))
-            answer = "\n".join(getattr(part, "text", "") for part in result.content)
-            lacks = [text for text in step.expects if text not in answer]
+            output = "\n".join(getattr(part, "text", "") for part in result.content)
+            missing = [text for text in step.expects if text not in output]
             if result.is_error is not step.fails:
-                lacks.append("an error" if step.fails else "a success")
-            yield Told(step, answer, tuple(lacks))
+                missing.append("an error" if step.fails else "a success")
+            yield StepResult(step, output, tuple(missing))

@@ -1,4 +1,7 @@
-"""Commands for the operator: the policy, tokens, the audit; and what becomes of errors."""
+"""Commands for operators, and how errors are shown.
+
+Tested through them: ``cli.policy``, ``cli.tokens``, ``cli.audit``, ``cli.approvals``.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def test_a_sound_policy_is_told_rule_by_rule(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(POLICY)
     told = run(tmp_path, "policy", "check", str(tmp_path / "policy.toml"))
     assert told.returncode == 0
-    assert told.stdout.splitlines()[0].endswith("policy.toml: sound, 2 rules")
+    assert told.stdout.splitlines()[0].endswith("policy.toml: no errors, 2 rules")
     assert told.stdout.splitlines()[1:] == [
         "  rule 1 (policy.toml, line 1): confirm by a person",
         "  rule 2 (policy.toml, line 6): allow",
@@ -115,7 +118,7 @@ def test_the_audit_is_filtered_by_time_however_it_is_written(since: str, callers
 def test_what_is_no_time_does_not_pass_for_one_without_entries(tmp_path: Path) -> None:
     told = run(tmp_path, "audit", "--file", str(tmp_path / "audit.jsonl"), "--since", "yesterday")
     assert told.returncode == 2
-    assert "'yesterday' is no time such as 2026-11-22T05:00" in told.stderr
+    assert "'yesterday' is not a time. Write 2026-11-22T05:00" in told.stderr
 
 
 def test_a_caller_is_not_given_a_name_that_its_file_would_be_refused_for(tmp_path: Path) -> None:
@@ -129,12 +132,12 @@ def test_a_call_is_explained_for_a_caller_of_the_file_only(tmp_path: Path) -> No
     (tmp_path / "callers.toml").write_text(run(tmp_path, "token", "new", "ops").stdout.replace("guarded", "read-only"))
     ask = ("policy", "explain", "POST", "/nodes/pve1/qemu/100/status/stop", "--caller")
     assert "decision: deny: read-only mode" in run(tmp_path, *ask, "ops", **settings).stdout
-    assert "There is no caller bob.\nThere are: ops" in run(tmp_path, *ask, "bob", **settings).stderr
-    assert "There is no caller bob.\nThere are: none" in run(tmp_path, *ask, "bob", **PROXMOX).stderr
+    assert "Unknown caller bob.\nKnown callers: ops" in run(tmp_path, *ask, "bob", **settings).stderr
+    assert "Unknown caller bob.\nKnown callers: none" in run(tmp_path, *ask, "bob", **PROXMOX).stderr
 
 
 def test_there_is_nothing_to_approve_and_no_secret_where_nothing_was_asked(tmp_path: Path) -> None:
-    assert run(tmp_path, "approvals").stdout == "Nothing waits for an approval.\n"
+    assert run(tmp_path, "approvals").stdout == "No call waits for an approval.\n"
     approved = run(tmp_path, "approve", "7", "--yes")
     assert (approved.returncode, approved.stdout) == (1, "")
     assert "there is no request 7" in approved.stderr

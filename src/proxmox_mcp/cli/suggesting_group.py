@@ -1,4 +1,4 @@
-"""Groups of commands that say what was probably meant by a name they don't have."""
+"""A group of commands that suggests the nearest command for an unknown one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 import click
 
 _METHODS = ("GET", "POST", "PUT", "DELETE")
-_OTHER_WORDS = {
+_SYNONYMS = {
     "config": "doctor",
     "diagnose": "doctor",
     "exec": "call",
@@ -30,26 +30,26 @@ _OTHER_WORDS = {
     "verify": "check",
     "version": "--version",
 }
-"""What people call a command of ours elsewhere."""
+"""Names that other programs have for these commands."""
 
 
 class SuggestingGroup(click.Group):
-    """A group of commands; an unknown one is refused with the nearest that there are."""
+    """A click group whose error for an unknown command names the nearest ones."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            raise click.UsageError(f"No such command: {name}. {self._meant(ctx, name)}", ctx)
+            raise click.UsageError(f"No such command: {name}. {self._suggestion(ctx, name)}", ctx)
         return super().resolve_command(ctx, args)
 
-    def _meant(self, ctx: click.Context, name: str) -> str:
+    def _suggestion(self, ctx: click.Context, name: str) -> str:
         known = self.list_commands(ctx)
         if ctx.parent is None and name.upper() in _METHODS:
             return f"Did you mean: {ctx.command_path} call {name.upper()} ...?"
         near = get_close_matches(name.lower(), known, 3, 0.6)
-        if not near and ctx.parent is None and (other := _OTHER_WORDS.get(name.lower())):
+        if not near and ctx.parent is None and (other := _SYNONYMS.get(name.lower())):
             near = [other]
         if near:
             return f"Did you mean: {' or '.join(f'{ctx.command_path} {each}' for each in near)}?"

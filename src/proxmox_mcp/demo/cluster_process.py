@@ -1,4 +1,7 @@
-"""Starting and ending the demo cluster's process."""
+"""Starts and ends the demo cluster, which runs in its own process (``launcher``).
+
+fakepve is AGPL software, so no other process of this project imports it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.demo.lifetime import end_child, start_child
+from proxmox_mcp.demo.child_process import end_child, start_child
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.installation import install_command
 
@@ -26,10 +29,10 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class DemoCluster:
-    """A running demo cluster: where it listens, and who may log in.
+    """A running demo cluster: its address and credentials.
 
-    ``token_id`` is the token's name, ``secret`` its secret, for ``user``; ``tokens`` holds all tokens by full id, from
-    root's down to one (``guest@pve!mcp``) that may do nothing. ``fingerprint`` is the SHA-256 of its certificate.
+    ``token_id`` and ``secret`` are a token of ``user``; ``tokens`` maps full token ids to secrets, from root's to one
+    without privileges (``guest@pve!mcp``). ``fingerprint`` is the SHA-256 of the certificate.
     """
 
     host: str
@@ -44,7 +47,7 @@ class DemoCluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables (DESIGN section 8) of a server that is to work on this cluster, its certificate pinned."""
+        """The environment variables of a server for this cluster, with its certificate pinned."""
         return {
             "PROXMOX_HOST": self.host,
             "PROXMOX_PORT": str(self.port),
@@ -59,11 +62,11 @@ class DemoCluster:
 def start_demo_cluster(
     *, port: int = 0, task_seconds: float = 2.0, apidoc: Path | None = None
 ) -> Iterator[DemoCluster]:
-    """A demo cluster on loopback for as long as the context lasts.
+    """A demo cluster on loopback, within a ``with`` block.
 
-    ``port`` 0 takes a free one; ``task_seconds`` is what a clone, a migration or a backup takes; ``apidoc`` is a
-    document to serve as a node does (without, the schema that fakepve itself answers by). Raises
-    SettingsError where fakepve is not installed or the process does not come up.
+    ``port`` 0 takes a free one; a clone, a migration or a backup takes ``task_seconds``; ``apidoc`` is the document to
+    serve as a node does (by default fakepve's own schema). Raises SettingsError if fakepve is not installed or the
+    process does not start.
     """
     arguments = ["--until-stdin-closes", f"--port={port}", f"--task-seconds={task_seconds}"]
     if apidoc is not None:
@@ -83,7 +86,7 @@ def start_demo_cluster(
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None  # noqa: S101 - it was asked for as a pipe
+    assert process.stdout is not None  # noqa: S101 - Popen was given a pipe
     deadline = Timer(_START_SECONDS, process.kill)
     deadline.start()
     try:

@@ -1,0 +1,73 @@
+"""``proxmox-mcp approvals``, ``approve``, ``deny`` and ``secret``: what an operator decides, and what only they see."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from proxmox_mcp.confirm.approvals import Approvals
+from proxmox_mcp.record.one_time_secrets import Vault
+from proxmox_mcp.settings import load_settings
+
+if TYPE_CHECKING:
+    from proxmox_mcp.confirm.approvals import Approval
+
+
+@click.command()
+def approvals() -> None:
+    """List the calls that wait for an approval (MCP_CONFIRM=operator)."""
+    waiting = _approvals().pending()
+    click.echo("\n\n".join(map(_described, waiting)) if waiting else "No call waits for an approval.")
+
+
+@click.command()
+@click.argument("number", type=int)
+@click.option("--yes", is_flag=True, help="Don't ask again.")
+def approve(number: int, yes: bool) -> None:
+    """Approve a waiting call; it can then be made once within ten minutes."""
+    queue = _approvals()
+    click.echo(_described(queue.get(number)))
+    if yes or click.confirm("Approve this?", default=False):
+        queue.decide(number, approve=True, by=_operator())
+        click.echo("Approved.")
+
+
+@click.command()
+@click.argument("number", type=int)
+def deny(number: int) -> None:
+    """Deny a waiting call."""
+    _approvals().decide(number, approve=False, by=_operator())
+    click.echo("Denied.")
+
+
+@click.command()
+@click.argument("number", type=int)
+def secret(number: int) -> None:
+    """Show a secret that a call returned (such as a new token), once."""
+    found = Vault(load_settings().server.state_directory / "secrets.sqlite").take(number)
+    created = datetime.fromtimestamp(found.created, UTC).isoformat(timespec="seconds")
+    click.echo(f"{found.name} of {found.call}, called by {found.caller} at {created}:", err=True)
+    click.echo(found.value)
+
+
+def _approvals() -> Approvals:
+    return Approvals(load_settings().server.state_directory / "approvals.sqlite")
+
+
+def _operator() -> str:
+    """The name of the person who decides. In a container the user often has a number and no name."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # KeyError until Python 3.12, OSError from 3.13 on
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def _described(approval: Approval) -> str:
+    age = int(time.time() - approval.created)
+    head = f"#{approval.number} {approval.state}, asked {age // 60} min ago by {approval.caller}"
+    return f"{head}\n{approval.statement}"
