@@ -10,7 +10,7 @@ import click
 
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli import result as output
-from proxmox_mcp.cli.schema import pairs
+from proxmox_mcp.cli.arguments import parse_parameters
 from proxmox_mcp.errors import ApidocError, ConfirmationError, ConfirmationNeededError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.cluster import choose
@@ -101,7 +101,7 @@ def call(
         wording=FOR_PEOPLE,
         method=method,
         path=path,
-        data=pairs(params),
+        data=parse_parameters(params),
         view=View.of(fields, condition, limit, line),
         places=places,
         wait=wait,

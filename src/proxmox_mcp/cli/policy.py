@@ -9,7 +9,7 @@ import anyio
 import click
 
 from proxmox_mcp.assembly import callers_of, gateway_of
-from proxmox_mcp.cli.schema import pairs
+from proxmox_mcp.cli.arguments import parse_parameters
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError, SettingsError
 from proxmox_mcp.gateway.explain import explain
@@ -52,7 +52,7 @@ def explain_call(method: str, path: str, params: tuple[str, ...], name: str, clu
     """Say which rule decides a call, and why. Pools and tags of guests are read from Proxmox if a rule needs them."""
     settings = load_settings()
     caller = _caller(settings, name) if name else LOCAL
-    click.echo(anyio.run(explain, gateway_of(settings), caller, method, path, pairs(params), cluster))
+    click.echo(anyio.run(explain, gateway_of(settings), caller, method, path, parse_parameters(params), cluster))
 
 
 def _caller(settings: Settings, name: str) -> Caller:
