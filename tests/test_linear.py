@@ -22,8 +22,7 @@ from mcp.shared.exceptions import MCPError
 import proxmox_mcp
 from fuzz.scripted import schema
 from growth import SHORT, USUAL, WHOLE_MEGABYTE, steepest
-from proxmox_mcp import untrusted
-from proxmox_mcp.apidoc import nearest
+from proxmox_mcp import suggest, untrusted
 from proxmox_mcp.apidoc.formats import FORMATS
 from proxmox_mcp.apidoc.validation import perl
 from proxmox_mcp.errors import ProxmoxMcpError
@@ -161,7 +160,7 @@ READERS: dict[str, Callable[[str], object]] = {
         problem.hint
         for problem in checked("/nodes/pve1/qemu/100/config", {text: 1, "net0": text, "cores": text}).problems
     ],
-    "apidoc.nearest": lambda text: nearest.nearest(text, ["cores", "memory", "sockets"]),
+    "suggest.similar": lambda text: suggest.similar(text, ["cores", "memory", "sockets", text[::-1]]),
     "apidoc.validation.perl.number": perl.number,
     "apidoc.validation.perl.split_list": perl.split_list,
     "apidoc.validation.perl.view": perl.view,

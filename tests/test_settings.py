@@ -156,7 +156,7 @@ def test_a_variable_that_is_misspelt_is_noted_and_does_not_stop_the_start() -> N
     notes = load_settings({"PROXMOX_HOSTS": "a", "MCP_TOKENS_FOR_ANOTHER_PROGRAM": "1", "PATH": "/bin"}).notes
     assert notes == (
         "MCP_TOKENS_FOR_ANOTHER_PROGRAM is not a setting.",
-        "PROXMOX_HOSTS is not a setting; did you mean PROXMOX_HOST?",
+        "PROXMOX_HOSTS is not a setting. Did you mean PROXMOX_HOST?",
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, f
 from proxmox_mcp.errors import SettingsError, SettingsFaults
 from proxmox_mcp.private_files import why_maybe_public
 from proxmox_mcp.setting_values import build
+from proxmox_mcp.suggest import CLOSE, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -287,8 +287,7 @@ def _read_cluster(
             elif key in known:
                 values[key] = ",".join(map(str, value)) if isinstance(value, list) else value
             else:
-                near = get_close_matches(key, known, 1)
-                advice = f"Did you mean {near[0]}?" if near else f"A cluster takes {', '.join(known)}."
+                advice = did_you_mean(key, known, 1) or f"A cluster takes {', '.join(known)}."
                 raise SettingsError(f"{where}{key} is not a setting.", advice)
     if "PROXMOX_HOST" not in values:
         faults.found.append(SettingsError(f"{where}PROXMOX_HOST is missing.", "Set it to a node's name or address."))
@@ -319,9 +318,7 @@ def _unknown_names(given: Mapping[str, str]) -> tuple[str, ...]:
     """Variables that look like settings but are not. Only notes, since other programs may use these prefixes too."""
     known = known_names()
     ours = {*known, *(f"{name}_FILE" for name in SECRETS)}
-    notes = []
-    for name in sorted(given):
-        if name.startswith(("PROXMOX_", "MCP_")) and name not in ours:
-            near = get_close_matches(name, known, 1, cutoff=0.8)
-            notes.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "."))
-    return tuple(notes)
+    unknown = (name for name in sorted(given) if name.startswith(("PROXMOX_", "MCP_")) and name not in ours)
+    return tuple(
+        f"{name} is not a setting. {did_you_mean(name, known, 1, threshold=CLOSE)}".rstrip() for name in unknown
+    )

@@ -100,8 +100,8 @@ def test_variables_that_are_nearly_ours_are_named(environment: Environment) -> N
     report = examined(environment(1, PROXMOX_HOST="", PROXMX_HOST="pve1", MCP_ALOWED_HOSTS="x"))
     said = [step["found"] for step in report.steps if step["step"] == "names"]
     assert said == [
-        "MCP_ALOWED_HOSTS is not a setting; did you mean MCP_ALLOWED_HOSTS?",
-        "PROXMX_HOST is not a setting; did you mean PROXMOX_HOST?",
+        "MCP_ALOWED_HOSTS is not a setting. Did you mean MCP_ALLOWED_HOSTS?",
+        "PROXMX_HOST is not a setting. Did you mean PROXMOX_HOST?",
     ]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 import click
+
+from proxmox_mcp.suggest import similar
 
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 _SYNONYMS = {
@@ -48,7 +48,7 @@ class SuggestingGroup(click.Group):
         known = self.list_commands(ctx)
         if ctx.parent is None and name.upper() in _METHODS:
             return f"Did you mean: {ctx.command_path} call {name.upper()} ...?"
-        near = get_close_matches(name.lower(), known, 3, 0.6)
+        near = similar(name, known)
         if not near and ctx.parent is None and (other := _SYNONYMS.get(name.lower())):
             near = [other]
         if near:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from proxmox_mcp.doctor import cluster, listening, outside
 from proxmox_mcp.doctor.steps import Cure, Part, Step
 from proxmox_mcp.doctor.timing import Deadline, Work
 from proxmox_mcp.settings import SECRETS, known_names
+from proxmox_mcp.suggest import CLOSE, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -62,8 +62,10 @@ def _misspelt(names: Iterable[str]) -> Iterator[str]:
     """Variables that are nearly ours, without even the start of their names being right."""
     known = known_names()
     for name in sorted(names):
-        if not name.startswith(("PROXMOX_", "MCP_")) and (near := get_close_matches(name, known, 1, cutoff=0.85)):
-            yield f"{name} is not a setting; did you mean {near[0]}?"
+        if name.startswith(("PROXMOX_", "MCP_")):
+            continue
+        if question := did_you_mean(name, known, 1, threshold=CLOSE):
+            yield f"{name} is not a setting. {question}"
 
 
 def _read(settings: Settings) -> Step:

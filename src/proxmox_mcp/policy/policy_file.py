@@ -19,7 +19,6 @@ import logging
 import re
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import PolicyFileError
@@ -28,6 +27,7 @@ from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.risk import Risk
 from proxmox_mcp.policy.rules import Rule, Verdict
 from proxmox_mcp.policy.toml_lines import Section, sections
+from proxmox_mcp.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -224,9 +224,8 @@ class _RuleReader:
             advice = "A template such as /nodes/{node}/qemu/*/status/**: * is one segment, ** any."
             raise self._fault(key, f"`path` can't be {value!r:.100}", advice)
         if self._templates and not any(path_matches(value, template) for template in self._templates):
-            near = get_close_matches(value, self._templates, 1, 0.4)
-            hint = f" Did you mean {near[0].replace('{}', '*')}?" if near else ""
-            advice = f"Write templates; name nodes and guests with `node` and `guest`.{hint}"
+            question = did_you_mean(value, [each.replace("{}", "*") for each in self._templates], 1)
+            advice = f"Write templates; name nodes and guests with `node` and `guest`. {question}".rstrip()
             raise self._fault(key, f"`path` {value!r:.100} fits no endpoint", advice)
         return value
 
@@ -258,5 +257,4 @@ class _RuleReader:
 
 def suggest(value: str, allowed: Sequence[str]) -> str:
     """Advice for a value that is not allowed: the nearest one, and all of them."""
-    near = get_close_matches(value, allowed, 1)
-    return f"{f'Did you mean `{near[0]}`? ' if near else ''}Allowed: {', '.join(allowed)}."
+    return f"{did_you_mean(value, allowed, 1, quote='`')} Allowed: {', '.join(allowed)}.".lstrip()

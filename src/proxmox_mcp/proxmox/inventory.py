@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
+from proxmox_mcp.suggest import similar
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -123,23 +123,14 @@ class Resources:
 
 
 _LONGEST_ID = 20
-_LONGEST_NAME = 256
-"""Of a longer name nothing resembles the rest: DNS names end there."""
+_SIMILAR = 0.6
+"""Higher than for names of the API: those of guests, nodes and volumes have much in common (``web-01``, ``.iso``)."""
 
 
 def near(name: str, names: Iterable[str], most: int = 5) -> list[str]:
-    """Names that resemble one, the nearest first; all of them, in order, where they are few and none is near."""
-    name = name[:_LONGEST_NAME]
+    """Names that are similar to one, the most similar first; all of them, in order, where they are few and none is."""
     known = list(dict.fromkeys(names))
-    by_folded = {n.lower(): n for n in known}
-    close = [by_folded[n] for n in get_close_matches(name.lower(), by_folded, n=most, cutoff=0.6)]
-    parts = [
-        n
-        for n in known
-        if n not in close and len(name) > 2 and (name.lower() in n.lower() or n.lower() in name.lower())
-    ]
-    found = (close + parts)[:most]
-    return found or (known if len(known) <= most else [])
+    return similar(name, known, most, threshold=_SIMILAR) or (known if len(known) <= most else [])
 
 
 class Inventory:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
+from proxmox_mcp.suggest import did_you_mean
 from proxmox_mcp.untrusted import is_token
 
 if TYPE_CHECKING:
@@ -58,13 +59,10 @@ def require_field(
     if "." in field and any(lookup(record, field) is not None for record in records):
         return
     names = list(dict.fromkeys([*field_names(records), *known]))
-    from difflib import get_close_matches
-
-    near = get_close_matches(field, names, n=3, cutoff=0.5) if len(field) < _LONGEST_NAME else []
-    near = list(filter(is_token, near))
+    question = did_you_mean(field, filter(is_token, names), quote="`")
     raise ViewError(
         f"{argument}: unknown field `{field[:80]}`.",
-        (f"Did you mean {' or '.join(f'`{name}`' for name in near)}? " if near else "") + f"Fields: {_listed(names)}.",
+        f"{question} Fields: {_listed(names)}.".lstrip(),
     )
 
 

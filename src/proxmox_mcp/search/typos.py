@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc.nearest import edits
 from proxmox_mcp.search.text import STOP_WORDS
+from proxmox_mcp.suggest import edits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

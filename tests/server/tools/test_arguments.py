@@ -63,8 +63,8 @@ def test_a_list_of_names_is_the_text_with_commas() -> None:
         ({"dry_run": 2}, "dry_run: must be true or false."),
         ({"path": {"a": 1}}, "path: must be a text."),
         ({"method": "PATCH"}, "method: `PATCH` is none of: GET, POST, PUT, DELETE."),
-        ({"dryrun": True}, "dryrun: is no argument; did you mean `dry_run`?"),
-        ({"node": "pve1"}, "node: is no argument; allowed: path, method, data, wait, dry_run, confirm."),
+        ({"dryrun": True}, "dryrun: unknown argument. Did you mean `dry_run`?"),
+        ({"node": "pve1"}, "node: unknown argument. Allowed: path, method, data, wait, dry_run, confirm."),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(given: dict[str, Any], said: str) -> None:
@@ -131,7 +131,7 @@ for _ in range(500):
         ({"path": "/", "wait": 1e300}, "wait: is too large a number"),
         ({"path": "/", "wait": "9" * 5_000}, "wait: must be a whole number"),
         ({f"a{number}": 1 for number in range(500)}, "500 arguments are too many"),
-        ({"path": "/", "x" * 100_000: 1}, "is no argument"),
+        ({"path": "/", "x" * 100_000: 1}, "unknown argument"),
     ],
 )
 def test_what_is_too_long_too_deep_or_too_many_is_refused_before_anything_reads_it(

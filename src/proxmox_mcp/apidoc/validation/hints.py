@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc import history
-from proxmox_mcp.apidoc.nearest import nearest
 from proxmox_mcp.apidoc.validation.examples import EXAMPLES
 from proxmox_mcp.apidoc.validation.structures import LAST_INDEX, indexed
+from proxmox_mcp.suggest import did_you_mean, similar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,8 +40,8 @@ def of_value(name: str, schema: Schema, compiler: Compiler, fault: Fault, value:
         if schema.format in _PRIVILEGES and gone in fault.message:
             return instead
     text = value if isinstance(value, str) else ""
-    if fault.kind == "enum" and (near := nearest(text, schema.enum, 1)):
-        return f"Did you mean {near[0]}? {of_schema(name, schema, compiler)}"
+    if fault.kind == "enum" and (question := did_you_mean(text, schema.enum, 1)):
+        return f"{question} {of_schema(name, schema, compiler)}"
     if schema.type == "boolean" and (flag := _FLAGS.get(text.lower())):
         return f"Did you mean {flag}? {of_schema(name, schema, compiler)}"
     return of_schema(name, schema, compiler)
@@ -120,8 +120,8 @@ def _of_keys(name: str, schema: Schema, compiler: Compiler, fault: Fault) -> str
     key = keys.get(fault.key)
     if key is not None:
         return f"Allowed for {fault.key}: {'; '.join(_says(key, compiler))}. {example}"
-    if fault.key and (near := nearest(fault.key, keys, 1)):
-        return f"Did you mean {near[0]}? {example}"
+    if fault.key and (question := did_you_mean(fault.key, keys, 1)):
+        return f"{question} {example}"
     return f"{example} {_list_keys(keys)}"
 
 
@@ -137,8 +137,8 @@ def of_unknown(endpoint: Endpoint, name: str, parameters: Mapping[str, Schema], 
     if (other := endpoint.parameters.get(name)) and other.type_property:
         return f"It is for {other.type_property} {' and '.join(_types(other))} only."
     found = indexed(name)
-    if near := nearest(name.rstrip("0123456789") if found else name, map(_spoken, parameters)):
-        sentences.append(f"Did you mean {' or '.join(near)}?")
+    if question := did_you_mean(name.rstrip("0123456789") if found else name, map(_spoken, parameters)):
+        sentences.append(question)
     key = found[0] if found else name
     if since := _when(history.parameter_versions(endpoint.method, endpoint.path, key), version):
         sentences.append(f"{name} {since}.")
@@ -234,7 +234,7 @@ def _near_paths(index: Index, found: DeadEnd) -> list[str]:
     rest = "".join(f"/{part}" for part in found.rest)
     if not found.segment:
         return []
-    near = [f"{base}/{each}" for each in nearest(found.segment, found.choices)]
+    near = [f"{base}/{each}" for each in similar(found.segment, found.choices)]
     whole = [f"{each}{rest}" for each in near if getattr(index.route(f"{each}{rest}"), "methods", None)]
     return whole or near
 

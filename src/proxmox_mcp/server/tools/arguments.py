@@ -6,11 +6,11 @@ Models write numbers and objects as text now and then; what can mean only one th
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.bounds import Bounds
 from proxmox_mcp.errors import UnknownArgumentError
+from proxmox_mcp.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,10 +58,9 @@ def read(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unknown(tool: Tool, name: str) -> str:
     name = name[:_LONGEST_NAME]
-    near = get_close_matches(name.lower(), tool.parameters, 1, cutoff=0.6)
-    known = ", ".join(tool.parameters) or "none"
+    known = f"Allowed: {', '.join(tool.parameters) or 'none'}."
     inside = " Parameters of the API call go into `data`." if "data" in tool.parameters else ""
-    return f"{name}: is no argument; " + (f"did you mean `{near[0]}`?" if near else f"allowed: {known}.") + inside
+    return f"{name}: unknown argument. {did_you_mean(name, tool.parameters, 1, quote='`') or known}{inside}"
 
 
 def _typed(parameter: Parameter, value: Any) -> Any:
