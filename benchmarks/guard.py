@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.policy.call import Call, judge
 from proxmox_mcp.policy.caller import LOCAL, Limits, Mode
 from proxmox_mcp.policy.limits import ProcessLimits
 from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.policy_file import load_rules
 from proxmox_mcp.policy.risk import reviewed_risks
-from proxmox_mcp.policy.targets import Action
-from proxmox_mcp.record.audit import AuditCall, AuditLog, Outcome
+from proxmox_mcp.record.audit import AuditLog, Outcome
 from proxmox_mcp.record.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -64,12 +65,12 @@ def passes(policy: Policy, call: tuple[str, str], data: dict[str, Any]) -> Calla
     method, template = call
     risks, limits = reviewed_risks(), ProcessLimits(Limits(calls_per_minute=0, concurrent=64))
 
+    path = ApiPath.parse("/nodes/pve1/qemu/102/status/current")
+
     async def guarded() -> object:
-        judgement = risks.judge(method, template, data)
-        path = "/nodes/pve1/qemu/102/status/current"
-        action = Action(method=method, template=template, path=path, path_params=PATH, data=data, judgement=judgement)
+        call = judge(Call(method=method, template=template, path=path, path_params=PATH, data=data), risks)
         async with limits.call(LOCAL):
-            return policy.decide(action)
+            return policy.decide(call)
 
     return lambda: finished(guarded())
 
@@ -90,9 +91,7 @@ def main() -> None:
         plain, ruled = Policy(Mode.GUARDED), Policy(Mode.GUARDED, load_rules(file))
         redactor = Redactor(known=["0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"])
         audit = AuditLog(Path(directory, "audit.jsonl"), redactor)
-        call = AuditCall(
-            id="1", caller="local", tool="proxmox_api_get", method=READ[0], template=READ[1], path="/nodes"
-        )
+        call = Call(id="1", tool="proxmox_api_get", method=READ[0], template=READ[1], path=ApiPath.parse("/nodes"))
         guests = [
             {"id": f"qemu/{n}", "type": "qemu", "vmid": n, "name": f"guest-{n}", "node": "pve1", "status": "running"}
             | {"cpu": 0.01, "maxcpu": 4, "mem": n << 20, "maxmem": n << 21, "uptime": n, "tags": "prod;web"}

@@ -23,10 +23,12 @@ from benchmarks.validate import plain_schema
 from cl100k import count_tokens
 from proxmox_mcp.apidoc import EndpointIndex, load_index
 from proxmox_mcp.apidoc.openapi import openapi
+from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.policy_file import load_rules
-from proxmox_mcp.record.audit import AuditCall, AuditLog, Outcome
+from proxmox_mcp.record.audit import AuditLog, Outcome
 from proxmox_mcp.record.redaction import Redactor
 from proxmox_mcp.render import Budget, resources_table
 from resources import resources
@@ -126,9 +128,7 @@ def guarding() -> Iterable[Row]:
         redactor = Redactor(known=["0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"])
         audit = AuditLog(Path(directory, "audit.jsonl"), redactor)
         method, template = guard.READ
-        call = AuditCall(
-            id="1", caller="local", tool="proxmox_api_get", method=method, template=template, path="/nodes"
-        )
+        call = Call(id="1", tool="proxmox_api_get", method=method, template=template, path=ApiPath.parse("/nodes"))
         decide = guard.passes(Policy(Mode.GUARDED, load_rules(file)), guard.READ, {})
         ended = Outcome(result="ok", seconds=0.01)
         works: dict[str, Callable[[], object]] = {"decide": decide, "record": lambda: audit.outcome(call, ended)}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
+from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.policy.call import Call, judge
 from proxmox_mcp.policy.risk import reviewed_risks
-from proxmox_mcp.policy.targets import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +27,8 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def action() -> Callable[..., Action]:
-    """Makes a resolved action: ``action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", 102, purge=1)``.
+def action() -> Callable[..., Call]:
+    """Makes a call as the policy gets it: ``action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", 102, purge=1)``.
 
     Positional values fill the template's parameters in their order. A template without braces that is not known to
     the schema is given with ``known=False``.
@@ -40,22 +42,22 @@ def action() -> Callable[..., Action]:
         known: bool = True,
         cluster: str = "",
         **more: Any,
-    ) -> Action:
+    ) -> Call:
         names = [segment[1:-1] for segment in template.split("/") if segment.startswith("{")]
         assert len(names) == len(values), f"{template} takes {names}"
         path_params = {name: str(value) for name, value in zip(names, values, strict=True)}
         path = template
         for name, value in path_params.items():
-            path = path.replace("{" + name + "}", value, 1)
+            path = path.replace("{" + name + "}", quote(value, safe=""), 1)
         sent = {**(data or {}), **more}
-        return Action(
+        call = Call(
             method=method,
             template=template if known else "",
-            path=path,
+            path=ApiPath.parse(path),
             path_params=path_params if known else {},
             data=sent,
-            judgement=reviewed_risks().judge(method, template if known else path, sent),
             cluster=cluster,
         )
+        return judge(call, reviewed_risks())
 
     return make

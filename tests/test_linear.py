@@ -24,11 +24,13 @@ from fuzz.scripted import schema
 from growth import SHORT, USUAL, WHOLE_MEGABYTE, steepest
 from proxmox_mcp import suggest, untrusted
 from proxmox_mcp.apidoc.formats import FORMATS
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.validation import perl
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway import places, resolve
 from proxmox_mcp.net.client import HttpResponse
 from proxmox_mcp.policy import risk, targets
+from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.callers import Callers
 from proxmox_mcp.proxmox import advice, errors, progress, upid
 from proxmox_mcp.proxmox.answers import read
@@ -112,8 +114,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "untrusted.block": untrusted.block,
     "untrusted.mark": lambda text: untrusted.mark(text, "x"),
     "gateway.places.split_cursor": places.split_cursor,
-    "gateway.places.plain_path": places.plain_path,
-    "gateway.places.node_of": places.node_of,
+    "apidoc.path.ApiPath.given": ApiPath.given,
+    "apidoc.path.ApiPath.parse": lambda text: ApiPath.parse("/nodes/pve1/" + text),
     "record.secrets_in_text.hide": secrets_in_text.hide,
     "record.secrets_in_text.assigned": lambda text: list(secrets_in_text.assigned(text)),
     "record.secret_names.is_secret_name": secret_names.is_secret_name,
@@ -124,10 +126,9 @@ READERS: dict[str, Callable[[str], object]] = {
     "policy.risk.by_rule": lambda text: risk.by_rule("GET", text),
     "policy.risk.judge": lambda text: risk.reviewed_risks().judge("PUT", "/cluster/options", {"notify": text, text: 1}),
     "policy.targets.targets_of": lambda text: targets.targets_of(
-        targets.Action(
+        Call(
             method="PUT",
-            template="",
-            path=text,
+            path=ApiPath.parse(text),
             data=dict.fromkeys(("vmid", "vms", "storage", "tags", "upid", "id", "scsi0", "pool", "sid", "node"), text),
             judgement=risk.by_rule("PUT", "/"),
         )
@@ -140,8 +141,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "proxmox.progress.fraction": lambda text: progress.fraction([text]),
     "proxmox.progress.warnings": lambda text: progress.warnings([text]),
     "proxmox.progress.last_words": lambda text: progress.last_words([text]),
-    "gateway.resolve.needs_lookup": resolve.needs_lookup,
-    "gateway.resolve.resolve": lambda text: resolve.resolve(f"/nodes/*/qemu/{text}", "GET", RESOURCES),
+    "gateway.resolve.resolve": lambda text: resolve.resolve(ApiPath.parse(f"/nodes/*/qemu/{text}"), "GET", RESOURCES),
     "proxmox.inventory.near": lambda text: near(text, [guest.name for guest in RESOURCES.guests]),
     "proxmox.inventory.Resources.guest": RESOURCES.guest,
     "proxmox.answers.read, success": lambda text: read(reply(200, {"data": {"a": text}})),

@@ -14,6 +14,7 @@ from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.enforcement import Guard
 from proxmox_mcp.gateway.gateway import Gateway
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
+from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
 from proxmox_mcp.policy.caller import Limits, Mode
 from proxmox_mcp.policy.callers import Callers, CallersSource
@@ -144,15 +145,10 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
         guard = guard_of(settings)
     if guard is None or faults.found:
         raise faults.error()
-    return Gateway(
-        clusters,
-        writers,
-        guard,
-        validation=server.mcp_validation,
-        budget=Budget.of(server.mcp_result_tokens),
-        task_wait=server.mcp_task_wait,
-        observer=observer,
+    pipeline = Pipeline(
+        guard, writers, validation=server.mcp_validation, task_wait=server.mcp_task_wait, observer=observer
     )
+    return Gateway(clusters, guard, pipeline, budget=Budget.of(server.mcp_result_tokens))
 
 
 def checked_gateway_of(

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.app.metrics import FAMILIES, Metrics, describe
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.errors import UnreachableError
+from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Caller
 from proxmox_mcp.policy.policy import Decision
 from proxmox_mcp.policy.risk import Judgement, Risk
@@ -39,7 +41,9 @@ def metrics(tmp_path: Path) -> Metrics:
     made.called("list_nodes", "ok")
     made.called("proxmox_api_call", "guard.denied")
     judged = Judgement(Risk.DESTROY, "it deletes")
-    made.decided("default", Decision(verdict=Verdict.CONFIRM, judgement=judged, reason="mode guarded"))
+    decision = Decision(verdict=Verdict.CONFIRM, judgement=judged, reason="mode guarded")
+    path = ApiPath.parse("/nodes/pve1/qemu/100")
+    made.decided(Call(method="DELETE", path=path, cluster="default", judgement=judged, decision=decision))
     made.followed("default", TaskOutcome(upid=UPID, state="ok", exit_status="OK", seconds=3.0))
     made.followed("default", TaskOutcome(upid=UPID, state="running"))
     told = made.exchanges("default")
@@ -129,7 +133,9 @@ def test_sessions_and_the_schema_are_read_at_the_moment_of_asking(metrics: Metri
 def test_a_caller_of_some_clusters_sees_nothing_of_the_others(metrics: Metrics) -> None:
     judged = Judgement(Risk.READ, "it reads")
     for cluster in ("default", "other"):
-        metrics.decided(cluster, Decision(verdict=Verdict.ALLOW, judgement=judged, reason="mode guarded"))
+        decision = Decision(verdict=Verdict.ALLOW, judgement=judged, reason="mode guarded")
+        path = ApiPath.parse("/nodes")
+        metrics.decided(Call(method="GET", path=path, cluster=cluster, judgement=judged, decision=decision))
         metrics.exchanges(cluster)(Exchange("10.0.0.1:8006", "GET", "/nodes", 200, 0.03))
         metrics.followed(cluster, TaskOutcome(upid=UPID, state="ok", exit_status="OK", seconds=3.0))
     whole = metrics.text().decode()

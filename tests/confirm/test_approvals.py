@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.confirm.approvals import Approvals, ApprovalState
-from proxmox_mcp.confirm.confirmations import Call
 from proxmox_mcp.confirm.statement import Statement
 from proxmox_mcp.errors import ConfirmationError, GuardError
+from proxmox_mcp.policy.call import Call
+from proxmox_mcp.policy.caller import Caller
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CALL = Call(caller="ops", cluster="", method="DELETE", path="/nodes/pve1/qemu/102", data={"password": "hunter2"})
+CALL = Call(
+    caller=Caller(name="ops"),
+    cluster="",
+    method="DELETE",
+    path=ApiPath.parse("/nodes/pve1/qemu/102"),
+    data={"password": "hunter2"},
+)
 STATEMENT = Statement("deletes VM 102 `forum`", "forum")
 
 
@@ -70,7 +78,11 @@ def test_what_was_denied_stays_denied(approvals: Approvals) -> None:
 def test_an_approval_is_for_the_exact_call_of_that_caller(approvals: Approvals) -> None:
     number = approvals.request(CALL, STATEMENT)
     approvals.decide(number, approve=True, by="anna")
-    for other in (replace(CALL, caller="x"), replace(CALL, path="/nodes/pve1/qemu/103"), replace(CALL, data={})):
+    for other in (
+        replace(CALL, caller=Caller(name="x")),
+        replace(CALL, path=ApiPath.parse("/nodes/pve1/qemu/103")),
+        replace(CALL, data={}),
+    ):
         with pytest.raises(ConfirmationError, match="no approval"):
             approvals.redeem(number, other, STATEMENT)
     approvals.redeem(number, CALL, STATEMENT)
@@ -98,7 +110,7 @@ def test_a_used_approval_is_asked_for_anew(approvals: Approvals) -> None:
 
 def test_a_request_expires_after_an_hour_and_an_approval_after_ten_minutes(approvals: Approvals, clock: Clock) -> None:
     undecided = approvals.request(CALL, STATEMENT)
-    unused = approvals.request(replace(CALL, path="/x"), STATEMENT)
+    unused = approvals.request(replace(CALL, path=ApiPath.parse("/x")), STATEMENT)
     approvals.decide(unused, approve=True, by="anna")
     clock.now += 601
     assert approvals.get(unused).state is ApprovalState.EXPIRED
@@ -110,10 +122,10 @@ def test_a_request_expires_after_an_hour_and_an_approval_after_ten_minutes(appro
 
 def test_one_caller_can_not_fill_the_queue(approvals: Approvals) -> None:
     for number in range(50):
-        approvals.request(replace(CALL, path=f"/{number}"), STATEMENT)
+        approvals.request(replace(CALL, path=ApiPath.parse(f"/{number}")), STATEMENT)
     with pytest.raises(ConfirmationError, match="50 of your calls wait"):
         approvals.request(CALL, STATEMENT)
-    assert approvals.request(replace(CALL, caller="other"), STATEMENT)
+    assert approvals.request(replace(CALL, caller=Caller(name="other")), STATEMENT)
 
 
 def test_an_unknown_number_is_an_error(approvals: Approvals) -> None:

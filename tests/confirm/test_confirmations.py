@@ -6,11 +6,20 @@ from typing import Any
 
 import pytest
 
-from proxmox_mcp.confirm.confirmations import Call, Confirmations, MemoryStore, Rung, Setting, rung
+from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.confirm.confirmations import Confirmations, MemoryStore, Rung, Setting, rung
 from proxmox_mcp.confirm.statement import Statement
 from proxmox_mcp.errors import ConfirmationError
+from proxmox_mcp.policy.call import Call
+from proxmox_mcp.policy.caller import Caller
 
-CALL = Call(caller="ops", cluster="lab", method="DELETE", path="/nodes/pve1/qemu/102", data={"purge": "1"})
+CALL = Call(
+    caller=Caller(name="ops"),
+    cluster="lab",
+    method="DELETE",
+    path=ApiPath.parse("/nodes/pve1/qemu/102"),
+    data={"purge": "1"},
+)
 STATEMENT = Statement("deletes VM 102 `forum`", '[["VM","102",{"name":"forum"}]]')
 
 
@@ -41,10 +50,10 @@ def test_a_token_confirms_its_call_once(confirmations: Confirmations) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"caller": "intruder"},
+        {"caller": Caller(name="intruder")},
         {"cluster": "home"},
         {"method": "PUT"},
-        {"path": "/nodes/pve1/qemu/103"},
+        {"path": ApiPath.parse("/nodes/pve1/qemu/103")},
         {"data": {}},
         {"data": {"purge": "0"}},
         {"data": {"purge": "1", "skiplock": "1"}},
@@ -74,8 +83,8 @@ def test_the_order_of_parameters_makes_no_other_call(confirmations: Confirmation
 
 
 def test_no_two_calls_run_together_into_one_digest() -> None:
-    one = replace(CALL, caller="ops", cluster="lab")
-    other = replace(CALL, caller="opsl", cluster="ab")
+    one = replace(CALL, caller=Caller(name="ops"), cluster="lab")
+    other = replace(CALL, caller=Caller(name="opsl"), cluster="ab")
     assert one.digest() != other.digest()
 
 

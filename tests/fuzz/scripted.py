@@ -11,6 +11,8 @@ from proxmox_mcp.assembly import guard_of
 from proxmox_mcp.errors import FailedError, ProxmoxError
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
+from proxmox_mcp.gateway.metrics_hooks import NOBODY
+from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.gateway.schema_source import Schema, SchemaKeeper
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Reader, Writer
@@ -83,10 +85,7 @@ def gateway_over(pve: ScriptedPve, directory: Path, **given: str) -> Gateway:
     keeper = SchemaKeeper(reader, "bundled", None)
     keeper._current = schema()
     cluster = Cluster.of("default", reader, keeper)
-    return Gateway(
-        {"default": cluster},
-        {"default": Writer(proxmox)},
-        guard_of(settings),
-        validation=settings.server.mcp_validation,
-        budget=Budget.of(settings.server.mcp_result_tokens),
-    )
+    guard, validation = guard_of(settings), settings.server.mcp_validation
+    writers = {"default": Writer(proxmox)}
+    pipeline = Pipeline(guard, writers, validation=validation, task_wait=0.0, observer=NOBODY)
+    return Gateway({"default": cluster}, guard, pipeline, budget=Budget.of(settings.server.mcp_result_tokens))

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.examples import examples
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import PolicyFileError, SettingsError
+from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.callers import load_callers
 from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.policy_file import load_rules
 from proxmox_mcp.policy.risk import reviewed_risks
-from proxmox_mcp.policy.targets import Action
 from proxmox_mcp.settings import known_names, load_settings
 
 if TYPE_CHECKING:
@@ -143,10 +144,10 @@ def anything(whole: str) -> st.SearchStrategy[bytes]:
 
 RISKS = reviewed_risks()
 ACTIONS = [
-    Action(
+    Call(
         method=method,
         template=template,
-        path=template.replace("{node}", "pve1").replace("{vmid}", "100"),
+        path=ApiPath.parse(template.replace("{node}", "pve1").replace("{vmid}", "100")),
         path_params={"node": "pve1", "vmid": "100"} if "{vmid}" in template else {},
         judgement=RISKS.judge(method, template, {}),
     )

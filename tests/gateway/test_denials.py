@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import FailedError, PermissionDeniedError
-from proxmox_mcp.gateway.checking import check
+from proxmox_mcp.gateway.check import check_against
 from proxmox_mcp.gateway.denials import missing_rights
-from proxmox_mcp.policy.risk import reviewed_risks
+from proxmox_mcp.policy.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxmox_mcp.gateway.checking import Checked
     from proxmox_mcp.gateway.cluster import Cluster
 
     Scripted = Callable[..., tuple[Cluster, Any]]
@@ -36,8 +36,9 @@ async def told(
     return await missing_rights(error, checked(cluster, *call), cluster)
 
 
-def checked(cluster: Cluster, method: str, path: str, data: dict[str, Any]) -> Checked:
-    return check(cluster.schema.load(), "auto", reviewed_risks(), method, path, data, "default")
+def checked(cluster: Cluster, method: str, path: str, data: dict[str, Any]) -> Call:
+    call = Call(method=method, path=ApiPath.parse(path))
+    return check_against(cluster.schema.load(), call, data, "auto")
 
 
 @pytest.mark.parametrize(

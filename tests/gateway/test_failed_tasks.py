@@ -9,11 +9,12 @@ import pytest
 
 from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import FailedError, TaskFailedError
 from proxmox_mcp.gateway import Gateway, Request
-from proxmox_mcp.gateway.checking import check
-from proxmox_mcp.gateway.failed_tasks import advice_on_tasks
-from proxmox_mcp.policy.risk import reviewed_risks
+from proxmox_mcp.gateway.check import check_against
+from proxmox_mcp.gateway.task_wait import advice_on_tasks
+from proxmox_mcp.policy.call import Call
 from proxmox_mcp.proxmox.tasks import TaskOutcome
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def test_a_failed_task_gets_the_advice_of_its_words(
 ) -> None:
     cluster, _ = scripted()
     method, path, kind = started
-    checked = check(cluster.schema.load(), "auto", reviewed_risks(), method, path, {}, "default")
+    checked = check_against(cluster.schema.load(), Call(method=method, path=ApiPath.parse(path)), {}, "auto")
     outcomes = [failed(kind, said), failed(kind, said)]
     advice = await advice_on_tasks(outcomes, None if asked_about_only else checked, cluster)
     assert words in advice
@@ -106,8 +107,8 @@ async def test_a_direct_error_of_the_same_words_says_the_same(scripted: Scripted
 
     cluster, _ = scripted()
     method, path, kind = START
-    checked = check(cluster.schema.load(), "auto", reviewed_risks(), method, path, {}, "default")
+    checked = check_against(cluster.schema.load(), Call(method=method, path=ApiPath.parse(path)), {}, "auto")
     for started, said, _ in SAID:
         if started is START:
-            direct = await candidates(FailedError(said), checked.action, cluster) or advise(said, Asked(method, path))
+            direct = await candidates(FailedError(said), checked, cluster) or advise(said, Asked(method, path))
             assert await advice_on_tasks([failed(kind, said)], checked, cluster) == direct

@@ -4,19 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import DeniedError, FailedError, PermissionDeniedError
-from proxmox_mcp.gateway.answers import Got
 from proxmox_mcp.gateway.fan_out import gather
 from proxmox_mcp.gateway.places import AT_A_TIME, Places
 from proxmox_mcp.gateway.request import NO_CLIENT, Answer
 from proxmox_mcp.gateway.resolve import Target
+from proxmox_mcp.policy.call import Call, Received
 from proxmox_mcp.proxmox.inventory import Guest
 from proxmox_mcp.render import Budget, View
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from proxmox_mcp.gateway.checking import Checked
 
 pytestmark = pytest.mark.anyio
 
@@ -40,31 +40,24 @@ class Listening:
         self.told.append((done, text))
 
 
-class _Unchecked:
-    endpoint = None
-
-
-UNCHECKED: Checked = _Unchecked()  # type: ignore[assignment]
-
-
 def on_node(name: str, *, online: bool = True) -> Target:
-    return Target(f"/nodes/{name}/tasks", node=name, online=online)
+    return Target(ApiPath.parse(f"/nodes/{name}/tasks"), node=name, online=online)
 
 
 def on_guest(vmid: int) -> Target:
     guest = Guest(vmid=vmid, type="qemu", name=f"vm-{vmid}", node="pve1")
-    return Target(f"/nodes/pve1/qemu/{vmid}/snapshot", node="pve1", guest=guest)
+    return Target(ApiPath.parse(f"/nodes/pve1/qemu/{vmid}/snapshot"), node="pve1", guest=guest)
 
 
 def places(*targets: Target, total: int = 0, first: int = 0) -> Places:
     return Places(targets, total or len(targets), first, fanned=True)
 
 
-def saying(answers: dict[str, Any]) -> Callable[[str], Awaitable[Got]]:
-    async def ask(path: str) -> Got:
-        if isinstance(said := answers[path], Exception):
+def saying(answers: dict[str, Any]) -> Callable[[ApiPath], Awaitable[Call]]:
+    async def ask(path: ApiPath) -> Call:
+        if isinstance(said := answers[path.encoded], Exception):
             raise said
-        return Got(said, UNCHECKED)
+        return Call(method="GET", path=path, received=Received(data=said))
 
     return ask
 
@@ -86,7 +79,7 @@ async def test_a_record_by_itself_and_a_bare_value_are_rows_too() -> None:
 
 
 async def test_a_guest_is_told_by_number_and_name_and_by_what_differs_from_its_place() -> None:
-    answers = {on_guest(101).path: [{"vmid": 101, "name": "before"}, {"vmid": 7, "name": "odd"}]}
+    answers = {on_guest(101).path.encoded: [{"vmid": 101, "name": "before"}, {"vmid": 7, "name": "odd"}]}
     text = await told(answers, places(on_guest(101)))
     assert text.startswith("all: node=pve1 guest=vm-101\n")
     assert "101 before" in text
@@ -132,13 +125,13 @@ async def test_progress_tells_how_many_places_have_answered() -> None:
 
 async def test_the_rest_of_many_places_comes_by_cursor() -> None:
     targets = [on_guest(vmid) for vmid in range(1000, 1000 + AT_A_TIME)]
-    answers = {target.path: [{"name": "s"}] for target in targets}
+    answers = {target.path.encoded: [{"name": "s"}] for target in targets}
     text = await told(answers, places(*targets, total=1200, first=500), View.of(limit=3))
     assert text.splitlines()[-1] == "Places 501-1000 of 1200 were asked; the rest: cursor=places-1000"
     assert "(rows 1-3 of 500, next: cursor=places-500/3-" in text
 
 
 async def test_a_view_applies_to_the_merged_table() -> None:
-    answers = {on_guest(v).path: [{"name": f"s{v}", "snaptime": v}] for v in (101, 102, 103)}
+    answers = {on_guest(v).path.encoded: [{"name": f"s{v}", "snaptime": v}] for v in (101, 102, 103)}
     text = await told(answers, places(*map(on_guest, (101, 102, 103))), View.of("guest,name", "snaptime>101", 1))
     assert text.startswith("guest: vm-102\nname: s102\n(record 1 of 2; 2 of 3 match")

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import FailedError, PermissionDeniedError
-from proxmox_mcp.gateway.live_state import live_facts, subjects_of
-from proxmox_mcp.policy.lookups import ABSENT
+from proxmox_mcp.gateway.live_state import LiveState
+from proxmox_mcp.policy.call import Call
+from proxmox_mcp.policy.lookups import ABSENT, Gathered, Needs
 from proxmox_mcp.policy.risk import Judgement, Risk
-from proxmox_mcp.policy.targets import Action
+from proxmox_mcp.policy.targets import targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxmox_mcp.confirm.statement import Subject
     from proxmox_mcp.gateway.cluster import Cluster
 
     Scripted = Callable[..., tuple[Cluster, Any]]
@@ -28,9 +32,18 @@ ANSWERS: dict[str, Any] = {
 }
 
 
-def action(risk: Risk = Risk.DESTROY, template: str = "/nodes/{node}/qemu/{vmid}", **params: str) -> Action:
+def action(risk: Risk = Risk.DESTROY, template: str = "/nodes/{node}/qemu/{vmid}", **params: str) -> Call:
     judged = Judgement(risk=risk, why="test")
-    return Action(method="DELETE", template=template, path="/p", path_params=params, judgement=judged)
+    call = Call(method="DELETE", template=template, path=ApiPath.parse("/p"), path_params=params, judgement=judged)
+    return replace(call, targets=targets_of(call))
+
+
+async def live_facts(vmids: list[int], cluster: Cluster) -> Gathered:
+    return await LiveState(action(), cluster).facts(Needs(guests=frozenset(vmids), storages=True))
+
+
+async def subjects_of(call: Call, cluster: Cluster) -> list[Subject]:
+    return await LiveState(call, cluster).subjects()
 
 
 async def test_facts_of_a_guest_are_its_node_pool_tags_and_storages(scripted: Scripted) -> None:

@@ -32,7 +32,7 @@ def modules_naming(name: str) -> set[str]:
 
 
 def test_only_the_pipeline_names_a_writer() -> None:
-    assert modules_naming("Writer") - MAKERS == {"gateway/gateway.py"}
+    assert modules_naming("Writer") - MAKERS == {"gateway/pipeline.py"}
 
 
 def test_nobody_else_holds_what_a_writer_is_made_of() -> None:

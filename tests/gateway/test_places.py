@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import FailedError, InvalidCallError, TargetError, ViewError
 from proxmox_mcp.gateway import Request
-from proxmox_mcp.gateway.places import AT_A_TIME, find_places, method_of, place_of, plain_path, split_cursor
+from proxmox_mcp.gateway.places import AT_A_TIME, find_places, method_of, place_of, split_cursor
 from proxmox_mcp.gateway.resolve import Target
 from proxmox_mcp.render import View
 
@@ -22,8 +23,8 @@ pytestmark = pytest.mark.anyio
 
 async def paths(scripted: Scripted, path: str, method: str = "GET", **call: Any) -> list[str]:
     cluster, _ = scripted()
-    found = await find_places(Request(path=path, method=method, **call), method, cluster)
-    return [target.path for target in found.targets]
+    found = await find_places(ApiPath.given(path), Request(path=path, method=method, **call), method, cluster)
+    return [target.path.encoded for target in found.targets]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ async def paths(scripted: Scripted, path: str, method: str = "GET", **call: Any)
     ],
 )
 def test_a_path_loses_what_does_no_harm_and_nothing_else(written: str, plain: str) -> None:
-    assert plain_path(written) == plain
+    assert ApiPath.given(written) == ApiPath.parse(plain)
 
 
 @pytest.mark.parametrize("written", ["get", " Get ", "GET\n"])
@@ -62,8 +63,10 @@ def test_what_is_no_method_is_refused_with_those_there_are(written: str) -> None
 
 async def test_a_concrete_path_is_not_looked_up(scripted: Scripted) -> None:
     cluster, script = scripted()
-    found = await find_places(Request(path="/nodes/pve1/qemu/100/config"), "GET", cluster)
-    assert [target.path for target in found.targets] == ["/nodes/pve1/qemu/100/config"]
+    found = await find_places(
+        ApiPath.given("/nodes/pve1/qemu/100/config"), Request(path="/nodes/pve1/qemu/100/config"), "GET", cluster
+    )
+    assert [target.path.encoded for target in found.targets] == ["/nodes/pve1/qemu/100/config"]
     assert script.asked == []
     assert not found.fanned
 
@@ -82,8 +85,8 @@ async def test_a_guest_is_found_by_name_and_without_its_node(
     path: str, place: str, method: str, scripted: Scripted
 ) -> None:
     cluster, _ = scripted()
-    found = await find_places(Request(path=path, method=method), method, cluster)
-    assert [target.path for target in found.targets] == [place]
+    found = await find_places(ApiPath.given(path), Request(path=path, method=method), method, cluster)
+    assert [target.path.encoded for target in found.targets] == [place]
     assert not found.fanned
 
 
@@ -127,7 +130,12 @@ async def test_what_is_unknown_or_borne_twice_is_refused_with_the_candidates(
 async def test_a_cluster_that_can_not_be_asked_is_not_guessed_at(scripted: Scripted) -> None:
     cluster, _ = scripted({"/cluster/resources": FailedError("no quorum")})
     with pytest.raises(FailedError, match="no quorum"):
-        await find_places(Request(path="/nodes/*/qemu/web-01/status/stop", method="POST"), "POST", cluster)
+        await find_places(
+            ApiPath.given("/nodes/*/qemu/web-01/status/stop"),
+            Request(path="/nodes/*/qemu/web-01/status/stop", method="POST"),
+            "POST",
+            cluster,
+        )
 
 
 async def test_conditions_on_the_place_narrow_what_is_asked(scripted: Scripted) -> None:
@@ -144,7 +152,12 @@ async def test_five_hundred_places_at_a_time(scripted: Scripted) -> None:
     cluster, _ = scripted({"/cluster/resources": many})
 
     async def page(first: int) -> tuple[int, int, int]:
-        found = await find_places(Request(path="/nodes/*/qemu/*/config", places=first), "GET", cluster)
+        found = await find_places(
+            ApiPath.given("/nodes/*/qemu/*/config"),
+            Request(path="/nodes/*/qemu/*/config", places=first),
+            "GET",
+            cluster,
+        )
         return len(found.targets), found.total, found.following
 
     assert [await page(first) for first in (0, 500, 1000)] == [(500, 1200, 500), (500, 1200, 1000), (200, 1200, 0)]
@@ -154,8 +167,12 @@ async def test_five_hundred_places_at_a_time(scripted: Scripted) -> None:
 
 
 def test_the_columns_of_a_place_are_what_was_filled_in() -> None:
-    assert place_of(Target("/version")) == {}
-    assert place_of(Target("/nodes/a/storage/nas/content", node="a", storage="nas")) == {"node": "a", "storage": "nas"}
+    assert place_of(Target(ApiPath.parse("/version"))) == {}
+    content = ApiPath.parse("/nodes/a/storage/nas/content")
+    assert place_of(Target(content, node="a", storage="nas")) == {
+        "node": "a",
+        "storage": "nas",
+    }
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import TargetError
-from proxmox_mcp.gateway.resolve import needs_lookup, resolve
+from proxmox_mcp.gateway.resolve import resolve
 from proxmox_mcp.proxmox.inventory import Resources
 
 
@@ -37,7 +38,7 @@ RESOURCES = Resources.of(
 
 
 def paths(path: str, method: str = "GET") -> list[str]:
-    return [target.path for target in resolve(path, method, RESOURCES)]
+    return [target.path.encoded for target in resolve(ApiPath.parse(path), method, RESOURCES)]
 
 
 @pytest.mark.parametrize(
@@ -63,8 +64,8 @@ def paths(path: str, method: str = "GET") -> list[str]:
 )
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_a_path_is_made_concrete(path: str, concrete: str, method: str) -> None:
-    (target,) = resolve(path, method, RESOURCES)
-    assert target.path.replace("*", "%2A") == concrete
+    (target,) = resolve(ApiPath.parse(path), method, RESOURCES)
+    assert target.path == ApiPath.parse(concrete)
 
 
 @pytest.mark.parametrize(
@@ -97,10 +98,12 @@ def test_a_star_in_a_get_stands_for_all(path: str, concrete: list[str]) -> None:
 
 
 def test_each_target_knows_its_places_and_whether_they_are_up() -> None:
-    one, two = [t for t in resolve("nodes/*/qemu/*/config", "GET", RESOURCES) if t.guest and t.guest.vmid < 103]
+    one, two = [
+        t for t in resolve(ApiPath.parse("nodes/*/qemu/*/config"), "GET", RESOURCES) if t.guest and t.guest.vmid < 103
+    ]
     assert (one.node, one.guest and one.guest.name, one.online) == ("pve1", "web-01", True)
     assert (two.node, two.online) == ("pve2", False)
-    (nas,) = [t for t in resolve("nodes/*/storage/*/content", "GET", RESOURCES) if t.storage == "nas"]
+    (nas,) = [t for t in resolve(ApiPath.parse("nodes/*/storage/*/content"), "GET", RESOURCES) if t.storage == "nas"]
     assert nas.node == "pve1"
 
 
@@ -124,7 +127,7 @@ def test_each_target_knows_its_places_and_whether_they_are_up() -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_what_can_not_be_found_is_refused_with_what_there_is(path: str, words: list[str], method: str) -> None:
     with pytest.raises(TargetError) as caught:
-        resolve(path, method, RESOURCES)
+        resolve(ApiPath.parse(path), method, RESOURCES)
     for word in words:
         assert word in str(caught.value)
 
@@ -133,12 +136,12 @@ def test_what_can_not_be_found_is_refused_with_what_there_is(path: str, words: l
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_a_call_that_changes_something_goes_to_one_place(path: str, method: str) -> None:
     with pytest.raises(TargetError, match="goes to one"):
-        resolve(path, method, RESOURCES)
+        resolve(ApiPath.parse(path), method, RESOURCES)
 
 
 def test_in_a_cluster_that_shows_no_guests_nothing_is_guessed_from_that() -> None:
     with pytest.raises(TargetError) as caught:
-        resolve("nodes/*/qemu/web/config", "GET", Resources.of([{"type": "node", "node": "pve1"}]))
+        resolve(ApiPath.parse("nodes/*/qemu/web/config"), "GET", Resources.of([{"type": "node", "node": "pve1"}]))
     assert str(caught.value) == "There is no guest web."
 
 
@@ -154,13 +157,13 @@ def test_in_a_cluster_that_shows_no_guests_nothing_is_guessed_from_that() -> Non
     ],
 )
 def test_only_paths_that_leave_something_open_cost_a_lookup(path: str, needed: bool) -> None:
-    assert needs_lookup(path) is needed
+    assert ApiPath.parse(path).needs_lookup is needed
 
 
 @given(st.text(), st.sampled_from(["GET", "POST"]))
 def test_no_text_makes_anything_but_targets_or_a_target_error(path: str, method: str) -> None:
     try:
-        targets = resolve(path, method, RESOURCES)
+        targets = resolve(ApiPath.parse(path), method, RESOURCES)
     except TargetError:
         return
-    assert all(target.path.startswith("/") for target in targets)
+    assert all(target.path.encoded.startswith("/") for target in targets)

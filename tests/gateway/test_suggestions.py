@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import (
     DaemonDownError,
     FailedError,
@@ -16,8 +17,7 @@ from proxmox_mcp.errors import (
 from proxmox_mcp.gateway.places import find_places
 from proxmox_mcp.gateway.request import Request
 from proxmox_mcp.gateway.suggestions import candidates, no_guests, unknown_node
-from proxmox_mcp.policy.risk import Judgement, Risk
-from proxmox_mcp.policy.targets import Action
+from proxmox_mcp.policy.call import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,14 +29,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-def action(path: str, **path_params: str) -> Action:
-    judged = Judgement(risk=Risk.READ, why="test")
-    return Action(method="GET", template="/t", path=path, path_params=path_params, judgement=judged)
+def action(path: str, **path_params: str) -> Call:
+    return Call(method="GET", template="/t", path=ApiPath.parse(path), path_params=path_params)
 
 
 GUEST = action("/nodes/pve1/qemu/100/config", node="pve1", vmid="100")
 
-CASES: dict[str, tuple[ProxmoxError, Action, str]] = {
+CASES: dict[str, tuple[ProxmoxError, Call, str]] = {
     "a node that is none": (
         NodeUnreachableError("No route to host", status=595),
         action("/nodes/pve11/qemu/100", node="pve11", vmid="100"),
@@ -196,7 +195,7 @@ async def test_where_there_are_no_guests_only_an_identity_that_may_not_see_them_
     cluster, _ = scripted({"/cluster/resources": nodes, "/access/permissions": permissions}, identity)
     assert said in await no_guests(cluster)
     with pytest.raises(TargetError) as caught:
-        await find_places(Request(path="nodes/*/qemu/web/config"), "GET", cluster)
+        await find_places(ApiPath.given("nodes/*/qemu/web/config"), Request(path=""), "GET", cluster)
     assert said in caught.value.advice
     gone = FailedError("Configuration file 'nodes/pve1/qemu-server/100.conf' does not exist")
     assert said in await candidates(gone, GUEST, cluster)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxmox_mcp.policy.caller import Caller, Mode
-from proxmox_mcp.policy.lookups import ABSENT, Gathered, GuestFacts
+from proxmox_mcp.policy.lookups import ABSENT, NO_NEEDS, Gathered, GuestFacts, Needs
 from proxmox_mcp.policy.policy import Policy, mode_verdict
 from proxmox_mcp.policy.risk import Risk
 from proxmox_mcp.policy.rules import Rule, Verdict
@@ -18,7 +18,7 @@ from proxmox_mcp.policy.rules import Rule, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxmox_mcp.policy.targets import Action
+    from proxmox_mcp.policy.call import Call
 
 READ_ONLY, GUARDED, FULL = Mode
 ALLOW, CONFIRM, DENY = Verdict
@@ -81,7 +81,7 @@ BY_PERSON_102 = Rule(verdict=CONFIRM, by_person=True, guests=(range(102, 103),))
     ],
 )
 def test_precedence(
-    action: Callable[..., Action],
+    action: Callable[..., Call],
     case: str,
     server: Mode,
     caller: Mode,
@@ -92,7 +92,7 @@ def test_precedence(
     person: bool,
 ) -> None:
     who = Caller(name="ops", mode=caller, rules=callers_rules)
-    decision = Policy(server, rules).decide(action(*CALLS[call]), who)
+    decision = Policy(server, rules).decide(replace(action(*CALLS[call]), caller=who))
     assert (decision.verdict, decision.person_only) == (verdict, person), case
 
 
@@ -110,21 +110,24 @@ many_rules = st.lists(rules_of_any_kind, max_size=5).map(tuple)
 
 @given(st.sampled_from(Mode), st.sampled_from(Mode), many_rules, many_rules, st.sampled_from(list(CALLS)))
 def test_whatever_the_rules_read_only_holds_and_people_are_asked(
-    action: Callable[..., Action],
+    action: Callable[..., Call],
     server: Mode,
     mode: Mode,
     callers_rules: tuple[Rule, ...],
     rules: tuple[Rule, ...],
     call: str,
 ) -> None:
-    made = action(*CALLS[call])
     who = Caller(name="ops", mode=mode, rules=callers_rules)
-    decision = Policy(server, rules).decide(made, who)
+    made = replace(action(*CALLS[call]), caller=who)
+    decision = Policy(server, rules).decide(made)
     if READ_ONLY in (server, mode) and made.judgement.risk >= Risk.CHANGE:
         assert decision.verdict is DENY
-    reserved = Policy(server, (*rules, Rule(verdict=CONFIRM, by_person=True))).decide(made, who)
+    reserved = Policy(server, (*rules, Rule(verdict=CONFIRM, by_person=True))).decide(made)
     assert reserved.verdict is DENY or reserved.person_only
-    assert Policy(server, rules).decide(made, Caller(name="ops", mode=mode, rules=(DENY_ALL,))).verdict is DENY
+    assert (
+        Policy(server, rules).decide(replace(made, caller=Caller(name="ops", mode=mode, rules=(DENY_ALL,)))).verdict
+        is DENY
+    )
 
 
 @pytest.mark.parametrize("risk", Risk)
@@ -169,7 +172,7 @@ def rule(verdict: Verdict, **conditions: Any) -> Rule:
     return Rule(verdict=verdict, **conditions)
 
 
-def verdict_of(made: Action, given: Rule, facts: GuestFacts | None = None, mode: Mode = FULL) -> Verdict:
+def verdict_of(made: Call, given: Rule, facts: GuestFacts | None = None, mode: Mode = FULL) -> Verdict:
     gathered = Gathered(dict.fromkeys(range(100, 300), facts) if facts else {})
     return Policy(mode, [given]).decide(made, facts=gathered).verdict
 
@@ -207,7 +210,7 @@ def verdict_of(made: Action, given: Rule, facts: GuestFacts | None = None, mode:
     ],
 )
 @pytest.mark.parametrize("verdict", [ALLOW, DENY])
-def test_conditions(action: Callable[..., Action], conditions: dict[str, Any], matches: bool, verdict: Verdict) -> None:
+def test_conditions(action: Callable[..., Call], conditions: dict[str, Any], matches: bool, verdict: Verdict) -> None:
     facts = GuestFacts(node="pve1", pool="prod", tags=frozenset({"web", "x"}), storages=frozenset({"nas"}))
     made = action("DELETE", QEMU, "pve1", 102, cluster="lab")
     mode = GUARDED if verdict is ALLOW else FULL
@@ -220,7 +223,7 @@ LIVE = [{"pools": ("dev",)}, {"tags": ("dev",)}, {"storages": ("dev",)}]
 
 @pytest.mark.parametrize("conditions", LIVE)
 def test_what_cannot_be_looked_up_counts_against_the_call(
-    action: Callable[..., Action], conditions: dict[str, Any]
+    action: Callable[..., Call], conditions: dict[str, Any]
 ) -> None:
     made = action("DELETE", QEMU, "pve1", 102)
     assert verdict_of(made, rule(DENY, **conditions)) is DENY
@@ -230,53 +233,53 @@ def test_what_cannot_be_looked_up_counts_against_the_call(
 
 @pytest.mark.parametrize("conditions", LIVE)
 def test_a_guest_about_to_be_made_has_no_pool_tag_or_storage_yet(
-    action: Callable[..., Action], conditions: dict[str, Any]
+    action: Callable[..., Call], conditions: dict[str, Any]
 ) -> None:
     made = action("POST", "/nodes/{node}/qemu", "pve1", data={"vmid": "150"})
     assert verdict_of(made, rule(DENY, **conditions), ABSENT) is ALLOW
 
 
-def test_tags_that_a_call_sets_count_for_a_denial_and_not_for_a_permission(action: Callable[..., Action]) -> None:
+def test_tags_that_a_call_sets_count_for_a_denial_and_not_for_a_permission(action: Callable[..., Call]) -> None:
     made = action("PUT", f"{QEMU}/config", "pve1", 102, data={"tags": "prod;dev"})
     live = GuestFacts(node="pve1", tags=frozenset({"other"}))
     assert verdict_of(made, rule(DENY, tags=("prod",)), live) is DENY
     assert verdict_of(made, rule(ALLOW, tags=("dev",)), live, GUARDED) is CONFIRM
 
 
-def test_one_protected_guest_among_several_is_enough_to_deny(action: Callable[..., Action]) -> None:
+def test_one_protected_guest_among_several_is_enough_to_deny(action: Callable[..., Call]) -> None:
     made = action("POST", "/cluster/bulk-action/guest/shutdown", data={"vms": "101,102"})
     facts = Gathered({101: GuestFacts(tags=frozenset({"dev"})), 102: GuestFacts(tags=frozenset({"prod"}))})
     assert Policy(FULL, [rule(DENY, tags=("prod",))]).decide(made, facts=facts).verdict is DENY
     assert Policy(GUARDED, [rule(ALLOW, tags=("dev",))]).decide(made, facts=facts).verdict is CONFIRM
 
 
-def test_guests_that_a_mass_action_does_not_name_are_protected_too(action: Callable[..., Action]) -> None:
+def test_guests_that_a_mass_action_does_not_name_are_protected_too(action: Callable[..., Call]) -> None:
     made = action("POST", "/nodes/{node}/stopall", "pve1")
     assert verdict_of(made, rule(DENY, guests=(range(102, 103),))) is DENY
     assert verdict_of(made, rule(DENY, tags=("prod",))) is DENY
 
 
-def test_a_rule_about_a_node_can_not_be_passed_by_as_localhost(action: Callable[..., Action]) -> None:
+def test_a_rule_about_a_node_can_not_be_passed_by_as_localhost(action: Callable[..., Call]) -> None:
     assert verdict_of(action("POST", "/nodes/{node}/status", "localhost"), rule(DENY, nodes=("pve1",))) is DENY
 
 
 @pytest.mark.parametrize("node", ["PVE1", "Pve1"])
 def test_a_rule_about_a_node_can_not_be_passed_by_in_another_case_since_its_name_is_a_hosts(
-    action: Callable[..., Action], node: str
+    action: Callable[..., Call], node: str
 ) -> None:
     assert verdict_of(action("DELETE", QEMU, node, 102), rule(DENY, nodes=("pve1",))) is DENY
     migrates = action("POST", f"{QEMU}/migrate", "pve2", 102, data={"target": node})
     assert verdict_of(migrates, rule(DENY, nodes=("pve1",))) is DENY
 
 
-def test_a_rule_about_a_node_follows_the_guest_where_no_node_is_named(action: Callable[..., Action]) -> None:
+def test_a_rule_about_a_node_follows_the_guest_where_no_node_is_named(action: Callable[..., Call]) -> None:
     made = action("POST", "/cluster/bulk-action/guest/shutdown", data={"vms": "102"})
     assert verdict_of(made, rule(DENY, nodes=("pve1",)), GuestFacts(node="pve1")) is DENY
     assert verdict_of(made, rule(DENY, nodes=("pve1",)), GuestFacts(node="pve2")) is ALLOW
 
 
 def test_a_call_that_nobody_reviewed_is_any_risk_to_a_denial_and_none_to_a_permission(
-    action: Callable[..., Action],
+    action: Callable[..., Call],
 ) -> None:
     made = action("POST", "/nodes/{node}/brand-new", "pve1")
     assert verdict_of(made, rule(DENY, risks=frozenset({Risk.EXECUTE}))) is DENY
@@ -284,7 +287,7 @@ def test_a_call_that_nobody_reviewed_is_any_risk_to_a_denial_and_none_to_a_permi
     assert verdict_of(made, rule(ALLOW, paths=("/nodes/{node}/brand-new",)), mode=GUARDED) is ALLOW
 
 
-def test_a_path_that_the_schema_does_not_know_is_matched_by_its_segments(action: Callable[..., Action]) -> None:
+def test_a_path_that_the_schema_does_not_know_is_matched_by_its_segments(action: Callable[..., Call]) -> None:
     made = action("POST", "/nodes/pve1/qemu/102/agent/brand-new", known=False)
     assert verdict_of(made, rule(DENY, paths=("/nodes/{node}/qemu/{vmid}/agent/**",))) is DENY
     assert verdict_of(made, rule(DENY, paths=("/nodes/{node}/lxc/**",))) is ALLOW
@@ -299,7 +302,7 @@ def test_a_path_that_the_schema_does_not_know_is_matched_by_its_segments(action:
     ],
 )
 def test_tags_that_rules_decide_by_are_not_changed_in_passing(
-    action: Callable[..., Action], call: tuple[Any, ...], data: dict[str, str]
+    action: Callable[..., Call], call: tuple[Any, ...], data: dict[str, str]
 ) -> None:
     protects = rule(DENY, tags=("prod",), risks=frozenset({Risk.DESTROY}))
     live = GuestFacts(tags=frozenset({"prod"}))
@@ -307,22 +310,23 @@ def test_tags_that_rules_decide_by_are_not_changed_in_passing(
     assert Policy(GUARDED).decide(action(*call, data=data)).verdict is ALLOW
 
 
-def test_pool_members_that_rules_decide_by_are_not_changed_in_passing(action: Callable[..., Action]) -> None:
+def test_pool_members_that_rules_decide_by_are_not_changed_in_passing(action: Callable[..., Call]) -> None:
     made = action("PUT", "/pools/{poolid}", "prod", data={"vms": "102", "delete": "1"})
     protects = rule(DENY, pools=("prod",), risks=frozenset({Risk.DESTROY}))
     assert verdict_of(made, protects, GuestFacts(pool="prod")) is CONFIRM
 
 
-def test_lookups_names_only_guests_that_some_rule_asks_about(action: Callable[..., Action]) -> None:
+def test_needs_names_only_guests_that_some_rule_asks_about(action: Callable[..., Call]) -> None:
     made = action("DELETE", QEMU, "pve1", 102)
-    assert Policy(FULL).lookups(made) == frozenset()
-    assert Policy(FULL, [rule(DENY, guests=(range(5),))]).lookups(made) == frozenset()
-    assert Policy(FULL, [rule(DENY, nodes=("pve1",))]).lookups(made) == frozenset()
-    assert Policy(FULL, [rule(DENY, tags=("prod",))]).lookups(made) == {102}
-    assert Policy(FULL, [rule(DENY, tags=("prod",), methods=frozenset({"GET"}))]).lookups(made) == frozenset()
+    assert Policy(FULL).needs(made) == NO_NEEDS
+    assert Policy(FULL, [rule(DENY, guests=(range(5),))]).needs(made) == NO_NEEDS
+    assert Policy(FULL, [rule(DENY, nodes=("pve1",))]).needs(made) == NO_NEEDS
+    assert Policy(FULL, [rule(DENY, tags=("prod",))]).needs(made) == Needs(guests=frozenset({102}))
+    assert Policy(FULL, [rule(DENY, tags=("prod",), methods=frozenset({"GET"}))]).needs(made) == NO_NEEDS
+    assert Policy(FULL, [rule(DENY, storages=("ceph",))]).needs(made).storages
 
 
-def test_an_explanation_names_the_rule_its_line_and_what_the_others_lack(action: Callable[..., Action]) -> None:
+def test_an_explanation_names_the_rule_its_line_and_what_the_others_lack(action: Callable[..., Call]) -> None:
     rules = [
         rule(ALLOW, guests=(range(1),), number=1, source="policy.toml", line=3),
         rule(DENY, nodes=("pve1",), number=2, source="policy.toml", line=8, reason="in service"),
@@ -338,6 +342,6 @@ def test_an_explanation_names_the_rule_its_line_and_what_the_others_lack(action:
     ]
 
 
-def test_a_decision_without_a_rule_says_which_mode_made_it(action: Callable[..., Action]) -> None:
+def test_a_decision_without_a_rule_says_which_mode_made_it(action: Callable[..., Call]) -> None:
     decision = Policy(GUARDED).decide(action("DELETE", QEMU, "pve1", 102))
     assert (decision.rule, decision.reason) == (None, "guarded mode, destroy: deletes")

@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxmox_mcp.policy.targets import Targets, changes_pool_members, changes_tags, targets_of
+from proxmox_mcp.policy.targets import Targets, changes_pool_members, changes_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxmox_mcp.policy.targets import Action
+    from proxmox_mcp.policy.call import Call
 
 
-def test_a_guest_call_names_its_node_and_its_guest(action: Callable[..., Action]) -> None:
-    targets = targets_of(action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", 102))
+def test_a_guest_call_names_its_node_and_its_guest(action: Callable[..., Call]) -> None:
+    targets = action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", 102).targets
     assert targets == Targets(nodes=frozenset({"pve1"}), guests=frozenset({102}))
 
 
@@ -72,14 +72,14 @@ def test_a_guest_call_names_its_node_and_its_guest(action: Callable[..., Action]
     ],
 )
 def test_guests_are_found_wherever_proxmox_names_them(
-    action: Callable[..., Action],
+    action: Callable[..., Call],
     method: str,
     template: str,
     values: tuple[str, ...],
     data: dict[str, Any],
     guests: set[int],
 ) -> None:
-    assert targets_of(action(method, template, *values, data=data)).guests == guests
+    assert action(method, template, *values, data=data).targets.guests == guests
 
 
 @pytest.mark.parametrize(
@@ -95,33 +95,33 @@ def test_guests_are_found_wherever_proxmox_names_them(
         ({"fleecing": "enabled=1,storage=fast"}, {"fast"}),
     ],
 )
-def test_storages_are_found_in_volumes(action: Callable[..., Action], data: dict[str, str], storages: set[str]) -> None:
-    targets = targets_of(action("POST", "/nodes/{node}/qemu", "pve1", data=data))
+def test_storages_are_found_in_volumes(action: Callable[..., Call], data: dict[str, str], storages: set[str]) -> None:
+    targets = action("POST", "/nodes/{node}/qemu", "pve1", data=data).targets
     assert targets.storages == storages
 
 
-def test_a_mount_point_on_the_host_is_no_storage(action: Callable[..., Action]) -> None:
-    targets = targets_of(action("POST", "/nodes/{node}/lxc", "pve1", data={"mp0": "/srv/a:b,mp=/srv"}))
+def test_a_mount_point_on_the_host_is_no_storage(action: Callable[..., Call]) -> None:
+    targets = action("POST", "/nodes/{node}/lxc", "pve1", data={"mp0": "/srv/a:b,mp=/srv"}).targets
     assert targets.storages == frozenset()
 
 
-def test_both_sides_of_a_storage_mapping_count(action: Callable[..., Action]) -> None:
+def test_both_sides_of_a_storage_mapping_count(action: Callable[..., Call]) -> None:
     made = action("POST", "/nodes/{node}/qemu/{vmid}/migrate", "pve1", 100, data={"targetstorage": "local:nas,a:b"})
-    assert targets_of(made).storages == {"local", "nas", "a", "b"}
+    assert made.targets.storages == {"local", "nas", "a", "b"}
 
 
 @pytest.mark.parametrize("spelling", ["100\n", " 100", "100 "])
-def test_blanks_around_a_number_hide_no_guest(action: Callable[..., Action], spelling: str) -> None:
-    assert targets_of(action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", spelling)).guests == {100}
+def test_blanks_around_a_number_hide_no_guest(action: Callable[..., Call], spelling: str) -> None:
+    assert action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", spelling).targets.guests == {100}
 
 
 @pytest.mark.parametrize("spelling", ["١٠٠", "1e2", "x"])
-def test_what_is_no_plain_number_may_be_any_guest(action: Callable[..., Action], spelling: str) -> None:
-    assert "guest" in targets_of(action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", spelling)).open_ended
+def test_what_is_no_plain_number_may_be_any_guest(action: Callable[..., Call], spelling: str) -> None:
+    assert "guest" in action("DELETE", "/nodes/{node}/qemu/{vmid}", "pve1", spelling).targets.open_ended
 
 
-def test_localhost_may_be_any_node(action: Callable[..., Action]) -> None:
-    assert targets_of(action("POST", "/nodes/{node}/status", "localhost")).open_ended >= {"node"}
+def test_localhost_may_be_any_node(action: Callable[..., Call]) -> None:
+    assert action("POST", "/nodes/{node}/status", "localhost").targets.open_ended >= {"node"}
 
 
 @pytest.mark.parametrize(
@@ -134,24 +134,24 @@ def test_localhost_may_be_any_node(action: Callable[..., Action]) -> None:
     ],
 )
 def test_mass_actions_without_guests_may_hit_any(
-    action: Callable[..., Action], method: str, template: str, values: tuple[str, ...]
+    action: Callable[..., Call], method: str, template: str, values: tuple[str, ...]
 ) -> None:
-    assert "guest" in targets_of(action(method, template, *values)).open_ended
+    assert "guest" in action(method, template, *values).targets.open_ended
 
 
-def test_a_bulk_action_on_named_guests_hits_those_only(action: Callable[..., Action]) -> None:
+def test_a_bulk_action_on_named_guests_hits_those_only(action: Callable[..., Call]) -> None:
     made = action("POST", "/cluster/bulk-action/guest/start", data={"vms": "100"})
-    assert targets_of(made).open_ended == frozenset()
+    assert made.targets.open_ended == frozenset()
 
 
-def test_an_unknown_endpoint_may_hit_anything(action: Callable[..., Action]) -> None:
-    targets = targets_of(action("POST", "/nodes/pve1/qemu/100/brand-new", known=False))
+def test_an_unknown_endpoint_may_hit_anything(action: Callable[..., Call]) -> None:
+    targets = action("POST", "/nodes/pve1/qemu/100/brand-new", known=False).targets
     assert targets.open_ended == {"node", "guest"}
     assert "pve1" in targets.nodes
     assert targets.guests == {100}
 
 
-def test_tags_and_pool_members_are_seen_to_change(action: Callable[..., Action]) -> None:
+def test_tags_and_pool_members_are_seen_to_change(action: Callable[..., Call]) -> None:
     config = ("PUT", "/nodes/{node}/qemu/{vmid}/config", "pve1", 100)
     assert changes_tags(action(*config, data={"tags": "a"}))
     assert changes_tags(action(*config, data={"delete": "net0,tags"}))

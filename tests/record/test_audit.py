@@ -10,27 +10,36 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import AuditError
-from proxmox_mcp.record.audit import AuditCall, AuditLog, Outcome, read
+from proxmox_mcp.policy.call import Call
+from proxmox_mcp.policy.caller import Caller
+from proxmox_mcp.policy.policy import Decision
+from proxmox_mcp.policy.risk import Judgement, Risk
+from proxmox_mcp.policy.rules import Verdict
+from proxmox_mcp.record.audit import AuditLog, Outcome, read
 from proxmox_mcp.record.redaction import HIDDEN, Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CALL = AuditCall(
+UPID = "UPID:pve1:1:2:3:qmdestroy:102:root@pam:"
+DELETES = Judgement(Risk.DESTROY, "deletes")
+CALL = Call(
     id="c1",
-    caller="ops",
+    caller=Caller(name="ops"),
     tool="proxmox_api_call",
     method="DELETE",
     template="/nodes/{node}/qemu/{vmid}",
-    path="/nodes/pve1/qemu/102",
+    path=ApiPath.parse("/nodes/pve1/qemu/102"),
     data={"purge": "1", "password": "hunter2"},
-    risk="destroy",
-    decision="confirm",
+    judgement=DELETES,
+    decision=Decision(verdict=Verdict.CONFIRM, judgement=DELETES, reason="guarded mode"),
     confirmation="token",
+    upids=(UPID,),
 )
-OK = Outcome(result="ok", seconds=1.23456, upid="UPID:pve1:1:2:3:qmdestroy:102:root@pam:")
+OK = Outcome(result="ok", seconds=1.23456)
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def test_a_write_leaves_its_intent_and_its_outcome(log: AuditLog, path: Path) ->
     intent, outcome = records(path)
     assert (intent["event"], outcome["event"], intent["id"], outcome["id"]) == ("intent", "outcome", "c1", "c1")
     assert intent["data"] == {"purge": "1", "password": HIDDEN}
-    assert (outcome["result"], outcome["seconds"], outcome["upid"]) == ("ok", 1.235, OK.upid)
+    assert (outcome["result"], outcome["seconds"], outcome["upid"]) == ("ok", 1.235, UPID)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -123,7 +132,7 @@ def test_a_line_is_one_line_whatever_the_call_holds(log: AuditLog, path: Path) -
 
 
 def test_a_path_that_was_not_resolved_yet_shows_no_secret(log: AuditLog, path: Path) -> None:
-    log.outcome(replace(CALL, template="", path="/access/ticket?username=a&password=hunter2"), OK)
+    log.outcome(replace(CALL, template="", path=ApiPath.of(["access", "ticket?username=a&password=hunter2"])), OK)
     assert records(path)[0]["path"] == f"/access/ticket?username=a&password={HIDDEN}"
 
 
@@ -142,7 +151,12 @@ def test_without_a_file_lines_go_to_the_log(caplog: pytest.LogCaptureFixture) ->
 
 def test_lines_are_filtered_by_any_field(log: AuditLog, path: Path) -> None:
     for number, caller in enumerate(("ops", "watcher", "ops")):
-        log.outcome(replace(CALL, id=str(number), caller=caller, path=f"/nodes/pve1/qemu/10{number}"), OK)
+        log.outcome(
+            replace(
+                CALL, id=str(number), caller=Caller(name=caller), path=ApiPath.parse(f"/nodes/pve1/qemu/10{number}")
+            ),
+            OK,
+        )
     assert [record["id"] for record in read(path, caller="ops")] == ["0", "2"]
     assert [record["id"] for record in read(path, caller="ops", guest="102")] == ["2"]
     assert [record["id"] for record in read(path, guest="10")] == []

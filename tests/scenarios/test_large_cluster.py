@@ -12,6 +12,8 @@ from cl100k import count_tokens
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
+from proxmox_mcp.gateway.metrics_hooks import NOBODY
+from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
 from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.answers import Answer
@@ -113,13 +115,8 @@ def gateway(tmp_path: Path) -> Gateway:
     pve: Any = LargePve(connection)
     reader = Reader(pve)
     keeper = SchemaKeeper(reader, "bundled", None)
-    return Gateway(
-        {"default": Cluster.of("default", reader, keeper)},
-        {"default": Writer(pve)},
-        gateway.guard,
-        validation="auto",
-        budget=gateway.budget,
-    )
+    pipeline = Pipeline(gateway.guard, {"default": Writer(pve)}, validation="auto", task_wait=0.0, observer=NOBODY)
+    return Gateway({"default": Cluster.of("default", reader, keeper)}, gateway.guard, pipeline, budget=gateway.budget)
 
 
 async def _told(gateway: Gateway, tool: str, **arguments: Any) -> str:

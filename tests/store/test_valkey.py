@@ -13,11 +13,13 @@ import pytest
 
 from patience import eventually
 from policy.test_limits import refusal
-from proxmox_mcp.confirm.confirmations import Call, Confirmations
+from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.confirm.confirmations import Confirmations
 from proxmox_mcp.confirm.statement import Statement
 from proxmox_mcp.errors import ConfirmationError, GuardError, SettingsError
 from proxmox_mcp.installation import install_command
 from proxmox_mcp.policy import shared_limits
+from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Caller, Limits
 from proxmox_mcp.policy.shared_limits import SharedLimits
 from proxmox_mcp.store import valkey
@@ -29,7 +31,13 @@ if TYPE_CHECKING:
 
 pytestmark = [needs_redis, pytest.mark.anyio]
 
-CALL = Call(caller="ops", cluster="lab", method="DELETE", path="/nodes/pve1/qemu/102", data={"purge": "1"})
+CALL = Call(
+    caller=Caller(name="ops"),
+    cluster="lab",
+    method="DELETE",
+    path=ApiPath.parse("/nodes/pve1/qemu/102"),
+    data={"purge": "1"},
+)
 STATEMENT = Statement("deletes VM 102 `forum`", '[["VM","102",{"name":"forum"}]]')
 ANNA, BEN = Caller(name="anna"), Caller(name="ben")
 

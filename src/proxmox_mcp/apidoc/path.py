@@ -33,7 +33,7 @@ class ApiPath:
 
     segments: tuple[str, ...]
     encoded: str
-    query: Mapping[str, object] = field(default_factory=dict)
+    query: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     @classmethod
     def given(cls, written: str) -> ApiPath:

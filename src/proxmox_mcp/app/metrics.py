@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.caller import Caller
-    from proxmox_mcp.policy.policy import Decision
     from proxmox_mcp.proxmox.client import Exchange
     from proxmox_mcp.proxmox.tasks import TaskOutcome
 
@@ -161,8 +161,9 @@ class Metrics:
 
         return told
 
-    def decided(self, cluster: str, decision: Decision) -> None:
-        self._decisions.labels(cluster, str(decision.judgement.risk), str(decision.verdict)).inc()
+    def decided(self, call: Call) -> None:
+        if call.decision is not None:
+            self._decisions.labels(call.cluster, str(call.judgement.risk), str(call.decision.verdict)).inc()
 
     def followed(self, cluster: str, outcome: TaskOutcome) -> None:
         kind = outcome.task.type

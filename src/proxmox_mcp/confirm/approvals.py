@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from proxmox_mcp.confirm.confirmations import Call
     from proxmox_mcp.confirm.statement import Statement
+    from proxmox_mcp.policy.call import Call
 
 PENDING_SECONDS = 3600
 _MOST_PENDING = 50
@@ -79,7 +79,7 @@ class Approvals:
             self._expire(db, now)
             open_ones = db.execute(
                 "SELECT number, binding, fingerprint FROM approval WHERE caller = ? AND state IN (?, ?)",
-                (call.caller, ApprovalState.PENDING, ApprovalState.APPROVED),
+                (call.caller.name, ApprovalState.PENDING, ApprovalState.APPROVED),
             ).fetchall()
             for row in open_ones:
                 if row["binding"] == binding and row["fingerprint"] == fingerprint:
@@ -88,7 +88,7 @@ class Approvals:
                 raise ConfirmationError(
                     f"{len(open_ones)} of your calls wait for an approval already", "Wait until some are decided."
                 )
-            call_columns = (call.caller, call.cluster, call.method, call.path)
+            call_columns = (call.caller.name, call.cluster, call.method, call.path.text)
             cursor = db.execute(
                 "INSERT INTO approval (created, state, caller, cluster, method, path, statement, binding, fingerprint)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

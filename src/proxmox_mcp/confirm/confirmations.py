@@ -12,16 +12,16 @@ import json
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from proxmox_mcp.errors import ConfirmationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from proxmox_mcp.confirm.statement import Statement
+    from proxmox_mcp.policy.call import Call
 
 LIFETIME_SECONDS = 600
 _AGAIN = "Nothing was sent. Make the call again without `confirm` to see what it would do now."
@@ -53,22 +53,6 @@ def rung(setting: Setting, *, can_elicit: bool, person_only: bool) -> Rung:
     if setting is Setting.ELICIT:
         return Rung.REFUSE
     return Rung.OPERATOR if person_only else Rung.TOKEN
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """The exact call that a confirmation is for. ``data``: what will be sent, secrets included."""
-
-    caller: str
-    cluster: str
-    method: str
-    path: str
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-    def digest(self) -> str:
-        """SHA-256 over all of it."""
-        parts = [self.caller, self.cluster, self.method, self.path, self.data]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 class ConfirmationStore(Protocol):
@@ -126,7 +110,7 @@ class Confirmations:
         """A token for this call, on what the statement identifies."""
         token = secrets.token_urlsafe(16)
         sealed = json.dumps([call.digest(), statement.fingerprint()])
-        self._store.issue(_key(token), sealed, self._lifetime, call.caller)
+        self._store.issue(_key(token), sealed, self._lifetime, call.caller.name)
         return token
 
     def withdraw(self, token: str) -> None:

@@ -19,7 +19,7 @@ from proxmox_mcp.untrusted import exactly, flat, one_line, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from proxmox_mcp.policy.targets import Action
+    from proxmox_mcp.policy.call import Call
     from proxmox_mcp.record.redaction import Redactor
 
 HOW_TO_CONFIRM = (
@@ -85,17 +85,17 @@ _EFFECTS = {
 }
 
 
-def state(action: Action, subjects: Sequence[Subject], redactor: Redactor) -> Statement:
+def state(call: Call, subjects: Sequence[Subject], redactor: Redactor) -> Statement:
     """The statement for one call. ``subjects``: what it hits, read at this moment."""
-    judgement = action.judgement
-    call = f"{action.method} {one_line(action.path, 400)}"
-    lines = [f"{call} {_EFFECTS[judgement.risk]} ({judgement.why})."]
-    if not judgement.reviewed and not action.template:
-        lines = [f"{call}: unknown path. What it does is unknown; it counts as a call that {_EFFECTS[judgement.risk]}."]
+    judgement = call.judgement
+    name = f"{call.method} {one_line(call.path.text, 400)}"
+    lines = [f"{name} {_EFFECTS[judgement.risk]} ({judgement.why})."]
+    if not judgement.reviewed and not call.template:
+        lines = [f"{name}: unknown path. What it does is unknown; it counts as a call that {_EFFECTS[judgement.risk]}."]
     lines += [f"Hits {subject}." for subject in subjects]
-    sent = redactor.data(dict(action.data), action.template)
+    sent = redactor.data(dict(call.data), call.template)
     if sent:
-        values = (f"{one_line(name)}={_value(value, action.data[name])}" for name, value in sent.items())
+        values = (f"{one_line(name)}={_value(value, call.data[name])}" for name, value in sent.items())
         lines.append(f"With {', '.join(values)}.")
     identity = [[subject.kind, subject.id, dict(subject.identity), bool(subject.unread)] for subject in subjects]
     return Statement("\n".join(lines), json.dumps(identity, sort_keys=True))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.apidoc.schema import Schema
-    from proxmox_mcp.gateway.checking import Checked
     from proxmox_mcp.gateway.places import Places
+    from proxmox_mcp.policy.call import Call
     from proxmox_mcp.render import Budget, Terms, View
 
 _CLOSED = frozenset({"pve-priv-list", "pve-storage-content-list", "pve-vmid-list", "pve-hotplug-features", "ip-list"})
@@ -25,21 +25,6 @@ _INDEX = re.compile(r"(?<![0-9])[0-9]+$")
 
 _NEXT = "next: cursor="
 """Before the cursor of a page, which has to name the places that it is a page of, where those are not the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Got:
-    """What came of one call: ``data`` with its secrets taken out, and what is to be said beside it.
-
-    Where ``told`` is set it is the answer in words, and ``data`` what Proxmox sent (the UPID of a task that is told).
-    ``unread`` tells of rows that were not read.
-    """
-
-    data: Any
-    checked: Checked
-    notes: tuple[str, ...] = ()
-    told: str = ""
-    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +51,13 @@ class Result:
         if next_ and self.places is not None and self.places.first:
             return f"{head}{next_}places-{self.places.first}/{tail}"
         return text
+
+
+def result_of(call: Call) -> Result:
+    """What one call gives."""
+    received = call.received
+    notes = (*received.notes, received.unread) if received.unread else received.notes
+    return Result(received.data, received.told, notes, returned_fields(call.endpoint), terms_of(call.endpoint))
 
 
 def returned_fields(endpoint: Endpoint | None) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ from proxmox_mcp.proxmox.grants import grant_lines
 from proxmox_mcp.proxmox.inventory import listed
 
 if TYPE_CHECKING:
-    from proxmox_mcp.gateway.checking import Checked
     from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.policy.call import Call
     from proxmox_mcp.proxmox.permissions import Judge
 
 _CREATE = "VM.Allocate"
@@ -19,28 +19,28 @@ _CREATES = frozenset(f"/nodes/{{node}}/{tail}" for tail in ("qemu", "lxc", "qemu
 ``pool`` names, and answer a bare "Permission check failed" where neither is there."""
 
 
-async def missing_rights(error: ProxmoxError, checked: Checked, cluster: Cluster) -> str:
+async def missing_rights(error: ProxmoxError, call: Call, cluster: Cluster) -> str:
     """What is missing and how to grant it, or the pool in which the call may do it; empty where Proxmox said it, or
     where nothing is known."""
-    if not isinstance(error, PermissionDeniedError) or checked.endpoint is None:
+    if not isinstance(error, PermissionDeniedError) or call.endpoint is None:
         return ""
     judge = await cluster.permissions.judge()
     if judge is None or judge.identity == "root@pam":
         return ""
     bare = "(" not in error.message
-    creates = checked.action.method == "POST" and checked.action.template in _CREATES
+    creates = call.method == "POST" and call.template in _CREATES
     if creates and (bare or _CREATE in error.message):
-        return _to_create(judge, checked, cluster)
-    return _by_the_schema(judge, checked, cluster) if bare else ""
+        return _to_create(judge, call, cluster)
+    return _by_the_schema(judge, call, cluster) if bare else ""
 
 
-def _to_create(judge: Judge, checked: Checked, cluster: Cluster) -> str:
-    data = checked.data
+def _to_create(judge: Judge, call: Call, cluster: Cluster) -> str:
+    data = call.data
     new = str(data.get("newid") or data.get("vmid") or "")
     guest = f"/vms/{new}" if new else "/vms"
     pool = str(data.get("pool") or "")
     if _CREATE in judge.permissions.at(guest) or (pool and _CREATE in judge.permissions.at(f"/pool/{pool}")):
-        return _by_the_schema(judge, checked, cluster)
+        return _by_the_schema(judge, call, cluster)
     if not pool and (pools := _pools_to_create_in(judge)):
         return (
             f"{judge.identity} may create guests in a pool only: repeat the call with pool={pools[0]}."
@@ -54,10 +54,9 @@ def _pools_to_create_in(judge: Judge) -> list[str]:
     return sorted(path.removeprefix("/pool/") for path in held if path.startswith("/pool/") and _CREATE in held[path])
 
 
-def _by_the_schema(judge: Judge, checked: Checked, cluster: Cluster) -> str:
-    assert checked.endpoint is not None  # noqa: S101 - the caller has looked
-    action = checked.action
-    access = judge.access(checked.endpoint, {**action.path_params, **checked.data})
+def _by_the_schema(judge: Judge, call: Call, cluster: Cluster) -> str:
+    assert call.endpoint is not None  # noqa: S101 - the caller has looked
+    access = judge.access(call.endpoint, {**call.path_params, **call.data})
     if access.verdict == "denied" and access.missing:
         connection = cluster.pve.connection
         return " ".join(
@@ -67,6 +66,6 @@ def _by_the_schema(judge: Judge, checked: Checked, cluster: Cluster) -> str:
         return f"Proxmox refuses this to {judge.identity}: {access.reason}."
     return (
         f"By the schema {judge.identity} may make this call, but the node's code asks for more and does not say what. "
-        f"The description of {action.method} {action.template} may name it (search_api); GET /access/permissions shows "
+        f"The description of {call.method} {call.template} may name it (search_api); GET /access/permissions shows "
         "what this identity has."
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.gateway.checking import check, doubtful, must_be_sendable
+from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.gateway.check import check_against, must_be_sendable
 from proxmox_mcp.gateway.cluster import choose
-from proxmox_mcp.gateway.live_state import live_facts
+from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.places import find_places, method_of
 from proxmox_mcp.gateway.request import Request
+from proxmox_mcp.policy.call import Call, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,17 +30,17 @@ async def explain(
     asked = Request(method=method, path=path, data=data, caller=caller, cluster=cluster)
     chosen = choose(gateway.clusters, cluster, caller)
     method = method_of(asked)
-    places = await find_places(asked, method, chosen)
+    places = await find_places(ApiPath.given(path), asked, method, chosen)
     if not places.targets:
         return "The path stands for no place that there is now."
-    place = places.targets[0].path
-    checked = check(await chosen.schema.current(), "warn", gateway.guard.risks, method, place, data, chosen.name)
-    must_be_sendable(checked)
+    call = Call(method=method, path=places.targets[0].path, caller=caller, cluster=chosen.name)
+    call = judge(check_against(await chosen.schema.current(), call, data, "warn"), gateway.guard.risks)
+    must_be_sendable(call)
     policy = gateway.guard.policy
-    facts = await live_facts(policy.lookups(checked.action, caller), chosen)
-    told = [policy.explain(checked.action, caller, facts)]
+    facts = await LiveState(call, chosen).facts(policy.needs(call))
+    told = [policy.explain(call, facts)]
     if places.total > 1:
-        told.insert(0, f"{checked.action.path}, the first of {places.total} places")
-    if checked.endpoint is None:
-        told.append(doubtful(checked))
+        told.insert(0, f"{call.path.text}, the first of {places.total} places")
+    if call.endpoint is None:
+        told.append(call.caution)
     return "\n".join(told)

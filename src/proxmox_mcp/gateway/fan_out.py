@@ -15,23 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from proxmox_mcp.apidoc import Endpoint
-    from proxmox_mcp.gateway.answers import Got
+    from proxmox_mcp.apidoc.path import ApiPath
     from proxmox_mcp.gateway.places import Places
     from proxmox_mcp.gateway.request import Client
     from proxmox_mcp.gateway.resolve import Target
+    from proxmox_mcp.policy.call import Call
 
 _FAILURES_TOLD = 8
 _UNREAD_TOLD = 4
 
 
-async def gather(ask_at: Callable[[str], Awaitable[Got]], places: Places, client: Client) -> Result:
+async def gather(ask_at: Callable[[ApiPath], Awaitable[Call]], places: Places, client: Client) -> Result:
     """Ask every place and merge what comes. Each is checked, decided and put on record as a call of its own.
 
     What is denied at one place fails there, and leaves the others. Raises the error of the first place where every
     one failed.
     """
-    got: dict[str, Got] = {}
-    failures: dict[str, ProxmoxMcpError] = {}
+    got: dict[ApiPath, Call] = {}
+    failures: dict[ApiPath, ProxmoxMcpError] = {}
     done = 0
 
     async def ask(target: Target) -> None:
@@ -48,7 +49,9 @@ async def gather(ask_at: Callable[[str], Awaitable[Got]], places: Places, client
     failures = {target.path: failures[target.path] for target in asked if target.path in failures}
     if failures and not got:
         raise next(iter(failures.values()))
-    records = [record for target in asked if target.path in got for record in _records(got[target.path].data, target)]
+    records = [
+        record for target in asked if target.path in got for record in _records(got[target.path].received.data, target)
+    ]
     notes = (*_notes(places, failures), *_unread(got))
     endpoint = _endpoint(got)
     known = (*PLACE_FIELDS, *returned_fields(endpoint))
@@ -81,18 +84,18 @@ def _of(record: Any, place: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key not in place or value != place[key]}
 
 
-def _endpoint(got: dict[str, Got]) -> Endpoint | None:
-    return next((each.checked.endpoint for each in got.values()), None)
+def _endpoint(got: dict[ApiPath, Call]) -> Endpoint | None:
+    return next((each.endpoint for each in got.values()), None)
 
 
-def _unread(got: dict[str, Got]) -> tuple[str, ...]:
+def _unread(got: dict[ApiPath, Call]) -> tuple[str, ...]:
     """The places where not all rows were read."""
-    told = [f"{path}: {each.unread}" for path, each in got.items() if each.unread]
+    told = [f"{path}: {each.received.unread}" for path, each in got.items() if each.received.unread]
     more = [f"and of {len(told) - _UNREAD_TOLD} places more."] if len(told) > _UNREAD_TOLD else []
     return (*told[:_UNREAD_TOLD], *more)
 
 
-def _notes(places: Places, failures: dict[str, ProxmoxMcpError]) -> tuple[str, ...]:
+def _notes(places: Places, failures: dict[ApiPath, ProxmoxMcpError]) -> tuple[str, ...]:
     notes = []
     offline = [target.node for target in places.targets if not target.online]
     if offline:

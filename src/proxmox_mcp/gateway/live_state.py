@@ -1,4 +1,9 @@
-"""What a call is about to hit, read from the cluster at that moment: for rules, and for whoever confirms."""
+"""What a call is about to hit, read from the cluster at that moment: for rules, and for whoever confirms.
+
+Every fact is read once for a call, several at a time. A guarded DELETE of a VM takes six GETs where its node has two
+storages for backups: resources, configuration, snapshots, two lists of backups, and the configuration again once
+somebody has confirmed.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,14 @@ from proxmox_mcp.confirm.statement import Subject
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.policy.lookups import ABSENT, Gathered, GuestFacts
 from proxmox_mcp.policy.risk import Risk
-from proxmox_mcp.policy.targets import targets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
+    from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.gateway.cluster import Cluster
-    from proxmox_mcp.policy.targets import Action
+    from proxmox_mcp.policy.call import Call
+    from proxmox_mcp.policy.lookups import Needs
     from proxmox_mcp.proxmox.inventory import Guest, Resources
 
 _MOST_SUBJECTS = 20
@@ -26,100 +32,197 @@ _READ_WITHIN = 10.0
 """Seconds in which the state of everything hit must be read; what is not read by then is said to be unread."""
 
 
-async def live_facts(vmids: Iterable[int], cluster: Cluster) -> Gathered:
-    """Pool, tags, node and storages of guests. What can't be read stays unknown: rules then fail closed."""
-    wanted = sorted(vmids)
-    if not wanted:
-        return Gathered({})
-    try:
-        resources = await cluster.inventory.resources()
-    except ProxmoxError:
-        return Gathered({})
-    sees_all = await _sees_all_guests(cluster)
-    known: dict[int, GuestFacts] = {}
-    for vmid in wanted:
-        guest = resources.guest(vmid)
-        if guest is not None:
-            known[vmid] = GuestFacts(
-                node=guest.node, pool=guest.pool, tags=frozenset(guest.tags), storages=await _storages(guest, cluster)
-            )
-        elif sees_all:
-            known[vmid] = ABSENT
-    return Gathered(known)
+class LiveState:
+    """The state of what one call hits. Each path is read once; ``reread`` gives a new state for after a question."""
 
+    def __init__(self, call: Call, cluster: Cluster) -> None:
+        self._call, self._cluster = call, cluster
+        self._resources: Resources | ProxmoxError | None = None
+        self._answers: dict[tuple[str, str], Any] = {}
+        self._subjects: list[Subject] | None = None
 
-async def subjects_of(action: Action, cluster: Cluster) -> list[Subject]:
-    """The guests, storages and nodes that an action names, as they are now."""
-    targets = targets_of(action)
-    try:
-        resources = await cluster.inventory.resources(fresh=True)
-    except ProxmoxError as error:
-        return [Subject(kind="guest", id=str(vmid), unread=error.message) for vmid in sorted(targets.guests)]
-    found: dict[int, Subject] = {}
-
-    async def read(vmid: int, guest: Guest) -> None:
-        found[vmid] = await _guest(guest, resources, cluster, destroys=action.judgement.risk is Risk.DESTROY)
-
-    with anyio.move_on_after(_READ_WITHIN):
-        async with anyio.create_task_group() as group:
-            for vmid in sorted(targets.guests)[:_MOST_SUBJECTS]:
-                if (guest := resources.guest(vmid)) is not None:
-                    group.start_soon(read, vmid, guest)
-    subjects = [found.get(vmid) or _unread(vmid, resources) for vmid in sorted(targets.guests)]
-    storages = {storage.name: storage for storage in resources.storages}
-    for name in sorted(targets.storages):
-        kind = storages[name].type if name in storages else ""
-        subjects.append(Subject(kind="storage", id=name, identity={"type": kind} if kind else {}))
-    if not subjects:
-        status = {node.name: node.status for node in resources.nodes}
-        subjects = [
-            Subject(kind="node", id=name, state={"status": status[name]})
-            for name in sorted(targets.nodes)
-            if name in status
-        ]
-    return subjects
-
-
-async def _guest(guest: Guest, resources: Resources, cluster: Cluster, *, destroys: bool) -> Subject:
-    kind = "VM" if guest.type == "qemu" else "container"
-    try:
-        config = await cluster.pve.get(f"{guest.path}/config", deadline=_READ_WITHIN)
-        snapshots = await cluster.pve.get(f"{guest.path}/snapshot", deadline=_READ_WITHIN)
-    except ProxmoxError as error:
-        return Subject(kind=kind, id=str(guest.vmid), identity={"name": guest.name}, unread=error.message)
-    return statement.guest(
-        guest.vmid,
-        config if isinstance(config, dict) else {},
-        kind=kind,
-        node=guest.node,
-        status=guest.status,
-        snapshots=snapshots if isinstance(snapshots, list) else [],
-        backups=await _backups(guest, resources, cluster) if destroys else None,
-    )
-
-
-async def _backups(guest: Guest, resources: Resources, cluster: Cluster) -> list[dict[str, Any]] | None:
-    """The backups of a guest on the storages that its node sees; None where one of them can't be read."""
-    places = [s for s in resources.storages if s.node == guest.node and "backup" in s.content]
-    entries: list[dict[str, Any]] = []
-    unread: list[str] = []
-
-    async def read(storage: str) -> None:
+    async def facts(self, needs: Needs) -> Gathered:
+        """Pool, tags, node and storages of guests. What can't be read stays unknown: rules then fail closed."""
+        if not needs.guests:
+            return Gathered({})
         try:
-            listed = await cluster.pve.get(
-                f"/nodes/{guest.node}/storage/{storage}/content",
-                {"content": "backup", "vmid": str(guest.vmid)},
-                deadline=_READ_WITHIN,
-            )
+            resources = await self._read_resources()
         except ProxmoxError:
-            unread.append(storage)
-        else:
-            entries.extend(entry for entry in listed or () if isinstance(entry, dict))
+            return Gathered({})
+        guests = {vmid: guest for vmid in sorted(needs.guests) if (guest := resources.guest(vmid)) is not None}
+        storages: dict[int, frozenset[str] | None] = {}
 
+        async def read_storages(guest: Guest) -> None:
+            storages[guest.vmid] = await self._storages(guest)
+
+        if needs.storages:
+            await _all(read_storages, guests.values())
+        known = {
+            vmid: GuestFacts(node=guest.node, pool=guest.pool, tags=frozenset(guest.tags), storages=storages.get(vmid))
+            for vmid, guest in guests.items()
+        }
+        if len(guests) < len(needs.guests) and await _sees_all_guests(self._cluster):
+            known |= dict.fromkeys(needs.guests - guests.keys(), ABSENT)
+        return Gathered(known)
+
+    async def subjects(self, *, backups: bool = True) -> list[Subject]:
+        """The guests, storages and nodes that the call names, as they are now.
+
+        ``backups``: told too where something is destroyed; they are no part of what a confirmation is bound to.
+        """
+        if self._subjects is None:
+            self._subjects = await self._read_subjects(backups=backups and self._call.judgement.risk is Risk.DESTROY)
+        return self._subjects
+
+    async def reread(self) -> LiveState:
+        """The state after somebody was asked: read again is only what the confirmation is bound to."""
+        before, after = await self.subjects(), LiveState(self._call, self._cluster)
+        after._answers = {key: answer for key, answer in self._answers.items() if key[0].endswith("/content")}
+        if self._call.targets.storages or any(each.kind == "guest" for each in before):  # Bound to the resources too.
+            await after.subjects()
+            return after
+        after._resources = self._resources
+        await _all(partial(self._confirm_unchanged, after), self._guests())
+        if any(subject.unread for subject in await after.subjects()):  # Gone, or moved to another node.
+            after._resources, after._subjects, after._answers = None, None, {}
+            await after.subjects()
+        return after
+
+    async def _confirm_unchanged(self, after: LiveState, guest: Guest) -> None:
+        """Take the snapshots over where the configuration is the same: its digest is that of the whole file, which
+        holds the snapshots too (``PVE::QemuServer::parse_vm_config``, ``PVE::LXC::Config::parse_pct_config``)."""
+        known = self._answers.get((f"{guest.path}/config", ""))
+        try:
+            config = await after._get(f"{guest.path}/config")
+        except ProxmoxError:
+            return
+        if isinstance(known, dict) and isinstance(config, dict) and config.get("digest"):
+            snapshots = (f"{guest.path}/snapshot", "")
+            if known.get("digest") == config["digest"] and snapshots in self._answers:
+                after._answers[snapshots] = self._answers[snapshots]
+
+    async def _read_subjects(self, *, backups: bool) -> list[Subject]:
+        targets = self._call.targets
+        try:
+            resources = await self._read_resources()
+        except ProxmoxError as error:
+            return [Subject(kind="guest", id=str(vmid), unread=error.message) for vmid in sorted(targets.guests)]
+        found: dict[int, Subject] = {}
+
+        async def read(guest: Guest) -> None:
+            found[guest.vmid] = await self._guest(guest, resources, backups=backups)
+
+        with anyio.move_on_after(_READ_WITHIN):
+            await _all(read, self._guests())
+        subjects = [found.get(vmid) or _unread(vmid, resources) for vmid in sorted(targets.guests)]
+        storages = {storage.name: storage for storage in resources.storages}
+        for name in sorted(targets.storages):
+            kind = storages[name].type if name in storages else ""
+            subjects.append(Subject(kind="storage", id=name, identity={"type": kind} if kind else {}))
+        if not subjects:
+            status = {node.name: node.status for node in resources.nodes}
+            subjects = [
+                Subject(kind="node", id=name, state={"status": status[name]})
+                for name in sorted(targets.nodes)
+                if name in status
+            ]
+        return subjects
+
+    def _guests(self) -> list[Guest]:
+        """The guests that the call names and that there are, the first of many."""
+        if self._resources is None or isinstance(self._resources, ProxmoxError):
+            return []
+        vmids = sorted(self._call.targets.guests)[:_MOST_SUBJECTS]
+        return [guest for vmid in vmids if (guest := self._resources.guest(vmid)) is not None]
+
+    async def _guest(self, guest: Guest, resources: Resources, *, backups: bool) -> Subject:
+        kind = "VM" if guest.type == "qemu" else "container"
+        listed: list[dict[str, Any]] | None = None
+        answers: dict[str, Any] = {}
+        errors: list[ProxmoxError] = []
+
+        async def read(part: str) -> None:
+            nonlocal listed
+            try:
+                if part == "backups":
+                    listed = await self._backups(guest, resources)
+                else:
+                    answers[part] = await self._get(f"{guest.path}/{part}")
+            except ProxmoxError as error:
+                errors.append(error)
+
+        await _all(read, ("config", "snapshot", *(("backups",) if backups else ())))
+        if errors:
+            return Subject(kind=kind, id=str(guest.vmid), identity={"name": guest.name}, unread=errors[0].message)
+        config, snapshots = answers["config"], answers["snapshot"]
+        return statement.guest(
+            guest.vmid,
+            config if isinstance(config, dict) else {},
+            kind=kind,
+            node=guest.node,
+            status=guest.status,
+            snapshots=snapshots if isinstance(snapshots, list) else [],
+            backups=listed,
+        )
+
+    async def _backups(self, guest: Guest, resources: Resources) -> list[dict[str, Any]] | None:
+        """The backups of a guest on the storages that its node sees; None where one of them can't be read."""
+        places = [s.name for s in resources.storages if s.node == guest.node and "backup" in s.content]
+        wanted: Wire = {"content": "backup", "vmid": str(guest.vmid)}
+        entries: list[dict[str, Any]] = []
+        unread: list[str] = []
+
+        async def read(storage: str) -> None:
+            try:
+                listed = await self._get(f"/nodes/{guest.node}/storage/{storage}/content", wanted)
+            except ProxmoxError:
+                unread.append(storage)
+            else:
+                entries.extend(entry for entry in listed or () if isinstance(entry, dict))
+
+        await _all(read, places)
+        return entries if entries or not unread else None
+
+    async def _storages(self, guest: Guest) -> frozenset[str] | None:
+        try:
+            config = await self._get(f"{guest.path}/config")
+        except ProxmoxError:
+            return None
+        if not isinstance(config, dict):
+            return None
+        volumes = statement.volumes_of(config)
+        return frozenset(volume.partition(":")[0] for volume in volumes.values() if ":" in volume)
+
+    async def _read_resources(self) -> Resources:
+        """The cluster's resources, at most a few seconds old for a read, and as they are now for a write."""
+        if self._resources is None:
+            try:
+                self._resources = await self._cluster.inventory.resources(fresh=self._call.writes)
+            except ProxmoxError as error:
+                self._resources = error
+        if isinstance(self._resources, ProxmoxError):
+            raise self._resources.fresh()
+        return self._resources
+
+    async def _get(self, path: str, params: Wire | None = None) -> Any:
+        """What a GET gives, read once; an error is raised again each time."""
+        key = (path, str(params["vmid"]) if params else "")
+        if key not in self._answers:
+            try:
+                self._answers[key] = await self._cluster.pve.get(path, params, deadline=_READ_WITHIN)
+            except ProxmoxError as error:
+                self._answers[key] = error
+        answer = self._answers[key]
+        if isinstance(answer, ProxmoxError):
+            raise answer.fresh()
+        return answer
+
+
+async def _all(work: Callable[[Any], Coroutine[Any, Any, None]], values: Iterable[Any]) -> None:
+    """Do the work for all values at the same time."""
     async with anyio.create_task_group() as group:
-        for place in places:
-            group.start_soon(partial(read, place.name))
-    return entries if entries or not unread else None
+        for value in values:
+            group.start_soon(work, value)
 
 
 def _unread(vmid: int, resources: Resources) -> Subject:
@@ -127,17 +230,6 @@ def _unread(vmid: int, resources: Resources) -> Subject:
     if guest is None:
         return Subject(kind="guest", id=str(vmid), state={"state": "no guest of this id is to be seen"})
     return Subject(kind="guest", id=str(vmid), identity={"name": guest.name}, unread="not read in time")
-
-
-async def _storages(guest: Guest, cluster: Cluster) -> frozenset[str] | None:
-    try:
-        config = await cluster.pve.get(f"{guest.path}/config", deadline=_READ_WITHIN)
-    except ProxmoxError:
-        return None
-    if not isinstance(config, dict):
-        return None
-    volumes = statement.volumes_of(config)
-    return frozenset(volume.partition(":")[0] for volume in volumes.values() if ":" in volume)
 
 
 async def _sees_all_guests(cluster: Cluster) -> bool:

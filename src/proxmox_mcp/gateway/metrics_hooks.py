@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxmox_mcp.policy.policy import Decision
+    from proxmox_mcp.policy.call import Call
     from proxmox_mcp.proxmox.client import Exchange
     from proxmox_mcp.proxmox.tasks import TaskOutcome
 
@@ -19,7 +19,7 @@ class Observer(Protocol):
         """Who is told of each exchange with a cluster."""
         ...
 
-    def decided(self, cluster: str, decision: Decision) -> None:
+    def decided(self, call: Call) -> None:
         """The policy decided on a call."""
         ...
 
@@ -34,7 +34,7 @@ class Nobody:
     def exchanges(self, cluster: str) -> None:  # noqa: ARG002
         return None
 
-    def decided(self, cluster: str, decision: Decision) -> None:
+    def decided(self, call: Call) -> None:
         """Nobody counts."""
 
     def followed(self, cluster: str, outcome: TaskOutcome) -> None:

@@ -8,69 +8,63 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
 
+from proxmox_mcp.apidoc.path import ANY, ApiPath
 from proxmox_mcp.errors import TargetError
 from proxmox_mcp.proxmox.inventory import Guest, Resources, Storage, listed, listed_guests, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ANY = "*"
 _KINDS = ("qemu", "lxc")
 _OFFLINE = "offline"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One concrete path, percent-encoded, and the places that were filled in (empty or None where none was)."""
+    """One concrete path, and the places that were filled in (empty or None where none was)."""
 
-    path: str
+    path: ApiPath
     node: str = ""
     guest: Guest | None = None
     storage: str = ""
     online: bool = True
 
 
-def needs_lookup(path: str) -> bool:
-    """Whether a path leaves something open: a ``*``, or a guest by name."""
-    parts = _split(path.partition("?")[0])
-    guest = parts[3] if len(parts) > 3 and parts[0] == "nodes" and parts[2] in _KINDS else ""
-    return ANY in parts or bool(guest and not guest.isdecimal())
-
-
-def resolve(path: str, method: str, resources: Resources) -> tuple[Target, ...]:
+def resolve(path: ApiPath, method: str, resources: Resources) -> tuple[Target, ...]:
     """The concrete paths that a path stands for: one, or for a GET with ``*`` as many as there are (even none).
 
     Raises ``TargetError`` with the candidates where a guest or node is unknown or a name is borne twice, and where
     a call that changes something would go to several places.
     """
-    plain, question, query = path.partition("?")
-    targets = tuple(_expand(_split(plain), resources))
+    targets = tuple(_expand(path, resources))
     if len(targets) == 1 or method == "GET":
-        return tuple(replace(target, path=target.path + question + query) for target in targets)
+        if not path.query:
+            return targets
+        return tuple(replace(target, path=replace(target.path, query=path.query)) for target in targets)
     raise TargetError(
-        f"{plain} stands for {len(targets)} places, and {method} goes to one.",
-        f"Name the place: {listed([t.path for t in targets])}." if targets else "There is nothing there.",
+        f"{path} stands for {len(targets)} places, and {method} goes to one.",
+        f"Name the place: {listed([t.path.encoded for t in targets])}." if targets else "There is nothing there.",
     )
 
 
-def _expand(parts: list[str], resources: Resources) -> Iterator[Target]:
+def _expand(path: ApiPath, resources: Resources) -> Iterator[Target]:
+    parts = list(path.segments)
     if len(parts) > 1 and parts[0] == "storage" and parts[1] == ANY:
         for name in dict.fromkeys(s.name for s in resources.storages):
-            yield Target(_join(["storage", name, *_plain(parts[2:])]), storage=name)
+            yield Target(ApiPath.of(["storage", name, *_plain(parts[2:])]), storage=name)
     elif len(parts) > 1 and parts[0] == "pools" and parts[1] == ANY:
         for name in resources.pools:
-            yield Target(_join(["pools", name, *_plain(parts[2:])]))
+            yield Target(ApiPath.of(["pools", name, *_plain(parts[2:])]))
     elif len(parts) > 1 and parts[0] == "nodes":
-        yield from _on_nodes(parts, resources)
+        yield from _on_nodes(path, resources)
     else:
-        yield Target(_join(_plain(parts)))
+        yield Target(ApiPath.of(_plain(parts)))
 
 
-def _on_nodes(parts: list[str], resources: Resources) -> Iterator[Target]:
-    node, rest = parts[1], parts[2:]
-    if needs_lookup("/".join(parts)):
+def _on_nodes(path: ApiPath, resources: Resources) -> Iterator[Target]:
+    node, rest = path.segments[1], list(path.segments[2:])
+    if path.needs_lookup:
         _must_be_a_node(node, resources)
     if len(rest) > 1 and rest[0] in _KINDS:
         yield from _guests(node, rest[0], rest[1], _plain(rest[2:]), resources)
@@ -80,9 +74,11 @@ def _on_nodes(parts: list[str], resources: Resources) -> Iterator[Target]:
         yield from _storages(node, rest[1], tail, resources)
     elif node == ANY:
         for known in resources.nodes:
-            yield Target(_join(["nodes", known.name, *_plain(rest)]), node=known.name, online=known.status != _OFFLINE)
+            yield Target(
+                ApiPath.of(["nodes", known.name, *_plain(rest)]), node=known.name, online=known.status != _OFFLINE
+            )
     else:
-        yield Target(_join(["nodes", node, *(rest if rest[:1] == ["storage"] else _plain(rest))]), node=node)
+        yield Target(ApiPath.of(["nodes", node, *(rest if rest[:1] == ["storage"] else _plain(rest))]), node=node)
 
 
 def _guests(node: str, kind: str, which: str, tail: list[str], resources: Resources) -> Iterator[Target]:
@@ -90,13 +86,13 @@ def _guests(node: str, kind: str, which: str, tail: list[str], resources: Resour
         guests = [g for g in resources.guests if g.type == kind and node in (ANY, g.node)]
     elif which.isdecimal() and node != ANY:
         # Complete as it stands: Proxmox judges it.
-        yield Target(_join(["nodes", node, kind, which, *tail]), node=node, guest=resources.guest(which))
+        yield Target(ApiPath.of(["nodes", node, kind, which, *tail]), node=node, guest=resources.guest(which))
         return
     else:
         guests = [_one_guest(node, kind, which, tail, resources)]
     online = {n.name: n.status != _OFFLINE for n in resources.nodes}
     for guest in guests:
-        path = _join(["nodes", guest.node, kind, str(guest.vmid), *tail])
+        path = ApiPath.of(["nodes", guest.node, kind, str(guest.vmid), *tail])
         yield Target(path, node=guest.node, guest=guest, online=online.get(guest.node, True))
 
 
@@ -110,10 +106,10 @@ def _one_guest(node: str, kind: str, which: str, tail: list[str], resources: Res
     if len(fitting) > 1:
         raise TargetError(
             f"{len(fitting)} guests are named {which}: {listed_guests(fitting)}.",
-            f"Use the id: {_join(['nodes', ANY, kind, str(fitting[0].vmid), *tail])}",
+            f"Use the id: {ApiPath.of(['nodes', ANY, kind, str(fitting[0].vmid), *tail])}",
         )
     if borne:
-        paths = [_join(["nodes", g.node, g.type, str(g.vmid), *tail]) for g in borne]
+        paths = [ApiPath.of(["nodes", g.node, g.type, str(g.vmid), *tail]).encoded for g in borne]
         raise TargetError(
             f"No {kind} guest {which} on {'any node' if node == ANY else node}, but {listed_guests(borne)}.",
             f"The path: {' or '.join(paths[:5])}",
@@ -141,7 +137,7 @@ def _storages(node: str, which: str, tail: list[str], resources: Resources) -> I
         known = near(which, [s.name for s in resources.storages])
         raise TargetError(f"There is no storage {which}.", f"There are: {listed(known)}." if known else "")
     for storage in _once_where_shared(fitting) if node == ANY else fitting:
-        path = _join(["nodes", storage.node, "storage", storage.name, *tail])
+        path = ApiPath.of(["nodes", storage.node, "storage", storage.name, *tail])
         yield Target(path, node=storage.node, storage=storage.name, online=storage.status != "unknown")
 
 
@@ -162,15 +158,6 @@ def _plain(parts: list[str]) -> list[str]:
             "It stands for a node, a guest, a storage or a pool: nodes/*/qemu/*/config, nodes/*/storage/*/content.",
         )
     return parts
-
-
-def _split(path: str) -> list[str]:
-    """The segments of a path as Proxmox reads it: decoded whole, then split, empty ones dropped."""
-    return [part for part in unquote(path).split("/") if part]
-
-
-def _join(parts: list[str]) -> str:
-    return "/" + "/".join(quote(part, safe=ANY if part == ANY else "") for part in parts)
 
 
 def _must_be_a_node(node: str, resources: Resources) -> None:

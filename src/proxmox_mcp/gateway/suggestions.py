@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import (
     DaemonDownError,
     FailedError,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from proxmox_mcp.gateway.cluster import Cluster
-    from proxmox_mcp.policy.targets import Action
+    from proxmox_mcp.policy.call import Call
 
 _LOOK_WITHIN = 5.0
 _NO_GUEST = re.compile(
@@ -53,23 +54,31 @@ _LISTS = (
 _QUOTED = re.compile(r"'([^']+)'")
 
 
-async def candidates(error: ProxmoxError, action: Action, cluster: Cluster) -> str:
+async def candidates(error: ProxmoxError, call: Call, cluster: Cluster) -> str:
     """A sentence on what there is instead, read from the cluster; empty where that doesn't help or can't be read."""
     said = "\n".join([error.message, *error.errors.values()])
     try:
-        return await _look(error, said, action, cluster)
+        return await _look(error, said, call, cluster)
     except ProxmoxError:
         return ""
 
 
-async def unknown_node(action: Action, cluster: Cluster) -> str:
+async def unknown_node(call: Call, cluster: Cluster) -> str:
     """That the node of a path is none of the cluster's, with those it has; empty where it is one."""
-    node = action.path_params.get("node", "localhost")
+    node = call.path_params.get("node", "localhost")
     try:
         known = [each.name for each in (await cluster.inventory.resources()).nodes]
     except ProxmoxError:
         return ""
     return "" if node in ("localhost", *known) or not known else _no_node(node, known)
+
+
+async def why_empty(call: Call, cluster: Cluster) -> tuple[str, ...]:
+    """Why a list is empty: there is no such node, or the identity may not see what is in it; nothing where it is."""
+    if there_is := await unknown_node(call, cluster):
+        return (there_is,)
+    unseen = await unseen_in(call.template, cluster)
+    return (unseen,) if unseen else ()
 
 
 async def no_guests(cluster: Cluster) -> str:
@@ -90,13 +99,13 @@ async def unseen_in(template: str, cluster: Cluster) -> str:
     return f"Empty, but {judge.identity} lacks {missing}: there may be entries that it can't see."
 
 
-async def _look(error: ProxmoxError, said: str, action: Action, cluster: Cluster) -> str:
+async def _look(error: ProxmoxError, said: str, call: Call, cluster: Cluster) -> str:
     if isinstance(error, DaemonDownError):
         return ""
-    node = action.path_params.get("node", "")
-    if "vmid" in action.path_params and _NO_GUEST.search(said):
+    node = call.path_params.get("node", "")
+    if "vmid" in call.path_params and _NO_GUEST.search(said):
         resources = await cluster.inventory.resources(fresh=True)
-        return _guest(action, resources) if resources.guests else await no_guests(cluster)
+        return _guest(call, resources) if resources.guests else await no_guests(cluster)
     missing = _NO_NODE.search(said)
     if node not in ("", "localhost") and isinstance(error, _JUDGED_AT_A_NODE):
         fresh = missing is not None or isinstance(error, NodeUnreachableError)
@@ -107,16 +116,16 @@ async def _look(error: ProxmoxError, said: str, action: Action, cluster: Cluster
     if found := _NO_STORAGE.search(said):
         resources = await cluster.inventory.resources()
         return _near("storages", found[1], [s.name for s in resources.storages if not node or s.node == node])
-    if (found := _NO_SNAPSHOT.search(said)) and (guest := _guest_path(action)):
+    if (found := _NO_SNAPSHOT.search(said)) and (guest := _guest_path(call)):
         return _near("snapshots", found[1], await _names(cluster, f"{guest}/snapshot", "name"))
-    no_volume = _NO_VOLUME.search(said) or ("volume" in action.path_params and _NO_FILE.search(said))
-    if "storage" in action.path_params and no_volume:
-        path = f"/nodes/{quote(node, safe='')}/storage/{quote(action.path_params['storage'], safe='')}/content"
-        return _near("volumes", action.path_params.get("volume", ""), await _names(cluster, path, "volid"))
+    no_volume = _NO_VOLUME.search(said) or ("volume" in call.path_params and _NO_FILE.search(said))
+    if "storage" in call.path_params and no_volume:
+        path = f"/nodes/{quote(node, safe='')}/storage/{quote(call.path_params['storage'], safe='')}/content"
+        return _near("volumes", call.path_params.get("volume", ""), await _names(cluster, path, "volid"))
     for pattern, path, key in _LISTS:
         if pattern.search(said):
             quoted, names = _QUOTED.search(said), await _names(cluster, path, key)
-            asked = action.path_params.get(key, "")
+            asked = call.path_params.get(key, "")
             if asked in names:
                 return _there_but(asked, path)
             return _near(key.removesuffix("id") + "s", quoted[1] if quoted else "", names)
@@ -151,22 +160,19 @@ def _no_node(node: str, known: Sequence[str]) -> str:
     return f"There is no node {shown(node)}.{hint} {_near('nodes', node, known)}"
 
 
-def _guest(action: Action, resources: Resources) -> str:
-    vmid = action.path_params["vmid"]
+def _guest(call: Call, resources: Resources) -> str:
+    vmid = call.path_params["vmid"]
     guest = resources.guest(vmid)
     if guest is None:
         return f"There is no guest {vmid}. {unknown_guest(vmid, resources)}"
-    here = f"/nodes/{action.path_params.get('node', '')}/"
-    kind = action.path.removeprefix(here).partition("/")[0]
-    if (guest.node, guest.type) == (action.path_params.get("node"), kind):
+    if (guest.node, guest.type) == (call.path_params.get("node"), call.path.guest[0] if call.path.guest else ""):
         return ""
-    tail = action.path.partition(f"/{vmid}")[2]
+    tail = "".join(f"/{segment}" for segment in call.path.segments[4:])
     return f"Guest {guest} is there. The path: {guest.path}{tail}"
 
 
-def _guest_path(action: Action) -> str:
-    head, vmid, _ = action.path.partition(f"/{action.path_params.get('vmid', '?')}")
-    return head + vmid if vmid else ""
+def _guest_path(call: Call) -> str:
+    return ApiPath.of(call.path.segments[:4]).encoded if call.path.guest else ""
 
 
 def _near(what: str, name: str, known: Sequence[str]) -> str:

@@ -1,12 +1,20 @@
-"""Tasks that a call started, or that it asked about: followed to their end, and told in a few lines."""
+"""Tasks that a call started, or that it asked about: followed to their end, and reported in a few lines.
+
+A task that failed gets the advice that its words would get as the answer of the call itself.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.errors import TaskFailedError
+from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.errors import FailedError, TaskFailedError
+from proxmox_mcp.gateway.suggestions import candidates
 from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
+from proxmox_mcp.policy.call import Call
+from proxmox_mcp.proxmox.advice import Call as Asked
+from proxmox_mcp.proxmox.advice import advise, started_by
 from proxmox_mcp.render.units import short_duration
 from proxmox_mcp.untrusted import mark, one_line, quoted, shown
 
@@ -105,3 +113,32 @@ def _status_path(outcome: TaskOutcome) -> str:
 
 def _log_path(outcome: TaskOutcome) -> str:
     return f"/nodes/{outcome.task.node}/tasks/{outcome.upid}/log"
+
+
+_MOST_ADVISED = 5
+
+
+async def advice_on_tasks(outcomes: Sequence[TaskOutcome], call: Call | None, cluster: Cluster) -> str:
+    """What to do about each cause, once; empty where nothing is known. ``call`` started the tasks; None where they were
+    only asked about: then the tasks' own types tell it."""
+    texts: list[str] = []
+    for outcome in [each for each in outcomes if each.state == "failed"][:_MOST_ADVISED]:
+        asked, started = _started_by(outcome, call)
+        there_is = await candidates(FailedError(outcome.exit_status), started, cluster)
+        texts.append(there_is or _advice_on_words(outcome, asked))
+    return " ".join(dict.fromkeys(filter(None, texts)))
+
+
+def _advice_on_words(outcome: TaskOutcome, asked: Asked) -> str:
+    """By the words that the task ended with; where they say little ("exit code 1"), by the last of its log."""
+    texts = [outcome.exit_status, *reversed([line for line in outcome.tail if "error" in line.lower()])]
+    return next(filter(None, (advise(text, asked) for text in texts)), "")
+
+
+def _started_by(outcome: TaskOutcome, call: Call | None) -> tuple[Asked, Call]:
+    if call is not None:
+        return Asked(call.method, call.path.encoded, task=True), call
+    task = outcome.task
+    asked = started_by(task)
+    params = {"node": task.node} | ({"vmid": task.id} if task.id.isdecimal() else {})
+    return asked, Call(method=asked.method, path=ApiPath.parse(asked.path), path_params=params)

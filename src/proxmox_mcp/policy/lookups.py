@@ -1,4 +1,4 @@
-"""What the guard asks of the cluster, as the gateway answers it: who fulfils it knows Proxmox, the guard doesn't."""
+"""The live facts that rules decide by: which ones the policy needs, and how it gets them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """The facts that the rules for one call may ask for: of which guests, and whether of the storages of their
+    volumes too, which take one more GET for each guest."""
+
+    guests: frozenset[int] = frozenset()
+    storages: bool = False
+
+
+NO_NEEDS = Needs()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +38,7 @@ only of ids that a call is about to create, and leave out what merely was not fo
 
 
 class Facts(Protocol):
-    """Live facts, looked up before the decision (``Policy.lookups`` names the guests it may ask for)."""
+    """Live facts, looked up before the decision (``Policy.needs`` names the guests it may ask for)."""
 
     def guest(self, vmid: int) -> GuestFacts | None:
         """The guest, ``ABSENT`` where there is none, None where it could not be looked up."""

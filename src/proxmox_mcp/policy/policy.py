@@ -1,4 +1,4 @@
-"""Whether an action may be done: by the mode, the caller's own rules and those of the policy file.
+"""Whether a call may be made: by the mode, the caller's own rules and those of the policy file.
 
 Precedence, from the top:
 
@@ -15,21 +15,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.policy.caller import LOCAL, Caller, Mode
-from proxmox_mcp.policy.lookups import NO_FACTS, Facts
+from proxmox_mcp.policy.caller import Mode
+from proxmox_mcp.policy.lookups import NO_FACTS, NO_NEEDS, Facts, Needs
 from proxmox_mcp.policy.risk import Judgement, Risk
 from proxmox_mcp.policy.rules import Rule, Verdict
-from proxmox_mcp.policy.targets import changes_pool_members, changes_tags, targets_of
+from proxmox_mcp.policy.targets import changes_pool_members, changes_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from proxmox_mcp.policy.targets import Action, Targets
+    from proxmox_mcp.policy.call import Call
+    from proxmox_mcp.policy.caller import Caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the policy says of an action. ``rule`` is None where the mode decided.
+    """What the policy says of a call. ``rule`` is None where the mode decided.
 
     ``person_only``: the confirmation must be a person's, no token will do.
     """
@@ -60,15 +61,14 @@ class Policy:
     def effective_mode(self, caller: Caller) -> Mode:
         return min(self.mode, caller.mode)
 
-    def decide(self, action: Action, caller: Caller = LOCAL, facts: Facts = NO_FACTS) -> Decision:
-        """Decide one action. Pure: the same action, caller and facts give the same decision."""
-        mode, judgement = self.effective_mode(caller), action.judgement
+    def decide(self, call: Call, facts: Facts = NO_FACTS) -> Decision:
+        """Decide one call. Pure: the same call and facts give the same decision."""
+        mode, judgement = self.effective_mode(call.caller), call.judgement
         if mode is Mode.READ_ONLY and judgement.risk >= Risk.CHANGE:
             return Decision(verdict=Verdict.DENY, judgement=judgement, reason=f"{mode} mode")
-        if not self.rules and not caller.rules:
+        if not self.rules and not call.caller.rules:
             return _by_mode(mode, judgement)
-        targets = _once(lambda: targets_of(action))
-        matching = [rule for rule in self._candidates(action, caller) if rule.matches(action, targets, facts)]
+        matching = [rule for rule in self._candidates(call) if rule.matches(call, facts)]
         opening = [rule for rule in matching if mode is not Mode.READ_ONLY or _may_open(rule, judgement)]
         decision = _by_rule(opening[0], judgement) if opening else _by_mode(mode, judgement)
         if decision.verdict is Verdict.DENY:
@@ -76,55 +76,50 @@ class Policy:
         reserved = next((rule for rule in matching if rule.by_person), None)
         if reserved is not None:
             return _by_rule(reserved, judgement)
-        if not opening and decision.verdict is Verdict.ALLOW and self._moves_the_goalposts(action, caller):
+        if not opening and decision.verdict is Verdict.ALLOW and self._moves_the_goalposts(call):
             return Decision(verdict=Verdict.CONFIRM, judgement=judgement, reason="changes what rules decide by")
         return decision
 
-    def lookups(self, action: Action, caller: Caller = LOCAL) -> frozenset[int]:
-        """The guests whose live facts ``decide`` may ask for; empty for nearly all calls."""
-        candidates = [rule for rule in self._candidates(action, caller) if rule.looks_at_targets]
-        if not candidates:
-            return frozenset()
-        targets = targets_of(action)
-        return targets.guests if any(rule.needs_facts(targets) for rule in candidates) else frozenset()
+    def needs(self, call: Call) -> Needs:
+        """The live facts that ``decide`` may ask for; none for nearly all calls."""
+        if not call.targets.guests:
+            return NO_NEEDS
+        asking = [rule for rule in self._candidates(call) if rule.needs_facts(call.targets)]
+        if not asking:
+            return NO_NEEDS
+        return Needs(guests=call.targets.guests, storages=any(rule.storages for rule in asking))
 
-    def explain(self, action: Action, caller: Caller = LOCAL, facts: Facts = NO_FACTS) -> str:
+    def explain(self, call: Call, facts: Facts = NO_FACTS) -> str:
         """Which rule decides and why, with what each rule before it lacked. For people, several lines."""
-        decision, judgement = self.decide(action, caller, facts), action.judgement
+        decision, judgement, caller = self.decide(call, facts), call.judgement, call.caller
         lines = [
-            f"{action.method} {action.template or action.path}",
+            f"{call.method} {call.template or call.path.text}",
             f"risk: {judgement.risk} ({judgement.why})",
             f"mode: {self.effective_mode(caller)} (server {self.mode}, caller {caller.name} {caller.mode})",
         ]
-        targets = _once(lambda: targets_of(action))
         for rule in (*caller.rules, *self.rules):
-            unmet = self._static_fault(rule, action, caller) or rule.unmet(action, targets, facts)
+            unmet = self._static_fault(rule, call) or rule.unmet(call, facts)
             lines.append(f"{rule.where}, {rule.verdict}: {f'no, by its {unmet}' if unmet else 'matches'}")
         lines.append(f"decision: {decision.verdict}{' by a person' if decision.person_only else ''}: {decision.reason}")
         return "\n".join(lines)
 
-    def _candidates(self, action: Action, caller: Caller) -> tuple[Rule, ...]:
-        rules = (*caller.rules, *self.rules) if caller.rules else self.rules
-        if action.template:
-            return _covering(rules, action.method, action.template, action.cluster, caller.name)
-        return tuple(rule for rule in rules if not self._static_fault(rule, action, caller))
+    def _candidates(self, call: Call) -> tuple[Rule, ...]:
+        rules = (*call.caller.rules, *self.rules) if call.caller.rules else self.rules
+        if call.template:
+            return _covering(rules, call.method, call.template, call.cluster, call.caller.name)
+        return tuple(rule for rule in rules if not self._static_fault(rule, call))
 
-    def _static_fault(self, rule: Rule, action: Action, caller: Caller) -> str:
-        covered = rule.covers(
-            action.method,
-            action.template or action.path,
-            action.cluster,
-            caller.name,
-            literal=not action.template,
-        )
+    def _static_fault(self, rule: Rule, call: Call) -> str:
+        path = call.template or call.path.text
+        covered = rule.covers(call.method, path, call.cluster, call.caller.name, literal=not call.template)
         return "" if covered else "path, method, cluster or caller"
 
-    def _moves_the_goalposts(self, action: Action, caller: Caller) -> bool:
-        if action.judgement.risk < Risk.CHANGE:
+    def _moves_the_goalposts(self, call: Call) -> bool:
+        if call.judgement.risk < Risk.CHANGE:
             return False
-        rules = (*caller.rules, *self.rules)
-        return (changes_tags(action) and any(rule.tags for rule in rules)) or (
-            changes_pool_members(action) and any(rule.pools for rule in rules)
+        rules = (*call.caller.rules, *self.rules)
+        return (changes_tags(call) and any(rule.tags for rule in rules)) or (
+            changes_pool_members(call) and any(rule.pools for rule in rules)
         )
 
 
@@ -136,10 +131,6 @@ def _covering(rules: tuple[Rule, ...], method: str, template: str, cluster: str,
 def _may_open(rule: Rule, judgement: Judgement) -> bool:
     """In read-only mode: whether a rule that matches also lets a read pass that looks deeper than the cluster."""
     return rule.verdict is Verdict.DENY or judgement.risk is Risk.READ or rule.names_read()
-
-
-def _once(make: Callable[[], Targets]) -> Callable[[], Targets]:
-    return lru_cache(maxsize=1)(make)
 
 
 def _by_mode(mode: Mode, judgement: Judgement) -> Decision:

@@ -1,4 +1,4 @@
-"""One rule of a policy, and when it matches an action.
+"""One rule of a policy, and when it matches a call.
 
 A rule that denies or confirms matches when any of what the call hits fits it, or may fit it; one that allows only
 when all of it does, for certain. So what can't be looked up, and what nobody has reviewed, falls to the safe side.
@@ -15,9 +15,10 @@ from proxmox_mcp.policy.globs import name_matches, path_matches
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.lookups import Facts, GuestFacts
     from proxmox_mcp.policy.risk import Risk
-    from proxmox_mcp.policy.targets import Action, Targets
+    from proxmox_mcp.policy.targets import Targets
 
 
 _ANY_CASE = frozenset({"node", "tag"})
@@ -75,17 +76,17 @@ class Rule:
         """True where the rule names what it is about: only such rules open ``inside`` and ``outreach`` reads."""
         return bool(self.paths or self.risks)
 
-    def matches(self, action: Action, targets: Callable[[], Targets], facts: Facts) -> bool:
+    def matches(self, call: Call, facts: Facts) -> bool:
         """The other conditions, once ``covers`` holds."""
-        return self.unmet(action, targets, facts) == ""
+        return self.unmet(call, facts) == ""
 
-    def unmet(self, action: Action, targets: Callable[[], Targets], facts: Facts) -> str:
+    def unmet(self, call: Call, facts: Facts) -> str:
         """The name of the first condition that does not hold, empty where all do."""
-        if self.risks and not self._fits_risk(action):
+        if self.risks and not self._fits_risk(call):
             return "risk"
         if not self.looks_at_targets:
             return ""
-        hit = targets()
+        hit = call.targets
         if self.guests and not self._fits(_in_ranges(self.guests, hit.guests), "guest" in hit.open_ended):
             return "guest"
         looked_up = {vmid: facts.guest(vmid) for vmid in hit.guests} if self.needs_facts(hit) else {}
@@ -109,9 +110,9 @@ class Rule:
             return bool(targets.guests)
         return bool(self.nodes and not targets.nodes and targets.guests)
 
-    def _fits_risk(self, action: Action) -> bool:
-        if action.judgement.reviewed:
-            return action.judgement.risk in self.risks
+    def _fits_risk(self, call: Call) -> bool:
+        if call.judgement.reviewed:
+            return call.judgement.risk in self.risks
         return self.verdict is not Verdict.ALLOW
 
     def _fits_live(

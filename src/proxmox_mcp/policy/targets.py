@@ -1,4 +1,4 @@
-"""A resolved call as the guard sees it, and what it hits: nodes, guests, storages, pools.
+"""What a call hits: nodes, guests, storages, pools.
 
 Names come from where Proxmox puts them: path and body parameters, volume ids (``PVE::Storage``), UPIDs
 (``PVE::Tools::upid_decode``), HA resource ids. Where a call may hit more than it names, it says so.
@@ -7,32 +7,15 @@ Names come from where Proxmox puts them: path and body parameters, volume ids (`
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from proxmox_mcp.policy.risk import as_texts, call_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from proxmox_mcp.policy.risk import Judgement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """One call, resolved: no ``*``, no guest's name in place of its number is left in it.
-
-    ``template`` is the endpoint's, empty where the schema knows none; ``path`` the canonical path, decoded;
-    ``data`` the parameters outside the path, as they will be sent.
-    """
-
-    method: str
-    template: str
-    path: str
-    path_params: Mapping[str, str] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    judgement: Judgement
-    cluster: str = ""
+    from proxmox_mcp.policy.call import Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +30,20 @@ class Targets:
     open_ended: frozenset[str] = frozenset()
 
 
-def targets_of(action: Action) -> Targets:
+NO_TARGETS = Targets()
+
+
+def targets_of(call: Call) -> Targets:
     """Everything that a call names, from its path and its parameters."""
     found: dict[str, set[str]] = {"node": set(), "guest": set(), "storage": set(), "pool": set(), "tag": set()}
     open_ended: set[str] = set()
-    for source in (action.path_params, action.data):
+    for source in (call.path_params, call.data):
         for name, value in source.items():
             for text in as_texts(value):
                 for kind, target in _named(name, text):
                     found[kind].add(target)
-    if not action.template:
-        for segment in action.path.split("/"):
+    if not call.template:
+        for segment in call.path.segments:
             found["node"].add(segment)
             if segment.isdecimal():
                 found["guest"].add(segment)
@@ -67,7 +53,7 @@ def targets_of(action: Action) -> Targets:
     guests = {number for number in map(_guest_number, found["guest"]) if number is not None}
     if len(guests) < len(found["guest"]):
         open_ended.add("guest")
-    if not guests and call_key(action.method, action.template) in _MASS_ACTIONS:
+    if not guests and call_key(call.method, call.template) in _MASS_ACTIONS:
         open_ended |= {"guest"} if found["node"] else {"guest", "node"}
     return Targets(
         nodes=frozenset(found["node"]),
@@ -188,14 +174,14 @@ _MASS_ACTIONS = frozenset(
 )
 
 
-def changes_tags(action: Action) -> bool:
+def changes_tags(call: Call) -> bool:
     """True where the call sets or removes the tags of a guest that exists."""
-    if action.method == "GET" or not action.template.endswith("/config"):
+    if call.method == "GET" or not call.template.endswith("/config"):
         return False
-    deleted = {member for text in as_texts(action.data.get("delete")) for member in _members(text)}
-    return "tags" in action.data or "tags" in deleted
+    deleted = {member for text in as_texts(call.data.get("delete")) for member in _members(text)}
+    return "tags" in call.data or "tags" in deleted
 
 
-def changes_pool_members(action: Action) -> bool:
+def changes_pool_members(call: Call) -> bool:
     """True where the call moves guests or storages into or out of a pool."""
-    return action.method != "GET" and action.template.startswith("/pools") and action.method != "POST"
+    return call.template.startswith("/pools") and call.method not in ("GET", "POST")

@@ -12,11 +12,12 @@ import json
 import logging
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import AuditError
+from proxmox_mcp.policy.call import NOT_JUDGED
 from proxmox_mcp.private_files import open_private, sync_directory
 from proxmox_mcp.record.redaction import secrets_in
 
@@ -24,31 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from proxmox_mcp.policy.call import Call
     from proxmox_mcp.record.redaction import Redactor
 
 LOGGER = "proxmox_mcp.audit"
 _LOG = logging.getLogger(LOGGER)
-_LONGEST_TEXT = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditCall:
-    """One call on its way through the audit. ``client`` is what the MCP client calls itself; secrets are taken out
-    of ``data`` when the line is written. ``decision`` is the verdict, ``rule`` says which rule gave it."""
-
-    id: str
-    caller: str
-    tool: str
-    method: str
-    path: str
-    template: str = ""
-    client: str = ""
-    cluster: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
-    risk: str = ""
-    decision: str = ""
-    rule: str = ""
-    confirmation: str = ""
+_LONGEST_TEXT, _LONGEST_METHOD = 2000, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +42,6 @@ class Outcome:
 
     result: str
     seconds: float
-    upid: str = ""
     message: str = ""
 
 
@@ -73,16 +54,16 @@ class AuditLog:
         self._file: int | None = None
         self._torn = False
 
-    def intent(self, call: AuditCall) -> None:
+    def intent(self, call: Call) -> None:
         """Put a write on record before it is sent: on the disk when this returns.
 
         Raises ``AuditError`` where that fails: then the write must not be sent.
         """
         self._write(self._line("intent", call), sync=True)
 
-    def outcome(self, call: AuditCall, outcome: Outcome) -> None:
+    def outcome(self, call: Call, outcome: Outcome) -> None:
         """Put on record how a call ended. Raises ``AuditError`` where the line could not be written."""
-        extra = {"result": outcome.result, "seconds": round(outcome.seconds, 3), "upid": outcome.upid}
+        extra = {"result": outcome.result, "seconds": round(outcome.seconds, 3), "upid": " ".join(call.upids)}
         secrets = secrets_in(call.data, call.template) if outcome.message else ()
         message = self._redactor.text(_short(outcome.message), secrets)
         self._write(self._line("outcome", call, {**extra, "message": message}), sync=False)
@@ -93,22 +74,23 @@ class AuditLog:
                 os.close(self._file)
                 self._file = None
 
-    def _line(self, event: str, call: AuditCall, extra: Mapping[str, Any] | None = None) -> str:
+    def _line(self, event: str, call: Call, extra: Mapping[str, Any] | None = None) -> str:
+        decision = call.decision
         record = {
             "time": written(datetime.now(UTC)),
             "event": event,
             "id": call.id,
-            "caller": call.caller,
+            "caller": call.caller.name,
             "client": _short(call.client),
             "cluster": call.cluster,
             "tool": call.tool,
-            "method": call.method,
+            "method": call.method[:_LONGEST_METHOD],
             "template": call.template,
-            "path": self._redactor.text(_short(call.path)),
+            "path": self._redactor.text(_short(call.path.text)),
             "data": _short_values(self._redactor.data(call.data, call.template)) if call.data else None,
-            "risk": call.risk,
-            "decision": call.decision,
-            "rule": call.rule,
+            "risk": "" if call.judgement is NOT_JUDGED else str(call.judgement.risk),
+            "decision": str(decision.verdict) if decision else "",
+            "rule": (decision.rule.where if decision.rule else decision.reason) if decision else "",
             "confirmation": call.confirmation,
             **(extra or {}),
         }

@@ -9,7 +9,7 @@ import pytest
 from proxmox_mcp.apidoc.load import load_bundled
 from proxmox_mcp.errors import InvalidCallError
 from proxmox_mcp.gateway import Gateway, Request
-from proxmox_mcp.gateway.command_lines import whole_command_line
+from proxmox_mcp.gateway.check import whole_command_line
 
 if TYPE_CHECKING:
     from proxmox.raw_server import RawServer

@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import AuditError, ConfirmationNeededError, DeniedError
-from proxmox_mcp.gateway import Request
-from proxmox_mcp.gateway.audit_record import Trail
+from proxmox_mcp.policy.call import Call
 from proxmox_mcp.record.audit import AuditLog
+from proxmox_mcp.record.audit_record import AuditRecord
 from proxmox_mcp.record.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -18,11 +20,18 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-CALL = Request(path="/nodes/*/qemu/x", method="POST", tool="proxmox_api_call", id="17", client="test 1")
+CALL = Call(
+    path=ApiPath.parse("/nodes/pve1/qemu/100/status/stop"),
+    method="POST",
+    cluster="lab",
+    tool="proxmox_api_call",
+    id="17",
+    client="test 1",
+)
 
 
-def trail_in(path: Path, method: str = "POST") -> Trail:
-    return Trail(AuditLog(path, Redactor()), CALL, method, "/nodes/pve1/qemu/100/status/stop", "lab")
+def record_in(path: Path, method: str = "POST") -> AuditRecord:
+    return AuditRecord(AuditLog(path, Redactor()), replace(CALL, method=method))
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -42,7 +51,7 @@ async def test_however_a_call_ends_there_is_a_line_of_it(
     raised: Exception | None, result: str, message: str | None, tmp_path: Path
 ) -> None:
     with pytest.raises(type(raised)) if raised else nullcontext():
-        async with trail_in(tmp_path / "audit").closed():
+        async with record_in(tmp_path / "audit").closed():
             if raised:
                 raise raised
     (record,) = lines(tmp_path / "audit")
@@ -53,36 +62,46 @@ async def test_however_a_call_ends_there_is_a_line_of_it(
 
 async def test_a_call_that_is_called_off_is_on_record_as_such(tmp_path: Path) -> None:
     with anyio.move_on_after(0.01):
-        async with trail_in(tmp_path / "audit").closed() as trail:
-            trail.upid = "UPID:pve1:1"
+        async with record_in(tmp_path / "audit").closed() as kept:
+            kept.keep(replace(CALL, upids=("UPID:pve1:1",)))
             await anyio.sleep(5)
     (record,) = lines(tmp_path / "audit")
     assert (record["result"], record["upid"]) == ("cancelled", "UPID:pve1:1")
 
 
 async def test_a_rehearsal_is_on_record_as_one(tmp_path: Path) -> None:
-    async with trail_in(tmp_path / "audit").closed() as trail:
-        trail.rehearsed()
+    async with record_in(tmp_path / "audit").closed() as kept:
+        kept.success = "dry-run"
     assert lines(tmp_path / "audit")[-1]["result"] == "dry-run"
 
 
 async def test_a_write_is_on_record_before_it_is_sent_and_a_read_only_after(tmp_path: Path) -> None:
-    await trail_in(tmp_path / "writes").before_sending()
-    await trail_in(tmp_path / "reads", "GET").before_sending()
+    await record_in(tmp_path / "writes").intent()
+    await record_in(tmp_path / "reads", "GET").intent()
     assert [record["event"] for record in lines(tmp_path / "writes")] == ["intent"]
     assert lines(tmp_path / "reads") == []
 
 
 async def test_where_no_line_can_be_written_nothing_is_to_be_sent(tmp_path: Path) -> None:
-    trail = trail_in(tmp_path / "no-such-directory" / "audit")
+    unwritable = record_in(tmp_path / "no-such-directory" / "audit")
     with pytest.raises(AuditError) as caught:
-        await trail.before_sending()
+        await unwritable.intent()
     assert caught.value.advice.startswith("Nothing was sent. ")
 
 
 async def test_an_outcome_that_cannot_be_written_is_logged_and_does_not_undo_the_call(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with trail_in(tmp_path / "no-such-directory" / "audit").closed():
+    async with record_in(tmp_path / "no-such-directory" / "audit").closed():
         pass
     assert "the outcome of POST /nodes/pve1/qemu/100/status/stop was not recorded" in caplog.text
+
+
+async def test_where_only_failures_count_a_success_leaves_no_line(tmp_path: Path) -> None:
+    async with record_in(tmp_path / "audit").closed(only_failures=True):
+        pass
+    assert lines(tmp_path / "audit") == []
+    with pytest.raises(DeniedError):
+        async with record_in(tmp_path / "audit").closed(only_failures=True):
+            raise DeniedError("Not allowed.")
+    assert lines(tmp_path / "audit")[-1]["result"] == "guard.denied"

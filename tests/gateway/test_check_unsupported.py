@@ -6,7 +6,7 @@ import pytest
 
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.errors import UnsupportedCallError
-from proxmox_mcp.gateway.unsupported import reject_unsupported
+from proxmox_mcp.gateway.check import reject_unsupported
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Endpoint

@@ -1,0 +1,44 @@
+"""A dry run: what would be sent, how it is judged and decided, and what it would do; nothing is sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.apidoc.validation.encode import needs_json
+from proxmox_mcp.policy.call import Call, Received
+
+if TYPE_CHECKING:
+    from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.enforcement import Guard
+    from proxmox_mcp.gateway.live_state import LiveState
+
+
+async def dry_run(call: Call, guard: Guard, live: LiveState, cluster: Cluster) -> Call:
+    """The call with its rehearsal in words, and as data."""
+    assert call.decision is not None  # noqa: S101 - decided before
+    decision, sent = call.decision, dict(call.data)
+    shown = guard.redactor.data(sent, call.template)
+    lines = [f"Dry run, nothing was sent. Would send: {call.method} {call.path.encoded}"]
+    if needs_json(sent):
+        lines[0] += " with a JSON body, since a form can't carry one of the lists"
+    lines += [f"  {name} = {value}" for name, value in shown.items()]
+    lines.append(f"Judged `{call.judgement.risk}` ({call.judgement.why}).")
+    by = " by a person" if decision.person_only else ""
+    lines.append(f"Policy: {decision.verdict}{by} ({decision.reason}).")
+    if call.endpoint is not None:
+        params = {**call.path_params, **sent}
+        judge = await cluster.permissions.judge_of(call.endpoint, params)
+        if judge is not None:
+            lines += judge.expected(call.endpoint, params)
+    lines += filter(None, [call.caution])
+    if decision.verdict == "confirm":
+        lines.append((await guard.statement(call, live)).text)
+    data = {
+        "method": call.method,
+        "path": call.path.encoded,
+        "data": shown,
+        "risk": str(call.judgement.risk),
+        "decision": str(decision.verdict),
+    }
+    return replace(call, received=Received(data=data, told="\n".join(lines)))

@@ -1,0 +1,161 @@
+"""The path of every call to a cluster, from top to bottom: there is no other.
+
+check → judge → decide → confirm → record the intent → send → follow its tasks or read on → redact → record the outcome
+
+Each step takes the call and gives it back with what it found out. A step that refuses raises one error of the tree in
+``errors.py``, whose text is what the model reads.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
+from proxmox_mcp.gateway.check import check, must_be_sendable
+from proxmox_mcp.gateway.denials import missing_rights
+from proxmox_mcp.gateway.dry_run import dry_run
+from proxmox_mcp.gateway.live_state import LiveState
+from proxmox_mcp.gateway.suggestions import candidates, why_empty
+from proxmox_mcp.gateway.task_wait import advice_on_tasks, follow, patience, report
+from proxmox_mcp.gateway.working import off_the_loop
+from proxmox_mcp.policy.call import Call, Received, judge
+from proxmox_mcp.proxmox.paged import read_rows
+from proxmox_mcp.proxmox.upid import find_upids
+from proxmox_mcp.record.audit_record import AuditRecord
+from proxmox_mcp.record.redaction import secrets_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxmox_mcp.apidoc.validation.authority import Mode as Validation
+    from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.enforcement import Guard
+    from proxmox_mcp.gateway.metrics_hooks import Observer
+    from proxmox_mcp.gateway.request import Client, Request
+    from proxmox_mcp.proxmox.access import Writer
+    from proxmox_mcp.proxmox.answers import Answer
+
+_TASK_STATUS = "/nodes/{node}/tasks/{upid}/status"
+
+
+class Pipeline:
+    """Takes calls to the clusters, past the guard; the only holder of what can write to them."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        writers: Mapping[str, Writer],
+        *,
+        validation: Validation,
+        task_wait: float,
+        observer: Observer,
+    ) -> None:
+        self._guard, self._writers, self._observer = guard, writers, observer
+        self._validation: Validation = validation
+        self._task_wait = task_wait
+
+    async def run(self, call: Call, request: Request, cluster: Cluster, client: Client) -> Call:
+        """One call to one concrete path, as ``request`` asks for it; on record in any case."""
+        guard = self._guard
+        async with AuditRecord(guard.audit, call).closed() as record:
+            call = record.keep(await check(call, request.data, self._validation, cluster))
+            call = record.keep(judge(call, guard.risks))
+            must_be_sendable(call)
+            live = LiveState(call, cluster)
+            call = record.keep(await guard.decide(call, live))
+            self._observer.decided(call)
+            if request.dry_run:
+                record.success = "dry-run"
+                return await dry_run(call, guard, live, cluster)
+            guard.admit(call, request)
+            call = record.keep(await guard.confirm(call, request, live, client))
+            await record.intent()
+            call = await self._answered(record, request, cluster, client)
+            return _cautioned(call)
+
+    async def _answered(self, record: AuditRecord, request: Request, cluster: Cluster, client: Client) -> Call:
+        """Send the call, and make of the answer what its caller is told."""
+        call, started = record.call, time.monotonic()
+        seconds = patience(request.wait, self._task_wait, client)
+        if call.template == _TASK_STATUS and not call.writes and request.wait:
+            return await self._asked_about_task(call, request, seconds, cluster, client)
+        answer = await self._send(call, cluster)
+        if not call.writes:
+            return await self._read(call, answer, request, cluster)
+        cluster.inventory.forget()
+        call = record.keep(replace(call, upids=tuple(find_upids(answer.data))))
+        if not call.upids:
+            return await self._done(call, answer.data)
+        outcomes = await follow(call.upids, seconds, cluster, client, self._words(call), started=started)
+        for outcome in outcomes:
+            self._observer.followed(cluster.name, outcome)
+        cluster.inventory.forget()
+        advice = await advice_on_tasks(outcomes, call, cluster)
+        told = report(outcomes, self._words(call), request.wording, advice=advice)
+        return replace(call, received=Received(data=self._redacted(answer.data, call), told=told))
+
+    async def _send(self, call: Call, cluster: Cluster) -> Answer:
+        """The answer of Proxmox, or its refusal with what to do next and without the secrets that it repeats."""
+        refusal: ProxmoxError
+        try:
+            return await self._writers[cluster.name].send(call.method, call.path.encoded, dict(call.data))
+        except ProxmoxError as error:
+            refusal = error
+        # Raised outside of except: its context would be the refusal as it came, secrets and all.
+        raise await self._explained(refusal, call, cluster)
+
+    async def _explained(self, refusal: ProxmoxError, call: Call, cluster: Cluster) -> ProxmoxError:
+        """The refusal with what there is instead, what right is missing and what the schema doubts."""
+        advice = refusal.advice
+        if there_is := await candidates(refusal, call, cluster):
+            advice = f"{there_is} {advice}" if isinstance(refusal, NodeUnreachableError) else there_is
+        elif missing := await missing_rights(refusal, call, cluster):
+            advice = missing
+        return refusal.with_advice(f"{advice}\n{call.caution}".strip()).reworded(self._words(call))
+
+    async def _asked_about_task(
+        self, call: Call, request: Request, seconds: float, cluster: Cluster, client: Client
+    ) -> Call:
+        """A task that is waited for by its status, instead of one look at it."""
+        outcomes = await follow([call.path_params["upid"]], seconds, cluster, client, self._words(call))
+        advice = await advice_on_tasks(outcomes, None, cluster)
+        return replace(
+            call, received=Received(told=report(outcomes, self._words(call), request.wording, advice=advice))
+        )
+
+    async def _read(self, call: Call, answer: Answer, request: Request, cluster: Cluster) -> Call:
+        """What a GET gave, read on to its end where Proxmox gives it in pages."""
+        data, unread = answer.data, ""
+        parameters = call.endpoint.parameters if call.endpoint else {}
+        rows = await read_rows(cluster.pve, call.path.encoded, dict(call.data), parameters, answer, request.most_rows)
+        if rows is not None:
+            data, unread = rows.data, rows.unread(filtered=bool(request.view.conditions))
+        shown = await off_the_loop(data, self._redacted, data, call)
+        notes = await why_empty(call, cluster) if data == [] else ()
+        return replace(call, received=Received(data=shown, notes=notes, unread=unread))
+
+    async def _done(self, call: Call, data: Any) -> Call:
+        """A write that started no task. A secret that it gave is kept aside, to be shown once."""
+        keep = self._guard.vault.keeper(call.caller.name, call.name)
+        try:
+            data = await off_the_loop(data, self._guard.redactor.data, data, call.template, keep)
+        except GuardError as error:
+            said = f"{call.name} was done, but the secret that it gave could not be kept: {error.message}"
+            raise GuardError(said, f"Revoke it, and make the call again. {error.advice}") from error
+        return replace(call, received=Received(data=data, told=f"Done: {call.name}" if data in (None, "") else ""))
+
+    def _redacted(self, data: Any, call: Call) -> Any:
+        return self._guard.redactor.data(data, call.template)
+
+    def _words(self, call: Call) -> Callable[[str], str]:
+        """What takes secrets out of a text: those that are known everywhere, and those of this call."""
+        also = secrets_in(call.data, call.template)
+        return lambda text: self._guard.redactor.text(text, also)
+
+
+def _cautioned(call: Call) -> Call:
+    """The call whose answer tells what the schema doubts about it."""
+    received = call.received
+    return replace(call, received=replace(received, notes=(*received.notes, call.caution))) if call.caution else call
