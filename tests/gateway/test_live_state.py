@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gateway.conftest import RESOURCES
+from proxmox.raw_server import reply
+from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import FailedError, PermissionDeniedError
+from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.lookups import ABSENT, Gathered, Needs
@@ -16,7 +20,10 @@ from proxmox_mcp.policy.targets import targets_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxmox.raw_server import RawServer
+    from proxmox.raw_server import Request as Sent
     from proxmox_mcp.confirm.statement import Subject
+    from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.gateway.cluster import Cluster
 
     Scripted = Callable[..., tuple[Cluster, Any]]
@@ -123,3 +130,111 @@ async def test_the_state_is_read_at_the_moment_and_not_kept(scripted: Scripted) 
     assert first[0].identity["name"] == "web-01"
     assert second[0].identity["name"] == "other"
     assert script.paths.count("/cluster/resources") == 2
+
+
+async def asked_twice(
+    scripted: Scripted, digest: str, **changed: Any
+) -> tuple[list[Subject], list[Subject], list[str]]:
+    """The subjects before and after a question, ``changed`` meanwhile, and the paths that were read the second time."""
+    config = {**CONFIG, "digest": "aa"} if digest else CONFIG
+    cluster, script = scripted({**ANSWERS, "/nodes/pve1/qemu/100/config": config})
+    live = LiveState(action(node="pve1", vmid="100"), cluster)
+    before, read = await live.subjects(), len(script.paths)
+    script.answers["/nodes/pve1/qemu/100/config"] = {**config, "digest": digest} if digest else config
+    script.answers |= changed.get("answers", {})
+    after = await (await live.reread()).subjects()
+    return before, after, script.paths[read:]
+
+
+async def test_after_a_question_only_the_configuration_is_read_again_where_its_digest_is_the_same(
+    scripted: Scripted,
+) -> None:
+    before, after, read = await asked_twice(scripted, "aa")
+    assert before == after
+    assert read == ["/nodes/pve1/qemu/100/config"]
+
+
+@pytest.mark.parametrize("digest", ["bb", ""])
+async def test_snapshots_are_read_again_where_the_configuration_is_another_or_has_no_digest(
+    digest: str, scripted: Scripted
+) -> None:
+    answers = {"/nodes/pve1/qemu/100/snapshot": [{"name": "current"}]}
+    before, after, read = await asked_twice(scripted, digest, answers=answers)
+    assert before[0].identity["snapshots"] == "before"
+    assert after[0].identity["snapshots"] == "none"
+    assert read == ["/nodes/pve1/qemu/100/config", "/nodes/pve1/qemu/100/snapshot"]
+
+
+async def test_a_guest_that_moved_meanwhile_is_looked_for_again_and_one_that_is_gone_is_missed(
+    scripted: Scripted,
+) -> None:
+    gone = {"/nodes/pve1/qemu/100/config": FailedError("Configuration file 'nodes/pve1/qemu-server/100.conf'...")}
+    moved = [{**each, "node": "pve2"} if each.get("vmid") == 100 else each for each in RESOURCES]
+    there = {path.replace("/pve1/", "/pve2/"): answer for path, answer in ANSWERS.items()}
+    before, after, _ = await asked_twice(scripted, "aa", answers={**gone, **there, "/cluster/resources": moved})
+    assert before[0].identity == after[0].identity
+    before, after, _ = await asked_twice(scripted, "aa", answers={**gone, "/cluster/resources": []})
+    assert before[0].identity != after[0].identity
+
+
+async def test_a_guest_that_was_not_there_is_looked_for_again(scripted: Scripted) -> None:
+    cluster, script = scripted({**ANSWERS, "/cluster/resources": []})
+    live = LiveState(action(node="pve1", vmid="100"), cluster)
+    (before,) = await live.subjects()
+    script.answers["/cluster/resources"] = RESOURCES
+    (after,) = await (await live.reread()).subjects()
+    assert (before.identity, after.identity.get("name")) == ({}, "web-01")
+
+
+GUARDED = """
+[[rule]]
+verdict = "confirm"
+by = "person"
+tag = "prod"
+risk = "destroy"
+
+[[rule]]
+verdict = "deny"
+storage = "vault"
+"""
+
+
+class Agreeing:
+    """A client whose person says yes."""
+
+    can_be_asked, follows_progress, answer = True, False, None
+
+    async def ask(self, question: str, token: str) -> bool:
+        return True
+
+    async def progress(self, done: float | None, text: str) -> None:
+        """Nobody listens."""
+
+
+async def test_a_guarded_delete_of_a_vm_reads_each_fact_once(
+    recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    def answer(request: Sent, connection: Any) -> None:
+        path = request.target.partition("?")[0].removeprefix("/api2/json")
+        data: Any = RESOURCES if path == "/cluster/resources" else [] if request.method == "GET" else None
+        if path.endswith("/config"):
+            data = {**CONFIG, "digest": "aa"}
+        connection.sendall(reply(data))
+
+    assert recorder.certificate is not None
+    with raw_serving(answer, recorder.certificate) as upstream:
+        gateway = gateway_to(upstream.port, GUARDED)
+        told = await gateway.call(Request(path="/nodes/pve1/qemu/100", method="DELETE"), Agreeing())
+        await gateway.clusters["default"].pve.aclose()
+    assert told == "Done: DELETE /nodes/pve1/qemu/100"
+    read = [request.target.partition("?")[0].removeprefix("/api2/json") for request in upstream.requests]
+    config = "/nodes/pve1/qemu/100/config"
+    assert read.count(config) == 2
+    assert sorted(set(read[:-2])) == [
+        "/cluster/resources",
+        config,
+        "/nodes/pve1/qemu/100/snapshot",
+        "/nodes/pve1/storage/local/content",
+        "/nodes/pve1/storage/nas/content",
+    ]
+    assert (len(read[:-1]), read[-2], read[-1]) == (6, config, "/nodes/pve1/qemu/100")
