@@ -148,7 +148,7 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     pipeline = Pipeline(
         guard, writers, validation=server.mcp_validation, task_wait=server.mcp_task_wait, observer=observer
     )
-    return Gateway(clusters, guard, pipeline, budget=Budget.of(server.mcp_result_tokens))
+    return Gateway(clusters, pipeline, budget=Budget.of(server.mcp_result_tokens))
 
 
 def checked_gateway_of(

@@ -183,7 +183,7 @@ async def test_a_token_expires_after_ten_minutes(
     now = [0.0]
     async with serving_here(seeded(tmp_path), **on_demo) as here:
         store = MemoryStore(clock=lambda: now[0])
-        here.gateway.guard = replace(here.gateway.guard, confirmations=Confirmations(store))
+        here.gateway.pipeline.guard = replace(here.gateway.guard, confirmations=Confirmations(store))
         async with connect(here) as session:
             late = await session.make("POST", RESET)
             now[0] += 601

@@ -88,4 +88,4 @@ def gateway_over(pve: ScriptedPve, directory: Path, **given: str) -> Gateway:
     guard, validation = guard_of(settings), settings.server.mcp_validation
     writers = {"default": Writer(proxmox)}
     pipeline = Pipeline(guard, writers, validation=validation, task_wait=0.0, observer=NOBODY)
-    return Gateway({"default": cluster}, guard, pipeline, budget=Budget.of(settings.server.mcp_result_tokens))
+    return Gateway({"default": cluster}, pipeline, budget=Budget.of(settings.server.mcp_result_tokens))

@@ -110,7 +110,9 @@ class AnyOrder(RuleBasedStateMachine):
             self._rename(guest)
         given = {"MCP_MODE": str(mode), "MCP_POLICY_FILE": str(self._place / "policy.toml")}
         gateway = gateway_over(self._pve, self._place, **given)
-        gateway.guard = replace(gateway.guard, confirmations=Confirmations(MemoryStore(clock=lambda: self._now)))
+        gateway.pipeline.guard = replace(
+            gateway.guard, confirmations=Confirmations(MemoryStore(clock=lambda: self._now))
+        )
         self._gateway: Gateway = gateway
 
     def teardown(self) -> None:

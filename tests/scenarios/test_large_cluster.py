@@ -116,7 +116,7 @@ def gateway(tmp_path: Path) -> Gateway:
     reader = Reader(pve)
     keeper = SchemaKeeper(reader, "bundled", None)
     pipeline = Pipeline(gateway.guard, {"default": Writer(pve)}, validation="auto", task_wait=0.0, observer=NOBODY)
-    return Gateway({"default": Cluster.of("default", reader, keeper)}, gateway.guard, pipeline, budget=gateway.budget)
+    return Gateway({"default": Cluster.of("default", reader, keeper)}, pipeline, budget=gateway.budget)
 
 
 async def _told(gateway: Gateway, tool: str, **arguments: Any) -> str:

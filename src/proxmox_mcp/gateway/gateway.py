@@ -35,11 +35,14 @@ if TYPE_CHECKING:
 class Gateway:
     """All clusters behind one guard."""
 
-    def __init__(self, clusters: Mapping[str, Cluster], guard: Guard, pipeline: Pipeline, *, budget: Budget) -> None:
+    def __init__(self, clusters: Mapping[str, Cluster], pipeline: Pipeline, *, budget: Budget) -> None:
         self.clusters = clusters
-        self.guard = guard
+        self.pipeline = pipeline
         self.budget = budget
-        self._pipeline = pipeline
+
+    @property
+    def guard(self) -> Guard:
+        return self.pipeline.guard
 
     @asynccontextmanager
     async def admitted(self, caller: Caller) -> AsyncIterator[None]:
@@ -69,7 +72,7 @@ class Gateway:
                 share = replace(request, most_rows=MOST_ROWS // max(1, len(places.targets)))
                 return await gather(partial(self._one_of_many, share, cluster), places, client)
             call = _call_of(request, method, places.targets[0].path, cluster.name)
-            return result_of(await self._pipeline.run(call, request, cluster, client))
+            return result_of(await self.pipeline.run(call, request, cluster, client))
 
     async def read(self, request: Request) -> tuple[Cluster, Any]:
         """The data of a GET that a tool of ours makes, and the cluster that it is of; guarded and recorded as any."""
@@ -79,12 +82,12 @@ class Gateway:
                 await until_done.enter_async_context(self.admitted(request.caller))
                 cluster = choose(self.clusters, request.cluster, request.caller)
             call = _call_of(request, "GET", path, cluster.name)
-            return cluster, (await self._pipeline.run(call, request, cluster, NO_CLIENT)).received.data
+            return cluster, (await self.pipeline.run(call, request, cluster, NO_CLIENT)).received.data
 
     async def _one_of_many(self, request: Request, cluster: Cluster, path: ApiPath) -> Call:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""
         quiet = replace(request, reads_only=True, alone=False, confirm="", wait=0.0)
-        return await self._pipeline.run(_call_of(quiet, "GET", path, cluster.name), quiet, cluster, NO_CLIENT)
+        return await self.pipeline.run(_call_of(quiet, "GET", path, cluster.name), quiet, cluster, NO_CLIENT)
 
     def _on_record_if_it_fails(self, request: Request, path: ApiPath) -> AbstractAsyncContextManager[AuditRecord]:
         """Around what leads to calls: a request that leads to none is on record itself, each call of another is."""

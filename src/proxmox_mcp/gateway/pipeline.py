@@ -52,13 +52,14 @@ class Pipeline:
         task_wait: float,
         observer: Observer,
     ) -> None:
-        self._guard, self._writers, self._observer = guard, writers, observer
+        self.guard = guard
+        self._writers, self._observer = writers, observer
         self._validation: Validation = validation
         self._task_wait = task_wait
 
     async def run(self, call: Call, request: Request, cluster: Cluster, client: Client) -> Call:
         """One call to one concrete path, as ``request`` asks for it; on record in any case."""
-        guard = self._guard
+        guard = self.guard
         async with AuditRecord(guard.audit, call).closed() as record:
             call = record.keep(await check(call, request.data, self._validation, cluster))
             call = record.keep(judge(call, guard.risks))
@@ -138,21 +139,21 @@ class Pipeline:
 
     async def _done(self, call: Call, data: Any) -> Call:
         """A write that started no task. A secret that it gave is kept aside, to be shown once."""
-        keep = self._guard.vault.keeper(call.caller.name, call.name)
+        keep = self.guard.vault.keeper(call.caller.name, call.name)
         try:
-            data = await off_the_loop(data, self._guard.redactor.data, data, call.template, keep)
+            data = await off_the_loop(data, self.guard.redactor.data, data, call.template, keep)
         except GuardError as error:
             said = f"{call.name} was done, but the secret that it gave could not be kept: {error.message}"
             raise GuardError(said, f"Revoke it, and make the call again. {error.advice}") from error
         return replace(call, received=Received(data=data, told=f"Done: {call.name}" if data in (None, "") else ""))
 
     def _redacted(self, data: Any, call: Call) -> Any:
-        return self._guard.redactor.data(data, call.template)
+        return self.guard.redactor.data(data, call.template)
 
     def _words(self, call: Call) -> Callable[[str], str]:
         """What takes secrets out of a text: those that are known everywhere, and those of this call."""
         also = secrets_in(call.data, call.template)
-        return lambda text: self._guard.redactor.text(text, also)
+        return lambda text: self.guard.redactor.text(text, also)
 
 
 def _cautioned(call: Call) -> Call:
