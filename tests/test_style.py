@@ -23,7 +23,6 @@ UNFINISHED = {
     "doctor",
     "gateway",
     "policy",
-    "proxmox",
     "record",
     "search",
     "server",

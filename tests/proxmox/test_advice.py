@@ -20,7 +20,7 @@ from proxmox_mcp.proxmox.upid import parse_upid
 
 CONNECTION = Connection(hosts=(HostPort("pve1", 8006),), user="root@pam", secret="s")
 VM = "/nodes/pve1/qemu/100"
-NONE = "knows no more about this error"
+NONE = "The cause is unknown."
 
 REPORTS = [
     (report["at"], report["said"], report["words"], report.get("not", ""))

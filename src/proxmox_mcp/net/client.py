@@ -201,7 +201,7 @@ class _NoCookies(http.cookiejar.DefaultCookiePolicy):
 
 
 class _Adapter(HTTPAdapter):
-    """Sends through pools of ours, whatever ``requests`` would make of ``verify`` and the environment."""
+    """Sends through our own pools, whatever ``requests`` would make of ``verify`` and the environment."""
 
     def __init__(self, tls: TlsPolicy, idle_seconds: float) -> None:
         super().__init__()

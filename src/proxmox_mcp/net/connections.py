@@ -70,7 +70,7 @@ class _ResponseReader(io.BufferedReader):
 
 
 class _EndableStream(io.RawIOBase):
-    """A stream that can be told to give no more."""
+    """A stream that gives no more bytes after ``ended`` is set."""
 
     def __init__(self, inner: io.RawIOBase) -> None:
         self._inner = inner

@@ -1,7 +1,7 @@
 """Why a request failed, as one exception with a kind: read from those of requests, urllib3, http.client and ssl.
 
-The words for people depend on what was asked for, so whoever sends the request writes them (``proxmox``, ``apidoc``,
-``doctor``); none of this reaches a user as it is.
+The message for people depends on what was requested, so the sender of the request writes it (``proxmox``, ``apidoc``,
+``doctor``). Nothing here reaches a user unchanged.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who may send what to a cluster, by type: a ``Reader`` sends GETs only, a ``Writer`` any call.
 
 The guarded pipeline is the only holder of a ``Writer`` (``tests/gateway/test_only_the_pipeline_writes.py``), so
-whatever else reads from the cluster can't change it, even by mistake.
+other code that reads from the cluster can't change it, even by mistake.
 """
 
 from __future__ import annotations

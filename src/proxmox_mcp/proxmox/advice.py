@@ -1,8 +1,8 @@
-"""What to do about Proxmox's words: ``advice.toml`` is a table from its wording, and the call it came from, to advice.
+"""What to do about a message of Proxmox: ``advice.toml`` maps its wording, and the call it came from, to advice.
 
-The wording is that of pve-manager, qemu-server, pve-container, pve-storage, pve-access-control and their kin, 6.x to
-9.x; a test holds the table to hundreds of messages by name. The first rule that matches speaks; where none does, the
-cause is unknown and ``unknown`` says so.
+The wording is that of pve-manager, qemu-server, pve-container, pve-storage, pve-access-control and others, 6.x to
+9.x; a test compares the table with hundreds of messages. The first rule that matches is used; without one the
+cause is unknown, and ``unknown`` says so.
 Advice is filled from the pattern's groups and from the call: ``{node}``, ``{vmid}``, ``{kind}`` (qemu, lxc),
 ``{guest}`` (/nodes/pve1/qemu/100), ``{cli}`` (qm, pct), ``{storage}``, ``{firewall}`` (/cluster/firewall).
 """
@@ -82,7 +82,7 @@ _OTHERS = {
 
 
 def started_by(task: Upid) -> Call:
-    """The call that starts such a task, as far as its type tells: what a task ended with is advised as that call."""
+    """The call that starts such a task, according to its type: its end gets the same advice as that call."""
     kind = {"qm": "qemu", "vz": "lxc"}.get(task.type[:2], "")
     found = _STARTED_BY.get(task.type[2:]) if kind else None
     if task.type in _OTHERS:
@@ -106,7 +106,7 @@ made for sentences, would take the square of that."""
 
 
 def advise(message: str, call: Call) -> str:
-    """What to do about a message of Proxmox, empty where the table has nothing to say."""
+    """What to do about a message of Proxmox; empty if no rule matches."""
     message, asked = message[:_LONGEST_MESSAGE], str(call)[:_LONGEST_MESSAGE]
     for rule in _rules():
         if not rule.at.search(asked) or (rule.unless and rule.unless.search(message)):
@@ -117,10 +117,10 @@ def advise(message: str, call: Call) -> str:
 
 
 def unknown(call: Call) -> str:
-    """What is said where no cause is known: no guess, and where to look."""
+    """The advice if the cause is unknown: where to look, and no guess."""
     node = call.places["node"]
     where = f"GET /nodes/{node}/syslog" if not node.startswith("{") else "journalctl on the node"
-    return f"This server knows no more about this error than Proxmox's own words. The node's log may say more: {where}."
+    return f"The cause is unknown. The node's log may say more: {where}."
 
 
 def _filled(advice: str, found: re.Match[str], call: Call) -> str:

@@ -1,7 +1,7 @@
-"""Reading what a node sent: the ``data`` of a success, the words of a refusal, or neither.
+"""Reading a node's response: the ``data`` of a success, the message of a refusal, or neither.
 
 A success is ``{"data": ...}``, a refusal ``{"data": null, "message": ..., "errors": {parameter: message}}`` with the
-message in the reason phrase too (PVE::APIServer::Formatter::Standard). Anything else is no answer of the API.
+message in the reason phrase too (PVE::APIServer::Formatter::Standard). Anything else is not a response of the API.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ NO_CONNECTION = 595
 _NO_API = (
     "Check PROXMOX_HOST and the port: Proxmox VE's API answers on 8006, and a proxy before it must pass /api2/json."
 )
-_UNKNOWN_OUTCOME = "The call may have taken effect: look before you repeat it."
+_UNKNOWN_OUTCOME = "The call may have taken effect: check before you repeat it."
 
 
 DEEPEST = 64
-"""Levels of an answer: Python's own limit is met by about 300, and what a guest's agent says may have any number."""
+"""Levels of nesting. Python's recursion limit is reached at about 300, and a guest's agent may send any number."""
 _MOST_ERRORS, _LONGEST_NAME = 50, 200
 _LONGEST_FAULT, _LONGEST_MESSAGE = 1_000, 4_000
 """Characters of what a node says of one parameter, and of a call."""
@@ -48,7 +48,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Proxmox's own words: ``errors`` names the parameters at fault."""
+    """Proxmox's own message; ``errors`` has the faults by parameter."""
 
     status: int
     message: str
@@ -56,7 +56,7 @@ class Refusal:
 
 
 def read(reply: HttpResponse, *, writes: bool = False) -> Answer | Refusal:
-    """What a node answered; ``AnswerError`` where it is no answer of the API. ``writes``: it may change something."""
+    """A node's answer; ``writes``: the call may change something. Raises ``AnswerError`` if it isn't one of the API."""
     if 200 <= reply.status < 300:
         return _success(reply, writes)
     if reply.status >= 400:
@@ -68,7 +68,7 @@ def _success(reply: HttpResponse, writes: bool) -> Answer:
     content = _parse(reply)
     if not isinstance(content, dict) or "data" not in content:
         raise AnswerError(
-            f"The node answered {reply.status}, but with {_kind(reply, content)} instead of an answer of the API.",
+            f"The node answered {reply.status}, but with {_kind(reply, content)} instead of a response of the API.",
             f"{_NO_API} {_UNKNOWN_OUTCOME}" if writes else _NO_API,
             status=reply.status,
             sent=True,
@@ -83,7 +83,7 @@ def _refusal(reply: HttpResponse, writes: bool) -> Refusal:
         if reply.body.strip() and reply.status not in PROXY_STATUS:
             kind = _kind(reply, content)
             raise AnswerError(
-                f"{kind[0].upper()}{kind[1:]} came with status {reply.status} instead of an answer of the API.",
+                f"{kind[0].upper()}{kind[1:]} came with status {reply.status} instead of a response of the API.",
                 f"{_NO_API} {_UNKNOWN_OUTCOME}" if writes and reply.status >= 500 else _NO_API,
                 status=reply.status,
                 sent=reply.status >= 500,
@@ -93,7 +93,7 @@ def _refusal(reply: HttpResponse, writes: bool) -> Refusal:
 
 
 def _message(reply: HttpResponse, content: Mapping[str, Any]) -> str:
-    """The body's message where it says more than the reason phrase, which is one line and loses its encoding."""
+    """The body's message if it is longer than the reason phrase, which is one line and loses its encoding."""
     said = content.get("message")
     message = _short(mend(said[:_LONGEST_MESSAGE])) if isinstance(said, str) else ""
     reason = _short(_decoded(reply.reason))
@@ -115,7 +115,7 @@ def _text_of(said: Any) -> str:
 
 
 def _short(text: str) -> str:
-    """In one line, and no longer than what Proxmox itself would say: values that it repeats may be long."""
+    """On one line, and cut: values that Proxmox repeats in its message may be long."""
     return flat(text[:_LONGEST_MESSAGE])
 
 
@@ -138,14 +138,14 @@ def _redirected(reply: HttpResponse) -> AnswerError:
     return AnswerError(
         f"The node answered {reply.status}"
         + (", a redirect, which is not followed." if where else ", which the API never does."),
-        "Something between here and Proxmox answers in its place: set PROXMOX_HOST to the node itself, port 8006.",
+        "A proxy answers instead of Proxmox: set PROXMOX_HOST to the node itself, port 8006.",
         status=reply.status,
         sent=True,
     )
 
 
 def _parse(reply: HttpResponse) -> Any:
-    """The JSON of a body, or None where it is none. Raises AnswerError where it is nested too deep to be worked on."""
+    """The JSON of a body, None if it is not JSON. Raises AnswerError if it is nested too deep to process."""
     try:
         content = json.loads(reply.body.decode("utf-8"), parse_constant=_not_json)
     except (ValueError, RecursionError):

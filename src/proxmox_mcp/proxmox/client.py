@@ -1,7 +1,7 @@
-"""One Proxmox VE cluster: calls in, ``data`` or one error of our tree out.
+"""One Proxmox VE cluster: sends calls, and returns ``data`` or raises an error of ``errors.py``.
 
-Blocking work runs in worker threads under a limit of its own, so one dead cluster slows no other, and each caller has
-a share of them. What may have reached Proxmox is never sent again, unless it was a GET.
+Blocking work runs in worker threads with their own limit, so that a cluster that is down slows no other, and each
+caller has a share of them. A request that may have reached Proxmox is never sent again, unless it was a GET.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("proxmox_mcp.proxmox")
 
 PLACES = 20
-"""Exchanges at the same time; half of them at most for one caller."""
+"""Requests at the same time; one caller gets at most half of them."""
 _PROBES = 4
 SUSPICIOUS_SILENCE = 5.0
 """Seconds of silence after which a host, if there are others, is asked whether it still answers at all."""
 VERSION_WITHIN = 3.0
-"""Seconds for the look at a node's version after a 595."""
+"""Seconds for the request of a node's version after a 595."""
 _GRACE = 1.0
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 _LOST = (UnreachableError, TlsError, DeadlineError, AnswerError)
@@ -61,7 +61,7 @@ _LOST = (UnreachableError, TlsError, DeadlineError, AnswerError)
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and what became of it, for metrics: ``status`` is None where no answer came."""
+    """One request and its result, for metrics; ``status`` is empty (None) if no response came."""
 
     host: str
     method: str
@@ -128,7 +128,7 @@ class Proxmox:
         raise self._hosts.nobody()
 
     def state(self) -> State:
-        """Which host is in use and why, what is known of the others, and whether the credentials are taken."""
+        """Which host is in use and why, what is known of the others, and whether the credentials are accepted."""
         return replace(self._hosts.state(), accepted=self.credentials.accepted, refusal=self.credentials.refusal)
 
     async def aclose(self) -> None:
@@ -137,7 +137,7 @@ class Proxmox:
             await anyio.to_thread.run_sync(self._wire[0].close)
 
     def _may_go_on(self, host: HostPort, call: _Sending, lost: ProxmoxError, seconds: float) -> bool:
-        """Note a failure of a host; whether the call may be taken to the next one."""
+        """Record a failure of a host. Returns whether the call may be sent to the next one."""
         timed_out = isinstance(lost, DeadlineError)
         if not timed_out and not (isinstance(lost, AnswerError) and lost.status):
             self._hosts.failed(host, lost, seconds=seconds)
@@ -146,13 +146,13 @@ class Proxmox:
         return time.monotonic() < call.deadline
 
     def _another_host_may_know(self, call: _Sending, refusal: Refusal) -> bool:
-        """Whether a refusal speaks only for the host that was asked: its own daemon is away, or a proxy before it."""
+        """Whether the refusal is only about this host: its own daemon is down, or a proxy before it answered."""
         proxied = refusal.status in PROXY_STATUS or refusal.status in {502, 503, 504}
         several = len(self.connection.hosts) > 1
         return several and proxied and call.method == "GET" and not call.path.startswith("/nodes/")
 
     async def _daemon_down(self, host: HostPort, call: _Sending, refusal: Refusal) -> str:
-        """Where pvedaemon does not run, if that is why a 595 came (``errors.version_of_node``); else empty."""
+        """The host whose pvedaemon is down, if that caused the 595 (``errors.version_of_node``); else empty."""
         if refusal.status != NO_CONNECTION or is_of_the_network(refusal.message):
             return ""
         asked = Call(call.method, call.path)
@@ -167,7 +167,7 @@ class Proxmox:
         return f"node {asked.places['node']}" if answers else ""
 
     async def _ask(self, host: HostPort, call: _Sending) -> Answer | Refusal:
-        """One host's answer; a GET that meets a dead login is signed in anew once."""
+        """One host's answer. After a 401, a GET signs in again once."""
         for last in (False, True):
             result, auth = await self._exchange(host, call)
             if not (isinstance(result, Refusal) and result.status == 401):
@@ -177,7 +177,7 @@ class Proxmox:
             login = self._wire[1] if self._wire else None
             if last or login is None or not login.refused(auth) or call.method != "GET":
                 if call.method == "GET":
-                    # A write may carry credentials of its own (POST /access/ticket), which say nothing of ours.
+                    # A write may carry other credentials (POST /access/ticket): its 401 says nothing about ours.
                     self.credentials.refused(f"{host}: {result.message}")
                 return result
         raise AssertionError("unreachable")
@@ -201,23 +201,23 @@ class Proxmox:
                 self._observe(Exchange(str(host), call.method, call.path, status, time.monotonic() - started))
 
     def _note_host(self, host: HostPort) -> None:
-        """Log to which host calls go, when that changes."""
+        """Log which host receives the calls, when that changes."""
         if host != self._told_host:
             self._told_host = host
             _LOG.info("calls go to %s as %s: %s", host, self.connection.identity, self._hosts.state().reason)
 
     async def _in_thread(self, host: HostPort, call: _Sending) -> _Sent:
-        """Run the exchange in a worker, given up when its time is over. A write under way is not called off.
+        """Run the exchange in a worker, until the deadline. A write is not cancelled once it is sent.
 
-        While it waits for its place it can be: what was called off before it left is not sent.
+        While it waits for a free place it can be cancelled, and then it is not sent.
         """
         caller = owner()
         with anyio.move_on_after(call.deadline - time.monotonic()) as waiting:
             await self.shares.take(caller)
         if waiting.cancelled_caught:
             raise DeadlineError(
-                f"Your calls under way took all your connections to {host} for as long as this one could wait.",
-                "Nothing was sent. Wait for some to end, or make fewer at the same time.",
+                f"Your other calls used all your connections to {host} until this one timed out.",
+                "Nothing was sent. Wait for other calls to end, or make fewer at the same time.",
             )
         left = call.deadline + _GRACE - time.monotonic()
         with anyio.move_on_after(left, shield=call.method != "GET"):
@@ -225,8 +225,8 @@ class Proxmox:
                 return await self._unless_dead(host, call, caller)
             return await self._work(host, call, self.shares, caller)
         raise DeadlineError(
-            f"{host} did not finish in the time that the call had.",
-            "It may have taken effect: look before you repeat it." if call.method != "GET" else "",
+            f"The response of {host} was not complete in the time limit.",
+            "The call may have taken effect: check before you repeat it." if call.method != "GET" else "",
             sent=True,
         )
 
@@ -235,7 +235,7 @@ class Proxmox:
         return await in_worker(partial(self._send, host, call, abort), abort, shares, caller)
 
     async def _unless_dead(self, host: HostPort, call: _Sending, caller: str) -> _Sent:
-        """The exchange, given up when the host has long been silent and doesn't answer anything else either."""
+        """The exchange, ended early when the host is silent and doesn't answer another request either."""
         outcome: _Sent | None = None
         error: ProxmoxError | None = None
         async with anyio.create_task_group() as group:
@@ -249,7 +249,7 @@ class Proxmox:
             raise error
         if outcome is not None:
             return outcome
-        raise UnreachableError(f"{host} takes connections but no longer answers.", "Its pveproxy hangs.", sent=True)
+        raise UnreachableError(f"{host} accepts connections but no longer answers.", "Its pveproxy hangs.", sent=True)
 
     async def _watch(self, host: HostPort, scope: anyio.CancelScope) -> None:
         while True:
@@ -268,13 +268,13 @@ class Proxmox:
         try:
             auth = login.sign(host, deadline)
         except NodeUnreachableError as error:
-            # pvedaemon, which signs in, does not run on this host: another one may do it. The call was not sent.
+            # pvedaemon, which checks passwords, is down on this host: another host may do it. The call was not sent.
             raise UnreachableError(f"{host}: {error.message}", error.advice, status=error.status) from error
         reply = transport.send(host, call.method, call.path, call.params, auth, deadline=deadline)
         return read(reply, writes=call.method != "GET"), auth, reply.status
 
     def _wired(self) -> tuple[Transport, Login]:
-        """The transport and the login, made at the first call: requests and proxmoxer are slow to import."""
+        """The transport and the login, created at the first call: requests and proxmoxer are slow to import."""
         if self._wire is None:
             with self._wiring:
                 if self._wire is None:
@@ -304,9 +304,9 @@ _Sent = tuple[Answer | Refusal, Any, int]
 
 
 def _judge(method: str, path: str) -> None:
-    """Refuse what would not reach Proxmox as it was checked: HTTP clients mend dots, and ``?`` and ``#`` end a path."""
+    """Refuse a path that would reach Proxmox changed: HTTP clients resolve dots, and ``?`` and ``#`` end a path."""
     if method not in _METHODS:
-        raise InvalidCallError(f"{method} is not a method of the API.", "GET, POST, PUT and DELETE are.")
+        raise InvalidCallError(f"Unsupported method {method}.", "Use GET, POST, PUT or DELETE.")
     segments = path.split("/")
     odd = not path.startswith("/") or any(c in path for c in "?#\\") or any(c.isspace() or ord(c) > 126 for c in path)
     if odd or any(s.lower().replace("%2e", ".") in {".", ".."} for s in segments):

@@ -1,4 +1,4 @@
-"""Where a cluster is and who we are there, as one value that is judged before anything is sent.
+"""The hosts of a cluster and the identity used there, as one value that is checked before anything is sent.
 
 The forms are Proxmox's own: ``user@realm`` (``PVE::Auth::Plugin::verify_username``) and, for a token,
 ``user@realm!name`` (``PVE::AccessControl``, ``pve-tokenid``).
@@ -34,7 +34,7 @@ _HOST_NAME = re.compile(
 class Connection:
     """One cluster and one identity. ``token`` is the token's name; empty means a login by password.
 
-    ``fingerprints`` are SHA-256 digests (64 lower-case hex digits) of the certificates that are trusted, one a node.
+    ``fingerprints`` are SHA-256 digests (64 lower-case hex digits) of the trusted certificates, one for each node.
     Certificates are checked where ``verify_ssl``, ``ca_file`` or ``fingerprints`` says so. ``timeout`` is in seconds.
     """
 
@@ -49,7 +49,7 @@ class Connection:
 
     @property
     def tls(self) -> TlsPolicy:
-        """Whom every connection to this cluster trusts, whatever is fetched over it."""
+        """The certificates that every connection to this cluster trusts."""
         return TlsPolicy(verify=self.verify_ssl, ca_file=self.ca_file, fingerprints=self.fingerprints)
 
     @property
@@ -81,7 +81,7 @@ class Connection:
         fingerprint: str = "",
         timeout: float = 30.0,
     ) -> Connection:
-        """From the values of the environment, or ``SettingsError`` with all faults and what is allowed."""
+        """From the values of the environment. Raises ``SettingsError`` with all faults and what is allowed."""
         faults = SettingsFaults()
         hosts: tuple[HostPort, ...] = ()
         pins: tuple[str, ...] = ()
@@ -199,7 +199,7 @@ def _token_name(user: str, token_id: str) -> str:
     if "=" in token_id:
         raise SettingsError(
             "PROXMOX_TOKEN_ID holds a whole token with its secret.",
-            f"Put what stands after = into PROXMOX_PASSWORD. {_ID_FORMS}",
+            f"Put the part after = into PROXMOX_PASSWORD. {_ID_FORMS}",
         )
     whose, bang, name = token_id.rpartition("!")
     if bang and user and whose != user:
@@ -211,7 +211,7 @@ def _token_name(user: str, token_id: str) -> str:
         raise SettingsError(f"PROXMOX_TOKEN_ID is {shown(token_id)}, which is a user, not a token.", _ID_FORMS)
     if token_id and not _TOKEN_NAME.fullmatch(name):
         raise SettingsError(
-            f"PROXMOX_TOKEN_ID is {shown(token_id)}, whose name is not one of a token.",
+            f"PROXMOX_TOKEN_ID is {shown(token_id)}, whose name is not a valid token name.",
             f"A name has two or more letters, digits, . - _ and starts with a letter. {_ID_FORMS}",
         )
     return name
@@ -226,11 +226,11 @@ def _judge_secret(secret: str, *, token: str) -> None:
     if "=" in secret and ("!" in secret or secret.startswith("PVEAPIToken")):
         raise SettingsError(
             "PROXMOX_PASSWORD holds a whole token, user and name included.",
-            "It takes the secret alone: what stands after the last =.",
+            "Set it to the secret alone: the part after the last =.",
         )
     if not (secret.isascii() and secret.isprintable()) or " " in secret:
         raise SettingsError(
-            "PROXMOX_PASSWORD holds characters that no token's secret has.",
+            "PROXMOX_PASSWORD contains characters that no token secret has.",
             "A secret is a UUID as `pveum user token add` printed it, without quotes, blanks or line ends.",
         )
 

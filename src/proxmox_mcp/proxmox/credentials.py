@@ -1,4 +1,4 @@
-"""Whether Proxmox takes our credentials, as far as the calls so far have shown."""
+"""Whether Proxmox accepts the credentials, according to the calls so far."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _LOG = logging.getLogger("proxmox_mcp.proxmox")
 
 
 class Credentials:
-    """What is known of one identity. ``accepted`` is None before it was asked; ``refusal`` says why it was refused."""
+    """Whether one identity is accepted: None before the first call. ``refusal`` says why Proxmox refused it."""
 
     def __init__(self, identity: str) -> None:
         self._identity = identity
         self.accepted: bool | None = None
         self.refusal = ""
         self.recovered = anyio.Event()
-        """Set when the credentials are taken after a refusal; the next refusal makes a new one."""
+        """Set when the credentials are accepted after a refusal; the next refusal creates a new event."""
 
     def taken(self) -> None:
         """Proxmox answered."""
@@ -27,7 +27,7 @@ class Credentials:
             _LOG.info("Proxmox VE accepts the credentials of %s again", self._identity)
 
     def refused(self, why: str) -> None:
-        """Proxmox answered 401. Logged once, until they are taken again: not at every call."""
+        """Proxmox answered 401. Logged once until they are accepted again, not at every call."""
         before, self.accepted, self.refusal = self.accepted, False, why
         if before is False:
             return

@@ -1,4 +1,4 @@
-"""Proxmox's refusals as errors that lead on: what it said, what that means, what to do next.
+"""Errors for what Proxmox refuses: what it said, what that means, what to do next.
 
 Statuses are those of ``PVE::APIServer::AnyEvent`` and ``PVE::Exception``; AnyEvent::HTTP adds 595 to 599.
 """
@@ -42,13 +42,13 @@ _DAEMON_ADVICE = (
     "As root there: `systemctl restart pvedaemon`; `journalctl -u pvedaemon` says why it stopped. pveproxy, which "
     "answers first, needs it for this call and for most others. Nothing was done."
 )
-_UNKNOWN_OUTCOME = "The call may have taken effect: look before you repeat it."
+_UNKNOWN_OUTCOME = "The call may have taken effect: check before you repeat it."
 
 
 def refused(refusal: Refusal, call: Call, connection: Connection, *, daemon_down: str = "") -> ProxmoxError:
     """The error for a refusal, with advice. ``sent`` is true where Proxmox can't say whether it took effect.
 
-    ``daemon_down`` names the machine whose pvedaemon is known not to run; empty: that is not known.
+    ``daemon_down`` names the machine whose pvedaemon is known to be down; empty if that is unknown.
     """
     status, message = refusal.status, refusal.message
     if daemon_down:
@@ -78,7 +78,7 @@ def refused(refusal: Refusal, call: Call, connection: Connection, *, daemon_down
 
 
 def _said(message: str) -> str:
-    """Proxmox's words, quoted: names that guests and users chose stand in them."""
+    """Proxmox's message, quoted: it contains names that guests and users chose."""
     return f"Proxmox says: {quoted(message.rstrip())}"
 
 
@@ -108,7 +108,7 @@ def _who(message: str, connection: Connection) -> str:
 
 
 def _which(message: str, connection: Connection) -> str:
-    """Which of user, token and secret looks wrong, as far as Proxmox tells: 9.x gives one answer for all."""
+    """Which of user, token and secret looks wrong, if Proxmox says so: 9.x has one message for all three."""
     said, user, name = message.lower(), connection.user, connection.token
     if "no such user" in said:
         return f"There is no user {user}: `pveum user list` shows them; the realm counts (root@pam is not root@pve)."
@@ -124,7 +124,9 @@ def _which(message: str, connection: Connection) -> str:
             "Without PROXMOX_TOKEN_ID, PROXMOX_PASSWORD is a password, not a token's secret."
             + (" It looks like a token's secret; then set PROXMOX_TOKEN_ID too." if connection.secret_is_uuid else "")
         )
-    hint = "" if connection.secret_is_uuid else " The secret has not the form of one (a UUID): look there first."
+    hint = (
+        "" if connection.secret_is_uuid else " The secret is not a UUID, which every token secret is: check it first."
+    )
     return (
         f"One of three is wrong; Proxmox does not say which.{hint} "
         f"The user: `pveum user list` must show {user}, enabled. "
@@ -143,7 +145,7 @@ def _new_secret(connection: Connection) -> str:
 
 
 def _may_not(message: str, connection: Connection) -> str:
-    """What is missing where, and the lines that grant it."""
+    """The missing privilege and its path, with the commands that grant it."""
     if "not available with API token" in message or "API token not allowed" in message:
         return "No API token may call this: sign in by password (no PROXMOX_TOKEN_ID), or do it in the web interface."
     if "root@pam" in message:
@@ -163,21 +165,21 @@ def _away(message: str, status: int, call: Call) -> str:
 
 
 def addresses_a_node(call: Call) -> bool:
-    """Whether the node that is asked may hand the call on to another: that of the path."""
+    """Whether the node that receives the call may forward it to the node in its path."""
     return call.places["node"] not in ("{node}", "localhost")
 
 
 def is_of_the_network(message: str) -> bool:
-    """Whether a 595 says that packets were lost: pvedaemon listens on loopback, where that doesn't happen."""
+    """Whether a 595 is about lost packets: pvedaemon listens on loopback, where no packet is lost."""
     return _LOST_PACKETS.search(message) is not None
 
 
 def version_of_node(call: Call) -> str:
-    """What to ask after a 595, to learn which of its two causes it has; empty where there is but one, pvedaemon.
+    """The path to request after a 595, to learn which of its two causes it has; empty if pvedaemon is the only one.
 
-    pveproxy first hands a call on to the node of its path, and there to pvedaemon if the method is ``protected``
-    (PVE::HTTPServer, ``rest_handler``); either may refuse the connection, and both are told as 595. The version of a
-    node is answered by its pveproxy itself, to anybody: where it comes, it is pvedaemon that is away.
+    pveproxy first forwards a call to the node in its path, and there to pvedaemon if the method is ``protected``
+    (PVE::HTTPServer, ``rest_handler``); either may refuse the connection, and both give 595. The
+    pveproxy of a node answers ``/version`` without pvedaemon: if that works, pvedaemon is down.
     """
     return f"/nodes/{quote(call.places['node'], safe='')}/version" if addresses_a_node(call) else ""
 

@@ -1,6 +1,6 @@
-"""Several nodes of one cluster: which to ask, which to leave alone for a while, and why.
+"""Several nodes of one cluster: which to ask first, which to ask last after a failure, and why.
 
-Any node of a cluster answers for all of it, so the one that worked last stays in use until it fails.
+Any node of a cluster answers for all of it, so the one that worked last is used until it fails.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ LONGEST_REST = 5.0
 CONNECT_ALONE, CONNECT, CONNECT_RESTING = 5.0, 3.0, 1.0
 """Seconds to connect: to the only host, to one of several, to one that failed a moment ago."""
 SLOW = 1.0
-"""Seconds from which a failure was a slow one, which one call at a time may find out again."""
+"""A failure that took longer is a slow one: then only one call at a time tries that host."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """What is known of one host: ``up`` is None before it was asked; ``reason`` says why it is down."""
+    """The state of one host: whether it is ``up`` (None: not asked yet), and the ``reason`` if it is down."""
 
     host: str
     up: bool | None
@@ -40,7 +40,7 @@ class NodeState:
 class State:
     """``in_use`` is the host that answers, empty where none does; ``reason`` says why that one.
 
-    ``accepted`` is whether Proxmox took the credentials when last asked (None: not asked yet), ``refusal`` why not.
+    ``accepted``: whether Proxmox accepted the credentials at the last call (None: not asked yet); ``refusal``: why not.
     """
 
     in_use: str
@@ -76,8 +76,8 @@ class Hosts:
     def attempts(self) -> Generator[tuple[HostPort, float], None, None]:
         """Hosts in the order to ask them for one call, each with the seconds that it has to connect.
 
-        First those that are ready; then, since one may have come back, those that rest: a host that refuses at once
-        costs nothing, and one that is silent is tried by one call at a time.
+        First those that are ready; then those that rest, since one may have come back: a host that refuses at once
+        costs nothing, and a silent one is tried by one call at a time.
         """
         connect = CONNECT if len(self._breakers) > 1 else CONNECT_ALONE
         ready = self.ready()
@@ -93,14 +93,14 @@ class Hosts:
                 breaker.probed = False
 
     def ready(self) -> list[HostPort]:
-        """The host in use, then those that were well, then those whose rest is over."""
+        """The host in use, then those that did not fail, then those whose rest is over."""
         now = self._clock()
         ready = [b for b in self._breakers.values() if not b.open(now)]
         ready.sort(key=lambda b: (b.failures > 0, b.host != self._preferred))
         return [b.host for b in ready]
 
     def worked(self, host: HostPort) -> None:
-        """The host answered, whatever it said."""
+        """The host answered, with a success or a refusal."""
         breaker = self._breakers[host]
         breaker.asked, breaker.failures, breaker.rests_until, breaker.error = True, 0, 0.0, None
         if host != self._preferred:
@@ -109,7 +109,7 @@ class Hosts:
             self._preferred = host
 
     def failed(self, host: HostPort, error: ProxmoxError, *, seconds: float = 0.0) -> None:
-        """The host could not be reached, or did not answer, which took so long to find out."""
+        """The host could not be reached or did not answer; it took ``seconds`` to find out."""
         breaker = self._breakers[host]
         breaker.asked, breaker.error, breaker.slow = True, error.fresh(), seconds >= SLOW
         breaker.failures += 1
@@ -125,7 +125,7 @@ class Hosts:
         reasons = "\n".join(f"- {e.message}" for e in known)
         return UnreachableError(
             f"None of the {len(self._breakers)} hosts of PROXMOX_HOST answers:\n{reasons}",
-            "The next call tries again; `proxmox-mcp doctor` looks closer.",
+            "The next call tries again. Run `proxmox-mcp doctor` for details.",
         )
 
     def state(self) -> State:

@@ -43,7 +43,7 @@ def role_for(privileges: Sequence[str]) -> str:
 
 
 def grant_lines(connection: Connection, path: str, privileges: Sequence[str], *, any_of: bool = False) -> str:
-    """What is missing on an object path, and the lines to run as root on a node to grant it."""
+    """What is missing on an object path, and the commands to run as root on a node to grant it."""
     missing = (" or " if any_of else " and ").join(privileges)
     wanted = list(privileges[:1]) if any_of else list(privileges)
     role = role_for(wanted)

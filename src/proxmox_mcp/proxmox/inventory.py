@@ -1,6 +1,6 @@
-"""What the cluster holds right now: one ``/cluster/resources``, kept for a few seconds, and lookups in it.
+"""The cluster's guests, nodes and storages now: one ``/cluster/resources``, kept for seconds, and lookups in it.
 
-The records are those of ``PVE::API2::Cluster`` (``resources``); what the token may not see is not among them.
+The records are those of ``PVE::API2::Cluster`` (``resources``); objects that the token may not see are missing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.proxmox.access import Reader
 
 KEPT = 3.0
-"""Seconds for which a snapshot serves."""
+"""Seconds for which a snapshot is used."""
 
 _MOST_LISTED = 10
 _LONGEST_NAME = 100

@@ -1,8 +1,8 @@
 """Lists that Proxmox gives in pages: task lists, task logs, syslog, firewall, replication and ceph logs.
 
 They take ``start`` and ``limit``, give 50 rows by default, and most set ``total`` beside ``data``
-(``PVE::Tools::dump_logfile`` and ``dump_journal``, ``PVE::API2::Tasks``). Without reading on, a filter or a count would
-speak of the first 50 rows only.
+(``PVE::Tools::dump_logfile`` and ``dump_journal``, ``PVE::API2::Tasks``). Without the other pages, a filter or a count
+would be about the first 50 rows only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.proxmox.answers import Answer
 
 FIRST_PAGE = 50
-"""The rows that Proxmox gives where nobody asks for a number."""
+"""Rows that Proxmox returns without ``limit``."""
 
 PAGE = 1000
 MOST_ROWS = 10_000
@@ -31,13 +31,13 @@ SECONDS = 10.0
 """How long reading on may take: a node counts its whole journal for each page of its syslog."""
 
 _POSITION = ("upid", "n")
-"""What tells two rows apart, of tasks and of lines of a log."""
+"""The field that identifies a row: of a task list, of a log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows as they were read. ``total`` is None where Proxmox doesn't say how many there are; ``more`` is whether
-    some were not read, as far as that can be known, and ``why``. ``chosen``: the caller asked for this part."""
+    """Rows as they were read. ``total``: how many there are, None if Proxmox doesn't say. ``more``: some were not read,
+    as far as is known, and ``why``. ``chosen``: the caller asked for this part."""
 
     data: list[Any]
     start: int = 0
@@ -47,7 +47,7 @@ class Rows:
     why: str = ""
 
     def unread(self, *, filtered: bool) -> str:
-        """What is to be said of rows that were not read; empty where all were."""
+        """The note about rows that were not read; empty if all were."""
         if not self.more:
             return ""
         of = f"of {self.total:,}" if self.total is not None else "of a list that may be longer"
@@ -64,8 +64,8 @@ async def read_rows(
 ) -> Rows | None:
     """The rows that follow a first answer, up to ``most``; None where it is not a list that Proxmox pages.
 
-    ``params`` is what was sent, ``parameters`` what the endpoint takes. A ``start`` or ``limit`` of the caller's is
-    kept to. Where reading on fails, what was read until then stays.
+    ``params`` is what was sent, ``parameters`` what the endpoint takes. A ``start`` or ``limit`` of the caller is
+    respected. If a later page fails, the rows read before it are returned.
     """
     if not isinstance(first.data, list):
         return None
@@ -101,7 +101,7 @@ def _as_asked(params: Wire, first: Answer) -> Rows:
 
 
 def _joined(rows: Rows, page: Answer, asked: int) -> Rows:
-    """The rows with those of the next page that are new: tasks that started meanwhile push older ones along."""
+    """The rows with those of the next page that are new: tasks that start meanwhile move older ones a page on."""
     came = page.data if isinstance(page.data, list) else []
     known = {_position(row) for row in rows.data[-PAGE:]} - {None}
     new = [row for row in came if _position(row) not in known and not _is_filler(row)]
@@ -119,7 +119,7 @@ def _position(row: Any) -> Any:
 
 
 def _is_filler(row: Any) -> bool:
-    """The row that Proxmox puts in place of nothing: its own web interface can't do with an empty list."""
+    """The row that Proxmox sends for an empty log: its own web interface can't show an empty list."""
     return isinstance(row, dict) and row.get("t") == "no content"
 
 

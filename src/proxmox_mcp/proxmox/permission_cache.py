@@ -1,4 +1,4 @@
-"""The permissions of one cluster's identity, as Proxmox tells them, kept for a minute."""
+"""The permissions of one cluster's identity, as Proxmox reports them, cached for a minute."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 KEPT = 60.0
 PATIENCE = 2.0
-"""Seconds to wait for the permissions: what they add is not worth holding up a search for a node that is away."""
+"""Seconds to wait for the permissions: a search must not wait for a node that is down to add their marks."""
 MOST_ASKED = 8
-"""Object paths that are asked for by name for one call."""
+"""Object paths that are requested by name for one call."""
 _PERMISSIONS = "/access/permissions"
 
 
 class PermissionCache:
-    """Reads the permissions when they are asked for, and again after a minute."""
+    """Reads the permissions when they are needed, and again after a minute."""
 
     def __init__(self, reader: Reader, identity: str, *, kept: float = KEPT) -> None:
         self._reader = reader
@@ -37,13 +37,13 @@ class PermissionCache:
         self._turn = anyio.Lock()
 
     async def judge(self) -> Judge | None:
-        """A judge with what Proxmox says of the identity; None where that can't be read now."""
+        """A judge with what Proxmox reports for the identity; None if that can't be read now."""
         async with self._turn:
             return await self._known()
 
     async def judge_of(self, endpoint: Endpoint, params: Mapping[str, Any]) -> Judge | None:
-        """A judge that knows what is held on the paths of one call: those that the list leaves open are asked for by
-        name, each once. None where nothing can be read now."""
+        """A judge that knows the privileges on the paths of one call: paths that the list leaves open are requested by
+        name, each once. None if nothing can be read now."""
         async with self._turn:
             judge = await self._known()
             if judge is None:
@@ -51,7 +51,7 @@ class PermissionCache:
             for path in judge.unsettled(endpoint, params)[:MOST_ASKED]:
                 try:
                     data = await self._reader.get(_PERMISSIONS, {"path": path}, deadline=PATIENCE)
-                except ParametersError:  # a path that this version does not know as one
+                except ParametersError:  # this version of Proxmox doesn't know such a path
                     continue
                 except ProxmoxError:
                     break

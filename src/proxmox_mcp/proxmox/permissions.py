@@ -1,8 +1,8 @@
-"""What an identity may do, by the schema's permission expressions and what Proxmox says it holds.
+"""What an identity may do, from the schema's permission checks and the privileges that Proxmox reports.
 
 The rules are those of ``PVE::RPCEnvironment`` (``check_api2_permissions``, ``exec_api2_perm_check``) and of
-``/access/permissions`` (``get_effective_permissions``). An answer of ours marks and explains; it never refuses:
-Proxmox decides, and the code of a method may ask for more than its schema says.
+``/access/permissions`` (``get_effective_permissions``). The result only marks and explains, it never
+refuses: Proxmox decides, and the code of a method may check more than its schema says.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LISTED = frozenset({"/access", "/access/groups", "/nodes", "/sdn", "/storage", 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Privileges that are lacking on an object path; ``any_of``: one of them would do."""
+    """Missing privileges on an object path; ``any_of``: one of them is enough."""
 
     path: str
     privileges: tuple[str, ...]
@@ -39,14 +39,14 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What is expected of a call: ``missing`` names what stands in the way, ``reason`` what no privilege mends."""
+    """Whether Proxmox will allow a call; ``missing``: the privileges it needs, ``reason``: what no privilege allows."""
 
     verdict: Verdict
     missing: tuple[Missing, ...] = ()
     reason: str = ""
 
     def told(self, identity: str = "") -> str:
-        """What stands in the way, as a sentence without its end; ``identity`` is its subject."""
+        """What is missing, as a sentence without its full stop; ``identity`` is its subject."""
         if not self.missing:
             return self.reason or "a privilege is missing"
         named = ", ".join(map(str, self.missing[:_MOST_NAMED]))
@@ -101,12 +101,12 @@ class Permissions:
         return frozenset()
 
     def settles(self, path: str) -> bool:
-        """Whether what was told decides what is held on an object path; else only Proxmox can tell."""
+        """Whether the reported paths decide which privileges apply to an object path; if not, only Proxmox knows."""
         path = normalised(path)
         return path == "/" or path in self.held or self._is_empty(path)
 
     def and_at(self, told: Mapping[str, Mapping[str, bool]]) -> Permissions:
-        """The same with what was told of further paths."""
+        """The same with what Proxmox reported for further paths."""
         return Permissions({**self.held, **told})
 
     def _is_empty(self, path: str) -> bool:
@@ -132,9 +132,9 @@ class Judge:
     permissions: Permissions
 
     def access(self, endpoint: Endpoint, params: Mapping[str, Any] | None = None) -> Access:
-        """Whether the identity may make a call; with parameters left out (a template), whether it may anywhere.
+        """Whether the identity may make a call; without ``params``, whether it may on any object.
 
-        What the code of the endpoint asks for is judged with its published permissions, as far as it has been reviewed.
+        Checks in the endpoint's code count too, as far as they have been reviewed (``apidoc.privileges``).
         """
         if self.identity == "root@pam":
             return _YES
@@ -150,7 +150,7 @@ class Judge:
         return access
 
     def expected(self, endpoint: Endpoint, params: Mapping[str, Any]) -> list[str]:
-        """What to say of a call before it is made: that Proxmox will refuse it, and what it may ask for besides."""
+        """Notes on a call before it is sent: that Proxmox will probably refuse it, and what else it may check."""
         access = self.access(endpoint, params)
         lines = [f"Proxmox will probably refuse: {access.told(self.identity)}."] if access.verdict == "denied" else []
         if doubts := self.doubts(endpoint, params)[:_MOST_NAMED]:
@@ -158,7 +158,7 @@ class Judge:
         return lines
 
     def unsettled(self, endpoint: Endpoint, params: Mapping[str, Any]) -> tuple[str, ...]:
-        """The object paths on which the answer to a call depends, and of which too little is known."""
+        """The object paths that a call depends on, and whose privileges are not known yet."""
         published = requirements.published(endpoint, params)
         if self.identity == "root@pam" or published is None:
             return ()
@@ -167,7 +167,7 @@ class Judge:
         return tuple(dict.fromkeys(path for path in paths if not self.permissions.settles(path)))
 
     def doubts(self, endpoint: Endpoint, params: Mapping[str, Any]) -> tuple[str, ...]:
-        """What Proxmox may ask for besides, where the call doesn't tell whether the identity has it."""
+        """What else Proxmox may check, if the call doesn't show whether the identity has it."""
         if self.identity == "root@pam":
             return ()
         told: dict[str, None] = {}
@@ -266,6 +266,6 @@ def _any(parts: list[Access]) -> Access:
     for verdict, access in (("allowed", _YES), ("unknown", _UNKNOWN)):
         if any(p.verdict == verdict for p in parts):
             return access
-    # One of several would do: the one that lacks least is worth naming.
+    # One of several is enough: the one that lacks least is named.
     named = [p for p in parts if p.missing] or parts
     return min(named, key=lambda p: sum(len(m.privileges) for m in p.missing))

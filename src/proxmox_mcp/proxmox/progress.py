@@ -1,4 +1,4 @@
-"""How far a task is, from the lines of its log, as Proxmox's programs write them.
+"""The progress of a task, from the lines that Proxmox's programs write to its log.
 
 Disks that are copied (qemu-img, drive-mirror), backups (vzdump, older and newer), restores, migrations (older and
 newer), downloads (wget), rsync.
@@ -45,9 +45,9 @@ parts of any length may take more than linear time."""
 
 
 def fraction(lines: Iterable[str]) -> float | None:
-    """The share that is done (0 to 1) by the last line that tells it, None where none does.
+    """The share that is done (0 to 1), from the last line with a number; None if no line has one.
 
-    It falls back when a task goes on to its next disk or guest.
+    It drops when a task continues with its next disk or guest.
     """
     for line in reversed(list(lines)):
         found = _of_line(line)
@@ -70,7 +70,7 @@ def _of_line(line: str) -> float | None:
 
 
 def warnings(lines: Iterable[str]) -> list[str]:
-    """The lines of a log that warn, as they stand but for their prefix."""
+    """The warnings in a log, without the prefix that marks them."""
     found = (_WARNING.match(line.strip()) for line in lines if not line.startswith("TASK "))
     return [match["text"].strip() for match in found if match and match["text"].strip()]
 

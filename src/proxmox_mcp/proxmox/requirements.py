@@ -1,4 +1,4 @@
-"""What a call is asked for: the published permissions of its endpoint and what its code checks, bound to the call."""
+"""The permissions that a call needs: those that its endpoint publishes and those that its code checks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MISSING = "-"
 
 
 def published(endpoint: Endpoint, params: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
-    """The published test of a call, with its parameters in the paths; empty for any user, None for root@pam alone.
+    """The published check of a call, with its parameters in the paths; empty for any user, None for root@pam alone.
 
     Proxmox puts a ``-`` where a parameter is missing: in a call each that is not given, in a template those that the
     endpoint does not have (``GET /cluster/acme/meta`` is checked for ``/nodes/-``).
@@ -35,7 +35,7 @@ def published(endpoint: Endpoint, params: Mapping[str, Any] | None) -> tuple[Any
 
 
 def asked(endpoint: Endpoint, params: Mapping[str, Any] | None) -> Iterator[tuple[Need, tuple[Any, ...]]]:
-    """What the code of an endpoint asks a call for; of a template, what it asks every call for."""
+    """The permissions that an endpoint's code checks for a call; without ``params``, those it checks for every call."""
     for need in needs_of(endpoint.method, endpoint.path):
         if need.lists or not need.check:
             continue
@@ -46,13 +46,13 @@ def asked(endpoint: Endpoint, params: Mapping[str, Any] | None) -> Iterator[tupl
 
 
 def reserved(endpoint: Endpoint, params: Mapping[str, Any] | None) -> str:
-    """What of a call only root@pam itself may do; empty where nothing is."""
+    """The part of a call that only root@pam may do; empty if there is none."""
     needs = needs_of(endpoint.method, endpoint.path) if params else ()
     return ", ".join(need.circumstances for need in needs if need.root and any(True for _ in need.values(params or {})))
 
 
 def paths(check: tuple[Any, ...]) -> Iterator[str]:
-    """The object paths of a test that are known whole."""
+    """The object paths of a check without unknown parts."""
     if check[0] in ("and", "or"):
         for part in check[1:]:
             yield from paths(part)
@@ -63,13 +63,13 @@ def paths(check: tuple[Any, ...]) -> Iterator[str]:
 
 
 def filled(template: str) -> tuple[str, bool]:
-    """An object path; where a part of it is not known, what stands before it, and False."""
+    """An object path and True; if a part of it is unknown, the path before that part and False."""
     unknown = PLACEHOLDER.search(template)
     return (normalised(template[: unknown.start()]), False) if unknown else (normalised(template), True)
 
 
 def options(check: tuple[Any, ...]) -> dict[str, Any]:
-    """What follows the fixed members of a test, in pairs."""
+    """The options after the fixed members of a check, which come in pairs."""
     rest = check[3:] if check[0] == "perm" else check[2:]
     return {str(rest[i]): rest[i + 1] for i in range(0, len(rest) - 1, 2)}
 

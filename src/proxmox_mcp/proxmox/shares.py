@@ -1,7 +1,7 @@
-"""Places on the way to one cluster, shared out so that a caller who asks for much keeps nobody else waiting.
+"""Places for concurrent requests to one cluster, shared so that a busy caller keeps nobody else waiting.
 
 A caller may hold as many places as are still free (dynamic thresholds, as switches share their buffers: Choudhury and
-Hahne, 1998). One alone gets half of all, two get a third each, and there is always room for one who comes anew.
+Hahne, 1998). A single caller gets half of them, two get a third each, and there is always room for a new caller.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _owner: ContextVar[str] = ContextVar("owner", default="")
 
 @contextmanager
 def on_behalf_of(owner: str) -> Iterator[None]:
-    """Within the block calls take places as this owner's; outside of any they are the server's own."""
+    """Calls within the block take places for this owner; other calls are the server's own."""
     token = _owner.set(owner)
     try:
         yield
@@ -33,7 +33,7 @@ def on_behalf_of(owner: str) -> Iterator[None]:
 
 
 def owner() -> str:
-    """For whom this context calls."""
+    """The caller on whose behalf this context makes calls."""
     return _owner.get()
 
 
@@ -47,12 +47,12 @@ class _Waiting:
 
     def serve(self) -> None:
         self.served = True
-        with suppress(RuntimeError):  # Its loop has ended, and with it whoever waited.
+        with suppress(RuntimeError):  # Its event loop has ended, and so has the waiting task.
             self.loop.call_soon_threadsafe(self.called.set)
 
 
 class Shares:
-    """So many places. They are taken from event loops and given back from any thread."""
+    """``size`` places, taken from event loops and given back from any thread."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -67,7 +67,7 @@ class Shares:
         return self._held.total()
 
     async def take(self, owner: str) -> None:
-        """Wait for a place. Being called off while waiting takes none."""
+        """Wait for a place. If the wait is cancelled, no place is taken."""
         await anyio.lowlevel.checkpoint()
         with self._lock:
             if self._may_have(owner):
@@ -87,7 +87,7 @@ class Shares:
             raise
 
     def give_back(self, owner: str) -> None:
-        """Free a place; whoever waits for one and holds fewest is next, among equals who waits longest."""
+        """Free a place. Next is the owner with the fewest places; among equals the one that waits longest."""
         with self._lock:
             self._held[owner] -= 1
             if not self._held[owner]:

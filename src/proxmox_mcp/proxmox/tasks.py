@@ -1,7 +1,7 @@
-"""Following tasks to their end, by status and log.
+"""Waiting for tasks to end, by their status and log.
 
-Any number of waits on one task share one poller: whoever finds a look due takes it, the others see what it saw. So
-nothing runs in the background, and a wait that is called off leaves the task, and the other waits, alone.
+All waits for one task share what they read: the first wait that finds a request due makes it, the others use its
+result. So nothing runs in the background, and a cancelled wait affects neither the task nor the other waits.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PAGE = 2000
 PAGES_AT_ONCE = 10
 _LOOK_DEADLINE = 20.0
 LAST_LOOK = 3.0
-"""Seconds that the last look of a wait may take beyond the end of the wait."""
+"""Seconds that the last request of a wait may take beyond the end of the wait."""
 _AWAY = (UnreachableError, NodeUnreachableError, DeadlineError, AnswerError)
 
 State = Literal["ok", "warnings", "failed", "running"]
@@ -49,7 +49,7 @@ State = Literal["ok", "warnings", "failed", "running"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a task is: ``fraction`` from 0 to 1 where its log tells it, ``line`` the last thing it said."""
+    """The progress of a task: ``fraction`` from 0 to 1 if its log says it, ``line`` the last line of the log."""
 
     upid: str
     fraction: float | None
@@ -58,11 +58,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOutcome:
-    """What became of a task, or where it stood when the wait was over (``running``).
+    """How a task ended, or its progress when the wait was over (``running``).
 
     ``exit_status`` is Proxmox's own (``OK``, ``WARNINGS: 2``, or the error), empty while it runs. ``seconds`` is how
     long it took, None where that isn't known. ``tail`` are the last lines of the log, ``warnings`` those that warn.
-    ``away`` says why the node could not be asked at last, empty where it could.
+    ``away`` says why the node did not answer the last request, empty if it did.
     """
 
     upid: str
@@ -83,7 +83,7 @@ class TaskOutcome:
 
 @dataclass(slots=True)
 class _Watch:
-    """All that is known of one task, shared by those who wait for it."""
+    """All that is known of one task, shared by the waits for it."""
 
     upid: str
     began: float
@@ -125,8 +125,8 @@ class TaskWatcher:
         """Follow a task until it ends or ``within`` seconds are over (0: one look; None: as long as it takes).
 
         ``started`` is the monotonic time at which the call was sent that started it: it makes ``seconds`` exact.
-        A node that goes away in between is ridden out. Raises ``InvalidCallError`` for what is no UPID, and
-        ``ProxmoxError`` where Proxmox refuses to tell (no such task, no right to see it).
+        If the node goes down in between, the wait continues. Raises ``InvalidCallError`` for what is not a UPID, and
+        ``ProxmoxError`` if Proxmox refuses (no such task, missing privilege).
         """
         watch = self._join(upid, started)
         end = None if within is None else time.monotonic() + within
@@ -192,7 +192,7 @@ class TaskWatcher:
             self._watches.pop(watch.upid, None)
 
     async def _look(self, watch: _Watch, end: float | None) -> None:
-        """Look at the task when that is due, or see what another wait saw in the meantime."""
+        """Read the task's state when that is due, or use what another wait read in the meantime."""
         looks = watch.looks
         if watch.looks:
             until = watch.due if end is None else min(watch.due, end)
@@ -214,7 +214,7 @@ class TaskWatcher:
             watch.due = time.monotonic() + watch.pause
 
     async def _read(self, watch: _Watch) -> None:
-        # The status first: a log that is read after the end is whole.
+        # The status first: a log that is read after the task's end is complete.
         status = await self._get(f"{watch.path}/status")
         state: dict[str, Any] = status.data if isinstance(status.data, dict) else {}
         ended = state.get("status") == "stopped"
@@ -242,7 +242,7 @@ class TaskWatcher:
 
 
 def _begun(task: Upid) -> float:
-    """When a task that somebody else started began, on our monotonic clock; the node's wall clock is taken for ours."""
+    """When a task that somebody else started began, on our monotonic clock, as if the node's wall clock were ours."""
     return time.monotonic() - max(time.time() - task.starttime, 0.0)
 
 
@@ -250,7 +250,7 @@ def _named(upid: str) -> Upid:
     named = parse_upid(upid)
     if named is None:
         raise InvalidCallError(
-            f"{upid!r} is not the id of a task.",
+            f"{upid!r} is not a task id.",
             "Give the whole UPID, from UPID: to the last colon, as the call that started the task answered it.",
         )
     return named

@@ -1,6 +1,6 @@
-"""UPIDs, the names of tasks: ``UPID:node:pid:pstart:starttime:type:id:user:``, the numbers in hex.
+"""UPIDs, the ids of tasks: ``UPID:node:pid:pstart:starttime:type:id:user:``, the numbers in hex.
 
-Source: ``PVE::Tools::upid_decode`` (pve-common). Storage daemons and guests' types add nothing to the form.
+Source: ``PVE::Tools::upid_decode`` (pve-common). The types of storage daemons and guests have the same form.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Upid:
 
 
 def parse_upid(text: str) -> Upid | None:
-    """The task that a text names, or None where it isn't a UPID."""
+    """The task that a text names, None if it isn't a UPID."""
     found = _UPID.fullmatch(text.strip())
     if not found:
         return None
@@ -49,7 +49,7 @@ def parse_upid(text: str) -> Upid | None:
 
 
 def is_upid(value: object) -> bool:
-    """Whether a value is the name of a task."""
+    """Whether a value is the id of a task."""
     return isinstance(value, str) and parse_upid(value) is not None
 
 

@@ -31,7 +31,7 @@ _ANYTHING = re.compile(r"/cluster/resources")
 
 
 def hidden(template: str, permissions: Permissions) -> Missing | None:
-    """What the identity lacks to see anything in an endpoint's list; None where an empty list means that it is empty.
+    """What the identity lacks to see anything in an endpoint's list; None if an empty list means that there is nothing.
 
     ``template`` is an endpoint's path, such as ``/nodes/{node}/qemu``.
     """

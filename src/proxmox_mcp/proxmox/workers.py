@@ -1,4 +1,4 @@
-"""Blocking exchanges in worker threads that end when nobody waits for them any more.
+"""Blocking exchanges in worker threads, which end when nobody waits for them any more.
 
 A thread can't be killed. When its call is cancelled, its connection is shut down instead, which ends whatever it waits
 for. Its place counts as taken until it has really ended, so that the number of threads is bounded.
@@ -38,7 +38,7 @@ async def in_worker(do: Callable[[], T], abort: AbortHandle, shares: Shares, own
 
 
 class _Work(Generic[T]):
-    """Done by a thread, or dropped before any thread has begun it; its place is given back once in either case."""
+    """Done by a thread, or dropped before any thread began it; its place is given back once in both cases."""
 
     def __init__(self, do: Callable[[], T], abort: AbortHandle, shares: Shares, owner: str) -> None:
         self._do, self._abort, self._shares, self._owner = do, abort, shares, owner
