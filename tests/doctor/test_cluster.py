@@ -63,7 +63,7 @@ def test_a_sound_cluster_has_nothing_to_cure(fakepve: Any, on_fakepve: Environme
         ({"PROXMOX_HOST": ""}, "PROXMOX_HOST is empty", "node's name or address"),
         ({"PROXMOX_USER": "mcp"}, "realm is missing", "mcp@pve"),
         ({"PROXMOX_TOKEN_ID": SECRET}, "looks like the token's secret", "belongs in PROXMOX_PASSWORD"),
-        ({"PROXMOX_PASSWORD": f"mcp@pve!mcp={SECRET}"}, "holds a whole token", "what stands after the last ="),
+        ({"PROXMOX_PASSWORD": f"mcp@pve!mcp={SECRET}"}, "holds a whole token", "the part after the last ="),
         ({"PROXMOX_FINGERPRINT": "AB:CD"}, "not a SHA-256 fingerprint", "64 hex digits"),
         ({"PROXMOX_CA_FILE": "/nowhere/ca.pem"}, "No such file", "PEM"),
     ],

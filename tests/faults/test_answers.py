@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 CONFIG = "/nodes/pve1/qemu/100/config"
-DOUBT = "look before you repeat it"
+DOUBT = "check before you repeat it"
 PAGE = b"<html><body>Welcome to nginx!</body></html>"
 _NUMBERS = itertools.count()
 
@@ -148,25 +148,25 @@ CASES = [
     Case("connected, and never a word", Fault(greet=mute), "did not answer within 2 s", 4, 0, cluster="quick"),
     Case("plain HTTP on the port", Fault(greet=lambda c: c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
          "does not speak TLS", 2, 0),
-    Case("reset before it was done", on_call(lost_before_it_was_done), "broke off before it answered", 2,
+    Case("reset before it was done", on_call(lost_before_it_was_done), "closed the connection before it answered", 2,
          doubtful=True),
-    Case("reset after it was done", on_call(reset_after(0)), "broke off before it answered", 2, done=1,
+    Case("reset after it was done", on_call(reset_after(0)), "closed the connection before it answered", 2, done=1,
          doubtful=True),
     Case("reset in the middle of the answer", on_call(reset_after(0.9)), "was cut off", 2, done=1,
          doubtful=True),
     Case("the answer ends before its end", on_call(cut), "was cut off", 2, done=1, doubtful=True),
-    Case("less than its length says", on_call(too_long), "said nothing for as long as PROXMOX_TIMEOUT", 4,
+    Case("less than its length says", on_call(too_long), "did not answer in PROXMOX_TIMEOUT", 4,
          done=1, doubtful=True, cluster="quick"),
     Case("more than its length says", on_call(too_short), "something that is not JSON", 2, done=1,
          doubtful=True),
     Case("no length at all", on_call(without_length), "", 2, done=1),
     Case("chunks that are none", on_call(broken_chunks), "was cut off", 2, done=1, doubtful=True),
     Case("a slow first byte, within PROXMOX_TIMEOUT", on_call(late), "", 2, done=1),
-    Case("no first byte", on_call(silent), "said nothing for as long as PROXMOX_TIMEOUT", 4, done=1,
+    Case("no first byte", on_call(silent), "did not answer in PROXMOX_TIMEOUT", 4, done=1,
          doubtful=True, cluster="quick"),
-    Case("a byte now and then, for ever", on_call(drips), "did not finish its answer in the time", 9, done=1,
+    Case("a byte now and then, for ever", on_call(drips), "was not complete in the time limit", 9, done=1,
          doubtful=True, cluster="quick"),
-    Case("a web page with 200", on_call(page(200, "OK")), "with a web page instead of an answer", 2,
+    Case("a web page with 200", on_call(page(200, "OK")), "with a web page instead of a response", 2,
          doubtful=True),
     Case("a web page with 404", on_call(page(404, "Not Found")), "web page came with status 404", 2),
     Case("a web page with 502", on_call(page(502, "Bad Gateway")), "web page came with status 502", 2,

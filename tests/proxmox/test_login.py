@@ -112,7 +112,7 @@ async def test_a_wrong_token_says_what_to_check(fakepve: FakePve) -> None:
         await pve.request("GET", "/nodes")
     await pve.aclose()
     assert "pveum user token list mcp@pve" in caught.value.advice
-    assert "not the form of one" in caught.value.advice
+    assert "is not a UUID" in caught.value.advice
     assert "nonsense" not in str(caught.value)
 
 

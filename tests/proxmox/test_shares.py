@@ -169,7 +169,7 @@ async def test_a_call_that_never_gets_a_place_says_that_nothing_was_sent(
             for _ in range(PLACES):
                 reads.start_soon(pve.request, "GET", "/slow")
             await until(lambda: node.begun == PLACES // 2)
-            with pytest.raises(DeadlineError, match="took all your connections") as caught:
+            with pytest.raises(DeadlineError, match="used all your connections") as caught:
                 await pve.request("PUT", "/nodes/pve1/qemu/100/config", {}, deadline=0.1)
             assert "Nothing was sent." in caught.value.advice
             assert caught.value.sent is False
