@@ -12,8 +12,8 @@ from doctor.certificates import Made, make
 from doctor.examined import SECRET, cure, examined, lines
 from doctor.proxies import listening
 from proxmox.raw_server import reply, serving
-from proxmox_mcp.doctor import api, connectivity
 from proxmox_mcp.doctor import certificate as tls
+from proxmox_mcp.doctor import connectivity, proxmox_api
 from serving import free_port
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def test_a_port_that_speaks_no_tls(environment: Environment) -> None:
 def test_a_node_that_takes_the_request_and_hangs(
     environment: Environment, certificate: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "API_SECONDS", 0.4)
+    monkeypatch.setattr(proxmox_api, "API_SECONDS", 0.4)
     with serving(lambda *_: None, certificate.files) as hanging:
         report = examined(environment(hanging.port))
     assert report.status == 1
@@ -189,7 +189,7 @@ def test_a_node_whose_pvedaemon_is_down_fails_although_its_pveproxy_answers(
 def test_a_pvedaemon_that_hangs_is_found(
     environment: Environment, certificate: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "API_SECONDS", 0.4)
+    monkeypatch.setattr(proxmox_api, "API_SECONDS", 0.4)
 
     def hanging(request: Any, connection: Any) -> None:
         if request.target.endswith(("/version", "/permissions")):

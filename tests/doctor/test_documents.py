@@ -11,7 +11,7 @@ import pytest
 
 from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.doctor.clients import configurations
-from proxmox_mcp.doctor.privilege_profiles import USES
+from proxmox_mcp.doctor.privilege_profiles import PROFILES
 from proxmox_mcp.doctor.stdio_clients import stdio_configurations
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.policy.callers import load_callers
@@ -48,7 +48,7 @@ def test_the_configurations_of_clients_are_those_that_the_doctor_prints() -> Non
 def test_the_lines_for_each_kind_of_token_are_those_that_the_doctor_prints() -> None:
     shown = set(blocks("tokens-and-privileges", "sh"))
     user = Connection(hosts=(HostPort("pve1", 8006),), user="mcp@pve", secret="x")
-    for use in USES:
+    for use in PROFILES:
         assert "\n".join(use.lines(user, 9)) in shown
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from doctor.examined import TOKEN, examined, lines
 from e2e.proxied import FRAME, running
-from proxmox_mcp.doctor import outside
+from proxmox_mcp.doctor import client_view
 from serving import Served, free_port, serving
 from tools import needs, required
 
@@ -80,7 +80,7 @@ def test_nginx_that_compresses_the_stream(
 def test_nginx_with_a_short_timeout_is_found_by_patience(
     server: Served, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside, "HOLD", 6.0)
+    monkeypatch.setattr(client_view, "HOLD", 6.0)
     port = free_port()
     with nginx(tmp_path, port, "", f"{GOOD} proxy_read_timeout 2s; proxy_pass http://127.0.0.1:{server.port};"):
         report = examined(environment(free_port()), url=f"http://127.0.0.1:{port}/sse", patient=True)

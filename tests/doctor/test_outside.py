@@ -10,7 +10,7 @@ import pytest
 from doctor.certificates import make
 from doctor.examined import TOKEN, Report, cure, examined, lines
 from doctor.proxies import Proxy, listening, page
-from proxmox_mcp.doctor import outside, sse, streamable
+from proxmox_mcp.doctor import client_view, sse_check, streamable_http_check
 from serving import Served, free_port, serving
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def look(environment: Environment) -> Look:
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what never comes. Where something is to come, a busy machine needs the usual ones."""
-    monkeypatch.setattr(outside, "TOKENLESS_SECONDS", 0.5)
-    monkeypatch.setattr(sse, "EVENT_SECONDS", 1.0)
-    monkeypatch.setattr(streamable, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(client_view, "TOKENLESS_SECONDS", 0.5)
+    monkeypatch.setattr(sse_check, "EVENT_SECONDS", 1.0)
+    monkeypatch.setattr(streamable_http_check, "ANSWER_SECONDS", 1.0)
 
 
 def of_mcp(report: Report, status: str) -> list[str]:
@@ -132,8 +132,8 @@ def test_a_server_that_lets_anybody_in(look: Look, tmp_path_factory: pytest.Temp
 
 
 def test_a_stream_that_is_held_back_is_buffering(server: Served, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside, "TOKENLESS_SECONDS", 0.5)
-    monkeypatch.setattr(sse, "EVENT_SECONDS", 1.0)
+    monkeypatch.setattr(client_view, "TOKENLESS_SECONDS", 0.5)
+    monkeypatch.setattr(sse_check, "EVENT_SECONDS", 1.0)
     with listening(Proxy(server.port, hold={"/sse": -1})) as port:
         report = look(f"http://127.0.0.1:{port}/sse")
     step = report.step("SSE")
@@ -142,7 +142,7 @@ def test_a_stream_that_is_held_back_is_buffering(server: Served, look: Look, mon
 
 
 def test_events_that_come_late_are_a_warning(server: Served, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "LATE", 0.3)
+    monkeypatch.setattr(sse_check, "LATE", 0.3)
     with listening(Proxy(server.port, hold={"/sse": 0.4})) as port:
         report = look(f"http://127.0.0.1:{port}/sse")
     late = [step for step in report.steps if step["step"] == "SSE" and step["status"] == "warn"]
@@ -235,7 +235,7 @@ def test_https_for_a_port_that_speaks_plain_http(server: Served, look: Look) -> 
 
 
 def test_a_short_timeout_is_found_by_patience(server: Served, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside, "HOLD", 3.0)
+    monkeypatch.setattr(client_view, "HOLD", 3.0)
     with listening(Proxy(server.port, cut=1.2)) as port:
         report = look(f"http://127.0.0.1:{port}/sse", patient=True)
     step = report.step("patience")
@@ -244,7 +244,7 @@ def test_a_short_timeout_is_found_by_patience(server: Served, look: Look, monkey
 
 
 def test_a_stream_that_lasts_is_well(server: Served, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside, "HOLD", 1.0)
+    monkeypatch.setattr(client_view, "HOLD", 1.0)
     assert look(f"{server.url}/sse", patient=True).step("patience")["status"] == "ok"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fakepve.shapes import PRIVILEGES
 
-from proxmox_mcp.doctor.privilege_profiles import ADMINISTRATOR, OPERATOR, READ_ONLY, USES, Use
+from proxmox_mcp.doctor.privilege_profiles import ADMINISTRATOR, OPERATOR, PROFILES, READ_ONLY, PrivilegeProfile
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.permissions import Permissions
@@ -39,7 +39,7 @@ ROLES = {
 """Of the roles that the lines name, what Proxmox VE 9 has in them (``PVE::AccessControl``)."""
 
 
-def granted(use: Use) -> Permissions:
+def granted(use: PrivilegeProfile) -> Permissions:
     """What a user holds once the lines of a use were run: a role on a deeper path takes the place of one above."""
     held = {}
     for line in use.lines(connection(), 9):
@@ -57,9 +57,9 @@ def granted(use: Use) -> Permissions:
     ],
     ids=lambda each: getattr(each, "name", ""),
 )
-def test_the_lines_of_a_use_give_all_that_it_needs_and_no_more(use: Use, whole: set[str]) -> None:
+def test_the_lines_of_a_use_give_all_that_it_needs_and_no_more(use: PrivilegeProfile, whole: set[str]) -> None:
     held = granted(use)
-    assert {each.name for each in USES if all(ability.extent(held) == "all" for ability in each.abilities)} == whole
+    assert {each.name for each in PROFILES if all(ability.extent(held) == "all" for ability in each.abilities)} == whole
 
 
 def test_a_recorded_auditor_may_read_all_and_do_nothing(shared_data: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_recorded_auditor_may_read_all_and_do_nothing(shared_data: Path) -> No
 
 def test_every_privilege_that_is_asked_for_exists() -> None:
     """VM.Monitor is that of releases before 9."""
-    abilities = [ability for use in USES for ability in use.abilities]
+    abilities = [ability for use in PROFILES for ability in use.abilities]
     asked = {privilege for ability in abilities for _, wanted in ability.needs for privilege in wanted}
     assert asked - {"VM.Monitor"} <= set(PRIVILEGES)
 

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 import proxmox_mcp
 from patience import from_now
 from proxmox_mcp.apidoc import source
-from proxmox_mcp.doctor.certificate import unchecked
+from proxmox_mcp.doctor.certificate import unverified_context
 from proxmox_mcp.errors import ApidocSourceError, ProxmoxMcpError, SettingsError, TlsError
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.net.deadline import RequestDeadline
@@ -198,7 +198,7 @@ def test_every_context_is_made_by_the_policy() -> None:
         if "ssl." in ast.unparse(node.func)
     }
     assert makers == {"net/tls.py: ssl.SSLContext"}
-    assert essence(unchecked()) == essence(TlsPolicy(verify=False).context())
+    assert essence(unverified_context()) == essence(TlsPolicy(verify=False).context())
 
 
 @pytest.mark.parametrize("content", [None, b"no certificate"])

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from proxmox_mcp.doctor.client_url import ClientUrl
     from proxmox_mcp.doctor.clients import Configuration
     from proxmox_mcp.doctor.steps import Step
-    from proxmox_mcp.doctor.target import Target
     from proxmox_mcp.settings import ServerSettings
 
-WELL, FAILING, MISSET = 0, 1, 2
+HEALTHY, FAILING, WRONG_SETTINGS = 0, 1, 2
 """The exit status: no error; something fails; a setting is wrong, and with it the server makes no call."""
 
 
@@ -32,33 +32,33 @@ def run(
     over within 30 s. ``clients`` adds what to paste into clients. Authorities in NODE_EXTRA_CA_CERTS are trusted at
     ``url``, as Gemini CLI and other programs on Node.js do. No secret is printed.
     """
-    from proxmox_mcp.doctor import outside
+    from proxmox_mcp.doctor import client_view
+    from proxmox_mcp.doctor.checks import SETTINGS, TOTAL_SECONDS, run_checks, secrets_of
+    from proxmox_mcp.doctor.client_url import ClientUrl
     from proxmox_mcp.doctor.clients import configurations
-    from proxmox_mcp.doctor.examination import SETTINGS, TOTAL_SECONDS, examine, secrets_of
-    from proxmox_mcp.doctor.printing import Masks, Printer, write_json
+    from proxmox_mcp.doctor.report import Printer, SecretMask, write_json
     from proxmox_mcp.doctor.stdio_clients import stdio_configurations
-    from proxmox_mcp.doctor.target import Target
+    from proxmox_mcp.doctor.summary import counted, next_step
     from proxmox_mcp.doctor.timing import Deadline
-    from proxmox_mcp.doctor.verdict import counted, next_step
     from proxmox_mcp.errors import SettingsError
     from proxmox_mcp.settings import read_settings
 
     settings = read_settings(environment)
     client_only = bool(url) and not describes_a_server(environment)
-    target: Target | None = None
+    target: ClientUrl | None = None
     wrong = list(settings.faults)
     try:
-        target = Target.of(url, environment.get("NODE_EXTRA_CA_CERTS", ""), client_only=client_only) if url else None
+        target = ClientUrl.of(url, environment.get("NODE_EXTRA_CA_CERTS", ""), client_only=client_only) if url else None
     except SettingsError as error:
         wrong += error.faults
-    masks = Masks(secrets_of(settings, environment))
-    printer = None if as_json else Printer(out, masks)
+    mask = SecretMask(secrets_of(settings, environment))
+    printer = None if as_json else Printer(out, mask)
     found: Iterable[Step]
     if wrong:
         found = (step for fault in wrong for step in SETTINGS.wrong("environment", fault))
     else:
-        hold = outside.HOLD if patient and target else 0.0
-        found = examine(settings, environment, target, Deadline.after(TOTAL_SECONDS), hold)
+        hold = client_view.HOLD if patient and target else 0.0
+        found = run_checks(settings, environment, target, Deadline.after(TOTAL_SECONDS), hold)
     steps: list[Step] = []
     for step in found:
         steps.append(step)
@@ -72,9 +72,9 @@ def run(
     following = next_step(steps, target.base if target else "", clients=bool(pasted))
     if printer:
         printer.configurations(pasted, token=token)
-        printer.verdict(counted(steps), following, failed=_status(steps) != WELL)
+        printer.verdict(counted(steps), following, failed=_status(steps) != HEALTHY)
     else:
-        write_json(out, steps, pasted, following, masks)
+        write_json(out, steps, pasted, following, mask)
     return _status(steps)
 
 
@@ -87,7 +87,7 @@ def describes_a_server(environment: Mapping[str, str]) -> bool:
     return any(environment.get(name) for name in names)
 
 
-def _base(server: ServerSettings, target: Target | None) -> str:
+def _base(server: ServerSettings, target: ClientUrl | None) -> str:
     """Where clients reach the server: as was said, else as far as the settings tell."""
     if target is not None:
         return target.base
@@ -99,5 +99,5 @@ def _base(server: ServerSettings, target: Target | None) -> str:
 def _status(steps: list[Step]) -> int:
     failed = [step for step in steps if step.status == "fail"]
     if any(step.of_settings for step in failed):
-        return MISSET
-    return FAILING if failed else WELL
+        return WRONG_SETTINGS
+    return FAILING if failed else HEALTHY

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from proxmox_mcp.doctor.steps import Cure, Part, Step
-from proxmox_mcp.doctor.timing import Deadline, Work
+from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.timing import BackgroundTask, Deadline
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.net.failures import classify
 from proxmox_mcp.net.tls import TlsPolicy, colons, fingerprint, is_pinned
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator, Sequence
 
-    from proxmox_mcp.doctor.connectivity import Place
+    from proxmox_mcp.doctor.connectivity import Destination
     from proxmox_mcp.proxmox.connection import Connection
 
 HANDSHAKE_SECONDS = 4.0
@@ -110,32 +110,32 @@ def _printable(text: str) -> str:
     return "".join(c for c in text if c.isprintable())
 
 
-def shake_hands(connection: socket.socket, context: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
+def tls_handshake(connection: socket.socket, context: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
     """TLS over a connection, in time. Raises OSError (TimeoutError, ssl.SSLError)."""
     limit = deadline.within(HANDSHAKE_SECONDS)
     connection.settimeout(max(limit.left, 0.01))
-    return Work(lambda: context.wrap_socket(connection, server_hostname=host)).result(limit)
+    return BackgroundTask(lambda: context.wrap_socket(connection, server_hostname=host)).result(limit)
 
 
-def unchecked() -> ssl.SSLContext:
+def unverified_context() -> ssl.SSLContext:
     """A context that takes any certificate: to look at it."""
     return TlsPolicy(verify=False).context()
 
 
-def again(address: tuple[str, int], place: Place, deadline: Deadline) -> ssl.SSLSocket:
+def connect_unverified(address: tuple[str, int], place: Destination, deadline: Deadline) -> ssl.SSLSocket:
     """Another connection, whose certificate is only looked at. Raises OSError. The caller closes it."""
     opened = socket.create_connection(address, timeout=max(deadline.within(HANDSHAKE_SECONDS).left, 0.01))
-    return shake_hands(opened, unchecked(), place.host, deadline)
+    return tls_handshake(opened, unverified_context(), place.host, deadline)
 
 
 def look(
-    place: Place, opened: socket.socket, connection: Connection, deadline: Deadline
+    place: Destination, opened: socket.socket, connection: Connection, deadline: Deadline
 ) -> tuple[Step, Certificate | None]:
     """Look at the certificate of a node; None where the settings don't trust it, or where there is none."""
     name = place.named("TLS")
     address = opened.getpeername()[:2]
     try:
-        with shake_hands(opened, unchecked(), place.host, deadline) as secured:
+        with tls_handshake(opened, unverified_context(), place.host, deadline) as secured:
             der = secured.getpeercert(binary_form=True) or b""
         certificate = read_certificate(der)
     except TimeoutError:
@@ -143,51 +143,51 @@ def look(
         return place.part.fail(
             name,
             found,
-            Cure(
+            Fix(
                 "Check the port (Proxmox VE: 8006), and restart pveproxy on the node, if it is what hangs:",
                 ("systemctl restart pveproxy",),
             ),
         ), None
     except OSError as error:
-        return place.part.fail(name, *_explained(error, place)), None
+        return place.part.fail(name, *_explain(error, place)), None
     except ValueError:
         return place.part.fail(name, f"{place.where} shows a certificate that can't be read."), None
-    details = described(certificate)
+    details = describe(certificate)
     if connection.fingerprints:
         if not is_pinned(der, connection.fingerprints):
             return place.part.fail(name, *_not_pinned(place, certificate), details=details), None
-        return sound(place, name, certificate, "is the pinned one"), certificate
+        return accepted_step(place, name, certificate, "is the pinned one"), certificate
     if not (connection.verify_ssl or connection.ca_file):
-        return sound(place, name, certificate, "was not checked"), certificate
+        return accepted_step(place, name, certificate, "was not checked"), certificate
     try:
         with socket.create_connection(address, timeout=max(deadline.left, 0.01)) as second:
-            shake_hands(second, connection.tls.context(), place.host, deadline).close()
+            tls_handshake(second, connection.tls.context(), place.host, deadline).close()
     except OSError as error:
-        found, *cures = _explained(error, place)
-        return place.part.fail(name, found, *cures, _pin_instead(certificate), details=details), None
+        found, *fixes = _explain(error, place)
+        return place.part.fail(name, found, *fixes, _pin_instead(certificate), details=details), None
     except ProxmoxMcpError as error:
-        return place.part.fail(name, error.message, Cure(error.advice), details=details), None
+        return place.part.fail(name, error.message, Fix(error.advice), details=details), None
     by = "the authority in PROXMOX_CA_FILE" if connection.ca_file else "a public authority"
-    return sound(place, name, certificate, f"is trusted, by {by}"), certificate
+    return accepted_step(place, name, certificate, f"is trusted, by {by}"), certificate
 
 
-def described(certificate: Certificate) -> tuple[str, ...]:
+def describe(certificate: Certificate) -> tuple[str, ...]:
     """Whose it is, who made it, until when, for which names."""
     if certificate.self_signed:
         maker = "itself (self-signed)"
     elif certificate.by_the_cluster:
         maker = "the cluster's own authority (/etc/pve/pve-root-ca.pem on its nodes)"
     else:
-        maker = _spelt(certificate.issuer)
+        maker = _format_name(certificate.issuer)
     return (
-        f"for {_spelt(certificate.subject)}; names: {', '.join(certificate.names) or 'none'}",
+        f"for {_format_name(certificate.subject)}; names: {', '.join(certificate.names) or 'none'}",
         f"made by {maker}",
         f"good from {certificate.not_before:%Y-%m-%d} until {certificate.not_after:%Y-%m-%d}",
         f"SHA-256 fingerprint {certificate.fingerprint}",
     )
 
 
-def checking(part: Part, connection: Connection, shown: Sequence[Certificate]) -> Step:
+def verification_step(part: Section, connection: Connection, shown: Sequence[Certificate]) -> Step:
     """Whether certificates are checked, what that means, and the line that pins those that were shown."""
     name = "certificate check"
     if connection.fingerprints:
@@ -198,7 +198,7 @@ def checking(part: Part, connection: Connection, shown: Sequence[Certificate]) -
         return part.ok(name, "on: against public authorities (PROXMOX_VERIFY_SSL)")
     if not shown:
         return part.warn(name, _UNCHECKED)
-    return part.warn(name, _UNCHECKED, Cure(_ON_THE_NODE, (pin_line(shown),)))
+    return part.warn(name, _UNCHECKED, Fix(_ON_THE_NODE, (pin_line(shown),)))
 
 
 def pin_line(certificates: Sequence[Certificate]) -> str:
@@ -206,42 +206,44 @@ def pin_line(certificates: Sequence[Certificate]) -> str:
     return f"PROXMOX_FINGERPRINT={','.join(dict.fromkeys(each.fingerprint for each in certificates))}"
 
 
-def sound(place: Place, name: str, certificate: Certificate, verdict: str, renewal: Cure | None = None) -> Step:
+def accepted_step(
+    place: Destination, name: str, certificate: Certificate, verdict: str, renewal: Fix | None = None
+) -> Step:
     """The step for a certificate that is taken: a warning where its time is not, or nearly over.
 
     ``renewal`` is the cure for the latter, unless it is a node's.
     """
-    details = described(certificate)
-    found = f"{_spelt(certificate.subject)}, until {certificate.not_after:%Y-%m-%d}; it {verdict}"
+    details = describe(certificate)
+    found = f"{_format_name(certificate.subject)}, until {certificate.not_after:%Y-%m-%d}; it {verdict}"
     if not certificate.begun:
         return place.part.warn(
             name,
             f"{found}; it is not good yet",
-            Cure("The clock of this machine or of the other is wrong."),
+            Fix("The clock of this machine or of the other is wrong."),
             details=details,
         )
     if certificate.days_left >= SOON:
         return place.part.ok(name, found, *details)
     days = certificate.days_left
     when = "has expired" if days < 0 else f"expires in {days} day{'' if days == 1 else 's'}"
-    return place.part.warn(name, f"{found}; it {when}", renewal or _renewed_there(certificate), details=details)
+    return place.part.warn(name, f"{found}; it {when}", renewal or _renewal_fix(certificate), details=details)
 
 
-def _renewed_there(certificate: Certificate) -> Cure:
+def _renewal_fix(certificate: Certificate) -> Fix:
     if certificate.by_the_cluster or certificate.self_signed:
-        return Cure("Renew it on the node, then pin the new one if it is pinned here:", ("pvecm updatecerts --force",))
-    return Cure("Renew it on the node (for one from ACME):", ("pvenode acme cert renew",))
+        return Fix("Renew it on the node, then pin the new one if it is pinned here:", ("pvecm updatecerts --force",))
+    return Fix("Renew it on the node (for one from ACME):", ("pvenode acme cert renew",))
 
 
-def _explained(error: OSError, place: Place) -> tuple[Any, ...]:
+def _explain(error: OSError, place: Destination) -> tuple[Any, ...]:
     told = explain(classify(error), place.where, writes=False, connect_seconds=HANDSHAKE_SECONDS)
-    return told.message, Cure(told.advice)
+    return told.message, Fix(told.advice)
 
 
-def _not_pinned(place: Place, certificate: Certificate) -> tuple[Any, ...]:
+def _not_pinned(place: Destination, certificate: Certificate) -> tuple[Any, ...]:
     return (
         f"The certificate of {place.where} is not the pinned one.",
-        Cure(
+        Fix(
             "If the node has a new certificate (after `pvecm updatecerts` or ACME), compare it with what "
             "`pvenode cert info` shows on the node, then set it; with several nodes all of theirs, with commas. "
             "If it has not, something else answers in its place.",
@@ -250,11 +252,11 @@ def _not_pinned(place: Place, certificate: Certificate) -> tuple[Any, ...]:
     )
 
 
-def _pin_instead(certificate: Certificate) -> Cure:
-    return Cure(f"Or pin it. {_ON_THE_NODE}", (pin_line([certificate]),))
+def _pin_instead(certificate: Certificate) -> Fix:
+    return Fix(f"Or pin it. {_ON_THE_NODE}", (pin_line([certificate]),))
 
 
-def _spelt(name: dict[str, str]) -> str:
+def _format_name(name: dict[str, str]) -> str:
     common, organisation = name.get("CN", ""), name.get("O", "")
     if common and organisation:
         return f"{common} ({organisation})"

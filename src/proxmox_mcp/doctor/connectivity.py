@@ -7,8 +7,8 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.doctor.steps import Cure, Part, Step
-from proxmox_mcp.doctor.timing import Deadline, Work
+from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.timing import BackgroundTask, Deadline
 
 if TYPE_CHECKING:
     from proxmox_mcp.net.address import HostPort
@@ -18,10 +18,10 @@ CONNECT_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """What is to be reached, and how its steps speak of it: ``setting`` is where its name was set."""
 
-    part: Part
+    part: Section
     where: HostPort
     setting: str
     listener: str
@@ -34,17 +34,17 @@ class Place:
         return f"{step} of {self.where}"
 
 
-def resolve(place: Place, deadline: Deadline) -> tuple[Step, tuple[str, ...]]:
+def resolve(place: Destination, deadline: Deadline) -> tuple[Step, tuple[str, ...]]:
     """The addresses of a host; none where its name can't be resolved."""
     name = place.named("name")
     if _is_address(place.host):
         return place.part.skipped(name, f"{place.host} is an address"), (place.host,)
-    work = Work(lambda: socket.getaddrinfo(place.host, place.where.port, type=socket.SOCK_STREAM))
+    work = BackgroundTask(lambda: socket.getaddrinfo(place.host, place.where.port, type=socket.SOCK_STREAM))
     try:
         found = work.result(deadline.within(RESOLVE_SECONDS))
     except TimeoutError:
         said = f"The name servers did not answer for {place.host} within {RESOLVE_SECONDS:g} s."
-        return place.part.fail(name, said, Cure("Check the DNS of this machine or container (/etc/resolv.conf).")), ()
+        return place.part.fail(name, said, Fix("Check the DNS of this machine or container (/etc/resolv.conf).")), ()
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no name"
         return place.part.fail(name, f"{place.host} can't be resolved: {reason}.", *_unresolved(place)), ()
@@ -52,16 +52,16 @@ def resolve(place: Place, deadline: Deadline) -> tuple[Step, tuple[str, ...]]:
     return place.part.ok(name, f"{place.host} is {', '.join(addresses)}"), addresses
 
 
-def _unresolved(place: Place) -> tuple[Cure, ...]:
-    cures = [Cure(f"Check {place.setting} and the DNS of this machine or container, or use the address.")]
+def _unresolved(place: Destination) -> tuple[Fix, ...]:
+    fixes = [Fix(f"Check {place.setting} and the DNS of this machine or container, or use the address.")]
     if "." not in place.host:
-        cures.append(
-            Cure(f"{place.host} is a short name: a container knows no search domains of its host. Name it in full.")
+        fixes.append(
+            Fix(f"{place.host} is a short name: a container knows no search domains of its host. Name it in full.")
         )
-    return tuple(cures)
+    return tuple(fixes)
 
 
-def connect(place: Place, addresses: tuple[str, ...], deadline: Deadline) -> tuple[Step, socket.socket | None]:
+def connect(place: Destination, addresses: tuple[str, ...], deadline: Deadline) -> tuple[Step, socket.socket | None]:
     """A connection to the first of the addresses that takes one; None where none does. The caller closes it."""
     name, faults = place.named("TCP"), []
     for address in addresses:
@@ -84,17 +84,17 @@ def connect(place: Place, addresses: tuple[str, ...], deadline: Deadline) -> tup
     return place.part.fail(name, said, *_unreached(place, addresses, " ".join(faults))), None
 
 
-def _unreached(place: Place, addresses: tuple[str, ...], faults: str) -> tuple[Cure, ...]:
-    cures = []
+def _unreached(place: Destination, addresses: tuple[str, ...], faults: str) -> tuple[Fix, ...]:
+    fixes = []
     if "refuses" in faults:
-        cures.append(Cure(f"{place.listener} Nothing listens on port {place.where.port} there."))
-    if "does not answer" in faults or "route" in faults or not cures:
-        cures.append(Cure("Check that the machine runs, and that no firewall drops the connection on the way."))
+        fixes.append(Fix(f"{place.listener} Nothing listens on port {place.where.port} there."))
+    if "does not answer" in faults or "route" in faults or not fixes:
+        fixes.append(Fix("Check that the machine runs, and that no firewall drops the connection on the way."))
     if any(is_loopback(address) for address in addresses):
-        cures.append(
-            Cure(f"{place.host} is this machine itself; inside a container, the container. Name the other's address.")
+        fixes.append(
+            Fix(f"{place.host} is this machine itself; inside a container, the container. Name the other's address.")
         )
-    return tuple(cures)
+    return tuple(fixes)
 
 
 def _is_address(host: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.doctor.steps import Cure
+from proxmox_mcp.doctor.steps import Fix
 
 if TYPE_CHECKING:
     from proxmox_mcp.errors import AuthenticationError
@@ -19,25 +19,25 @@ _NOT_A_UUID = (
 )
 
 
-def refusal_cures(error: AuthenticationError, connection: Connection) -> tuple[Cure, ...]:
+def refusal_fixes(error: AuthenticationError, connection: Connection) -> tuple[Fix, ...]:
     """What to look at, most likely first."""
     if "second factor" in error.message:
         return _second_factor(connection)
     return _token(connection) if connection.token else _password(connection)
 
 
-def _token(connection: Connection) -> tuple[Cure, ...]:
+def _token(connection: Connection) -> tuple[Fix, ...]:
     user, name = connection.user, connection.token
-    cures = [] if connection.secret_is_uuid else [Cure(_quoted(connection) or _NOT_A_UUID)]
+    fixes = [] if connection.secret_is_uuid else [Fix(_quoted(connection) or _NOT_A_UUID)]
     return (
-        *cures,
-        Cure(
+        *fixes,
+        Fix(
             f"Check on a node that this lists {user}, enabled and not expired (Proxmox does not say which of user, "
             "token and secret is wrong):",
             ("pveum user list",),
         ),
-        Cure(f"Check that this lists {name} (capitals count), not expired:", (f"pveum user token list {user}",)),
-        Cure(
+        Fix(f"Check that this lists {name} (capitals count), not expired:", (f"pveum user token list {user}",)),
+        Fix(
             "If both are there, the secret is wrong. It can't be shown again: make a new one, and set PROXMOX_PASSWORD "
             f"to it. With --privsep 0 the token has the privileges of {user}, without it none of its own:",
             (f"pveum user token remove {user} {name}", f"pveum user token add {user} {name} --privsep 0"),
@@ -52,12 +52,12 @@ def _quoted(connection: Connection) -> str:
     return "PROXMOX_PASSWORD has quotes around the secret. In an env file the value stands without quotes."
 
 
-def _password(connection: Connection) -> tuple[Cure, ...]:
+def _password(connection: Connection) -> tuple[Fix, ...]:
     user = connection.user
-    cures = []
+    fixes = []
     if connection.secret_is_uuid:
-        cures.append(
-            Cure(
+        fixes.append(
+            Fix(
                 "PROXMOX_PASSWORD looks like a token's secret. Then name the token too; this lists those there are.",
                 (f"pveum user token list {user}",),
             )
@@ -66,26 +66,26 @@ def _password(connection: Connection) -> tuple[Cure, ...]:
     change = f"passwd {user.rpartition('@')[0]}" if realm == "pam" else f"pveum passwd {user}"
     where = "as a system user on the node itself" if realm == "pam" else "by"
     return (
-        *cures,
-        Cure(
+        *fixes,
+        Fix(
             f"Check on a node that this lists {user}, enabled and not expired; the realm counts (root@pam is not "
             "root@pve):",
             ("pveum user list",),
         ),
-        Cure(f"Check that this lists the realm {realm}:", ("pveum realm list",)),
-        Cure(f"The password may be wrong; change it {where}", (change,))
+        Fix(f"Check that this lists the realm {realm}:", ("pveum realm list",)),
+        Fix(f"The password may be wrong; change it {where}", (change,))
         if realm in ("pam", "pve")
-        else Cure(f"The password is that of the directory behind the realm {realm}: check it there."),
-        Cure("Better than a password is a token of a user of its own: see docs/tokens-and-privileges.md."),
+        else Fix(f"The password is that of the directory behind the realm {realm}: check it there."),
+        Fix("Better than a password is a token of a user of its own: see docs/tokens-and-privileges.md."),
     )
 
 
-def _second_factor(connection: Connection) -> tuple[Cure, ...]:
+def _second_factor(connection: Connection) -> tuple[Fix, ...]:
     user = connection.user
     return (
-        Cure(
+        Fix(
             "Use a token, which is not asked for a second factor: make one, and set its secret as PROXMOX_PASSWORD:",
             (f"pveum user token add {user} mcp --privsep 0", "PROXMOX_TOKEN_ID=mcp"),
         ),
-        Cure("To see the second factors of the user:", (f"pveum user tfa list {user}",)),
+        Fix("To see the second factors of the user:", (f"pveum user tfa list {user}",)),
     )

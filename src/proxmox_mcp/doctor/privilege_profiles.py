@@ -42,7 +42,7 @@ class Ability:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class PrivilegeProfile:
     """A kind of use: what belongs to it, and the roles that give it."""
 
     name: str
@@ -52,13 +52,13 @@ class Use:
     def lines(self, connection: Connection, release: int) -> tuple[str, ...]:
         """The ``pveum`` lines, to be run as root on a node; ``release`` is the major version of Proxmox VE."""
         return tuple(
-            f"pveum acl modify {path} {_whom(connection)} --roles {role}"
+            f"pveum acl modify {path} {_grantee(connection)} --roles {role}"
             for path, role in self.roles
             if release >= 8 or not role.startswith("PVESDN")
         )
 
 
-def _whom(connection: Connection) -> str:
+def _grantee(connection: Connection) -> str:
     """A token has at most what its user has: both get the role. root@pam has everything, its tokens need not."""
     if not connection.token:
         return f"--users {connection.user}"
@@ -66,29 +66,29 @@ def _whom(connection: Connection) -> str:
     return token if connection.user == "root@pam" else f"--users {connection.user} {token}"
 
 
-def _one(text: str, path: str, *privileges: str, any_of: bool = False) -> Ability:
+def _ability(text: str, path: str, *privileges: str, any_of: bool = False) -> Ability:
     return Ability(text, ((path, privileges),), any_of)
 
 
-READ_ONLY = Use(
+READ_ONLY = PrivilegeProfile(
     "read-only",
     (
-        _one("see nodes, their state, tasks and logs", "/nodes", "Sys.Audit"),
-        _one("see guests and their configuration", "/vms", "VM.Audit"),
-        _one("see storages and what is on them", "/storage", "Datastore.Audit"),
-        _one("see pools", "/pool", "Pool.Audit"),
-        _one("see virtual networks", "/sdn", "SDN.Audit"),
-        _one("see backup jobs, users and permissions", "/", "Sys.Audit"),
+        _ability("see nodes, their state, tasks and logs", "/nodes", "Sys.Audit"),
+        _ability("see guests and their configuration", "/vms", "VM.Audit"),
+        _ability("see storages and what is on them", "/storage", "Datastore.Audit"),
+        _ability("see pools", "/pool", "Pool.Audit"),
+        _ability("see virtual networks", "/sdn", "SDN.Audit"),
+        _ability("see backup jobs, users and permissions", "/", "Sys.Audit"),
     ),
     (("/", "PVEAuditor"),),
 )
-OPERATOR = Use(
+OPERATOR = PrivilegeProfile(
     "operator",
     (
-        _one("start and stop guests", "/vms", "VM.PowerMgmt"),
-        _one("make snapshots and roll back to them", "/vms", "VM.Snapshot", "VM.Snapshot.Rollback"),
+        _ability("start and stop guests", "/vms", "VM.PowerMgmt"),
+        _ability("make snapshots and roll back to them", "/vms", "VM.Snapshot", "VM.Snapshot.Rollback"),
         Ability("back guests up", (("/vms", ("VM.Backup",)), ("/storage", ("Datastore.AllocateSpace",)))),
-        _one(
+        _ability(
             "change the configuration of guests",
             "/vms",
             *(f"VM.Config.{what}" for what in ("CPU", "Memory", "Disk", "Network", "Options")),
@@ -97,8 +97,8 @@ OPERATOR = Use(
             "make, clone and delete guests",
             (("/vms", ("VM.Allocate", "VM.Clone")), ("/storage", ("Datastore.AllocateSpace",))),
         ),
-        _one("migrate guests", "/vms", "VM.Migrate"),
-        _one(
+        _ability("migrate guests", "/vms", "VM.Migrate"),
+        _ability(
             "ask the guest agent",
             "/vms",
             "VM.GuestAgent.Audit",
@@ -109,16 +109,16 @@ OPERATOR = Use(
     ),
     (("/", "PVEAuditor"), ("/vms", "PVEVMAdmin"), ("/storage", "PVEDatastoreUser"), ("/sdn", "PVESDNUser")),
 )
-ADMINISTRATOR = Use(
+ADMINISTRATOR = PrivilegeProfile(
     "administrator",
     (
-        _one("change nodes: network, services, disks, certificates", "/nodes", "Sys.Modify"),
-        _one("restart and shut down nodes", "/nodes", "Sys.PowerMgmt"),
-        _one("change cluster options, firewall, HA", "/", "Sys.Modify"),
-        _one("define storages", "/storage", "Datastore.Allocate"),
-        _one("make users and tokens", "/access/groups", "User.Modify"),
-        _one("grant permissions", "/", "Permissions.Modify"),
+        _ability("change nodes: network, services, disks, certificates", "/nodes", "Sys.Modify"),
+        _ability("restart and shut down nodes", "/nodes", "Sys.PowerMgmt"),
+        _ability("change cluster options, firewall, HA", "/", "Sys.Modify"),
+        _ability("define storages", "/storage", "Datastore.Allocate"),
+        _ability("make users and tokens", "/access/groups", "User.Modify"),
+        _ability("grant permissions", "/", "Permissions.Modify"),
     ),
     (("/", "Administrator"),),
 )
-USES = (READ_ONLY, OPERATOR, ADMINISTRATOR)
+PROFILES = (READ_ONLY, OPERATOR, ADMINISTRATOR)

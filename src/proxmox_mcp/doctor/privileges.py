@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.doctor.privilege_profiles import READ_ONLY, USES, Use
-from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.privilege_profiles import PROFILES, READ_ONLY, PrivilegeProfile
+from proxmox_mcp.doctor.steps import Fix, Section, Step
 from proxmox_mcp.proxmox.permissions import Permissions
 
 if TYPE_CHECKING:
@@ -18,24 +18,24 @@ NAME = "privileges"
 _MORE = "to let it do more: docs/tokens-and-privileges.md"
 
 
-def judge(part: Part, connection: Connection, data: object, version: str) -> Step:
+def judge(part: Section, connection: Connection, data: object, version: str) -> Step:
     """The step, from the ``data`` of ``/access/permissions``."""
     release = int(version.partition(".")[0]) if version[:1].isdigit() else 9
     permissions = Permissions.of(data)
     if connection.identity == "root@pam":
         return part.ok(NAME, "root@pam may do everything", *_advice_for_root(connection))
     if not any(permissions.held.values()):
-        return part.fail(NAME, _nothing(connection), *_grants(connection, release, USES), *_inherit(connection))
-    extents = {use: {each: each.extent(permissions) for each in use.abilities} for use in USES}
-    details = tuple(line for use in USES for line in _told(use, extents[use]))
-    found = f"{connection.identity} may: {'; '.join(f'{use.name}: {_share(extents[use])}' for use in USES)}"
+        return part.fail(NAME, _nothing(connection), *_grants(connection, release, PROFILES), *_inherit(connection))
+    extents = {use: {each: each.extent(permissions) for each in use.abilities} for use in PROFILES}
+    details = tuple(line for use in PROFILES for line in _told(use, extents[use]))
+    found = f"{connection.identity} may: {'; '.join(f'{use.name}: {_share(extents[use])}' for use in PROFILES)}"
     if not _whole(extents[READ_ONLY]):
-        cures = _grants(connection, release, [READ_ONLY])
+        fixes = _grants(connection, release, [READ_ONLY])
         blind = ", ".join(each.text for each, extent in extents[READ_ONLY].items() if extent != "all")
         said = f"{found}. What it may not see is missing from lists, without an error: {blind}"
-        return part.warn(NAME, said, *cures, *_inherit(connection), details=details)
+        return part.warn(NAME, said, *fixes, *_inherit(connection), details=details)
     # A token that sees all is right as it is, whatever more it may do: that is for whoever made it to choose.
-    return part.ok(NAME, found, *details, *(() if _whole(extents[USES[-1]]) else (_MORE,)))
+    return part.ok(NAME, found, *details, *(() if _whole(extents[PROFILES[-1]]) else (_MORE,)))
 
 
 def _nothing(connection: Connection) -> str:
@@ -47,21 +47,21 @@ def _nothing(connection: Connection) -> str:
     return f"{connection.identity} is right and has no privileges at all. Lists come empty, without an error."
 
 
-def _grants(connection: Connection, release: int, uses: Sequence[Use]) -> tuple[Cure, ...]:
+def _grants(connection: Connection, release: int, uses: Sequence[PrivilegeProfile]) -> tuple[Fix, ...]:
     return tuple(
-        Cure(f"Give it privileges for {use.name} use, as root on a node:", use.lines(connection, release))
+        Fix(f"Give it privileges for {use.name} use, as root on a node:", use.lines(connection, release))
         for use in uses
     )
 
 
-def _inherit(connection: Connection) -> tuple[Cure, ...]:
+def _inherit(connection: Connection) -> tuple[Fix, ...]:
     """A token without privilege separation has all that its user has."""
     if not connection.token:
-        return (Cure("To see what it has:", (f"pveum user permissions {connection.user}",)),)
+        return (Fix("To see what it has:", (f"pveum user permissions {connection.user}",)),)
     user, name = connection.user, connection.token
     return (
-        Cure("To see what the token has:", (f"pveum user token permissions {user} {name}",)),
-        Cure(
+        Fix("To see what the token has:", (f"pveum user token permissions {user} {name}",)),
+        Fix(
             f"Or give the token all that {user} has{' (everything)' if user == 'root@pam' else ''}:",
             (f"pveum user token modify {user} {name} --privsep 0",),
         ),
@@ -83,7 +83,7 @@ def _whole(extents: Mapping[Ability, Extent]) -> bool:
     return all(extent == "all" for extent in extents.values())
 
 
-def _told(use: Use, extents: Mapping[Ability, Extent]) -> list[str]:
+def _told(use: PrivilegeProfile, extents: Mapping[Ability, Extent]) -> list[str]:
     if _whole(extents):
         return []
     told = {"all": "may", "some": "may in some places", "none": "may not"}

@@ -14,7 +14,7 @@ Status = Literal["ok", "warn", "fail", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cure:
+class Fix:
     """What to do, in a sentence; ``lines`` are settings or commands to paste as they are."""
 
     text: str
@@ -30,7 +30,7 @@ class Step:
     status: Status
     found: str
     details: tuple[str, ...] = ()
-    cures: tuple[Cure, ...] = ()
+    fixes: tuple[Fix, ...] = ()
     of_settings: bool = False
     """Whether it is a setting that is at fault: with it the server makes no call."""
 
@@ -43,12 +43,12 @@ class Step:
             "setting": self.of_settings,
             "found": self.found,
             "details": list(self.details),
-            "cures": [{"text": cure.text, "lines": list(cure.lines)} for cure in self.cures],
+            "cures": [{"text": fix.text, "lines": list(fix.lines)} for fix in self.fixes],
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Section:
     """Makes the steps of one group."""
 
     name: str
@@ -59,17 +59,17 @@ class Part:
     def skipped(self, name: str, why: str) -> Step:
         return Step(part=self.name, name=name, status="skipped", found=why)
 
-    def warn(self, name: str, found: str, *cures: Cure, details: tuple[str, ...] = ()) -> Step:
-        return Step(part=self.name, name=name, status="warn", found=found, details=details, cures=cures)
+    def warn(self, name: str, found: str, *fixes: Fix, details: tuple[str, ...] = ()) -> Step:
+        return Step(part=self.name, name=name, status="warn", found=found, details=details, fixes=fixes)
 
-    def misset(self, name: str, found: str, *cures: Cure) -> Step:
+    def wrong_setting(self, name: str, found: str, *fixes: Fix) -> Step:
         """A failure whose cause is a setting."""
-        return replace(self.fail(name, found, *cures), of_settings=True)
+        return replace(self.fail(name, found, *fixes), of_settings=True)
 
     def wrong(self, name: str, error: SettingsError) -> Iterator[Step]:
         """A failure for each setting that is at fault."""
         for fault in error.faults:
-            yield self.misset(name, fault.message, *([Cure(fault.advice)] if fault.advice else []))
+            yield self.wrong_setting(name, fault.message, *([Fix(fault.advice)] if fault.advice else []))
 
-    def fail(self, name: str, found: str, *cures: Cure, details: tuple[str, ...] = ()) -> Step:
-        return Step(part=self.name, name=name, status="fail", found=found, details=details, cures=cures)
+    def fail(self, name: str, found: str, *fixes: Fix, details: tuple[str, ...] = ()) -> Step:
+        return Step(part=self.name, name=name, status="fail", found=found, details=details, fixes=fixes)

@@ -33,7 +33,7 @@ class Deadline:
         return Deadline(min(self.end, time.monotonic() + seconds))
 
 
-class Work(Generic[T]):
+class BackgroundTask(Generic[T]):
     """A function under way in a thread that no exit of the program waits for: a name server may be silent for ever."""
 
     def __init__(self, function: Callable[[], T]) -> None:

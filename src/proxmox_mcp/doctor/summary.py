@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxmox_mcp.doctor.steps import Cure, Step
+    from proxmox_mcp.doctor.steps import Fix, Step
 
 RUNS = "a server answers there already"
 _MOST_LINES = 2
@@ -44,20 +44,20 @@ def next_step(steps: Sequence[Step], url: str, *, clients: bool) -> str:
 
 def _to_do(step: Step) -> str:
     found = step.found.splitlines()[0].rstrip(".")
-    cure = next((cure for cure in step.cures if cure.text), None)
-    if cure is None:
+    fix = next((fix for fix in step.fixes if fix.text), None)
+    if fix is None:
         return f"correct this: {found}"
-    what = _in_a_sentence(cure)
+    what = _in_a_sentence(fix)
     return f"{found}: {_lower(what)}" if step.of_settings else what
 
 
-def _in_a_sentence(cure: Cure) -> str:
-    text = _SENTENCE_END.split(" ".join(cure.text.split()), maxsplit=1)[0].rstrip(".:!?")
-    if not cure.lines:
+def _in_a_sentence(fix: Fix) -> str:
+    text = _SENTENCE_END.split(" ".join(fix.text.split()), maxsplit=1)[0].rstrip(".:!?")
+    if not fix.lines:
         return text
-    if len(cure.lines) > _MOST_LINES:
+    if len(fix.lines) > _MOST_LINES:
         return f"{text} (the lines are above)"
-    return f"{text}: {' and '.join(f'`{line}`' for line in cure.lines)}"
+    return f"{text}: {' and '.join(f'`{line}`' for line in fix.lines)}"
 
 
 def _lower(text: str) -> str:

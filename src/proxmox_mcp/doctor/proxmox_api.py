@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.doctor import http
-from proxmox_mcp.doctor.credentials import refusal_cures
-from proxmox_mcp.doctor.steps import Cure, Step
+from proxmox_mcp.doctor.credentials import refusal_fixes
+from proxmox_mcp.doctor.steps import Fix, Step
 from proxmox_mcp.errors import AuthenticationError, DeadlineError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.net.deadline import RequestDeadline
 from proxmox_mcp.net.failures import RequestFailedError
 
 if TYPE_CHECKING:
-    from proxmox_mcp.doctor.connectivity import Place
+    from proxmox_mcp.doctor.connectivity import Destination
     from proxmox_mcp.doctor.timing import Deadline
     from proxmox_mcp.proxmox.connection import Connection
 
@@ -25,11 +25,11 @@ _PRODUCT = re.compile(
     r"<title>[^<]*?(Proxmox (?:Backup Server|Mail Gateway|Datacenter Manager|Virtual Environment))", re.IGNORECASE
 )
 _TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
-_HANGS = Cure(
+_HANGS = Fix(
     "Restart the daemons of the node, which hang, often on a storage that is away; their log is in the journal:",
     ("systemctl restart pvedaemon pveproxy", "journalctl --since -10min -u pveproxy -u pvedaemon"),
 )
-_RESTART_DAEMON = Cure(
+_RESTART_DAEMON = Fix(
     "Start pvedaemon again, as root on that node; its journal says why it stopped:",
     ("systemctl restart pvedaemon", "journalctl --since -1h -u pvedaemon"),
 )
@@ -50,7 +50,7 @@ class Session:
         self._transport = Transport(connection)
         self._login = TokenLogin(connection) if connection.token else PasswordLogin(connection, self._transport.send)
 
-    def get(self, place: Place, path: str, deadline: Deadline) -> object:
+    def get(self, place: Destination, path: str, deadline: Deadline) -> object:
         """The ``data`` of a GET. Raises ProxmoxError."""
         from proxmox_mcp.proxmox import answers, errors
 
@@ -67,7 +67,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class VersionAnswer:
     """What a host said: its version (empty where it told none), and whether it refused the credentials."""
 
     steps: tuple[Step, ...]
@@ -75,7 +75,7 @@ class Spoken:
     refused: bool = False
 
 
-def speak(place: Place, session: Session, deadline: Deadline) -> Spoken:
+def ask_version(place: Destination, session: Session, deadline: Deadline) -> VersionAnswer:
     """Ask a host for its version, with the credentials."""
     api, login = place.named("Proxmox API"), "authentication"
     try:
@@ -83,30 +83,30 @@ def speak(place: Place, session: Session, deadline: Deadline) -> Spoken:
     except AuthenticationError as error:
         product = _product(place, deadline)
         if product and "Virtual Environment" not in product:
-            return Spoken((_other(place, api, product),), refused=True)
-        return Spoken(
+            return VersionAnswer((_other(place, api, product),), refused=True)
+        return VersionAnswer(
             (
                 place.part.ok(api, "answers as the API of Proxmox does"),
-                place.part.fail(login, error.message, *refusal_cures(error, session.connection)),
+                place.part.fail(login, error.message, *refusal_fixes(error, session.connection)),
             ),
             refused=True,
         )
     except DeadlineError:
         found = f"{place.where} takes the request and does not answer it (waited {API_SECONDS:g} s)."
-        return Spoken((place.part.fail(api, found, _HANGS),))
+        return VersionAnswer((place.part.fail(api, found, _HANGS),))
     except ProxmoxError as error:
         product = _product(place, deadline) if error.status is not None else ""
         if product and "Virtual Environment" not in product:
-            return Spoken((_other(place, api, product),))
-        return Spoken((place.part.fail(api, error.message, Cure(error.advice)),))
+            return VersionAnswer((_other(place, api, product),))
+        return VersionAnswer((place.part.fail(api, error.message, Fix(error.advice)),))
     version = str(data.get("version", "")) if isinstance(data, dict) else ""
     if not re.match(r"\d+\.\d", version):
         found = f"{place.where} answers, but names no version: it is not Proxmox VE."
-        return Spoken((place.part.fail(api, found, Cure(_OTHER_PRODUCT)),))
-    return Spoken((place.part.ok(api, f"Proxmox VE {version}"),), version)
+        return VersionAnswer((place.part.fail(api, found, Fix(_OTHER_PRODUCT)),))
+    return VersionAnswer((place.part.ok(api, f"Proxmox VE {version}"),), version)
 
 
-def daemon(place: Place, session: Session, deadline: Deadline) -> Step:
+def daemon(place: Destination, session: Session, deadline: Deadline) -> Step:
     """Whether pvedaemon runs, which pveproxy hands every ``protected`` call to: ``/version`` comes without it."""
     name = place.named("pvedaemon")
     try:
@@ -119,22 +119,22 @@ def daemon(place: Place, session: Session, deadline: Deadline) -> Step:
         return place.part.fail(name, found, _HANGS)
     except ProxmoxError as error:
         if error.status is None:
-            return place.part.fail(name, error.message, Cure(error.advice))
+            return place.part.fail(name, error.message, Fix(error.advice))
         # Whatever the answer is, somebody behind pveproxy gave it, or it was not needed for it (403).
     return place.part.ok(name, "answers")
 
 
-def accepted(place: Place, connection: Connection) -> Step:
+def accepted(place: Destination, connection: Connection) -> Step:
     """The step for credentials that were taken."""
     kind = "token" if connection.token else "password of"
     return place.part.ok("authentication", f"{place.where} takes the {kind} {connection.identity}")
 
 
-def _other(place: Place, step: str, product: str) -> Step:
-    return place.part.fail(step, f"{place.where} is {product}, not Proxmox VE.", Cure(_OTHER_PRODUCT))
+def _other(place: Destination, step: str, product: str) -> Step:
+    return place.part.fail(step, f"{place.where} is {product}, not Proxmox VE.", Fix(_OTHER_PRODUCT))
 
 
-def _product(place: Place, deadline: Deadline) -> str:
+def _product(place: Destination, deadline: Deadline) -> str:
     """What the page at the root calls itself; empty where it doesn't say.
 
     Its certificate is not checked: no credentials are sent.

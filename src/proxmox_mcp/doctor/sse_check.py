@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from proxmox_mcp.doctor import dialogue, http
-from proxmox_mcp.doctor.answers import UNBUFFERED, meaning
-from proxmox_mcp.doctor.steps import Cure, Part, Step
-from proxmox_mcp.doctor.target import SSE
+from proxmox_mcp.doctor import http, mcp_handshake
+from proxmox_mcp.doctor.client_url import SSE
+from proxmox_mcp.doctor.proxy_responses import UNBUFFERED, diagnose
+from proxmox_mcp.doctor.steps import Fix, Section, Step
 from proxmox_mcp.net.failures import RequestFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from proxmox_mcp.doctor.target import Target
+    from proxmox_mcp.doctor.client_url import ClientUrl
     from proxmox_mcp.doctor.timing import Deadline
     from proxmox_mcp.settings import ServerSettings
 
@@ -31,8 +31,8 @@ NAME = "SSE"
 class Probe:
     """One look at ``/sse``. ``hold``: seconds to keep the stream open afterwards."""
 
-    part: Part
-    target: Target
+    part: Section
+    target: ClientUrl
     server: ServerSettings
     deadline: Deadline
     hold: float = 0.0
@@ -41,7 +41,7 @@ class Probe:
         yield from self._attempt({"Accept-Encoding": "gzip, deflate, br"})
 
     def _attempt(self, encodings: dict[str, str]) -> Iterator[Step]:
-        sent = dialogue.headers(self.server, dialogue.STREAM) | encodings
+        sent = mcp_handshake.headers(self.server, mcp_handshake.STREAM) | encodings
         try:
             with http.exchange(
                 self.target.at(SSE),
@@ -62,18 +62,18 @@ class Probe:
         return f"{self.target.base}{SSE}"
 
     def _read(self, answer: http.Answer) -> Iterator[Step]:
-        if answer.status != 200 or answer.content_type != dialogue.STREAM:
-            told = meaning(answer, answer.text(), self.target, self.server, with_token=self._has_token)
-            yield self.part.fail(NAME, f"{self._where}: {told.found}", *told.cures)
+        if answer.status != 200 or answer.content_type != mcp_handshake.STREAM:
+            told = diagnose(answer, answer.text(), self.target, self.server, with_token=self._has_token)
+            yield self.part.fail(NAME, f"{self._where}: {told.found}", *told.fixes)
             return
         if encoding := answer.headers.get("Content-Encoding"):
             said = f"{self._where}: the proxy compresses the stream ({encoding[:20]}), which may hold events back."
-            cure = Cure("Leave text/event-stream out of it. nginx, in the location of this server:", ("gzip off;",))
-            yield self.part.warn(NAME, said, cure)
+            fix = Fix("Leave text/event-stream out of it. nginx, in the location of this server:", ("gzip off;",))
+            yield self.part.warn(NAME, said, fix)
             yield from self._attempt({})
             return
         began = time.monotonic()
-        stream = dialogue.events(answer, EVENT_SECONDS)
+        stream = mcp_handshake.events(answer, EVENT_SECONDS)
         try:
             endpoint = next((data for name, data in stream if name == "endpoint"), None)
         except RequestFailedError as failed:
@@ -105,11 +105,11 @@ class Probe:
         if path != expected:
             given = path.removesuffix(MESSAGES) if path.endswith(MESSAGES) else path
             said = f"{self._where}: clients are told to send messages to {path}, not to {expected}"
-            cure = Cure(
+            fix = Fix(
                 f"The server thinks its prefix is {given or 'none'}. Set this, and restart it:",
                 (f"MCP_ROOT_PATH={self.target.prefix}",),
             )
-            yield (self.part.fail if problem else self.part.warn)(NAME, f"{said}.", cure)
+            yield (self.part.fail if problem else self.part.warn)(NAME, f"{said}.", fix)
             if problem:
                 return
         elif problem:
@@ -117,8 +117,8 @@ class Probe:
             return
         began = time.monotonic()
         try:
-            answers = (data for name, data in dialogue.events(answer, EVENT_SECONDS) if name == "message")
-            hello = next((found for data in answers if (found := dialogue.hello_of(data))), None)
+            answers = (data for name, data in mcp_handshake.events(answer, EVENT_SECONDS) if name == "message")
+            hello = next((found for data in answers if (found := mcp_handshake.parse_initialize_answer(data))), None)
         except RequestFailedError as failed:
             if not failed.timed_out:
                 raise
@@ -130,7 +130,7 @@ class Probe:
             )
             return
         if hello.what_to_set:
-            yield dialogue.not_set_up(self.part, NAME, self._where, hello)
+            yield mcp_handshake.wrong_settings_step(self.part, NAME, self._where, hello)
             return
         times = f"first event after {took:.2f} s, answer after {time.monotonic() - began:.2f} s"
         yield self.part.ok(NAME, f"{self._where}: {hello.name} answers; {times}")
@@ -149,15 +149,15 @@ class Probe:
             with http.exchange(
                 address,
                 "POST",
-                headers=dialogue.posted(self.server),
-                body=dialogue.INITIALIZE,
+                headers=mcp_handshake.posted(self.server),
+                body=mcp_handshake.INITIALIZE,
                 tls=self.target.tls,
                 patience=EVENT_SECONDS,
                 deadline=self.deadline,
             ) as answer:
                 if answer.status in (200, 202):
                     return None
-                told = meaning(answer, answer.text(), self.target, self.server, with_token=self._has_token)
+                told = diagnose(answer, answer.text(), self.target, self.server, with_token=self._has_token)
         except RequestFailedError as failed:
             return self.part.fail(
                 NAME, f"{self._where}: a message to {parts.path} got no answer ({http.reason(failed)}).", _LOOK
@@ -166,12 +166,12 @@ class Probe:
             return self.part.fail(
                 NAME,
                 f"{self._where}: the stream opens, and messages to {parts.path} get 404.",
-                Cure(
+                Fix(
                     f"The proxy must pass {self.target.prefix}{MESSAGES} on as it does {self.target.prefix}{SSE}, "
                     "to the same server: sessions of /sse live in one process."
                 ),
             )
-        return self.part.fail(NAME, f"{self._where}: a message to {parts.path}: {told.found}", *told.cures)
+        return self.part.fail(NAME, f"{self._where}: a message to {parts.path}: {told.found}", *told.fixes)
 
     def _silent(self, what: str) -> Step:
         """Nothing comes: held back by a proxy, or the server hangs. Its health check tells which."""
@@ -191,7 +191,7 @@ class Probe:
     def _held(self, answer: http.Answer) -> Step:
         name, began = "patience", time.monotonic()
         try:
-            for _ in dialogue.events(answer, self.hold):
+            for _ in mcp_handshake.events(answer, self.hold):
                 pass
         except RequestFailedError as failed:
             if failed.timed_out and time.monotonic() - began >= self.hold - 1:
@@ -200,13 +200,11 @@ class Probe:
         return self.part.fail(
             name,
             f"An idle stream was cut after {lasted:.0f} s: calls that take longer fail.",
-            Cure("nginx:", ("proxy_read_timeout 1h;", "proxy_send_timeout 1h;")),
-            Cure(
+            Fix("nginx:", ("proxy_read_timeout 1h;", "proxy_send_timeout 1h;")),
+            Fix(
                 "Traefik, at the entry point:", ("--entrypoints.websecure.transport.respondingTimeouts.readTimeout=0",)
             ),
-            Cure(
-                "A tunnel or load balancer of a provider may have such a limit: use /mcp, which needs no long stream."
-            ),
+            Fix("A tunnel or load balancer of a provider may have such a limit: use /mcp, which needs no long stream."),
         )
 
     @property
@@ -214,4 +212,4 @@ class Probe:
         return bool(self.server.mcp_auth_token.get_secret_value())
 
 
-_LOOK = Cure("Look into the log of the proxy and that of the server (MCP_LOG_LEVEL=DEBUG).")
+_LOOK = Fix("Look into the log of the proxy and that of the server (MCP_LOG_LEVEL=DEBUG).")

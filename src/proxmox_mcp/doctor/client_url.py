@@ -13,7 +13,7 @@ SSE, HTTP = "/sse", "/mcp"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ClientUrl:
     """``prefix`` is the path before ``/sse`` and ``/mcp``; ``asked`` those of the two that the address named.
 
     ``client_only``: nothing is known of the server's settings; what is to be set there, somebody else does.
@@ -26,7 +26,7 @@ class Target:
     client_only: bool = False
 
     @classmethod
-    def of(cls, url: str, authorities: str = "", *, client_only: bool = False) -> Target:
+    def of(cls, url: str, authorities: str = "", *, client_only: bool = False) -> ClientUrl:
         """``authorities`` is a PEM file of those that clients know besides the public ones.
 
         Raises SettingsError for what is no address, or no such file.

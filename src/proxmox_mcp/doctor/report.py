@@ -20,7 +20,7 @@ _SHORTEST_SECRET = 8
 
 
 @dataclass
-class Masks:
+class SecretMask:
     """Takes the secrets of the settings out of all that is shown: a server may send back what it was sent."""
 
     secrets: Sequence[str] = ()
@@ -45,7 +45,7 @@ class Printer:
     """Prints steps as they come."""
 
     out: TextIO
-    masks: Masks = field(default_factory=Masks)
+    mask: SecretMask = field(default_factory=SecretMask)
     _part: str = ""
 
     def __post_init__(self) -> None:
@@ -58,9 +58,9 @@ class Printer:
         self._line(f"  {step.status:<7} ", f"{step.name}: {step.found}", style=_STYLES[step.status])
         for detail in step.details:
             self._line("", f"            {detail}")
-        for cure in step.cures:
-            self._line("", f"          -> {cure.text}")
-            for line in cure.lines:
+        for fix in step.fixes:
+            self._line("", f"          -> {fix.text}")
+            for line in fix.lines:
                 self._line("", f"                {line}")
 
     def configurations(self, configurations: Sequence[Configuration], *, token: bool) -> None:
@@ -92,7 +92,7 @@ class Printer:
     def _sayable(self, text: str) -> str:
         """Without secrets, and with what the encoding of the output lacks replaced."""
         encoding = getattr(self.out, "encoding", None) or "utf-8"
-        return self.masks.text(text).encode(encoding, "replace").decode(encoding)
+        return self.mask.text(text).encode(encoding, "replace").decode(encoding)
 
 
 def _console(out: TextIO) -> Any:
@@ -104,7 +104,7 @@ def _console(out: TextIO) -> Any:
 
 
 def write_json(
-    out: TextIO, steps: Sequence[Step], configurations: Sequence[Configuration], following: str, masks: Masks
+    out: TextIO, steps: Sequence[Step], configurations: Sequence[Configuration], following: str, mask: SecretMask
 ) -> None:
     """One list: a step an element, the configurations of clients where asked for, and the next thing to do."""
     listed: list[dict[str, Any]] = [step.as_json() for step in steps]
@@ -124,5 +124,5 @@ def write_json(
     status: Status = "fail" if any(step.status == "fail" for step in steps) else "ok"
     verdict = Step(part="verdict", name="next", status=status, found=following)
     listed.append(verdict.as_json())
-    json.dump(masks.value(listed), out, indent=2)
+    json.dump(mask.value(listed), out, indent=2)
     out.write("\n")

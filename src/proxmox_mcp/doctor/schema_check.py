@@ -12,7 +12,7 @@ from proxmox_mcp.apidoc.local_index import AtHand, index_at_hand
 from proxmox_mcp.apidoc.parse import parse_apidoc
 from proxmox_mcp.apidoc.source import fetch, node_url
 from proxmox_mcp.apidoc.store import IndexStore
-from proxmox_mcp.doctor.steps import Cure, Part, Step
+from proxmox_mcp.doctor.steps import Fix, Section, Step
 from proxmox_mcp.errors import ApidocError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FETCH_SECONDS = 8.0
 NAME = "schema"
-_PACKAGE = Cure(
+_PACKAGE = Fix(
     "The node should serve it from its package pve-docs. As root on the node:",
     ("apt install --reinstall pve-docs", "systemctl restart pveproxy"),
 )
@@ -37,7 +37,9 @@ class Node:
     version: str
 
 
-def look(part: Part, source: str, connection: Connection, node: Node | None, cache: Path, deadline: Deadline) -> Step:
+def look(
+    part: Section, source: str, connection: Connection, node: Node | None, cache: Path, deadline: Deadline
+) -> Step:
     """The step. ``node`` is one to ask, None where none answers; ``cache`` the directory of the schema cache."""
     version = node.version if node else ""
     try:
@@ -50,19 +52,19 @@ def look(part: Part, source: str, connection: Connection, node: Node | None, cac
             return _compared(part, index, "from a URL", version)
         return _compared(part, load_index(Path(source)), "from a file", version)
     except ApidocError as error:
-        cure = Cure(error.advice or "Set PROXMOX_APIDOC=auto.")
+        fix = Fix(error.advice or "Set PROXMOX_APIDOC=auto.")
         # A file is read at the start, and no call is made without it; a URL is tried again while it gives nothing.
-        failed = part.fail if "://" in source else part.misset
-        return failed(NAME, f"PROXMOX_APIDOC={source}: {error.message}", cure)
+        failed = part.fail if "://" in source else part.wrong_setting
+        return failed(NAME, f"PROXMOX_APIDOC={source}: {error.message}", fix)
 
 
-def _auto(part: Part, connection: Connection, node: Node | None, cache: Path, deadline: Deadline) -> Step:
+def _auto(part: Section, connection: Connection, node: Node | None, cache: Path, deadline: Deadline) -> Step:
     if node is None:
         found = _at_hand("", cache)
         return part.warn(
             NAME,
             f"Proxmox VE {found.index.version}, {_origin(found)}: no node could be asked for its own",
-            Cure("It is fetched as soon as a node answers."),
+            Fix("It is fetched as soon as a node answers."),
             *_writable(cache),
             details=_cache(cache),
         )
@@ -81,7 +83,7 @@ def _auto(part: Part, connection: Connection, node: Node | None, cache: Path, de
     return part.ok(NAME, said)
 
 
-def _compared(part: Part, index: EndpointIndex, origin: str, version: str) -> Step:
+def _compared(part: Section, index: EndpointIndex, origin: str, version: str) -> Step:
     known = index.version or "(of a version that it doesn't name)"
     said = f"Proxmox VE {known}, {origin}: {len(index.endpoints)} endpoints"
     if not version or index.version == version:
@@ -89,9 +91,7 @@ def _compared(part: Part, index: EndpointIndex, origin: str, version: str) -> St
     return part.warn(
         NAME,
         f"{said}; the node runs {version}",
-        Cure(
-            "Faults by this schema are warnings, not refusals. To work from the node's own:", ("PROXMOX_APIDOC=auto",)
-        ),
+        Fix("Faults by this schema are warnings, not refusals. To work from the node's own:", ("PROXMOX_APIDOC=auto",)),
     )
 
 
@@ -114,11 +114,11 @@ def _cache(cache: Path) -> tuple[str, ...]:
     return (f"it can't be kept for the next start: {place} is not writable for this user",)
 
 
-def _writable(cache: Path) -> tuple[Cure, ...]:
+def _writable(cache: Path) -> tuple[Fix, ...]:
     if not _cache(cache):
         return ()
-    cure = Cure(
+    fix = Fix(
         f"Make {cache} writable for the user that the server runs as, or name another directory:",
         ("MCP_CACHE_DIR=/data",),
     )
-    return (cure,)
+    return (fix,)

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.assembly import connection_of
-from proxmox_mcp.doctor import api, certificate, connectivity, privileges, schema
-from proxmox_mcp.doctor.connectivity import Place
-from proxmox_mcp.doctor.steps import Cure, Part, Step
-from proxmox_mcp.doctor.timing import Deadline, Work
+from proxmox_mcp.doctor import certificate, connectivity, privileges, proxmox_api, schema_check
+from proxmox_mcp.doctor.connectivity import Destination
+from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.timing import BackgroundTask, Deadline
 from proxmox_mcp.errors import ProxmoxError, SettingsError
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ _PVEPROXY = "Check the port (Proxmox VE: 8006), and on the node: `systemctl stat
 
 
 @dataclass(frozen=True, slots=True)
-class _Reached:
+class _Reachability:
     """How far the way to one host goes: ``certificate`` is None where it ends before or at TLS."""
 
-    place: Place
+    place: Destination
     steps: tuple[Step, ...]
     certificate: Certificate | None = None
 
 
-def look(part: Part, settings: ClusterSettings, cache: Path, deadline: Deadline) -> Iterator[Step]:
+def look(part: Section, settings: ClusterSettings, cache: Path, deadline: Deadline) -> Iterator[Step]:
     """The steps, in order; what can't be looked at is skipped with its reason."""
     try:
         connection = connection_of(settings)
@@ -44,79 +44,79 @@ def look(part: Part, settings: ClusterSettings, cache: Path, deadline: Deadline)
         return
     hosts = ", ".join(map(str, connection.hosts))
     yield part.ok(SETTINGS, f"{hosts}, as {connection.identity}, by {'token' if connection.token else 'password'}")
-    reached = _reach(part, connection, deadline)
+    reached = _reach_all(part, connection, deadline)
     ways = [each for each in reached if each.certificate is not None]
     for each in reached:
-        yield from (_beside(step) if ways else step for step in each.steps)
+        yield from (_as_warning(step) if ways else step for step in each.steps)
     if any(step.name.startswith("TLS") for each in reached for step in each.steps):
-        yield certificate.checking(part, connection, [each.certificate for each in ways if each.certificate])
+        yield certificate.verification_step(part, connection, [each.certificate for each in ways if each.certificate])
     if not ways:
         yield part.skipped("authentication", "no node can be reached")
-        yield schema.look(part, settings.proxmox_apidoc, connection, None, cache, deadline)
+        yield schema_check.look(part, settings.proxmox_apidoc, connection, None, cache, deadline)
         return
-    yield from _inside(part, settings, connection, ways, cache, deadline)
+    yield from _check_with_credentials(part, settings, connection, ways, cache, deadline)
 
 
-def _reach(part: Part, connection: Connection, deadline: Deadline) -> list[_Reached]:
+def _reach_all(part: Section, connection: Connection, deadline: Deadline) -> list[_Reachability]:
     """All hosts at the same time: one that is silent costs its seconds once."""
-    places = [Place(part, host, "PROXMOX_HOST", _PVEPROXY) for host in connection.hosts]
-    works = [Work(partial(_reach_one, place, connection, deadline)) for place in places]
+    places = [Destination(part, host, "PROXMOX_HOST", _PVEPROXY) for host in connection.hosts]
+    works = [BackgroundTask(partial(_reach_one, place, connection, deadline)) for place in places]
     found = []
     for place, work in zip(places, works, strict=True):
         try:
             found.append(work.result(deadline))
         except TimeoutError:
-            found.append(_Reached(place, (part.fail(place.named("TCP"), f"{place.where} took too long."),)))
+            found.append(_Reachability(place, (part.fail(place.named("TCP"), f"{place.where} took too long."),)))
     return found
 
 
-def _reach_one(place: Place, connection: Connection, deadline: Deadline) -> _Reached:
+def _reach_one(place: Destination, connection: Connection, deadline: Deadline) -> _Reachability:
     step, addresses = connectivity.resolve(place, deadline)
     if not addresses:
-        return _Reached(place, (step,))
+        return _Reachability(place, (step,))
     tcp, opened = connectivity.connect(place, addresses, deadline)
     if opened is None:
-        return _Reached(place, (step, tcp))
+        return _Reachability(place, (step, tcp))
     with opened:
         tls, shown = certificate.look(place, opened, connection, deadline)
-    return _Reached(place, (step, tcp, tls), shown)
+    return _Reachability(place, (step, tcp, tls), shown)
 
 
-def _beside(step: Step) -> Step:
+def _as_warning(step: Step) -> Step:
     """A node that is away is no failure as long as another one answers."""
     away = step.status == "fail" and not step.name.startswith("TLS")
     return replace(step, status="warn", found=f"{step.found} The others are used.") if away else step
 
 
-def _inside(
-    part: Part,
+def _check_with_credentials(
+    part: Section,
     settings: ClusterSettings,
     connection: Connection,
-    ways: Sequence[_Reached],
+    ways: Sequence[_Reachability],
     cache: Path,
     deadline: Deadline,
 ) -> Iterator[Step]:
     """What the hosts themselves say, with the credentials."""
     try:
-        session = api.Session(connection)
+        session = proxmox_api.Session(connection)
     except SettingsError as error:
         yield from part.wrong(SETTINGS, error)
         return
     with closing(session):
-        yield from _signed_in(part, settings, session, ways, cache, deadline)
+        yield from _check_as_identity(part, settings, session, ways, cache, deadline)
 
 
-def _signed_in(
-    part: Part,
+def _check_as_identity(
+    part: Section,
     settings: ClusterSettings,
-    session: api.Session,
-    ways: Sequence[_Reached],
+    session: proxmox_api.Session,
+    ways: Sequence[_Reachability],
     cache: Path,
     deadline: Deadline,
 ) -> Iterator[Step]:
     """What is told to who comes with the credentials."""
     connection = session.connection
-    spoken = _speak([each.place for each in ways], session, deadline)
+    spoken = _ask_versions([each.place for each in ways], session, deadline)
     for each in spoken.values():
         yield from each.steps
     answering = {place: each.version for place, each in spoken.items() if each.version}
@@ -124,27 +124,27 @@ def _signed_in(
         if not any(each.refused for each in spoken.values()):
             yield part.skipped("authentication", "no node answers as Proxmox VE does")
         yield part.skipped("privileges", "nobody is signed in")
-        yield schema.look(part, settings.proxmox_apidoc, connection, None, cache, deadline)
+        yield schema_check.look(part, settings.proxmox_apidoc, connection, None, cache, deadline)
         return
     place, version = next(iter(answering.items()))
-    yield api.accepted(place, connection)
+    yield proxmox_api.accepted(place, connection)
     yield from _daemons(list(answering), session, deadline)
     if len(set(answering.values())) > 1:
         told = ", ".join(f"{each.where} {known}" for each, known in answering.items())
-        yield part.warn("versions", f"The nodes run different versions: {told}", Cure("Bring all to the same one."))
+        yield part.warn("versions", f"The nodes run different versions: {told}", Fix("Bring all to the same one."))
     try:
         held = session.get(place, "/access/permissions", deadline)
     except ProxmoxError as error:
-        yield part.fail(privileges.NAME, error.message, Cure(error.advice))
+        yield part.fail(privileges.NAME, error.message, Fix(error.advice))
     else:
         yield privileges.judge(part, connection, held, version)
-    node = schema.Node(place.where, version)
-    yield schema.look(part, settings.proxmox_apidoc, connection, node, cache, deadline)
+    node = schema_check.Node(place.where, version)
+    yield schema_check.look(part, settings.proxmox_apidoc, connection, node, cache, deadline)
 
 
-def _daemons(places: Sequence[Place], session: api.Session, deadline: Deadline) -> Iterator[Step]:
+def _daemons(places: Sequence[Destination], session: proxmox_api.Session, deadline: Deadline) -> Iterator[Step]:
     """The daemon behind each host that answers, all asked at the same time."""
-    works = [Work(partial(api.daemon, place, session, deadline)) for place in places]
+    works = [BackgroundTask(partial(proxmox_api.daemon, place, session, deadline)) for place in places]
     for place, work in zip(places, works, strict=True):
         try:
             yield work.result(deadline)
@@ -152,17 +152,19 @@ def _daemons(places: Sequence[Place], session: api.Session, deadline: Deadline) 
             yield place.part.fail(place.named("pvedaemon"), f"pvedaemon of {place.where} did not answer in time.")
 
 
-def _speak(places: Sequence[Place], session: api.Session, deadline: Deadline) -> dict[Place, api.Spoken]:
+def _ask_versions(
+    places: Sequence[Destination], session: proxmox_api.Session, deadline: Deadline
+) -> dict[Destination, proxmox_api.VersionAnswer]:
     """Ask one host first: credentials that it refuses are not tried on the others. Those then at the same time."""
     first, *others = places
-    spoken = {first: api.speak(first, session, deadline)}
+    spoken = {first: proxmox_api.ask_version(first, session, deadline)}
     if spoken[first].refused:
         return spoken
-    works = {place: Work(partial(api.speak, place, session, deadline)) for place in others}
+    works = {place: BackgroundTask(partial(proxmox_api.ask_version, place, session, deadline)) for place in others}
     for place, work in works.items():
         try:
             spoken[place] = work.result(deadline)
         except TimeoutError:
             step = place.part.fail(place.named("Proxmox API"), f"{place.where} did not answer in time.")
-            spoken[place] = api.Spoken((step,))
+            spoken[place] = proxmox_api.VersionAnswer((step,))
     return spoken

@@ -6,24 +6,24 @@ import queue
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.doctor import cluster, listening, outside
-from proxmox_mcp.doctor.steps import Cure, Part, Step
-from proxmox_mcp.doctor.timing import Deadline, Work
+from proxmox_mcp.doctor import client_view, cluster_checks, server_checks
+from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.timing import BackgroundTask, Deadline
 from proxmox_mcp.settings import SECRETS, known_names
 from proxmox_mcp.suggest import CLOSE, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from proxmox_mcp.doctor.target import Target
+    from proxmox_mcp.doctor.client_url import ClientUrl
     from proxmox_mcp.settings import Settings
 
 TOTAL_SECONDS = 28.0
-SETTINGS = Part("settings")
+SETTINGS = Section("settings")
 
 
-def examine(
-    settings: Settings, names: Iterable[str], target: Target | None, deadline: Deadline, hold: float = 0.0
+def run_checks(
+    settings: Settings, names: Iterable[str], target: ClientUrl | None, deadline: Deadline, hold: float = 0.0
 ) -> Iterator[Step]:
     """Every step, as it is known.
 
@@ -35,27 +35,27 @@ def examine(
         yield from _outside(target, settings, deadline, hold).steps()
         return
     yield _read(settings)
-    cure = Cure("Correct its name, or unset it: nothing reads it.")
-    yield from (SETTINGS.warn("names", note, cure) for note in (*settings.notes, *_misspelt(names)))
+    fix = Fix("Correct its name, or unset it: nothing reads it.")
+    yield from (SETTINGS.warn("names", note, fix) for note in (*settings.notes, *_misspelt(names)))
     several = len(settings.clusters) > 1
     cache = settings.server.state_directory / "schema"
     groups = [
-        _Group(part, partial(cluster.look, part, each, cache, deadline), deadline)
+        _Group(part, partial(cluster_checks.look, part, each, cache, deadline), deadline)
         for part, each in (
-            (Part(f"cluster {name}" if several else "Proxmox"), each) for name, each in settings.clusters.items()
+            (Section(f"cluster {name}" if several else "Proxmox"), each) for name, each in settings.clusters.items()
         )
     ]
-    groups.append(_Group(listening.PART, lambda: listening.look(settings, deadline), deadline))
+    groups.append(_Group(server_checks.PART, lambda: server_checks.look(settings, deadline), deadline))
     if target is not None:
         groups.append(_outside(target, settings, deadline, hold))
     for group in groups:
         yield from group.steps()
 
 
-def _outside(target: Target, settings: Settings, deadline: Deadline, hold: float) -> _Group:
+def _outside(target: ClientUrl, settings: Settings, deadline: Deadline, hold: float) -> _Group:
     """The server as clients see it."""
     longer = Deadline(deadline.end + hold)
-    return _Group(Part(target.base), lambda: outside.look(target, settings.server, deadline, hold), longer)
+    return _Group(Section(target.base), lambda: client_view.look(target, settings.server, deadline, hold), longer)
 
 
 def _misspelt(names: Iterable[str]) -> Iterator[str]:
@@ -78,10 +78,10 @@ def _read(settings: Settings) -> Step:
 class _Group:
     """Steps that are found in a thread of their own, and are handed over as they come."""
 
-    def __init__(self, part: Part, find: Callable[[], Iterator[Step]], deadline: Deadline) -> None:
+    def __init__(self, part: Section, find: Callable[[], Iterator[Step]], deadline: Deadline) -> None:
         self._part, self._find, self._deadline = part, find, deadline
         self._found: queue.Queue[Step | None] = queue.Queue()
-        self._work = Work(self._run)
+        self._work = BackgroundTask(self._run)
 
     def _run(self) -> None:
         try:
@@ -96,7 +96,7 @@ class _Group:
                 step = self._found.get(timeout=self._deadline.left + 0.5)
             except queue.Empty:
                 yield self._part.fail(
-                    "time", "The rest was given up: it took too long.", Cure("See what was slow above.")
+                    "time", "The rest was given up: it took too long.", Fix("See what was slow above.")
                 )
                 return
             if step is None:

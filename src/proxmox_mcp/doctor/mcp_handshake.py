@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp import __version__
 from proxmox_mcp.doctor.http import AGENT
-from proxmox_mcp.doctor.steps import Cure
+from proxmox_mcp.doctor.steps import Fix
 from proxmox_mcp.net.failures import FailureKind, RequestFailedError
 from proxmox_mcp.server.instructions import NOT_SET_UP
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from proxmox_mcp.doctor.http import Answer
-    from proxmox_mcp.doctor.steps import Part, Step
+    from proxmox_mcp.doctor.steps import Section, Step
     from proxmox_mcp.settings import ServerSettings
 
 _LONGEST_TOLD = 4000
@@ -73,14 +73,14 @@ def events(answer: Answer, seconds: float) -> Iterator[tuple[str, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class InitializeAnswer:
     """A server's answer to INITIALIZE: its name and version; ``what_to_set`` where its own settings are wrong."""
 
     name: str
     what_to_set: str = ""
 
 
-def hello_of(text: str) -> Hello | None:
+def parse_initialize_answer(text: str) -> InitializeAnswer | None:
     """The answer to INITIALIZE in a text; None where it is not one."""
     try:
         message: Any = json.loads(text)
@@ -94,14 +94,14 @@ def hello_of(text: str) -> Hello | None:
     name = "".join(c for c in said if c.isprintable())[:80]
     told = str(result.get("instructions") or "")
     if not told.startswith(NOT_SET_UP):
-        return Hello(name)
+        return InitializeAnswer(name)
     printable = "".join(c for c in told[:_LONGEST_TOLD] if c.isprintable() or c == "\n")
-    return Hello(name, printable.partition("\nThen restart the server")[0])
+    return InitializeAnswer(name, printable.partition("\nThen restart the server")[0])
 
 
-def not_set_up(part: Part, name: str, where: str, hello: Hello) -> Step:
+def wrong_settings_step(part: Section, name: str, where: str, hello: InitializeAnswer) -> Step:
     """The step for a server that answers, and makes no call to Proxmox."""
     first, *faults = hello.what_to_set.splitlines()
     told = tuple(fault.removeprefix("- ") for fault in faults) or (first,)
-    cure = Cure("Correct the settings that the server names here, then restart it.")
-    return part.fail(name, f"{where}: {hello.name} answers, but its settings are wrong.", cure, details=told)
+    fix = Fix("Correct the settings that the server names here, then restart it.")
+    return part.fail(name, f"{where}: {hello.name} answers, but its settings are wrong.", fix, details=told)

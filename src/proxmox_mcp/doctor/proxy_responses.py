@@ -6,16 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.doctor.steps import Cure
+from proxmox_mcp.doctor.steps import Fix
 
 if TYPE_CHECKING:
+    from proxmox_mcp.doctor.client_url import ClientUrl
     from proxmox_mcp.doctor.http import Answer
-    from proxmox_mcp.doctor.target import Target
     from proxmox_mcp.settings import ServerSettings
 
 _TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
 UNBUFFERED = (
-    Cure(
+    Fix(
         "Turn off buffering in nginx, in the location of this server:",
         (
             "proxy_http_version 1.1;",
@@ -25,26 +25,26 @@ UNBUFFERED = (
             "proxy_read_timeout 1h;",
         ),
     ),
-    Cure(
+    Fix(
         "Caddy, in reverse_proxy: flush_interval -1. Traefik doesn't buffer, unless a middleware (compress, buffering) "
         "is on the router: take it off."
     ),
 )
-_RUNS_THERE = Cure(
+_RUNS_THERE = Fix(
     "Check that the server runs (`docker ps`, `systemctl status`), and that the proxy's upstream is its address and "
     "port (MCP_PORT), over http."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class Diagnosis:
     """What an answer means, in words, and its cures."""
 
     found: str
-    cures: tuple[Cure, ...]
+    fixes: tuple[Fix, ...]
 
 
-def meaning(answer: Answer, body: str, target: Target, server: ServerSettings, *, with_token: bool) -> Meaning:
+def diagnose(answer: Answer, body: str, target: ClientUrl, server: ServerSettings, *, with_token: bool) -> Diagnosis:
     """Why an answer is not what a client needs. ``with_token``: the request carried MCP_AUTH_TOKEN."""
     status, path = answer.status, target.address.path
     if status == 421:
@@ -52,48 +52,50 @@ def meaning(answer: Answer, body: str, target: Target, server: ServerSettings, *
     if status == 401:
         return _unauthorized(answer, target, server, with_token=with_token)
     if status == 403 and "origin" in body.lower():
-        return Meaning(
+        return Diagnosis(
             "403: the Origin header is not allowed.",
-            (Cure("Set the page that calls:", (f"MCP_ALLOWED_ORIGINS={target.address.origin}",)),),
+            (Fix("Set the page that calls:", (f"MCP_ALLOWED_ORIGINS={target.address.origin}",)),),
         )
     if 300 <= status < 400:
         return _redirected(answer, target)
     if status in (502, 503, 504):
-        return Meaning(f"{status}: the proxy answers, and can't reach the server behind it.", (_RUNS_THERE,))
+        return Diagnosis(f"{status}: the proxy answers, and can't reach the server behind it.", (_RUNS_THERE,))
     if status in (404, 405):
-        return Meaning(f"{status} for {path}: it does not lead to this server.", (_path(target),))
+        return Diagnosis(f"{status} for {path}: it does not lead to this server.", (_path(target),))
     if answer.content_type == "text/html":
-        return Meaning(f"{_page(body)} came with status {status}: another web server answers there.", (_path(target),))
+        return Diagnosis(
+            f"{_page(body)} came with status {status}: another web server answers there.", (_path(target),)
+        )
     if status == 413:
-        return Meaning("413: the proxy refuses bodies of this size.", (Cure("nginx:", ("client_max_body_size 2m;",)),))
+        return Diagnosis("413: the proxy refuses bodies of this size.", (Fix("nginx:", ("client_max_body_size 2m;",)),))
     said = f": {_printable(body)[:120]}" if body.strip() else ""
-    return Meaning(f"{status} {answer.reason}{said}", (_path(target),))
+    return Diagnosis(f"{status} {answer.reason}{said}", (_path(target),))
 
 
-def _host(target: Target, server: ServerSettings) -> Meaning:
+def _host(target: ClientUrl, server: ServerSettings) -> Diagnosis:
     from proxmox_mcp.app.hosts import HostGuard
 
     name = target.address.host
     if target.client_only:
-        return Meaning(
+        return Diagnosis(
             f"421 Invalid Host header: the server does not know itself by the name {name}.",
-            (Cure("Ask whoever runs the server to add this name, and to restart it:", (f"MCP_ALLOWED_HOSTS={name}",)),),
+            (Fix("Ask whoever runs the server to add this name, and to restart it:", (f"MCP_ALLOWED_HOSTS={name}",)),),
         )
     if HostGuard(_nothing, server.mcp_allowed_hosts, ()).allows_host(target.address.netloc):
-        return Meaning(
+        return Diagnosis(
             f"421 Invalid Host header, although {name} is allowed by these settings.",
             (
-                Cure(
+                Fix(
                     "The proxy puts another name in the place of the one that was called. nginx:",
                     ("proxy_set_header Host $http_host;",),
                 ),
-                Cure("Or restart the server that runs there: it was started with other settings."),
+                Fix("Or restart the server that runs there: it was started with other settings."),
             ),
         )
     names = ",".join((*server.mcp_allowed_hosts, name))
-    return Meaning(
+    return Diagnosis(
         f"421 Invalid Host header: the server does not know itself by the name {name}.",
-        (Cure("Set this, and restart the server:", (f"MCP_ALLOWED_HOSTS={names}",)),),
+        (Fix("Set this, and restart the server:", (f"MCP_ALLOWED_HOSTS={names}",)),),
     )
 
 
@@ -101,56 +103,56 @@ async def _nothing(*_: object) -> None:
     """In the place of an application: the guard is only asked."""
 
 
-def _unauthorized(answer: Answer, target: Target, server: ServerSettings, *, with_token: bool) -> Meaning:
+def _unauthorized(answer: Answer, target: ClientUrl, server: ServerSettings, *, with_token: bool) -> Diagnosis:
     asked = answer.headers.get("WWW-Authenticate") or ""
     if asked and not asked.lower().startswith("bearer"):
         kind = _printable(asked.partition(" ")[0])[:20]
-        return Meaning(
+        return Diagnosis(
             f"401: the proxy itself asks for a login ({kind}), which MCP clients can't give.",
-            (Cure("Leave the paths of this server out of it: the server asks for its own token."),),
+            (Fix("Leave the paths of this server out of it: the server asks for its own token."),),
         )
     if target.client_only:
         found = "the server refuses the token in MCP_AUTH_TOKEN." if with_token else "the server asks for a token."
         whose = "Set MCP_AUTH_TOKEN to the token that whoever runs the server gave you, and run this again."
-        return Meaning(f"401: {found}", (Cure(whose),))
+        return Diagnosis(f"401: {found}", (Fix(whose),))
     if with_token:
-        return Meaning(
+        return Diagnosis(
             "401: the server that runs there refuses the token in MCP_AUTH_TOKEN.",
             (
-                Cure("Restart it with these settings, or set its token here: it runs with another one."),
-                Cure("Or the proxy drops the header Authorization: it must pass it on."),
+                Fix("Restart it with these settings, or set its token here: it runs with another one."),
+                Fix("Or the proxy drops the header Authorization: it must pass it on."),
             ),
         )
     if server.mcp_callers_file:
-        return Meaning(
+        return Diagnosis(
             "401: a token is asked for, as it should be. The callers file holds digests only.",
-            (Cure("To go on from here, run the doctor with a token of one of them:", ("MCP_AUTH_TOKEN=...",)),),
+            (Fix("To go on from here, run the doctor with a token of one of them:", ("MCP_AUTH_TOKEN=...",)),),
         )
-    return Meaning(
+    return Diagnosis(
         "401: the server asks for a token, and MCP_AUTH_TOKEN is not set here.",
-        (Cure("Run the doctor with the settings that the server runs with."),),
+        (Fix("Run the doctor with the settings that the server runs with."),),
     )
 
 
-def _redirected(answer: Answer, target: Target) -> Meaning:
+def _redirected(answer: Answer, target: ClientUrl) -> Diagnosis:
     where = _printable(answer.headers.get("Location") or "")[:120]
     if target.address.scheme == "http" and where.startswith(f"https://{target.address.host}/"):
-        return Meaning(
+        return Diagnosis(
             f"{answer.status}: sent on to https; clients don't follow with their token.",
-            (Cure("Give clients this address:", (f"https://{target.address.host}{target.address.path}",)),),
+            (Fix("Give clients this address:", (f"https://{target.address.host}{target.address.path}",)),),
         )
-    return Meaning(
+    return Diagnosis(
         f"{answer.status}: sent on to {where or 'nowhere'}, such as a login page; MCP clients don't follow.",
-        (Cure("Leave the paths of this server out of it: the server asks for its own token."),),
+        (Fix("Leave the paths of this server out of it: the server asks for its own token."),),
     )
 
 
-def _path(target: Target) -> Cure:
+def _path(target: ClientUrl) -> Fix:
     if not target.prefix:
-        return Cure(
+        return Fix(
             f"The server answers at {target.base}/sse and {target.base}/mcp: check the proxy's rule for this name."
         )
-    return Cure(
+    return Fix(
         f"The proxy must pass {target.prefix}/ on to the server, nginx: `location {target.prefix}/ {{ proxy_pass "
         "http://127.0.0.1:8000/; }`, and the server must know of it:",
         (f"MCP_ROOT_PATH={target.prefix}",),

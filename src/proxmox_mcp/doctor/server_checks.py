@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from proxmox_mcp.app.listener import listen_fault, require_authentication
 from proxmox_mcp.doctor import http
-from proxmox_mcp.doctor.steps import Cure, Part, Step
-from proxmox_mcp.doctor.verdict import RUNS
+from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.summary import RUNS
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.net.failures import RequestFailedError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.doctor.timing import Deadline
     from proxmox_mcp.settings import ServerSettings, Settings
 
-PART = Part("server")
+PART = Section("server")
 
 
 def look(settings: Settings, deadline: Deadline) -> Iterator[Step]:
@@ -56,7 +56,7 @@ def _authentication(server: ServerSettings) -> Step:
     return PART.warn(
         name,
         f"{where} with MCP_AUTH=none: whoever reaches port {server.mcp_port} acts as the Proxmox identity",
-        Cure(
+        Fix(
             "Only right behind a proxy that asks who calls, on a network that nobody else is on. Else unset MCP_AUTH, "
             "and set MCP_AUTH_TOKEN to what this prints:",
             ("proxmox-mcp token new",),
@@ -73,7 +73,7 @@ def _hosts(server: ServerSettings) -> Step:
     return PART.warn(
         name,
         "loopback names only (MCP_ALLOWED_HOSTS is not set): all others are answered with 421 Invalid Host header",
-        Cure(
+        Fix(
             "Set the name that stands in the clients' URL; several with commas:",
             ("MCP_ALLOWED_HOSTS=proxmox-mcp.example.org",),
         ),
@@ -92,8 +92,8 @@ def _address(server: ServerSettings, deadline: Deadline) -> Step:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             return _taken(server, where, deadline)
-        found, _, cure = listen_fault(error, server.mcp_host, server.mcp_port).partition(": ")
-        return PART.misset(name, f"{found}.", Cure(cure[:1].upper() + cure[1:]))
+        found, _, fix = listen_fault(error, server.mcp_host, server.mcp_port).partition(": ")
+        return PART.wrong_setting(name, f"{found}.", Fix(fix[:1].upper() + fix[1:]))
     return PART.ok(name, f"{where} is free")
 
 
@@ -112,7 +112,7 @@ def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
     return PART.fail(
         "address",
         f"{where} is taken by another program.",
-        Cure(
+        Fix(
             "Set MCP_PORT to another port, or stop the program that this shows:",
             (f"ss -ltnp 'sport = :{server.mcp_port}'",),
         ),
@@ -153,7 +153,7 @@ def _policy(path: Path) -> Step:
 def _refused(name: str, error: SettingsError) -> Step:
     """The server starts with it, and makes no call."""
     advice = error.advice or "Correct it in the file."
-    return PART.misset(name, f"No call is made until this is corrected. {error.message}", Cure(advice))
+    return PART.wrong_setting(name, f"No call is made until this is corrected. {error.message}", Fix(advice))
 
 
 def _audit(path: Path) -> Step:
@@ -161,10 +161,10 @@ def _audit(path: Path) -> Step:
 
     if not (fault := why_unwritable(path)):
         return PART.ok("audit", f"{path} can be written")
-    return PART.misset(
+    return PART.wrong_setting(
         "audit",
         f"No call is made until this is corrected. MCP_AUDIT_FILE={path} can't be written: {fault}.",
-        Cure(f"Make {path.parent} writable for the user that the server runs as (in a container a volume)."),
+        Fix(f"Make {path.parent} writable for the user that the server runs as (in a container a volume)."),
     )
 
 
@@ -177,7 +177,7 @@ def _state(directory: Path) -> Step:
         "state",
         f"{directory} can't be written: the schema is fetched anew at each start, `proxmox-mcp approve` has nothing to "
         "work on, and calls that give a secret lose it",
-        Cure("Set MCP_CACHE_DIR to a directory that the user of the server may write (in a container a volume)."),
+        Fix("Set MCP_CACHE_DIR to a directory that the user of the server may write (in a container a volume)."),
     )
 
 
@@ -190,13 +190,13 @@ def _store(url: str, deadline: Deadline) -> Step:
     except ValueError:
         host, port = "", 0
     if not host or parts.scheme not in ("redis", "rediss", "valkey", "valkeys"):
-        form = Cure("Write it as redis://host:6379/0, or valkey://, rediss:// or valkeys://.")
-        return PART.misset(name, "MCP_STATE_URL is not the address of a Valkey or Redis server.", form)
+        form = Fix("Write it as redis://host:6379/0, or valkey://, rediss:// or valkeys://.")
+        return PART.wrong_setting(name, "MCP_STATE_URL is not the address of a Valkey or Redis server.", form)
     try:
         socket.create_connection((host, port), timeout=max(deadline.within(3.0).left, 0.01)).close()
     except OSError as error:
         said = f"The store of MCP_STATE_URL ({host} port {port}) can't be reached: {error.strerror or error}."
         return PART.fail(
-            name, said, Cure("Start it, or check its host and port in MCP_STATE_URL and the network between the two.")
+            name, said, Fix("Start it, or check its host and port in MCP_STATE_URL and the network between the two.")
         )
     return PART.ok(name, f"{host} port {port} takes connections")
