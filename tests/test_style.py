@@ -20,7 +20,6 @@ UNFINISHED = {
     "confirm",
     "demo",
     "docs",
-    "doctor",
     "gateway",
     "policy",
     "record",

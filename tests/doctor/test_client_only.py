@@ -9,7 +9,7 @@ import pytest
 
 from doctor.examined import TOKEN, cure, examined
 from doctor.proxies import Proxy, listening
-from doctor.test_outside import server
+from doctor.test_client_view import server
 from proxmox_mcp.doctor import client_view, describes_a_server, run, sse_check, streamable_http_check
 from proxmox_mcp.settings import known_names
 from serving import free_port, serving
@@ -44,14 +44,14 @@ def test_with_the_token_a_server_that_is_well_has_no_error(path: str, server: Se
 def test_without_the_right_token_it_says_where_to_get_it(token: str, server: Served) -> None:
     report = examined({"MCP_AUTH_TOKEN": token}, url=f"{server.url}/mcp")
     assert report.status == 1
-    assert report.next.startswith("Next: set MCP_AUTH_TOKEN to the token that whoever runs the server gave you")
+    assert report.next.startswith("Next: set MCP_AUTH_TOKEN to the token that the operator of the server gave you")
 
 
-def test_a_name_that_the_server_does_not_know_is_for_whoever_runs_it(server: Served) -> None:
+def test_a_name_that_the_server_does_not_know_is_for_the_operator(server: Served) -> None:
     with listening(Proxy(server.port, host="mcp.example.org")) as port:
         report = examined({"MCP_AUTH_TOKEN": TOKEN}, url=f"http://localhost:{port}/mcp")
     assert report.status == 1
-    assert "Ask whoever runs the server to add this name" in cure(report.step("streamable HTTP"))
+    assert "Ask the operator of the server to allow this name" in cure(report.step("streamable HTTP"))
 
 
 def test_a_closed_port_ends_it(server: Served) -> None:
@@ -86,4 +86,4 @@ def test_a_server_whose_settings_are_wrong_is_an_error_that_names_them(path: str
     told = "\n".join(step["details"])
     assert ("PROXMOX_USER is 'mcp': the realm is missing" in told) == (host == "127.0.0.1")
     assert ("MCP_AUTH_TOKEN" in told) == (host != "127.0.0.1")
-    assert report.next == "Next: correct the settings that the server names here, then restart it."
+    assert report.next == "Next: correct the settings named here, then restart the server."

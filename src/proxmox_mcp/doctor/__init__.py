@@ -1,19 +1,29 @@
-"""``proxmox-mcp doctor``: from the environment of the server, step by step, what is wrong and its cure."""
+"""``proxmox-mcp doctor``: checks a set-up step by step, and says what is wrong and how to fix it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
+from proxmox_mcp.doctor import client_view
+from proxmox_mcp.doctor.checks import SETTINGS, TOTAL_SECONDS, run_checks, secrets_of
+from proxmox_mcp.doctor.client_url import ClientUrl
+from proxmox_mcp.doctor.clients import configurations
+from proxmox_mcp.doctor.report import Printer, SecretMask, write_json
+from proxmox_mcp.doctor.stdio_clients import stdio_configurations
+from proxmox_mcp.doctor.summary import counted, next_step
+from proxmox_mcp.doctor.timing import Deadline
+from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.settings import SECRETS, known_names, read_settings
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from proxmox_mcp.doctor.client_url import ClientUrl
     from proxmox_mcp.doctor.clients import Configuration
     from proxmox_mcp.doctor.steps import Step
     from proxmox_mcp.settings import ServerSettings
 
 HEALTHY, FAILING, WRONG_SETTINGS = 0, 1, 2
-"""The exit status: no error; something fails; a setting is wrong, and with it the server makes no call."""
+"""Exit status: no error; a check failed; a setting is wrong, so that the server sends no calls."""
 
 
 def run(
@@ -25,24 +35,13 @@ def run(
     clients: bool = False,
     out: TextIO,
 ) -> int:
-    """Examine the set-up and print what was found, ending with the next thing to do; the exit status is returned.
+    """Check the set-up, print the steps and the next thing to do; returns the exit status.
 
-    ``url`` is the address that clients use (``https://name/sse``), to be reached as they would; where nothing else is
-    set, that is all that is looked at. ``patient`` also keeps an idle stream there open for 75 s; everything else is
-    over within 30 s. ``clients`` adds what to paste into clients. Authorities in NODE_EXTRA_CA_CERTS are trusted at
-    ``url``, as Gemini CLI and other programs on Node.js do. No secret is printed.
+    ``url`` is the address that clients use (``https://name/sse``); if nothing else is set, only that is checked.
+    ``patient`` also keeps an idle stream there open for 75 s; all else ends within 30 s. ``clients`` adds the
+    configuration of clients. At ``url`` the authorities in NODE_EXTRA_CA_CERTS are trusted, as Gemini CLI and other
+    programs on Node.js do. No secret is printed.
     """
-    from proxmox_mcp.doctor import client_view
-    from proxmox_mcp.doctor.checks import SETTINGS, TOTAL_SECONDS, run_checks, secrets_of
-    from proxmox_mcp.doctor.client_url import ClientUrl
-    from proxmox_mcp.doctor.clients import configurations
-    from proxmox_mcp.doctor.report import Printer, SecretMask, write_json
-    from proxmox_mcp.doctor.stdio_clients import stdio_configurations
-    from proxmox_mcp.doctor.summary import counted, next_step
-    from proxmox_mcp.doctor.timing import Deadline
-    from proxmox_mcp.errors import SettingsError
-    from proxmox_mcp.settings import read_settings
-
     settings = read_settings(environment)
     client_only = bool(url) and not describes_a_server(environment)
     target: ClientUrl | None = None
@@ -79,16 +78,14 @@ def run(
 
 
 def describes_a_server(environment: Mapping[str, str]) -> bool:
-    """Whether anything but a client's own token is set: on a machine that only has a client, nothing is."""
-    from proxmox_mcp.settings import SECRETS, known_names
-
+    """Whether any setting except a client's token is set: on a machine that only has a client, there are none."""
     of_clients = {"MCP_AUTH_TOKEN", "MCP_AUTH_TOKEN_FILE"}
     names = {*known_names(), *(f"{name}_FILE" for name in SECRETS)} - of_clients
     return any(environment.get(name) for name in names)
 
 
 def _base(server: ServerSettings, target: ClientUrl | None) -> str:
-    """Where clients reach the server: as was said, else as far as the settings tell."""
+    """The URL of the server for clients: the given one, else a guess from the settings."""
     if target is not None:
         return target.base
     host = server.mcp_allowed_hosts[0] if server.mcp_allowed_hosts else "localhost"

@@ -1,4 +1,4 @@
-"""Which certificate a node shows, whose it is and until when, and whether the settings trust it."""
+"""Checks the certificate of a node: who it is for, when it expires, and whether the settings trust it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 HANDSHAKE_SECONDS = 4.0
 SOON = 21
-"""Days before its end at which a certificate is worth a word."""
+"""Days before the expiry of a certificate from which there is a warning."""
 
 _ON_THE_NODE = "Compare it with what `pvenode cert info` shows on the node, then set it."
 _UNCHECKED = (
-    "Certificates are not checked (PROXMOX_VERIFY_SSL=false): whoever can redirect the connection can read the "
-    "credentials. Pinning the fingerprint closes that, also for self-signed certificates."
+    "Certificates are not checked (PROXMOX_VERIFY_SSL=false): anyone who can redirect the connection can read "
+    "the credentials. Pinning the fingerprint prevents that, also for self-signed certificates."
 )
 _CLUSTER_AUTHORITY = "PVE Cluster Manager CA"
 """Organisation or unit of the authority that ``pvecm`` creates (PVE::Cluster::Setup, gen_pve_ssl_ca)."""
@@ -111,19 +111,19 @@ def _printable(text: str) -> str:
 
 
 def tls_handshake(connection: socket.socket, context: ssl.SSLContext, host: str, deadline: Deadline) -> ssl.SSLSocket:
-    """TLS over a connection, in time. Raises OSError (TimeoutError, ssl.SSLError)."""
+    """TLS over a connection, within the deadline. Raises OSError (TimeoutError, ssl.SSLError)."""
     limit = deadline.within(HANDSHAKE_SECONDS)
     connection.settimeout(max(limit.left, 0.01))
     return BackgroundTask(lambda: context.wrap_socket(connection, server_hostname=host)).result(limit)
 
 
 def unverified_context() -> ssl.SSLContext:
-    """A context that takes any certificate: to look at it."""
+    """A context that accepts any certificate, to read it."""
     return TlsPolicy(verify=False).context()
 
 
 def connect_unverified(address: tuple[str, int], place: Destination, deadline: Deadline) -> ssl.SSLSocket:
-    """Another connection, whose certificate is only looked at. Raises OSError. The caller closes it."""
+    """Another connection, only to read its certificate. Raises OSError. The caller closes it."""
     opened = socket.create_connection(address, timeout=max(deadline.within(HANDSHAKE_SECONDS).left, 0.01))
     return tls_handshake(opened, unverified_context(), place.host, deadline)
 
@@ -131,7 +131,7 @@ def connect_unverified(address: tuple[str, int], place: Destination, deadline: D
 def look(
     place: Destination, opened: socket.socket, connection: Connection, deadline: Deadline
 ) -> tuple[Step, Certificate | None]:
-    """Look at the certificate of a node; None where the settings don't trust it, or where there is none."""
+    """Check the certificate of a node; None if the settings don't trust it, or there is none."""
     name = place.named("TLS")
     address = opened.getpeername()[:2]
     try:
@@ -139,12 +139,12 @@ def look(
             der = secured.getpeercert(binary_form=True) or b""
         certificate = read_certificate(der)
     except TimeoutError:
-        found = f"{place.where} takes connections and then says nothing (waited {HANDSHAKE_SECONDS:g} s)."
+        found = f"{place.where} accepts connections but does not answer (waited {HANDSHAKE_SECONDS:g} s)."
         return place.part.fail(
             name,
             found,
             Fix(
-                "Check the port (Proxmox VE: 8006), and restart pveproxy on the node, if it is what hangs:",
+                "Check the port (Proxmox VE: 8006). If it is pveproxy that hangs, restart it on the node:",
                 ("systemctl restart pveproxy",),
             ),
         ), None
@@ -172,7 +172,7 @@ def look(
 
 
 def describe(certificate: Certificate) -> tuple[str, ...]:
-    """Whose it is, who made it, until when, for which names."""
+    """Subject, issuer, validity, names and fingerprint."""
     if certificate.self_signed:
         maker = "itself (self-signed)"
     elif certificate.by_the_cluster:
@@ -181,14 +181,14 @@ def describe(certificate: Certificate) -> tuple[str, ...]:
         maker = _format_name(certificate.issuer)
     return (
         f"for {_format_name(certificate.subject)}; names: {', '.join(certificate.names) or 'none'}",
-        f"made by {maker}",
-        f"good from {certificate.not_before:%Y-%m-%d} until {certificate.not_after:%Y-%m-%d}",
+        f"issued by {maker}",
+        f"valid from {certificate.not_before:%Y-%m-%d} until {certificate.not_after:%Y-%m-%d}",
         f"SHA-256 fingerprint {certificate.fingerprint}",
     )
 
 
 def verification_step(part: Section, connection: Connection, shown: Sequence[Certificate]) -> Step:
-    """Whether certificates are checked, what that means, and the line that pins those that were shown."""
+    """Whether certificates are checked; if not, the risk, and the setting that pins those of the nodes."""
     name = "certificate check"
     if connection.fingerprints:
         return part.ok(name, f"on: {len(connection.fingerprints)} pinned by PROXMOX_FINGERPRINT")
@@ -209,17 +209,17 @@ def pin_line(certificates: Sequence[Certificate]) -> str:
 def accepted_step(
     place: Destination, name: str, certificate: Certificate, verdict: str, renewal: Fix | None = None
 ) -> Step:
-    """The step for a certificate that is taken: a warning where its time is not, or nearly over.
+    """The step for an accepted certificate: a warning if it is not valid yet, has expired or expires soon.
 
-    ``renewal`` is the cure for the latter, unless it is a node's.
+    ``renewal`` says how to renew it; by default as for a certificate of a node.
     """
     details = describe(certificate)
     found = f"{_format_name(certificate.subject)}, until {certificate.not_after:%Y-%m-%d}; it {verdict}"
     if not certificate.begun:
         return place.part.warn(
             name,
-            f"{found}; it is not good yet",
-            Fix("The clock of this machine or of the other is wrong."),
+            f"{found}; it is not valid yet",
+            Fix("The clock of this machine or of the other one is wrong."),
             details=details,
         )
     if certificate.days_left >= SOON:
@@ -245,8 +245,8 @@ def _not_pinned(place: Destination, certificate: Certificate) -> tuple[Any, ...]
         f"The certificate of {place.where} is not the pinned one.",
         Fix(
             "If the node has a new certificate (after `pvecm updatecerts` or ACME), compare it with what "
-            "`pvenode cert info` shows on the node, then set it; with several nodes all of theirs, with commas. "
-            "If it has not, something else answers in its place.",
+            "`pvenode cert info` shows on the node, then set it; for several nodes, all fingerprints with commas. "
+            "If it does not, another machine answers instead of the node.",
             (pin_line([certificate]),),
         ),
     )
@@ -260,4 +260,4 @@ def _format_name(name: dict[str, str]) -> str:
     common, organisation = name.get("CN", ""), name.get("O", "")
     if common and organisation:
         return f"{common} ({organisation})"
-    return common or organisation or "nobody named"
+    return common or organisation or "unnamed"

@@ -1,4 +1,4 @@
-"""All that is looked at, side by side and in a set order, within one deadline."""
+"""Runs all checks at the same time, within one deadline, and reports them in a fixed order."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ SETTINGS = Section("settings")
 def run_checks(
     settings: Settings, names: Iterable[str], target: ClientUrl | None, deadline: Deadline, hold: float = 0.0
 ) -> Iterator[Step]:
-    """Every step, as it is known.
+    """Every step, as soon as it and those before it are done.
 
-    ``names`` are the variables that are set; ``target`` is where clients reach the server, if that is to be looked at
-    too, with an idle stream kept open for ``hold`` seconds.
+    ``names`` are the variables that are set; ``target`` is the address of clients, if that is checked too, with an idle
+    stream kept open for ``hold`` seconds.
     """
     if target is not None and target.client_only:
-        yield SETTINGS.ok("environment", "only --url is given: the server is looked at as clients see it")
+        yield SETTINGS.ok("environment", "only --url is given: the server is checked as clients see it")
         yield from _outside(target, settings, deadline, hold).steps()
         return
     yield _read(settings)
-    fix = Fix("Correct its name, or unset it: nothing reads it.")
+    fix = Fix("Correct its name, or unset it: it has no effect.")
     yield from (SETTINGS.warn("names", note, fix) for note in (*settings.notes, *_misspelt(names)))
     several = len(settings.clusters) > 1
     cache = settings.server.state_directory / "schema"
@@ -53,13 +53,13 @@ def run_checks(
 
 
 def _outside(target: ClientUrl, settings: Settings, deadline: Deadline, hold: float) -> _Group:
-    """The server as clients see it."""
+    """Checks of the server as clients see it."""
     longer = Deadline(deadline.end + hold)
     return _Group(Section(target.base), lambda: client_view.look(target, settings.server, deadline, hold), longer)
 
 
 def _misspelt(names: Iterable[str]) -> Iterator[str]:
-    """Variables that are nearly ours, without even the start of their names being right."""
+    """Variables whose names resemble settings but lack the prefix."""
     known = known_names()
     for name in sorted(names):
         if name.startswith(("PROXMOX_", "MCP_")):
@@ -70,13 +70,13 @@ def _misspelt(names: Iterable[str]) -> Iterator[str]:
 
 def _read(settings: Settings) -> Step:
     changed = sorted(settings.server.model_fields_set)
-    said = ", ".join(name.upper() for name in changed) or "no MCP_ variable is set: the defaults"
+    said = ", ".join(name.upper() for name in changed) or "no MCP_ variable is set, defaults apply"
     clusters = f"clusters: {', '.join(settings.clusters)}; " if len(settings.clusters) > 1 else ""
     return SETTINGS.ok("environment", f"understood; {clusters}{said}")
 
 
 class _Group:
-    """Steps that are found in a thread of their own, and are handed over as they come."""
+    """Steps that a thread finds, handed over one by one."""
 
     def __init__(self, part: Section, find: Callable[[], Iterator[Step]], deadline: Deadline) -> None:
         self._part, self._find, self._deadline = part, find, deadline
@@ -96,7 +96,7 @@ class _Group:
                 step = self._found.get(timeout=self._deadline.left + 0.5)
             except queue.Empty:
                 yield self._part.fail(
-                    "time", "The rest was given up: it took too long.", Fix("See what was slow above.")
+                    "time", "The remaining checks were cancelled: they took too long.", Fix("See the slow steps above.")
                 )
                 return
             if step is None:
@@ -106,7 +106,7 @@ class _Group:
 
 
 def secrets_of(settings: Settings, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """All secrets that the settings hold, those given by file among them."""
+    """All secrets of the settings, also those from files."""
     server = settings.server
     held = [server.mcp_auth_token, server.mcp_state_key, server.mcp_state_url]
     held += [each.proxmox_password for each in settings.clusters.values()]

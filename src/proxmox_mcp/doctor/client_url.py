@@ -1,4 +1,4 @@
-"""The address that clients use, as the operator gave it, and what belongs to it."""
+"""The URL that clients use, as given with ``--url``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SSE, HTTP = "/sse", "/mcp"
 class ClientUrl:
     """``prefix`` is the path before ``/sse`` and ``/mcp``; ``asked`` those of the two that the address named.
 
-    ``client_only``: nothing is known of the server's settings; what is to be set there, somebody else does.
+    ``client_only``: the settings of the server are unknown, and somebody else changes them.
     """
 
     address: Address
@@ -27,19 +27,19 @@ class ClientUrl:
 
     @classmethod
     def of(cls, url: str, authorities: str = "", *, client_only: bool = False) -> ClientUrl:
-        """``authorities`` is a PEM file of those that clients know besides the public ones.
+        """``authorities`` is a PEM file of authorities that clients trust besides the public ones.
 
-        Raises SettingsError for what is no address, or no such file.
+        Raises SettingsError for an invalid URL or a missing file.
         """
         known = Path(authorities) if authorities else None
         if known and not known.is_file():
-            raise SettingsError(f"NODE_EXTRA_CA_CERTS is {known}: there is no such file.", "It takes a PEM file.")
+            raise SettingsError(f"NODE_EXTRA_CA_CERTS is {known}: the file does not exist.", "It takes a PEM file.")
         try:
             address = Address.of(url if "://" in url else f"https://{url}")
         except ValueError:
             raise SettingsError(
-                "--url is not an address that clients could use.",
-                "It looks like https://name/sse, without a user and password in it.",
+                "--url is not a URL that clients can use.",
+                "Write it as https://name/sse, without user and password.",
             ) from None
         path = address.path.rstrip("/")
         for end in (SSE, HTTP):

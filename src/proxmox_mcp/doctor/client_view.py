@@ -1,4 +1,4 @@
-"""The server as clients reach it: the way there, its certificate, who is let in, then both transports."""
+"""Checks the server as clients reach it: connection, certificate, authentication, both transports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TOKENLESS_SECONDS = 3.0
 HOLD = 75.0
-"""Seconds that ``--patient`` keeps a stream: over the minute at which many proxies cut."""
+"""Seconds that ``--patient`` keeps a stream open: many proxies close idle streams after 60 s (nginx by default)."""
 _RENEWAL = Fix("Renew it at the proxy, and reload the proxy.")
 _OTHER = {SSE: HTTP, HTTP: SSE}
 
@@ -31,7 +31,7 @@ def look(target: ClientUrl, server: ServerSettings, deadline: Deadline, hold: fl
     """The steps. ``hold``: seconds to keep an idle stream open, 0 for not at all; they come on top of the deadline."""
     part = Section(target.base)
     where = HostPort(target.address.host, target.address.port)
-    place = Destination(part, where, "the address", "Check that the proxy runs, and that its port is passed on to it.")
+    place = Destination(part, where, "the address", "Check that the proxy is running, and that its port is forwarded.")
     step, addresses = connectivity.resolve(place, deadline)
     yield step
     opened = None
@@ -39,14 +39,14 @@ def look(target: ClientUrl, server: ServerSettings, deadline: Deadline, hold: fl
         step, opened = connectivity.connect(place, addresses, deadline)
         yield step
     if opened is None:
-        yield part.skipped("MCP", "it can't be reached")
+        yield part.skipped("MCP", "the address is unreachable")
         return
     with opened:
         tls, trusted = _tls(place, target, opened, deadline)
     if tls is not None:
         yield tls
     if not trusted:
-        yield part.skipped("MCP", "clients don't go on after this, and no token is sent over such a connection")
+        yield part.skipped("MCP", "clients stop here, and no token is sent over an untrusted connection")
         return
     if server.mcp_auth_token.get_secret_value() or server.mcp_callers_file:
         yield from _let_in(part, target, server, deadline)
@@ -58,18 +58,18 @@ def look(target: ClientUrl, server: ServerSettings, deadline: Deadline, hold: fl
     for route in target.asked:
         yield from probes[route]()
     for route in (_OTHER[each] for each in target.asked if _OTHER[each] not in target.asked):
-        # Not what was asked for: worth knowing, but no failure.
+        # The address names the other transport: only a warning.
         yield from (replace(step, status="warn") if step.status == "fail" else step for step in probes[route]())
 
 
 def _tls(place: Destination, target: ClientUrl, opened: socket.socket, deadline: Deadline) -> tuple[Step | None, bool]:
-    """Whether clients trust the connection; plain http is what it is."""
+    """Whether clients trust the connection. Plain http is only a warning."""
     part, name = place.part, "TLS"
     if target.tls is None:
         if connectivity.is_loopback(opened.getpeername()[0]):
             return None, True
-        fix = Fix("Put a reverse proxy with a certificate before it: docs/reverse-proxies.md.")
-        return part.warn(name, "plain http: the token and all answers can be read on the way", fix), True
+        fix = Fix("Use a reverse proxy with a certificate: docs/reverse-proxies.md.")
+        return part.warn(name, "plain http: others on the network can read the token and all results", fix), True
     address = opened.getpeername()[:2]
     try:
         with certificate.tls_handshake(opened, target.tls.context(), target.address.host, deadline) as secured:
@@ -79,32 +79,32 @@ def _tls(place: Destination, target: ClientUrl, opened: socket.socket, deadline:
             place, name, shown, f"is trusted by public authorities or {known}", _RENEWAL
         ), True
     except TimeoutError:
-        return part.fail(name, "The connection opens, and no TLS comes.", Fix("Look into the log of the proxy.")), False
+        return part.fail(name, "The connection opens, but TLS does not start.", Fix("See the log of the proxy.")), False
     except ssl.SSLCertVerificationError as error:
         return _distrusted(place, error, address, deadline), False
     except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or "no certificate that can be read"
+        reason = getattr(error, "reason", None) or "unreadable certificate"
         found = f"{place.where} does not speak TLS ({reason})."
         plain = f"http://{target.address.host}:{target.address.port}{target.address.path}"
-        return part.fail(name, found, Fix("Is it plain http? Then the address is:", (plain,))), False
+        return part.fail(name, found, Fix("If it is plain http, the address is:", (plain,))), False
 
 
 def _distrusted(
     place: Destination, error: ssl.SSLCertVerificationError, address: tuple[str, int], deadline: Deadline
 ) -> Step:
-    """Clients refuse the certificate: whose it is, and what makes them take it."""
+    """The step for a certificate that clients refuse, with its details and how to make them accept it."""
     details: tuple[str, ...] = ()
     try:
         with certificate.connect_unverified(address, place, deadline) as secured:
             details = certificate.describe(certificate.read_certificate(secured.getpeercert(binary_form=True) or b""))
     except (OSError, ValueError):
-        pass  # what was said of it the first time is enough
-    said = error.verify_message or "it can't be verified"
-    fixes = [Fix("Give the proxy a certificate for this name from an authority that clients know (ACME).")]
+        pass  # the first error is reported without details
+    said = error.verify_message or "verification failed"
+    fixes = [Fix("Give the proxy a certificate for this name from a public authority (ACME).")]
     if "self-signed" in said or "self signed" in said or "local issuer" in said:
         fixes.append(
             Fix(
-                "Or let clients (Gemini CLI, Claude Code, all on Node.js) and this doctor know your own authority:",
+                "Or make clients on Node.js (Gemini CLI, Claude Code) and this doctor trust your own authority:",
                 ("NODE_EXTRA_CA_CERTS=/path/to/authority.pem",),
             )
         )
@@ -112,7 +112,7 @@ def _distrusted(
 
 
 def _let_in(part: Section, target: ClientUrl, server: ServerSettings, deadline: Deadline) -> Iterator[Step]:
-    """Without a token the answer must be 401. What else it may be, the transports themselves explain."""
+    """Without a token the response must be 401. The checks of the transports explain any other one."""
     asked = mcp_handshake.headers(server, mcp_handshake.STREAM, with_token=False)
     try:
         with http.exchange(
@@ -128,8 +128,8 @@ def _let_in(part: Section, target: ClientUrl, server: ServerSettings, deadline: 
     if status == 200 and kind == mcp_handshake.STREAM:
         yield part.fail(
             "who may call, from outside",
-            f"{target.base}{SSE} lets anybody in, without a token, although one is set here.",
-            Fix("Restart the server that runs there with these settings: it was started with others."),
+            f"{target.base}{SSE} accepts callers without a token, although a token is set here.",
+            Fix("Restart the server with these settings: it was started with others."),
         )
     elif status == 401:
         yield part.ok("who may call, from outside", "without a token: 401, as it should be")

@@ -1,4 +1,4 @@
-"""The configuration to paste for each client, tokens as variables of the environment wherever it reads them.
+"""The configuration for each client, with tokens as environment variables if the client supports that.
 
 Formats as of late 2026: Gemini CLI 0.61 (``settings.json``), Claude Code 2 (``claude mcp add``), Claude Desktop (local
 servers only: the bridge ``mcp-remote`` reaches others), VS Code 1.102 and later (``mcp.json``), Cursor (``mcp.json``).
@@ -19,7 +19,7 @@ TOKEN = "MCP_AUTH_TOKEN"  # noqa: S105 - the name of a variable
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What to paste, and where: a file, or a shell."""
+    """A text to paste, and where: a file or a shell."""
 
     client: str
     where: str
@@ -32,7 +32,7 @@ class Configuration:
 def configurations(base: str, *, token: bool) -> tuple[Configuration, ...]:
     """For a server at ``base`` (``https://name`` or with a path prefix); ``token``: whether it asks for one."""
     return (
-        # Over /mcp with sessions Gemini CLI (0.61) keeps a session that is gone after a restart: /sse comes first.
+        # /sse first: on /mcp with sessions Gemini CLI (0.61) keeps using its session after a restart of the server.
         Configuration("Gemini CLI", "~/.gemini/settings.json", _gemini(base, "sse", "/sse", token=token)),
         Configuration("Gemini CLI, over HTTP", "~/.gemini/settings.json", _gemini(base, "http", "/mcp", token=token)),
         Configuration("Claude Code", "a shell", _claude_code(base, token=token)),
@@ -57,7 +57,7 @@ def _claude_code(base: str, *, token: bool) -> str:
 
 
 def _claude_desktop(base: str, *, token: bool) -> str:
-    # No blank after the colon: on Windows the program splits arguments at blanks.
+    # No space after the colon: on Windows, Claude Desktop does not escape spaces for npx (README of mcp-remote).
     header = ["--header", "Authorization:${AUTHORIZATION}"] if token else []
     plain = ["--allow-http"] if base.startswith("http://") else []
     entry: dict[str, Any] = {"command": "npx", "args": ["-y", "mcp-remote", f"{base}/mcp", *header, *plain]}

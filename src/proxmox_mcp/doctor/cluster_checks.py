@@ -1,4 +1,4 @@
-"""One cluster, from the names of its nodes to what the identity may do there."""
+"""Checks one cluster, from the names of its nodes to the privileges of the identity."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PVEPROXY = "Check the port (Proxmox VE: 8006), and on the node: `systemctl stat
 
 @dataclass(frozen=True, slots=True)
 class _Reachability:
-    """How far the way to one host goes: ``certificate`` is None where it ends before or at TLS."""
+    """The steps to reach a host; ``certificate`` None: it failed before or at TLS."""
 
     place: Destination
     steps: tuple[Step, ...]
@@ -36,7 +36,7 @@ class _Reachability:
 
 
 def look(part: Section, settings: ClusterSettings, cache: Path, deadline: Deadline) -> Iterator[Step]:
-    """The steps, in order; what can't be looked at is skipped with its reason."""
+    """The steps in order; what can't be checked is skipped with the reason."""
     try:
         connection = connection_of(settings)
     except SettingsError as error:
@@ -58,7 +58,7 @@ def look(part: Section, settings: ClusterSettings, cache: Path, deadline: Deadli
 
 
 def _reach_all(part: Section, connection: Connection, deadline: Deadline) -> list[_Reachability]:
-    """All hosts at the same time: one that is silent costs its seconds once."""
+    """All hosts at the same time, so that several silent ones take no longer than one."""
     places = [Destination(part, host, "PROXMOX_HOST", _PVEPROXY) for host in connection.hosts]
     works = [BackgroundTask(partial(_reach_one, place, connection, deadline)) for place in places]
     found = []
@@ -66,7 +66,9 @@ def _reach_all(part: Section, connection: Connection, deadline: Deadline) -> lis
         try:
             found.append(work.result(deadline))
         except TimeoutError:
-            found.append(_Reachability(place, (part.fail(place.named("TCP"), f"{place.where} took too long."),)))
+            found.append(
+                _Reachability(place, (part.fail(place.named("TCP"), f"{place.where} did not answer in time."),))
+            )
     return found
 
 
@@ -83,9 +85,9 @@ def _reach_one(place: Destination, connection: Connection, deadline: Deadline) -
 
 
 def _as_warning(step: Step) -> Step:
-    """A node that is away is no failure as long as another one answers."""
+    """An unreachable node is only a warning while another one answers."""
     away = step.status == "fail" and not step.name.startswith("TLS")
-    return replace(step, status="warn", found=f"{step.found} The others are used.") if away else step
+    return replace(step, status="warn", found=f"{step.found} The other nodes are used.") if away else step
 
 
 def _check_with_credentials(
@@ -96,7 +98,7 @@ def _check_with_credentials(
     cache: Path,
     deadline: Deadline,
 ) -> Iterator[Step]:
-    """What the hosts themselves say, with the credentials."""
+    """The steps that need the credentials."""
     try:
         session = proxmox_api.Session(connection)
     except SettingsError as error:
@@ -114,7 +116,7 @@ def _check_as_identity(
     cache: Path,
     deadline: Deadline,
 ) -> Iterator[Step]:
-    """What is told to who comes with the credentials."""
+    """The steps in a session with the credentials."""
     connection = session.connection
     spoken = _ask_versions([each.place for each in ways], session, deadline)
     for each in spoken.values():
@@ -123,7 +125,7 @@ def _check_as_identity(
     if not answering:
         if not any(each.refused for each in spoken.values()):
             yield part.skipped("authentication", "no node answers as Proxmox VE does")
-        yield part.skipped("privileges", "nobody is signed in")
+        yield part.skipped("privileges", "authentication failed")
         yield schema_check.look(part, settings.proxmox_apidoc, connection, None, cache, deadline)
         return
     place, version = next(iter(answering.items()))
@@ -131,7 +133,9 @@ def _check_as_identity(
     yield from _daemons(list(answering), session, deadline)
     if len(set(answering.values())) > 1:
         told = ", ".join(f"{each.where} {known}" for each, known in answering.items())
-        yield part.warn("versions", f"The nodes run different versions: {told}", Fix("Bring all to the same one."))
+        yield part.warn(
+            "versions", f"The nodes run different versions: {told}", Fix("Upgrade all nodes to the same version.")
+        )
     try:
         held = session.get(place, "/access/permissions", deadline)
     except ProxmoxError as error:
@@ -143,7 +147,7 @@ def _check_as_identity(
 
 
 def _daemons(places: Sequence[Destination], session: proxmox_api.Session, deadline: Deadline) -> Iterator[Step]:
-    """The daemon behind each host that answers, all asked at the same time."""
+    """pvedaemon of each host that answers, all at the same time."""
     works = [BackgroundTask(partial(proxmox_api.daemon, place, session, deadline)) for place in places]
     for place, work in zip(places, works, strict=True):
         try:
@@ -155,7 +159,10 @@ def _daemons(places: Sequence[Destination], session: proxmox_api.Session, deadli
 def _ask_versions(
     places: Sequence[Destination], session: proxmox_api.Session, deadline: Deadline
 ) -> dict[Destination, proxmox_api.VersionAnswer]:
-    """Ask one host first: credentials that it refuses are not tried on the others. Those then at the same time."""
+    """Ask one host first, then the others at the same time: refused credentials are not tried again.
+
+    Proxmox delays each refusal by 3 s.
+    """
     first, *others = places
     spoken = {first: proxmox_api.ask_version(first, session, deadline)}
     if spoken[first].refused:

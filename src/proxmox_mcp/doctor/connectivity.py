@@ -1,4 +1,4 @@
-"""The way to a host: its name, and a connection to its port."""
+"""Checks that the name of a host resolves, and that its port accepts connections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONNECT_SECONDS = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """What is to be reached, and how its steps speak of it: ``setting`` is where its name was set."""
+    """A host to reach. ``setting`` is where its name was set, ``listener`` says how to check what listens there."""
 
     part: Section
     where: HostPort
@@ -35,7 +35,7 @@ class Destination:
 
 
 def resolve(place: Destination, deadline: Deadline) -> tuple[Step, tuple[str, ...]]:
-    """The addresses of a host; none where its name can't be resolved."""
+    """The addresses of a host; empty if its name can't be resolved."""
     name = place.named("name")
     if _is_address(place.host):
         return place.part.skipped(name, f"{place.host} is an address"), (place.host,)
@@ -46,28 +46,28 @@ def resolve(place: Destination, deadline: Deadline) -> tuple[Step, tuple[str, ..
         said = f"The name servers did not answer for {place.host} within {RESOLVE_SECONDS:g} s."
         return place.part.fail(name, said, Fix("Check the DNS of this machine or container (/etc/resolv.conf).")), ()
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no name"
+        reason = getattr(error, "strerror", None) or "not a host name"
         return place.part.fail(name, f"{place.host} can't be resolved: {reason}.", *_unresolved(place)), ()
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
     return place.part.ok(name, f"{place.host} is {', '.join(addresses)}"), addresses
 
 
 def _unresolved(place: Destination) -> tuple[Fix, ...]:
-    fixes = [Fix(f"Check {place.setting} and the DNS of this machine or container, or use the address.")]
+    fixes = [Fix(f"Check {place.setting} and the DNS of this machine or container, or use an IP address.")]
     if "." not in place.host:
         fixes.append(
-            Fix(f"{place.host} is a short name: a container knows no search domains of its host. Name it in full.")
+            Fix(f"{place.host} is a short name, and a container has no search domains of its host. Use the full name.")
         )
     return tuple(fixes)
 
 
 def connect(place: Destination, addresses: tuple[str, ...], deadline: Deadline) -> tuple[Step, socket.socket | None]:
-    """A connection to the first of the addresses that takes one; None where none does. The caller closes it."""
+    """A connection to the first address that accepts one, or None. The caller closes it."""
     name, faults = place.named("TCP"), []
     for address in addresses:
         limit = deadline.within(CONNECT_SECONDS)
         if not limit.left:
-            faults.append(f"{address}: no time was left")
+            faults.append(f"{address}: not tried, the time was over")
             continue
         try:
             connection = socket.create_connection((address, place.where.port), timeout=limit.left)
@@ -79,7 +79,7 @@ def connect(place: Destination, addresses: tuple[str, ...], deadline: Deadline) 
             faults.append(f"{address}: {(error.strerror or str(error)).lower()}")
         else:
             beside = tuple(f"not by {fault}" for fault in faults)
-            return place.part.ok(name, f"{address} port {place.where.port} takes connections", *beside), connection
+            return place.part.ok(name, f"{address} port {place.where.port} accepts connections", *beside), connection
     said = f"{place.where} can't be reached: {'; '.join(faults)}."
     return place.part.fail(name, said, *_unreached(place, addresses, " ".join(faults))), None
 
@@ -89,10 +89,10 @@ def _unreached(place: Destination, addresses: tuple[str, ...], faults: str) -> t
     if "refuses" in faults:
         fixes.append(Fix(f"{place.listener} Nothing listens on port {place.where.port} there."))
     if "does not answer" in faults or "route" in faults or not fixes:
-        fixes.append(Fix("Check that the machine runs, and that no firewall drops the connection on the way."))
+        fixes.append(Fix("Check that the machine is running, and that no firewall drops the connection."))
     if any(is_loopback(address) for address in addresses):
         fixes.append(
-            Fix(f"{place.host} is this machine itself; inside a container, the container. Name the other's address.")
+            Fix(f"{place.host} is this machine; in a container, the container. Use the address of the other machine.")
         )
     return tuple(fixes)
 

@@ -1,4 +1,4 @@
-"""Refused credentials: what may be wrong, each with the line that checks it on a node.
+"""Refused credentials: what may be wrong, and the command that checks it on a node.
 
 Proxmox VE answers "Authentication failed!" to a wrong user, token and secret alike (``PVE::APIServer::AnyEvent``).
 """
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from proxmox_mcp.proxmox.connection import Connection
 
 _NOT_A_UUID = (
-    "Set PROXMOX_PASSWORD to the token's secret, a UUID of 36 characters: what is set there is not one. "
-    "It was shown once, when the token was made."
+    "Set PROXMOX_PASSWORD to the secret of the token, a UUID of 36 characters; the current value is not a UUID. "
+    "Proxmox showed it once, when the token was created."
 )
 
 
 def refusal_fixes(error: AuthenticationError, connection: Connection) -> tuple[Fix, ...]:
-    """What to look at, most likely first."""
+    """What to check, the most likely first."""
     if "second factor" in error.message:
         return _second_factor(connection)
     return _token(connection) if connection.token else _password(connection)
@@ -36,10 +36,10 @@ def _token(connection: Connection) -> tuple[Fix, ...]:
             "token and secret is wrong):",
             ("pveum user list",),
         ),
-        Fix(f"Check that this lists {name} (capitals count), not expired:", (f"pveum user token list {user}",)),
+        Fix(f"Check that this lists {name} (case-sensitive), not expired:", (f"pveum user token list {user}",)),
         Fix(
-            "If both are there, the secret is wrong. It can't be shown again: make a new one, and set PROXMOX_PASSWORD "
-            f"to it. With --privsep 0 the token has the privileges of {user}, without it none of its own:",
+            "If both are listed, the secret is wrong. Proxmox can't show it again: create a new token, and set "
+            f"PROXMOX_PASSWORD to its secret. With --privsep 0 it has the privileges of {user}, otherwise none:",
             (f"pveum user token remove {user} {name}", f"pveum user token add {user} {name} --privsep 0"),
         ),
     )
@@ -49,7 +49,7 @@ def _quoted(connection: Connection) -> str:
     bare = connection.secret.strip("'\"")
     if bare == connection.secret:
         return ""
-    return "PROXMOX_PASSWORD has quotes around the secret. In an env file the value stands without quotes."
+    return "PROXMOX_PASSWORD has quotes around the secret. Remove them: env files take values without quotes."
 
 
 def _password(connection: Connection) -> tuple[Fix, ...]:
@@ -58,7 +58,7 @@ def _password(connection: Connection) -> tuple[Fix, ...]:
     if connection.secret_is_uuid:
         fixes.append(
             Fix(
-                "PROXMOX_PASSWORD looks like a token's secret. Then name the token too; this lists those there are.",
+                "PROXMOX_PASSWORD looks like the secret of a token. Then set PROXMOX_TOKEN_ID; this lists the tokens:",
                 (f"pveum user token list {user}",),
             )
         )
@@ -68,15 +68,15 @@ def _password(connection: Connection) -> tuple[Fix, ...]:
     return (
         *fixes,
         Fix(
-            f"Check on a node that this lists {user}, enabled and not expired; the realm counts (root@pam is not "
+            f"Check on a node that this lists {user}, enabled and not expired, with the same realm (root@pam is not "
             "root@pve):",
             ("pveum user list",),
         ),
         Fix(f"Check that this lists the realm {realm}:", ("pveum realm list",)),
         Fix(f"The password may be wrong; change it {where}", (change,))
         if realm in ("pam", "pve")
-        else Fix(f"The password is that of the directory behind the realm {realm}: check it there."),
-        Fix("Better than a password is a token of a user of its own: see docs/tokens-and-privileges.md."),
+        else Fix(f"The realm {realm} uses the password of its directory: check it there."),
+        Fix("A token of a separate user is better than a password: see docs/tokens-and-privileges.md."),
     )
 
 
@@ -84,8 +84,8 @@ def _second_factor(connection: Connection) -> tuple[Fix, ...]:
     user = connection.user
     return (
         Fix(
-            "Use a token, which is not asked for a second factor: make one, and set its secret as PROXMOX_PASSWORD:",
+            "Use a token, which needs no second factor: create one, and set PROXMOX_PASSWORD to its secret:",
             (f"pveum user token add {user} mcp --privsep 0", "PROXMOX_TOKEN_ID=mcp"),
         ),
-        Fix("To see the second factors of the user:", (f"pveum user tfa list {user}",)),
+        Fix("To list the second factors of the user:", (f"pveum user tfa list {user}",)),
     )

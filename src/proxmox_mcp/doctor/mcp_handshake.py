@@ -1,4 +1,4 @@
-"""The first words of an MCP client, and the server's answer to them (JSON-RPC over server-sent events or JSON)."""
+"""The first messages of an MCP client, and the server's responses (JSON-RPC as server-sent events or JSON)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.doctor.steps import Section, Step
     from proxmox_mcp.settings import ServerSettings
 
-_LONGEST_TOLD = 4000
+_MAX_INSTRUCTIONS = 4000
 STREAM = "text/event-stream"
 INITIALIZE = json.dumps(
     {
@@ -37,7 +37,7 @@ INITIALIZE = json.dumps(
 
 
 def headers(server: ServerSettings, accept: str, *, with_token: bool = True) -> dict[str, str]:
-    """What a client sends, with the token of the settings if there is one."""
+    """The headers that a client sends, with the token of the settings if it is set."""
     token = server.mcp_auth_token.get_secret_value() if with_token else ""
     return {"Accept": accept, "Cache-Control": "no-store"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
@@ -74,14 +74,14 @@ def events(answer: Answer, seconds: float) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class InitializeAnswer:
-    """A server's answer to INITIALIZE: its name and version; ``what_to_set`` where its own settings are wrong."""
+    """A server's answer to INITIALIZE: name and version; ``what_to_set`` if its settings are wrong."""
 
     name: str
     what_to_set: str = ""
 
 
 def parse_initialize_answer(text: str) -> InitializeAnswer | None:
-    """The answer to INITIALIZE in a text; None where it is not one."""
+    """The answer to INITIALIZE in a text, or None."""
     try:
         message: Any = json.loads(text)
     except (ValueError, RecursionError):
@@ -95,13 +95,13 @@ def parse_initialize_answer(text: str) -> InitializeAnswer | None:
     told = str(result.get("instructions") or "")
     if not told.startswith(NOT_SET_UP):
         return InitializeAnswer(name)
-    printable = "".join(c for c in told[:_LONGEST_TOLD] if c.isprintable() or c == "\n")
+    printable = "".join(c for c in told[:_MAX_INSTRUCTIONS] if c.isprintable() or c == "\n")
     return InitializeAnswer(name, printable.partition("\nThen restart the server")[0])
 
 
 def wrong_settings_step(part: Section, name: str, where: str, hello: InitializeAnswer) -> Step:
-    """The step for a server that answers, and makes no call to Proxmox."""
+    """The step for a server that answers but sends no calls to Proxmox."""
     first, *faults = hello.what_to_set.splitlines()
     told = tuple(fault.removeprefix("- ") for fault in faults) or (first,)
-    fix = Fix("Correct the settings that the server names here, then restart it.")
+    fix = Fix("Correct the settings named here, then restart the server.")
     return part.fail(name, f"{where}: {hello.name} answers, but its settings are wrong.", fix, details=told)

@@ -1,7 +1,7 @@
-"""What the three kinds of use need, and the lines that grant them.
+"""The privileges that three kinds of use need, and the commands that grant them.
 
-Privileges and built-in roles are those of ``PVE::AccessControl``; a role set on a deeper path takes the place of the
-one inherited from above, for the same user or token, so each line stands by itself.
+Privileges and built-in roles are those of ``PVE::AccessControl``. A role on a deeper path replaces the inherited roles
+of the same user or token, so each command grants a complete role for its path.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Extent = Literal["all", "some", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """Something one can do: object paths, each with privileges of which all (``any_of``: one) must be held."""
+    """Something that a user can do: object paths, each with the privileges needed there (``any_of``: one of them)."""
 
     text: str
     needs: tuple[tuple[str, tuple[str, ...]], ...]
     any_of: bool = False
 
     def extent(self, permissions: Permissions) -> Extent:
-        """Whether it may be done everywhere, in some places (a pool, a guest, a storage), or nowhere."""
+        """Whether it is allowed everywhere, in some places (a pool, a guest, a storage), or nowhere."""
         if all(self._at(permissions, path, wanted) for path, wanted in self.needs):
             return "all"
         if all(self._below(permissions, path, wanted) for path, wanted in self.needs):
@@ -43,14 +43,17 @@ class Ability:
 
 @dataclass(frozen=True, slots=True)
 class PrivilegeProfile:
-    """A kind of use: what belongs to it, and the roles that give it."""
+    """A kind of use: its abilities, and the roles that grant them."""
 
     name: str
     abilities: tuple[Ability, ...]
     roles: tuple[tuple[str, str], ...]
 
     def lines(self, connection: Connection, release: int) -> tuple[str, ...]:
-        """The ``pveum`` lines, to be run as root on a node; ``release`` is the major version of Proxmox VE."""
+        """The ``pveum`` commands, to be run as root on a node; ``release`` is the major version of Proxmox VE.
+
+        Roles for SDN exist since Proxmox VE 8.
+        """
         return tuple(
             f"pveum acl modify {path} {_grantee(connection)} --roles {role}"
             for path, role in self.roles
@@ -59,7 +62,7 @@ class PrivilegeProfile:
 
 
 def _grantee(connection: Connection) -> str:
-    """A token has at most what its user has: both get the role. root@pam has everything, its tokens need not."""
+    """A token has at most the privileges of its user, so both get the role; root@pam has all privileges already."""
     if not connection.token:
         return f"--users {connection.user}"
     token = f"--tokens '{connection.identity}'"
@@ -86,7 +89,7 @@ OPERATOR = PrivilegeProfile(
     "operator",
     (
         _ability("start and stop guests", "/vms", "VM.PowerMgmt"),
-        _ability("make snapshots and roll back to them", "/vms", "VM.Snapshot", "VM.Snapshot.Rollback"),
+        _ability("create snapshots and roll back to them", "/vms", "VM.Snapshot", "VM.Snapshot.Rollback"),
         Ability("back guests up", (("/vms", ("VM.Backup",)), ("/storage", ("Datastore.AllocateSpace",)))),
         _ability(
             "change the configuration of guests",
@@ -94,12 +97,12 @@ OPERATOR = PrivilegeProfile(
             *(f"VM.Config.{what}" for what in ("CPU", "Memory", "Disk", "Network", "Options")),
         ),
         Ability(
-            "make, clone and delete guests",
+            "create, clone and delete guests",
             (("/vms", ("VM.Allocate", "VM.Clone")), ("/storage", ("Datastore.AllocateSpace",))),
         ),
         _ability("migrate guests", "/vms", "VM.Migrate"),
         _ability(
-            "ask the guest agent",
+            "use the guest agent",
             "/vms",
             "VM.GuestAgent.Audit",
             "VM.GuestAgent.Unrestricted",
@@ -116,7 +119,7 @@ ADMINISTRATOR = PrivilegeProfile(
         _ability("restart and shut down nodes", "/nodes", "Sys.PowerMgmt"),
         _ability("change cluster options, firewall, HA", "/", "Sys.Modify"),
         _ability("define storages", "/storage", "Datastore.Allocate"),
-        _ability("make users and tokens", "/access/groups", "User.Modify"),
+        _ability("create users and tokens", "/access/groups", "User.Modify"),
         _ability("grant permissions", "/", "Permissions.Modify"),
     ),
     (("/", "Administrator"),),

@@ -1,4 +1,4 @@
-"""What the identity may do, by what Proxmox says that it holds."""
+"""Checks what the identity may do, from the privileges that Proxmox reports."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def judge(part: Section, connection: Connection, data: object, version: str) -> 
     if not _whole(extents[READ_ONLY]):
         fixes = _grants(connection, release, [READ_ONLY])
         blind = ", ".join(each.text for each, extent in extents[READ_ONLY].items() if extent != "all")
-        said = f"{found}. What it may not see is missing from lists, without an error: {blind}"
+        said = f"{found}. Lists leave out what it may not see, without an error: {blind}"
         return part.warn(NAME, said, *fixes, *_inherit(connection), details=details)
-    # A token that sees all is right as it is, whatever more it may do: that is for whoever made it to choose.
+    # A token that sees everything is fine: what else it may do is the choice of the administrator.
     return part.ok(NAME, found, *details, *(() if _whole(extents[PROFILES[-1]]) else (_MORE,)))
 
 
 def _nothing(connection: Connection) -> str:
     if connection.token:
         return (
-            f"The token {connection.identity} is right and has no privileges at all: it has privilege separation, and "
-            "none were given to it, or its user has none. Lists come empty, without an error."
+            f"The token {connection.identity} is valid but has no privileges: it has privilege separation and no roles "
+            "of its own, or its user has no roles. Lists are empty, without an error."
         )
-    return f"{connection.identity} is right and has no privileges at all. Lists come empty, without an error."
+    return f"{connection.identity} is valid but has no privileges. Lists are empty, without an error."
 
 
 def _grants(connection: Connection, release: int, uses: Sequence[PrivilegeProfile]) -> tuple[Fix, ...]:
@@ -55,21 +55,21 @@ def _grants(connection: Connection, release: int, uses: Sequence[PrivilegeProfil
 
 
 def _inherit(connection: Connection) -> tuple[Fix, ...]:
-    """A token without privilege separation has all that its user has."""
+    """A token without privilege separation has all privileges of its user."""
     if not connection.token:
-        return (Fix("To see what it has:", (f"pveum user permissions {connection.user}",)),)
+        return (Fix("To list its privileges:", (f"pveum user permissions {connection.user}",)),)
     user, name = connection.user, connection.token
     return (
-        Fix("To see what the token has:", (f"pveum user token permissions {user} {name}",)),
+        Fix("To list the privileges of the token:", (f"pveum user token permissions {user} {name}",)),
         Fix(
-            f"Or give the token all that {user} has{' (everything)' if user == 'root@pam' else ''}:",
+            f"Or give the token all privileges of {user}{' (everything)' if user == 'root@pam' else ''}:",
             (f"pveum user token modify {user} {name} --privsep 0",),
         ),
     )
 
 
 def _advice_for_root(connection: Connection) -> tuple[str, ...]:
-    return () if connection.token else ("a token of a user of its own, with less, is safer",)
+    return () if connection.token else ("a token of a separate user with fewer privileges is safer",)
 
 
 def _share(extents: Mapping[Ability, Extent]) -> str:

@@ -1,4 +1,4 @@
-"""Whether a host is Proxmox VE, of which version, and whether it takes the credentials."""
+"""Checks that a host is Proxmox VE, its version, and that it accepts the credentials."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from proxmox_mcp.doctor.steps import Fix, Step
 from proxmox_mcp.errors import AuthenticationError, DeadlineError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.net.deadline import RequestDeadline
 from proxmox_mcp.net.failures import RequestFailedError
+from proxmox_mcp.proxmox import answers, errors
+from proxmox_mcp.proxmox.login import PasswordLogin, TokenLogin
+from proxmox_mcp.proxmox.transport import Transport
 
 if TYPE_CHECKING:
     from proxmox_mcp.doctor.connectivity import Destination
@@ -20,13 +23,13 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 4.0
 API_SECONDS = 8.0
-"""For one answer: a refusal of credentials takes Proxmox three seconds."""
+"""For one response: Proxmox delays a refusal of credentials by 3 s (PVE::APIServer::AnyEvent)."""
 _PRODUCT = re.compile(
     r"<title>[^<]*?(Proxmox (?:Backup Server|Mail Gateway|Datacenter Manager|Virtual Environment))", re.IGNORECASE
 )
 _TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
 _HANGS = Fix(
-    "Restart the daemons of the node, which hang, often on a storage that is away; their log is in the journal:",
+    "Restart the daemons of the node: they hang, often on an unreachable storage. Their log is in the journal:",
     ("systemctl restart pvedaemon pveproxy", "journalctl --since -10min -u pveproxy -u pvedaemon"),
 )
 _RESTART_DAEMON = Fix(
@@ -34,26 +37,21 @@ _RESTART_DAEMON = Fix(
     ("systemctl restart pvedaemon", "journalctl --since -1h -u pvedaemon"),
 )
 _PROTECTED = "/cluster/acme/account"
-"""A GET that pvedaemon carries out (``protected``), that any identity may make and that only reads one directory, in
-every version from 6 to 9."""
-_OTHER_PRODUCT = "This server works with Proxmox VE alone: set PROXMOX_HOST to a Proxmox VE node, port 8006."
+"""A GET that pvedaemon executes (``protected``), that every identity may call, and that only reads a directory, in all
+versions from 6 to 9 (PVE::API2::ACMEAccount)."""
+_OTHER_PRODUCT = "This server works only with Proxmox VE: set PROXMOX_HOST to a Proxmox VE node, port 8006."
 
 
 class Session:
-    """The credentials and the way they are sent, as the server itself does it (``pve.transport``, ``pve.login``)."""
+    """Sends requests with the credentials exactly as the server does."""
 
     def __init__(self, connection: Connection) -> None:
-        from proxmox_mcp.proxmox.login import PasswordLogin, TokenLogin
-        from proxmox_mcp.proxmox.transport import Transport
-
         self.connection = connection
         self._transport = Transport(connection)
         self._login = TokenLogin(connection) if connection.token else PasswordLogin(connection, self._transport.send)
 
     def get(self, place: Destination, path: str, deadline: Deadline) -> object:
         """The ``data`` of a GET. Raises ProxmoxError."""
-        from proxmox_mcp.proxmox import answers, errors
-
         limits = RequestDeadline(deadline.within(API_SECONDS).end, connect=CONNECT_SECONDS)
         auth = self._login.sign(place.where, limits)
         reply = self._transport.send(place.where, "GET", path, {}, auth, deadline=limits)
@@ -68,7 +66,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class VersionAnswer:
-    """What a host said: its version (empty where it told none), and whether it refused the credentials."""
+    """The version of a host (empty if it gave none), and whether it refused the credentials."""
 
     steps: tuple[Step, ...]
     version: str = ""
@@ -86,13 +84,13 @@ def ask_version(place: Destination, session: Session, deadline: Deadline) -> Ver
             return VersionAnswer((_other(place, api, product),), refused=True)
         return VersionAnswer(
             (
-                place.part.ok(api, "answers as the API of Proxmox does"),
+                place.part.ok(api, "answers like the Proxmox API"),
                 place.part.fail(login, error.message, *refusal_fixes(error, session.connection)),
             ),
             refused=True,
         )
     except DeadlineError:
-        found = f"{place.where} takes the request and does not answer it (waited {API_SECONDS:g} s)."
+        found = f"{place.where} accepts the request and does not answer (waited {API_SECONDS:g} s)."
         return VersionAnswer((place.part.fail(api, found, _HANGS),))
     except ProxmoxError as error:
         product = _product(place, deadline) if error.status is not None else ""
@@ -101,13 +99,13 @@ def ask_version(place: Destination, session: Session, deadline: Deadline) -> Ver
         return VersionAnswer((place.part.fail(api, error.message, Fix(error.advice)),))
     version = str(data.get("version", "")) if isinstance(data, dict) else ""
     if not re.match(r"\d+\.\d", version):
-        found = f"{place.where} answers, but names no version: it is not Proxmox VE."
+        found = f"{place.where} answers without a version: it is not Proxmox VE."
         return VersionAnswer((place.part.fail(api, found, Fix(_OTHER_PRODUCT)),))
     return VersionAnswer((place.part.ok(api, f"Proxmox VE {version}"),), version)
 
 
 def daemon(place: Destination, session: Session, deadline: Deadline) -> Step:
-    """Whether pvedaemon runs, which pveproxy hands every ``protected`` call to: ``/version`` comes without it."""
+    """Whether pvedaemon is running: pveproxy passes every ``protected`` call to it, but answers ``/version`` alone."""
     name = place.named("pvedaemon")
     try:
         session.get(place, _PROTECTED, deadline)
@@ -120,14 +118,14 @@ def daemon(place: Destination, session: Session, deadline: Deadline) -> Step:
     except ProxmoxError as error:
         if error.status is None:
             return place.part.fail(name, error.message, Fix(error.advice))
-        # Whatever the answer is, somebody behind pveproxy gave it, or it was not needed for it (403).
+        # Any other status comes from pvedaemon, or from pveproxy before it needs pvedaemon (403).
     return place.part.ok(name, "answers")
 
 
 def accepted(place: Destination, connection: Connection) -> Step:
-    """The step for credentials that were taken."""
+    """The step for accepted credentials."""
     kind = "token" if connection.token else "password of"
-    return place.part.ok("authentication", f"{place.where} takes the {kind} {connection.identity}")
+    return place.part.ok("authentication", f"{place.where} accepts the {kind} {connection.identity}")
 
 
 def _other(place: Destination, step: str, product: str) -> Step:
@@ -135,7 +133,7 @@ def _other(place: Destination, step: str, product: str) -> Step:
 
 
 def _product(place: Destination, deadline: Deadline) -> str:
-    """What the page at the root calls itself; empty where it doesn't say.
+    """The product name or title of the page at the root; empty if there is none.
 
     Its certificate is not checked: no credentials are sent.
     """

@@ -1,4 +1,4 @@
-"""The findings as text for people, or as JSON. Colours only on a terminal; lines to paste are never wrapped."""
+"""Prints the steps as text or JSON. Colours only on a terminal; lines to paste are never wrapped."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from proxmox_mcp.doctor.steps import Status
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
-_SHORTEST_SECRET = 8
-"""Shorter values are not taken out: they would take too much else with them."""
+_MIN_SECRET_LENGTH = 8
+"""Shorter values are not masked: they would match too much other text."""
 
 
 @dataclass
 class SecretMask:
-    """Takes the secrets of the settings out of all that is shown: a server may send back what it was sent."""
+    """Masks the secrets of the settings in all output: a server may echo what it was sent."""
 
     secrets: Sequence[str] = ()
 
     def text(self, text: str) -> str:
         for secret in self.secrets:
-            if len(secret) >= _SHORTEST_SECRET:
+            if len(secret) >= _MIN_SECRET_LENGTH:
                 text = text.replace(secret, "***")
         return text
 
     def value(self, value: Any) -> Any:
-        """The same for what JSON holds."""
+        """The same for a JSON value."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -68,7 +68,7 @@ class Printer:
             return
         self._line("\nclients", style="bold")
         if token:
-            self._line("", "  Set MCP_AUTH_TOKEN where the client runs; it is not printed here.")
+            self._line("", "  Set MCP_AUTH_TOKEN in the environment of the client; it is not printed here.")
         for each in configurations:
             self._line(f"\n  {each.client}", f"  ({each.where})", style="bold")
             for line in each.text.splitlines():
@@ -80,7 +80,7 @@ class Printer:
         self._line("", following)
 
     def _line(self, head: str, rest: str = "", *, style: str = "") -> None:
-        head, rest = self._sayable(head), self._sayable(rest)
+        head, rest = self._printable(head), self._printable(rest)
         if self._console is None:
             self.out.write(f"{head}{rest}\n")
             self.out.flush()
@@ -89,8 +89,8 @@ class Printer:
 
         self._console.print(Text.assemble((head, style), rest), soft_wrap=True)
 
-    def _sayable(self, text: str) -> str:
-        """Without secrets, and with what the encoding of the output lacks replaced."""
+    def _printable(self, text: str) -> str:
+        """Without secrets, and without characters that the encoding of the output lacks."""
         encoding = getattr(self.out, "encoding", None) or "utf-8"
         return self.mask.text(text).encode(encoding, "replace").decode(encoding)
 
@@ -98,6 +98,7 @@ class Printer:
 def _console(out: TextIO) -> Any:
     if not out.isatty():
         return None
+    # 0.05 s of CPU to import, needed only on a terminal.
     from rich.console import Console
 
     return Console(file=out, highlight=False)
@@ -106,7 +107,7 @@ def _console(out: TextIO) -> Any:
 def write_json(
     out: TextIO, steps: Sequence[Step], configurations: Sequence[Configuration], following: str, mask: SecretMask
 ) -> None:
-    """One list: a step an element, the configurations of clients where asked for, and the next thing to do."""
+    """One list: the steps, the configurations of clients if wanted, and the next thing to do."""
     listed: list[dict[str, Any]] = [step.as_json() for step in steps]
     if configurations:
         listed.append(

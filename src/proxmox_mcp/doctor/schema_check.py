@@ -1,4 +1,4 @@
-"""Which schema calls will be checked against, where it is from, and whether it is that of the node's version."""
+"""Checks which schema is used, where it comes from, and whether it is for the version of the node."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 FETCH_SECONDS = 8.0
 NAME = "schema"
 _PACKAGE = Fix(
-    "The node should serve it from its package pve-docs. As root on the node:",
+    "The node should serve it from the package pve-docs. As root on the node:",
     ("apt install --reinstall pve-docs", "systemctl restart pveproxy"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node that answers, and the version that it runs."""
+    """A node that answers, and its version."""
 
     where: HostPort
     version: str
@@ -40,7 +40,7 @@ class Node:
 def look(
     part: Section, source: str, connection: Connection, node: Node | None, cache: Path, deadline: Deadline
 ) -> Step:
-    """The step. ``node`` is one to ask, None where none answers; ``cache`` the directory of the schema cache."""
+    """The step. ``node`` is one that answers, or None; ``cache`` the directory of the schema cache."""
     version = node.version if node else ""
     try:
         if source == "auto":
@@ -53,7 +53,7 @@ def look(
         return _compared(part, load_index(Path(source)), "from a file", version)
     except ApidocError as error:
         fix = Fix(error.advice or "Set PROXMOX_APIDOC=auto.")
-        # A file is read at the start, and no call is made without it; a URL is tried again while it gives nothing.
+        # A file is read at the start, and no calls are sent without it; a URL is retried in the background.
         failed = part.fail if "://" in source else part.wrong_setting
         return failed(NAME, f"PROXMOX_APIDOC={source}: {error.message}", fix)
 
@@ -63,8 +63,8 @@ def _auto(part: Section, connection: Connection, node: Node | None, cache: Path,
         found = _at_hand("", cache)
         return part.warn(
             NAME,
-            f"Proxmox VE {found.index.version}, {_origin(found)}: no node could be asked for its own",
-            Fix("It is fetched as soon as a node answers."),
+            f"Proxmox VE {found.index.version}, {_origin(found)}: no node is reachable to serve its own",
+            Fix("The server fetches it as soon as a node answers."),
             *_writable(cache),
             details=_cache(cache),
         )
@@ -84,19 +84,19 @@ def _auto(part: Section, connection: Connection, node: Node | None, cache: Path,
 
 
 def _compared(part: Section, index: EndpointIndex, origin: str, version: str) -> Step:
-    known = index.version or "(of a version that it doesn't name)"
+    known = index.version or "(unknown version)"
     said = f"Proxmox VE {known}, {origin}: {len(index.endpoints)} endpoints"
     if not version or index.version == version:
         return part.ok(NAME, said)
     return part.warn(
         NAME,
         f"{said}; the node runs {version}",
-        Fix("Faults by this schema are warnings, not refusals. To work from the node's own:", ("PROXMOX_APIDOC=auto",)),
+        Fix("Errors found with this schema are only warnings. To use the node's own schema:", ("PROXMOX_APIDOC=auto",)),
     )
 
 
 def _at_hand(version: str, cache: Path) -> AtHand:
-    """What is there already; a cache that is not there is not made."""
+    """The schema that is available locally. The doctor does not create a cache."""
     return index_at_hand(version, IndexStore(cache) if cache.is_dir() else None)
 
 
@@ -105,13 +105,13 @@ def _origin(found: AtHand) -> str:
 
 
 def _cache(cache: Path) -> tuple[str, ...]:
-    """What keeps the schema from being cached."""
+    """Why the schema can't be cached; empty if it can."""
     place = cache
     while not place.exists() and place != place.parent:
         place = place.parent
     if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
         return ()
-    return (f"it can't be kept for the next start: {place} is not writable for this user",)
+    return (f"it can't be cached for the next start: this user can't write {place}",)
 
 
 def _writable(cache: Path) -> tuple[Fix, ...]:

@@ -1,4 +1,4 @@
-"""With which settings the server would make no call, and whom it would let in."""
+"""Checks the settings of the server itself: who may call, its address, its files, the shared state."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxmox_mcp.app.listener import listen_fault, require_authentication
+from proxmox_mcp.assembly import callers_of
 from proxmox_mcp.doctor import http
 from proxmox_mcp.doctor.steps import Fix, Section, Step
 from proxmox_mcp.doctor.summary import RUNS
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.net.failures import RequestFailedError
+from proxmox_mcp.policy.callers import load_callers
+from proxmox_mcp.policy.policy_file import load_rules
+from proxmox_mcp.policy.risk import reviewed_risks
+from proxmox_mcp.record.audit import why_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +31,7 @@ PART = Section("server")
 
 
 def look(settings: Settings, deadline: Deadline) -> Iterator[Step]:
-    """The steps, in the order in which a start meets them."""
+    """The steps, in the order of a server start."""
     server = settings.server
     yield _authentication(server)
     yield _hosts(server)
@@ -37,8 +42,6 @@ def look(settings: Settings, deadline: Deadline) -> Iterator[Step]:
 
 
 def _authentication(server: ServerSettings) -> Step:
-    from proxmox_mcp.assembly import callers_of
-
     name = "who may call"
     where = f"MCP_HOST={server.mcp_host}"
     try:
@@ -50,15 +53,15 @@ def _authentication(server: ServerSettings) -> Step:
     if server.mcp_callers_file:
         return PART.ok(name, f"{where}; callers with tokens, from {server.mcp_callers_file}; mode {server.mcp_mode}")
     if server.mcp_auth_token.get_secret_value():
-        return PART.ok(name, f"{where}; who has the token MCP_AUTH_TOKEN; mode {server.mcp_mode}")
+        return PART.ok(name, f"{where}; callers with the token MCP_AUTH_TOKEN; mode {server.mcp_mode}")
     if server.loopback:
-        return PART.ok(name, f"{where}; whoever is on this machine, without a token; mode {server.mcp_mode}")
+        return PART.ok(name, f"{where}; everyone on this machine, without a token; mode {server.mcp_mode}")
     return PART.warn(
         name,
-        f"{where} with MCP_AUTH=none: whoever reaches port {server.mcp_port} acts as the Proxmox identity",
+        f"{where} with MCP_AUTH=none: anyone who reaches port {server.mcp_port} acts as the Proxmox identity",
         Fix(
-            "Only right behind a proxy that asks who calls, on a network that nobody else is on. Else unset MCP_AUTH, "
-            "and set MCP_AUTH_TOKEN to what this prints:",
+            "This is safe only behind a proxy that authenticates callers, on a private network. Otherwise unset "
+            "MCP_AUTH and set MCP_AUTH_TOKEN to what this prints:",
             ("proxmox-mcp token new",),
         ),
     )
@@ -72,9 +75,9 @@ def _hosts(server: ServerSettings) -> Step:
         return PART.ok(name, "loopback names (MCP_ALLOWED_HOSTS is not set)")
     return PART.warn(
         name,
-        "loopback names only (MCP_ALLOWED_HOSTS is not set): all others are answered with 421 Invalid Host header",
+        "loopback names only (MCP_ALLOWED_HOSTS is not set): other names get 421 Invalid Host header",
         Fix(
-            "Set the name that stands in the clients' URL; several with commas:",
+            "Set the host name of the clients' URL; separate several with commas:",
             ("MCP_ALLOWED_HOSTS=proxmox-mcp.example.org",),
         ),
     )
@@ -98,7 +101,7 @@ def _address(server: ServerSettings, deadline: Deadline) -> Step:
 
 
 def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
-    """Something listens there: the server itself, as it should, or something else."""
+    """The step for a port in use: by this server, as it should be, or by another program."""
     host = server.mcp_host.strip("[]")
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it stands for is looked up
     address = http.Address("http", local, server.mcp_port, "/livez")
@@ -111,7 +114,7 @@ def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
         return PART.ok("address", f"{where}: {RUNS}")
     return PART.fail(
         "address",
-        f"{where} is taken by another program.",
+        f"{where} is in use by another program.",
         Fix(
             "Set MCP_PORT to another port, or stop the program that this shows:",
             (f"ss -ltnp 'sport = :{server.mcp_port}'",),
@@ -120,9 +123,6 @@ def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
 
 
 def _files(settings: Settings) -> Iterator[Step]:
-    from proxmox_mcp.policy.callers import load_callers
-    from proxmox_mcp.policy.risk import reviewed_risks
-
     server = settings.server
     clusters = tuple(settings.clusters) if len(settings.clusters) > 1 else ()
     if path := server.mcp_policy_file:
@@ -133,16 +133,13 @@ def _files(settings: Settings) -> Iterator[Step]:
         except SettingsError as error:
             yield _refused("callers", error)
         else:
-            yield PART.ok("callers", f"{path} is sound")
+            yield PART.ok("callers", f"{path} has no errors")
     if path := server.mcp_audit_file:
         yield _audit(Path(path))
     yield _state(server.state_directory)
 
 
 def _policy(path: Path) -> Step:
-    from proxmox_mcp.policy.policy_file import load_rules
-    from proxmox_mcp.policy.risk import reviewed_risks
-
     try:
         rules = load_rules(path, reviewed_risks().templates)
     except SettingsError as error:
@@ -151,38 +148,36 @@ def _policy(path: Path) -> Step:
 
 
 def _refused(name: str, error: SettingsError) -> Step:
-    """The server starts with it, and makes no call."""
+    """The step for a file with errors: the server starts, but sends no calls."""
     advice = error.advice or "Correct it in the file."
-    return PART.wrong_setting(name, f"No call is made until this is corrected. {error.message}", Fix(advice))
+    return PART.wrong_setting(name, f"No calls are sent until this is corrected. {error.message}", Fix(advice))
 
 
 def _audit(path: Path) -> Step:
-    from proxmox_mcp.record.audit import why_unwritable
-
     if not (fault := why_unwritable(path)):
         return PART.ok("audit", f"{path} can be written")
     return PART.wrong_setting(
         "audit",
-        f"No call is made until this is corrected. MCP_AUDIT_FILE={path} can't be written: {fault}.",
-        Fix(f"Make {path.parent} writable for the user that the server runs as (in a container a volume)."),
+        f"No calls are sent until this is corrected. MCP_AUDIT_FILE={path} can't be written: {fault}.",
+        Fix(f"Make {path.parent} writable for the user that the server runs as (in a container, a volume)."),
     )
 
 
 def _state(directory: Path) -> Step:
-    """Where the cache, approvals and secrets lie; it is made when it is first needed."""
+    """The directory of cache, approvals and secrets, which is created when it is first needed."""
     there = next((each for each in (directory, *directory.parents) if each.exists()), directory)
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return PART.ok("state", f"{directory} can be written")
     return PART.warn(
         "state",
-        f"{directory} can't be written: the schema is fetched anew at each start, `proxmox-mcp approve` has nothing to "
-        "work on, and calls that give a secret lose it",
-        Fix("Set MCP_CACHE_DIR to a directory that the user of the server may write (in a container a volume)."),
+        f"{directory} can't be written: the schema is fetched at every start, `proxmox-mcp approve` finds no calls, "
+        "and secrets that calls return are lost",
+        Fix("Set MCP_CACHE_DIR to a directory that the user of the server can write (in a container, a volume)."),
     )
 
 
 def _store(url: str, deadline: Deadline) -> Step:
-    """The store that replicas share. Its URL may hold a password, so only host and port are shown."""
+    """The store that replicas share. Its URL may contain a password, so only host and port are shown."""
     name = "shared state"
     try:
         parts = urlsplit(url)
@@ -195,8 +190,6 @@ def _store(url: str, deadline: Deadline) -> Step:
     try:
         socket.create_connection((host, port), timeout=max(deadline.within(3.0).left, 0.01)).close()
     except OSError as error:
-        said = f"The store of MCP_STATE_URL ({host} port {port}) can't be reached: {error.strerror or error}."
-        return PART.fail(
-            name, said, Fix("Start it, or check its host and port in MCP_STATE_URL and the network between the two.")
-        )
-    return PART.ok(name, f"{host} port {port} takes connections")
+        said = f"The store of MCP_STATE_URL ({host} port {port}) is unreachable: {error.strerror or error}."
+        return PART.fail(name, said, Fix("Start it, or check host and port in MCP_STATE_URL, and the network."))
+    return PART.ok(name, f"{host} port {port} accepts connections")

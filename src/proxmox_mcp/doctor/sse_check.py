@@ -1,4 +1,4 @@
-"""``/sse`` from outside, as a client uses it: the stream, the address for messages, an answer, and patience."""
+"""Checks ``/sse`` as a client uses it: the stream, the address for messages, an answer, an idle stream."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 EVENT_SECONDS = 5.0
 LATE = 2.0
-"""Seconds after which an event is late: it is sent at once."""
+"""Seconds after which an event is late: the server sends it immediately."""
 MESSAGES = "/messages/"
 NAME = "SSE"
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One look at ``/sse``. ``hold``: seconds to keep the stream open afterwards."""
+    """One check of ``/sse``. ``hold``: seconds to keep the stream open afterwards."""
 
     part: Section
     target: ClientUrl
@@ -53,7 +53,7 @@ class Probe:
                 yield from self._read(answer)
         except RequestFailedError as failed:
             if failed.timed_out:
-                yield self._silent(f"nothing came within {EVENT_SECONDS:g} s, not even the head of an answer")
+                yield self._silent(f"no response within {EVENT_SECONDS:g} s")
             else:
                 yield self.part.fail(NAME, f"{self._where}: the request failed ({http.reason(failed)}).", _LOOK)
 
@@ -67,8 +67,8 @@ class Probe:
             yield self.part.fail(NAME, f"{self._where}: {told.found}", *told.fixes)
             return
         if encoding := answer.headers.get("Content-Encoding"):
-            said = f"{self._where}: the proxy compresses the stream ({encoding[:20]}), which may hold events back."
-            fix = Fix("Leave text/event-stream out of it. nginx, in the location of this server:", ("gzip off;",))
+            said = f"{self._where}: the proxy compresses the stream ({encoding[:20]}), which may delay events."
+            fix = Fix("Exclude text/event-stream from compression. nginx, in its location:", ("gzip off;",))
             yield self.part.warn(NAME, said, fix)
             yield from self._attempt({})
             return
@@ -79,7 +79,7 @@ class Probe:
         except RequestFailedError as failed:
             if not failed.timed_out:
                 raise
-            yield self._silent(f"the stream opens, and no event came within {EVENT_SECONDS:g} s")
+            yield self._silent(f"the stream opens, but no event arrived within {EVENT_SECONDS:g} s")
             return
         if endpoint is None:
             yield self.part.fail(NAME, f"{self._where}: the stream ended before its first event.", _LOOK)
@@ -88,7 +88,7 @@ class Probe:
         if took > LATE:
             yield self.part.warn(
                 NAME,
-                f"{self._where}: the first event came late, after {took:.1f} s: something holds it back.",
+                f"{self._where}: the first event arrived after {took:.1f} s: a proxy delays it.",
                 *UNBUFFERED,
             )
         yield from self._talk(answer, endpoint, took)
@@ -98,15 +98,15 @@ class Probe:
             url = urljoin(self._where, endpoint)
             path = urlsplit(url).path
         except ValueError:
-            yield self.part.fail(NAME, f"{self._where}: clients are told an address for messages that is none.", _LOOK)
+            yield self.part.fail(NAME, f"{self._where}: the address for messages that clients get is invalid.", _LOOK)
             return
         expected = self.target.prefix + MESSAGES
         problem = self._post(url)
         if path != expected:
             given = path.removesuffix(MESSAGES) if path.endswith(MESSAGES) else path
-            said = f"{self._where}: clients are told to send messages to {path}, not to {expected}"
+            said = f"{self._where}: clients get the address {path} for messages instead of {expected}"
             fix = Fix(
-                f"The server thinks its prefix is {given or 'none'}. Set this, and restart it:",
+                f"The server uses the prefix {given or '(none)'}. Set this and restart it:",
                 (f"MCP_ROOT_PATH={self.target.prefix}",),
             )
             yield (self.part.fail if problem else self.part.warn)(NAME, f"{said}.", fix)
@@ -122,7 +122,7 @@ class Probe:
         except RequestFailedError as failed:
             if not failed.timed_out:
                 raise
-            yield self._silent(f"a message was taken, and no answer came over the stream within {EVENT_SECONDS:g} s")
+            yield self._silent(f"a message was accepted, but the stream brought no answer within {EVENT_SECONDS:g} s")
             return
         if hello is None:
             yield self.part.fail(
@@ -141,7 +141,7 @@ class Probe:
         """Send the first message; the step that says what went wrong, if anything did."""
         if not url.isascii() or urlsplit(url).netloc != urlsplit(self._where).netloc:
             return self.part.fail(
-                NAME, f"{self._where}: messages are to go to another server, which no client does.", _LOOK
+                NAME, f"{self._where}: the address for messages is on another server, which clients refuse.", _LOOK
             )
         parts = urlsplit(url)
         address = self.target.address.at(f"{parts.path}?{parts.query}" if parts.query else parts.path)
@@ -165,16 +165,16 @@ class Probe:
         if answer.status == 404:
             return self.part.fail(
                 NAME,
-                f"{self._where}: the stream opens, and messages to {parts.path} get 404.",
+                f"{self._where}: the stream opens, but messages to {parts.path} get 404.",
                 Fix(
-                    f"The proxy must pass {self.target.prefix}{MESSAGES} on as it does {self.target.prefix}{SSE}, "
-                    "to the same server: sessions of /sse live in one process."
+                    f"The proxy must pass {self.target.prefix}{MESSAGES} to the server of {self.target.prefix}{SSE}, "
+                    "because sessions of /sse are kept in one process."
                 ),
             )
         return self.part.fail(NAME, f"{self._where}: a message to {parts.path}: {told.found}", *told.fixes)
 
     def _silent(self, what: str) -> Step:
-        """Nothing comes: held back by a proxy, or the server hangs. Its health check tells which."""
+        """The step for a silent stream. The health check shows whether the server or a proxy is the cause."""
         name = f"{self._where}: {what}"
         try:
             with http.exchange(
@@ -182,10 +182,8 @@ class Probe:
             ) as answer:
                 alive = answer.status == 200
         except RequestFailedError:
-            return self.part.fail(NAME, f"{name}; nor does it answer anything else.", _LOOK)
-        why = (
-            "the server is well, so a proxy holds the stream back (buffering)" if alive else "a proxy may hold it back"
-        )
+            return self.part.fail(NAME, f"{name}; its health check does not answer either.", _LOOK)
+        why = "the server is healthy, so a proxy buffers the stream" if alive else "a proxy may buffer the stream"
         return self.part.fail(NAME, f"{name}: {why}.", *UNBUFFERED)
 
     def _held(self, answer: http.Answer) -> Step:
@@ -199,12 +197,12 @@ class Probe:
         lasted = time.monotonic() - began
         return self.part.fail(
             name,
-            f"An idle stream was cut after {lasted:.0f} s: calls that take longer fail.",
+            f"An idle stream was closed after {lasted:.0f} s: calls that take longer fail.",
             Fix("nginx:", ("proxy_read_timeout 1h;", "proxy_send_timeout 1h;")),
             Fix(
                 "Traefik, at the entry point:", ("--entrypoints.websecure.transport.respondingTimeouts.readTimeout=0",)
             ),
-            Fix("A tunnel or load balancer of a provider may have such a limit: use /mcp, which needs no long stream."),
+            Fix("If a tunnel or load balancer of a provider has such a limit, use /mcp, which needs no long stream."),
         )
 
     @property
@@ -212,4 +210,4 @@ class Probe:
         return bool(self.server.mcp_auth_token.get_secret_value())
 
 
-_LOOK = Fix("Look into the log of the proxy and that of the server (MCP_LOG_LEVEL=DEBUG).")
+_LOOK = Fix("See the logs of the proxy and of the server (MCP_LOG_LEVEL=DEBUG).")

@@ -1,7 +1,7 @@
-"""What to paste into clients that start the server themselves, over stdio; its settings stand beside the command.
+"""The configuration for clients that start the server themselves over stdio, with its settings.
 
-The secret is a reference to the client's own environment wherever the client reads it (Gemini CLI, Claude Code by the
-shell, Cursor), or is asked for (VS Code); Claude Desktop knows neither.
+The secret is a reference to the client's environment if the client supports that (Gemini CLI, Cursor, Claude Code by
+the shell), or VS Code asks for it; Claude Desktop supports neither.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _OF_HTTP = (
     "MCP_HOST", "MCP_PORT", "MCP_ROOT_PATH", "MCP_ALLOWED_HOSTS", "MCP_ALLOWED_ORIGINS", "MCP_AUTH", "MCP_AUTH_TOKEN",
     "MCP_CALLERS_FILE", "MCP_STATELESS", "MCP_STATE_URL", "MCP_STATE_KEY", "MCP_METRICS_PORT",
 )  # fmt: skip
-"""Settings that mean nothing over stdio."""
+"""Settings that have no effect over stdio."""
 _INPUT = "proxmox-password"
 
 
 def stdio_configurations(environment: Mapping[str, str], command: str = "") -> tuple[Configuration, ...]:
-    """With the settings of an environment. ``command`` starts ``proxmox-mcp``; the one that runs now where empty.
+    """The settings come from an environment. ``command`` starts ``proxmox-mcp``; by default the running one.
 
-    Desktop clients have a short PATH: the command is named in full.
+    It is an absolute path, because desktop applications don't have the PATH of a login shell.
     """
     command = command or shutil.which("proxmox-mcp") or sys.argv[0]
     arguments = ["serve", "--stdio"]

@@ -1,4 +1,4 @@
-"""What the doctor finds: one step after the other, each with its cure."""
+"""The results of the doctor: steps, each with what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that was looked at: ``part`` is the group it belongs to, such as ``cluster lab``."""
+    """One check with its result; ``part`` is the section it belongs to, such as ``cluster lab``."""
 
     part: str
     name: str
@@ -32,7 +32,7 @@ class Step:
     details: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
     of_settings: bool = False
-    """Whether it is a setting that is at fault: with it the server makes no call."""
+    """Whether a setting is wrong: with it the server sends no calls."""
 
     def as_json(self) -> dict[str, Any]:
         """The step as ``doctor --json`` lists it."""
@@ -49,7 +49,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Makes the steps of one group."""
+    """Makes the steps of one section of the report."""
 
     name: str
 
@@ -63,11 +63,11 @@ class Section:
         return Step(part=self.name, name=name, status="warn", found=found, details=details, fixes=fixes)
 
     def wrong_setting(self, name: str, found: str, *fixes: Fix) -> Step:
-        """A failure whose cause is a setting."""
+        """A failure because of a setting."""
         return replace(self.fail(name, found, *fixes), of_settings=True)
 
     def wrong(self, name: str, error: SettingsError) -> Iterator[Step]:
-        """A failure for each setting that is at fault."""
+        """A failure for each wrong setting."""
         for fault in error.faults:
             yield self.wrong_setting(name, fault.message, *([Fix(fault.advice)] if fault.advice else []))
 

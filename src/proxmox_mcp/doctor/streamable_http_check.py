@@ -1,4 +1,4 @@
-"""``/mcp`` from outside, as a client uses it: one message and its answer."""
+"""Checks ``/mcp`` as a client uses it: one message and its answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME = "streamable HTTP"
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One look at ``/mcp``."""
+    """One check of ``/mcp``."""
 
     part: Section
     target: ClientUrl
@@ -50,9 +50,9 @@ class Probe:
                 self._leave(session)
         except RequestFailedError as failed:
             if failed.timed_out:
-                yield self.part.fail(NAME, f"{where}: no answer came within {ANSWER_SECONDS:g} s.", *UNBUFFERED)
+                yield self.part.fail(NAME, f"{where}: no answer within {ANSWER_SECONDS:g} s.", *UNBUFFERED)
                 return
-            fix = Fix("Look into the log of the proxy and that of the server.")
+            fix = Fix("See the logs of the proxy and of the server.")
             yield self.part.fail(NAME, f"{where}: the request failed ({http.reason(failed)}).", fix)
 
     def _judged(self, where: str, answer: http.Answer) -> Step:
@@ -72,7 +72,7 @@ class Probe:
         return self.part.fail(NAME, f"{where}: {told.found}", *told.fixes)
 
     def _leave(self, session: str) -> None:
-        """End the session that was opened: a courtesy, which no proxy need pass on."""
+        """End the session that was opened. A failure does not matter: it ends anyway when idle."""
         sent = mcp_handshake.posted(self.server) | {"Mcp-Session-Id": session}
         with (
             suppress(RequestFailedError),

@@ -1,4 +1,4 @@
-"""What it all comes to: how many errors and warnings, and the one thing to do next."""
+"""The end of the report: the number of errors and warnings, and the next thing to do."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.doctor.steps import Fix, Step
 
-RUNS = "a server answers there already"
+RUNS = "this server is already running there"
 _MOST_LINES = 2
-"""Lines to paste that still fit into a sentence."""
+"""Lines to paste that fit into a sentence."""
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z`])")
 
 
@@ -23,9 +23,9 @@ def counted(steps: Sequence[Step]) -> str:
 
 
 def next_step(steps: Sequence[Step], url: str, *, clients: bool) -> str:
-    """The next thing to do, in one sentence: the first cure of the first error; without errors, to use the server.
+    """The next thing to do, in one sentence: how to fix the first error; without errors, how to use the server.
 
-    ``url`` is the address that clients use, empty where it was not looked at; ``clients``: whether the settings to
+    ``url`` is the URL that clients use, empty if it was not checked; ``clients``: whether the settings to
     paste into clients were printed.
     """
     failed = [step for step in steps if step.status == "fail"]
@@ -61,5 +61,5 @@ def _in_a_sentence(fix: Fix) -> str:
 
 
 def _lower(text: str) -> str:
-    """A sentence as it goes on after a colon; names of settings stay as they are."""
+    """A sentence in lower case for use after a colon; names of settings stay as they are."""
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text

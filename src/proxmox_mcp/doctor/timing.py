@@ -1,4 +1,4 @@
-"""Nothing that the doctor does may hang: deadlines, and a way to give up what knows none."""
+"""Deadlines, and threads for calls without a timeout: no check may hang."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment (monotonic seconds) at which all must be over."""
+    """A moment (monotonic seconds) when everything must have ended."""
 
     end: float
 
@@ -34,7 +34,7 @@ class Deadline:
 
 
 class BackgroundTask(Generic[T]):
-    """A function under way in a thread that no exit of the program waits for: a name server may be silent for ever."""
+    """A function in a daemon thread: ``getaddrinfo`` has no timeout, and a name server may not answer."""
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
@@ -50,7 +50,7 @@ class BackgroundTask(Generic[T]):
             self._error.append(error)
 
     def result(self, deadline: Deadline) -> T:
-        """What the function returned or raised; ``TimeoutError`` where it is not over in time."""
+        """What the function returned or raised; ``TimeoutError`` if it is still running at the deadline."""
         self._thread.join(deadline.left)
         if self._error:
             raise self._error[0]

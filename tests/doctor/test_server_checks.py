@@ -33,7 +33,7 @@ def test_an_open_address_without_a_good_token_is_told_what_to_set(token: str, aw
     report = examined(away(MCP_HOST="0.0.0.0", MCP_AUTH_TOKEN=token))
     step = report.step("who may call")
     assert step["status"] == "fail"
-    assert step["found"].startswith("No call is made until this is corrected.")
+    assert step["found"].startswith("No calls are sent until this is corrected.")
     assert "`proxmox-mcp token new`" in cure(step)
     assert report.status == 2
 
@@ -67,7 +67,7 @@ def test_a_port_that_the_server_itself_has_is_well(away: Environment) -> None:
     with listening(lambda channel: (channel.recv(4096), channel.sendall(page("200 OK", "ok")))) as port:
         step = examined(away(MCP_PORT=str(port))).step("address")
     assert step["status"] == "ok"
-    assert "answers there already" in step["found"]
+    assert "already running there" in step["found"]
 
 
 def test_an_address_of_another_machine(away: Environment) -> None:
@@ -101,7 +101,7 @@ def test_an_audit_file_that_cannot_be_written(away: Environment, tmp_path: Path)
     for path in (tmp_path / "nowhere" / "audit.jsonl", tmp_path):
         step = examined(away(MCP_AUDIT_FILE=str(path))).step("audit")
         assert step["status"] == "fail"
-        assert "No call is made until this is corrected." in step["found"]
+        assert "No calls are sent until this is corrected." in step["found"]
 
 
 def test_a_state_directory_that_cannot_be_written(away: Environment, tmp_path: Path) -> None:

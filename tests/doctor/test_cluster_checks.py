@@ -132,7 +132,7 @@ def test_a_closed_port(environment: Environment) -> None:
     assert report.status == 1
     assert "refuses the connection" in report.step("TCP")["found"]
     assert "systemctl status pveproxy" in cure(report.step("TCP"))
-    assert "inside a container, the container" in cure(report.step("TCP"))
+    assert "in a container, the container" in cure(report.step("TCP"))
 
 
 def test_a_host_that_takes_connections_and_says_nothing(
@@ -142,7 +142,7 @@ def test_a_host_that_takes_connections_and_says_nothing(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         report = examined(environment(silent.getsockname()[1]))
     assert report.status == 1
-    assert "takes connections and then says nothing" in report.step("TLS")["found"]
+    assert "accepts connections but does not answer" in report.step("TLS")["found"]
     assert "systemctl restart pveproxy" in lines(report.step("TLS"))
 
 
@@ -161,7 +161,7 @@ def test_a_node_that_takes_the_request_and_hangs(
     with serving(lambda *_: None, certificate.files) as hanging:
         report = examined(environment(hanging.port))
     assert report.status == 1
-    assert "takes the request and does not answer" in report.step("Proxmox API")["found"]
+    assert "accepts the request and does not answer" in report.step("Proxmox API")["found"]
     assert "systemctl restart pvedaemon pveproxy" in lines(report.step("Proxmox API"))
 
 
@@ -321,7 +321,7 @@ def test_a_wrong_password(fakepve: Any, on_fakepve: Environment) -> None:
 
 def test_a_tokens_secret_in_the_place_of_a_password(fakepve: Any, on_fakepve: Environment) -> None:
     report = examined(on_fakepve(PROXMOX_USER="root@pam", PROXMOX_TOKEN_ID=""))
-    assert "looks like a token's secret" in report.step("authentication")["cures"][0]["text"]
+    assert "looks like the secret of a token" in report.step("authentication")["cures"][0]["text"]
 
 
 def test_a_password_with_a_second_factor(fakepve: Any, on_fakepve: Environment) -> None:
@@ -331,7 +331,7 @@ def test_a_password_with_a_second_factor(fakepve: Any, on_fakepve: Environment) 
     step = report.step("authentication")
     assert "second factor" in step["found"]
     assert "pveum user token add root@pam mcp --privsep 0" in lines(step)
-    assert report.next.startswith("Next: use a token, which is not asked for a second factor")
+    assert report.next.startswith("Next: use a token, which needs no second factor")
     assert "PROXMOX_TOKEN_ID=mcp" in lines(step)
 
 
@@ -339,7 +339,7 @@ def test_a_token_without_privileges_sees_nothing(on_fakepve: Environment) -> Non
     report = examined(on_fakepve())
     assert report.status == 1
     step = report.step("privileges")
-    assert "no privileges at all" in step["found"]
+    assert "valid but has no privileges" in step["found"]
     who = "--users mcp@pve --tokens 'mcp@pve!mcp'"
     assert lines(step) == [
         f"pveum acl modify / {who} --roles PVEAuditor",
@@ -406,7 +406,7 @@ def test_a_cache_that_cannot_be_written_is_named(environment: Environment, certi
     (tmp_path / "file").touch()
     with serving(answers(), certificate.files) as server:
         report = examined(environment(server.port, MCP_CACHE_DIR=str(tmp_path / "file" / "state")))
-    assert f"{tmp_path / 'file'} is not writable" in " ".join(report.step("schema")["details"])
+    assert f"can't write {tmp_path / 'file'}" in " ".join(report.step("schema")["details"])
     assert "MCP_CACHE_DIR=/data" in lines(report.step("schema"))
 
 
@@ -417,7 +417,7 @@ def test_a_node_that_is_away_is_no_failure_while_another_answers(environment: En
     assert report.status == 0
     away = [step for step in report.steps if step["status"] == "warn" and step["step"].startswith("TCP")]
     assert len(away) == 1
-    assert away[0]["found"].endswith("The others are used.")
+    assert away[0]["found"].endswith("The other nodes are used.")
 
 
 def test_nodes_of_different_versions_are_told(environment: Environment, certificate: Made) -> None:
