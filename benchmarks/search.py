@@ -83,7 +83,7 @@ def ours(index: EndpointIndex) -> Callable[[str], Found]:
 
 
 def texts(index: EndpointIndex) -> list[list[str]]:
-    """All words that we search of each endpoint, without our weights, concepts, stems and cues."""
+    """All words that we search of each endpoint, without our weights, concepts, stems and hints."""
     intents = load_intents(data_directory() / "intents")
     found = []
     for endpoint in index.endpoints:

@@ -79,7 +79,7 @@ def tools() -> str:
         "With several clusters configured, and only then, each takes `cluster`. In read-only mode\n"
         "`proxmox_api_call` is not listed.\n"
     )
-    parts.append("## Prompts\n\n" + "\n".join(f"- `{p.name}`: {p.title}. {p.says}." for p in PROMPTS) + "\n")
+    parts.append("## Prompts\n\n" + "\n".join(f"- `{p.name}`: {p.title}. {p.description}." for p in PROMPTS) + "\n")
     parts.append(
         "## Resources\n\n`proxmox://api/{+path}`: the reference of every method of an API path; paths complete.\n"
     )

@@ -14,7 +14,7 @@ import pytest
 
 from proxmox_mcp import errors
 from proxmox_mcp.errors import ProxmoxError, ProxmoxMcpError, SettingsError, SettingsFaults
-from proxmox_mcp.server.client import Asked
+from proxmox_mcp.server.client import QuestionPending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,12 +33,14 @@ def made(kind: type[ProxmoxMcpError], text: str = "hunter2") -> ProxmoxMcpError:
     fields: dict[str, Any] = {"message": f"message {text}", "advice": f"advice {text}"}
     if issubclass(kind, ProxmoxError):
         fields |= {"status": 400, "errors": {f"name {text}": f"error {text}"}, "sent": True}
-    if kind is Asked:
+    if kind is QuestionPending:
         fields["token"] = "t-1"
     return kind(**fields)
 
 
-EVERY_ERROR = pytest.mark.parametrize("error", [made(kind) for kind in (*KINDS, Asked)], ids=lambda e: type(e).__name__)
+EVERY_ERROR = pytest.mark.parametrize(
+    "error", [made(kind) for kind in (*KINDS, QuestionPending)], ids=lambda e: type(e).__name__
+)
 
 
 def seen(error: ProxmoxMcpError) -> tuple[Any, ...]:

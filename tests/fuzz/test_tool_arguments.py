@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.gateway import Gateway
 
-OURS = "The server failed at this"
+OURS = "Internal error"
 
 
 class Fuzzed:

@@ -10,7 +10,7 @@ import pytest
 from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.errors import ApidocFormatError
-from proxmox_mcp.search.grouping import family
+from proxmox_mcp.search.grouping import twin_key
 from proxmox_mcp.search.intents import Intent, load_intents
 from proxmox_mcp.search.text import words
 
@@ -127,5 +127,5 @@ def test_no_phrase_serves_more_than_three_unrelated_endpoints(intents: dict[tupl
     served: dict[str, set[str]] = defaultdict(set)
     for (_, path), intent in intents.items():
         for phrase in (*intent.phrases, *(p for phrases in intent.parameters.values() for p in phrases)):
-            served[phrase.casefold()].add(family(path))
+            served[phrase.casefold()].add(twin_key(path))
     assert not {phrase: families for phrase, families in served.items() if len(families) > 3}

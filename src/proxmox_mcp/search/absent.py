@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Something that people ask for in vain: what it is, what to do instead, how they ask."""
+    """Something that people ask for and the API does not have: what it is, what to do instead, how they ask."""
 
     subject: str
     instead: str

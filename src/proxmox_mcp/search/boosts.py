@@ -1,4 +1,4 @@
-"""What speaks for or against an endpoint besides its words: the verb of the question, the kind of guest, the scope."""
+"""Factors for an endpoint besides its words: the verb of the question, the kind of guest, the scope."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CueWeights:
-    """How much a contradiction takes from a score, as a share of it."""
+class HintWeights:
+    """The share of a score that is lost where an endpoint contradicts a hint."""
 
     method: float = 0.2
     kind: float = 0.3
@@ -29,19 +29,19 @@ class CueWeights:
 
 
 @dataclass(frozen=True, slots=True)
-class Cues:
-    """What a question hints at: methods, the likeliest first; kinds of guests; scopes. Empty where it says nothing."""
+class Hints:
+    """What a question hints at: methods, the most likely first; kinds of guests; scopes. Empty: no hint."""
 
     methods: tuple[str, ...] = ()
     kinds: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
 
 
-def cues_of(stems: Sequence[str], units: Sequence[Unit], vocabulary: Vocabulary) -> Cues:
+def hints_of(stems: Sequence[str], units: Sequence[Unit], vocabulary: Vocabulary) -> Hints:
     """The hints of a question given as stems and units; the first verb counts."""
     verbs = vocabulary.verbs(stems)
     concepts = {name for unit in units for name in unit.concepts}
-    return Cues(
+    return Hints(
         verbs[0] if verbs else (),
         frozenset(kind for kind in _KINDS if "=" + kind in concepts),
         frozenset(scope for scope in _SCOPES if "=" + scope in concepts),
@@ -49,46 +49,46 @@ def cues_of(stems: Sequence[str], units: Sequence[Unit], vocabulary: Vocabulary)
 
 
 class Factors:
-    """What each endpoint's score is multiplied with for the cues of a question.
+    """The factor of each endpoint's score for the hints of a question.
 
     ``others`` documents after those of the endpoints are left as they are.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], others: int, weights: CueWeights) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], others: int, weights: HintWeights) -> None:
         self._weights = weights
         self._others = [1.0] * others
         directories = _directories(endpoints)
         of_each = [_traits(endpoint, directories) for endpoint in endpoints]
         self._traits = list(dict.fromkeys(of_each))
         self._of_each = [self._traits.index(traits) for traits in of_each]
-        self._made: dict[Cues, array[float]] = {}
+        self._made: dict[Hints, array[float]] = {}
 
-    def of(self, cues: Cues) -> Sequence[float]:
-        made = self._made.get(cues)
+    def of(self, hints: Hints) -> Sequence[float]:
+        made = self._made.get(hints)
         if made is None:
             if len(self._made) >= _REMEMBERED:
                 self._made.clear()
-            factors = [self._factor(traits, cues) for traits in self._traits]
-            made = self._made[cues] = array("f", [factors[number] for number in self._of_each] + self._others)
+            factors = [self._factor(traits, hints) for traits in self._traits]
+            made = self._made[hints] = array("f", [factors[number] for number in self._of_each] + self._others)
         return made
 
-    def _factor(self, traits: _Traits, cues: Cues) -> float:
+    def _factor(self, traits: _Traits, hints: Hints) -> float:
         w = self._weights
         factor = 1 - w.directory if traits.directory else 1.0
-        if cues.methods and traits.method != cues.methods[0]:
-            factor *= 1 - (w.method / 2 if traits.method in cues.methods else w.method)
-        if len(cues.kinds) == 1 and traits.kind and traits.kind not in cues.kinds:
+        if hints.methods and traits.method != hints.methods[0]:
+            factor *= 1 - (w.method / 2 if traits.method in hints.methods else w.method)
+        if len(hints.kinds) == 1 and traits.kind and traits.kind not in hints.kinds:
             factor *= 1 - w.kind
-        if cues.kinds:
+        if hints.kinds:
             if not traits.kind:
                 factor *= 1 - w.scope
-        elif cues.scopes and traits.scope not in cues.scopes:
+        elif hints.scopes and traits.scope not in hints.scopes:
             factor *= 1 - w.scope
         return factor
 
 
 class _Traits(NamedTuple):
-    """``kind`` of guest (or nothing), ``scope`` (guest, node or cluster), ``directory``: only lists what lies below."""
+    """``kind`` of guest (or nothing), ``scope`` (guest, node or cluster), ``directory``: lists only what is below."""
 
     method: str
     kind: str
@@ -104,7 +104,7 @@ def _traits(endpoint: Endpoint, directories: set[str]) -> _Traits:
 
 
 def _directories(endpoints: Sequence[Endpoint]) -> set[str]:
-    """Paths whose GET only lists what lies below: all below has fixed names, and an entry is such a name."""
+    """Paths whose GET only lists what is below: everything below has a fixed name, and an entry is such a name."""
     below: dict[str, list[str]] = {}
     for path in {endpoint.path for endpoint in endpoints}:
         parent, _, last = path.rpartition("/")

@@ -1,4 +1,4 @@
-"""A question that is a path: what lies there and below it."""
+"""A question that is a path: the endpoints there and below it."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def path_query(query: str) -> PathQuery | None:
 
 
 def browse(endpoints: Sequence[Endpoint], query: PathQuery) -> list[Endpoint]:
-    """The endpoints of the path first, then those below it, the nearer first; a value fits any placeholder.
+    """The endpoints of the path first, then those below it, shorter paths first; a value fits any placeholder.
 
-    The last segment may be begun only (``/nodes/{node}/qemu/{vmid}/sta``), where nothing has it whole.
+    The last segment may be incomplete (``/nodes/{node}/qemu/{vmid}/sta``) if no path has it in full.
     """
     wanted = query.segments
     found = [(e, s) for e in endpoints if _begins(s := _segments(e.path), wanted, whole=True)]
@@ -79,7 +79,7 @@ def _begins(segments: tuple[str, ...], wanted: tuple[str, ...], *, whole: bool) 
 
 
 def _guesses(segments: tuple[str, ...], wanted: tuple[str, ...]) -> int:
-    """How many of the wanted names were taken for values of placeholders, though a fixed name may be meant."""
+    """How many of the wanted names were taken as values of placeholders, though a fixed name may be meant."""
     return sum(segment != name for segment, name in zip(segments, wanted, strict=False))
 
 

@@ -1,4 +1,4 @@
-"""What is searched: for each endpoint its texts, as units, by field."""
+"""What is searched: the texts of each endpoint, by field."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from proxmox_mcp.apidoc.model import Endpoint
-    from proxmox_mcp.search.indexing import Places, Reader
+    from proxmox_mcp.search.indexing import LinesByTerm, TermReader
     from proxmox_mcp.search.intents import Key
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
@@ -21,7 +21,7 @@ _NOTHING = Intent("")
 
 
 FACTS = ("path", "leaf", "name", "parameters", "description")
-"""The first lines of a document: what the schema says of an endpoint."""
+"""The first lines of a document: what the schema says about an endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Document:
     asks for one.
     """
 
-    places: Places
+    places: LinesByTerm
     lines: int
     parameters: tuple[str, ...] = ()
 
@@ -42,18 +42,18 @@ class Document:
         return self.lines - len(self.parameters)
 
 
-def documents(endpoints: Sequence[Endpoint], intents: Mapping[Key, Intent], reader: Reader) -> list[Document]:
+def documents(endpoints: Sequence[Endpoint], intents: Mapping[Key, Intent], reader: TermReader) -> list[Document]:
     """A document for each endpoint, in their order."""
     return [_document(each, intents.get((each.method, each.path), _NOTHING), reader) for each in endpoints]
 
 
-def document_of(phrases: Sequence[str], reader: Reader) -> Document:
-    """The document of something that has no more than phrases."""
+def document_of(phrases: Sequence[str], reader: TermReader) -> Document:
+    """A document with phrases only."""
     lines = [*("" for _ in FACTS), *phrases]
     return Document(reader.places(lines), len(lines))
 
 
-def _document(endpoint: Endpoint, intent: Intent, reader: Reader) -> Document:
+def _document(endpoint: Endpoint, intent: Intent, reader: TermReader) -> Document:
     description, names = _facts(endpoint)
     segments = [s for s in endpoint.path.split("/") if s and not _PLACEHOLDER.fullmatch(s)]
     asked = [(name, text) for name, texts in intent.parameters.items() for text in (name, *texts)]
@@ -73,7 +73,7 @@ def _document(endpoint: Endpoint, intent: Intent, reader: Reader) -> Document:
 def _facts(endpoint: Endpoint) -> tuple[str, list[str]]:
     """The description and the names of the parameters, from the line of the index.
 
-    Asking the endpoint for them would make the whole schema of every endpoint, which takes four times as long.
+    Asking the endpoint for them would build the schema of every endpoint, which takes four times as long (measured).
     """
     facts = json.loads(endpoint.facts)
     return facts.get("description", ""), list(dict.fromkeys(_names(facts["parameters"])))

@@ -1,4 +1,4 @@
-"""Twins as one: the same call for VMs and containers, the scopes of the firewall, the methods of one path."""
+"""Merges similar hits: the same call for VMs and containers, the scopes of the firewall, the methods of one path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SAME_LEAF = {"move_volume": "move_disk"}
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Hits that are told as one: the best, and its twins in the order of their scores."""
+    """Hits that are shown as one: the best, and its twins in the order of their scores."""
 
     best: Hit
     twins: tuple[Hit, ...] = ()
@@ -35,11 +35,11 @@ def group(hits: Iterable[Hit]) -> list[Group]:
     """The hits as groups, best first; the order of the best of each is kept."""
     groups: dict[str, list[Hit]] = {}
     for hit in hits:
-        groups.setdefault(family(hit.endpoint.path), []).append(hit)
+        groups.setdefault(twin_key(hit.endpoint.path), []).append(hit)
     return [Group(members[0], tuple(members[1:])) for members in groups.values()]
 
 
-def family(path: str) -> str:
+def twin_key(path: str) -> str:
     """What twins have in common: the path without the kind of guest and the scope of a firewall."""
     path, scoped = _FIREWALL.subn("{scope}", path)
     if scoped:

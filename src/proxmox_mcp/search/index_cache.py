@@ -1,6 +1,7 @@
-"""What was read for a search, as bytes to keep: reading it anew is the larger part of getting ready.
+"""The documents of a search as bytes for the cache: reading them from the schema is most of the work of a start.
 
-The first line names what it was made of and holds a digest of the rest; anything else is not ours and not used.
+The first line names the source and a digest of the rest. Bytes that don't match both were written by another version or
+are damaged, and are not used.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def pack(source: str, documents: Sequence[Document], known: Mapping[str, int]) -
 
 
 def unpack(source: str, stored: bytes) -> tuple[list[Document], dict[str, int]] | None:
-    """What ``pack`` was given; None where it was made of something else, or is damaged."""
+    """What ``pack`` was given; None where the bytes are damaged or come from another source."""
     head, _, body = stored.partition(b"\n")
     if head != f"{source} {_digest(body)}".encode():
         return None

@@ -1,4 +1,4 @@
-"""Reading what is searched: the terms of many texts at once, and the words as they were written.
+"""Splits the texts that are searched into terms, many at once, and counts the words as they were written.
 
 A term is the stem of a word, several stems that name a concept together, or a concept (with a ``=`` before it).
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.search.vocabulary import Vocabulary
 
-Places = dict[str, list[int]]
+LinesByTerm = dict[str, list[int]]
 """For each term the numbers of the lines that have it, in order and each once."""
 
 _NOTHING: frozenset[str] = frozenset()
@@ -32,8 +32,8 @@ class _Word:
     followers: frozenset[str]
 
 
-class Reader:
-    """Reads texts as terms, and remembers their words, for typos to be mended to."""
+class TermReader:
+    """Reads texts as terms, and remembers their words: typos are corrected to one of them."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
@@ -41,11 +41,11 @@ class Reader:
         self._read: list[str] = []
         self._chunks: dict[str, tuple[_Word, ...]] = {}
 
-    def places(self, lines: Iterable[str]) -> Places:
+    def places(self, lines: Iterable[str]) -> LinesByTerm:
         """Where the terms of several lines are; a line has no end of line in it."""
         found = [*chunks_by_line(lines), LINE_END]
         self._read += found
-        known, places = self._chunks, Places()
+        known, places = self._chunks, LinesByTerm()
         line: list[str] = []
         number, has_names, followers = 0, False, _NOTHING
         for chunk in found:
@@ -77,7 +77,7 @@ class Reader:
                 counts[word] += times
         return counts
 
-    def _add_names(self, places: Places, line: Sequence[str], number: int) -> None:
+    def _add_names(self, places: LinesByTerm, line: Sequence[str], number: int) -> None:
         for position in range(len(line) - 1):
             for name in self._vocabulary.names_at(line, position):
                 for term in self._vocabulary.unit(name).terms:

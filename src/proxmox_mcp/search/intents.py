@@ -6,7 +6,7 @@
       ~de läuft die vm noch                                                phrases in German
       @lock: unlock a stuck vm | vm is locked                              phrases for a parameter of it
 
-Each of the indented lines but the first may be repeated; a ``#`` starts a line that is not read.
+Each of the indented lines except the first may be repeated; a line that starts with ``#`` is a comment.
 """
 
 from __future__ import annotations

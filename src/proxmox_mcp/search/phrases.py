@@ -1,4 +1,4 @@
-"""The phrases of one endpoint, and how near a question is to the nearest of them."""
+"""The phrases of one endpoint, and how similar a question is to the most similar of them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nearness:
+class PhraseWeights:
     """How phrases are compared.
 
-    ``closeness`` is how far the length of the phrase counts against that of the question, ``second`` what the next
-    phrase adds, ``parameter`` how near, beside the nearest, the phrase of a parameter must be for that to be meant.
+    ``closeness`` is how much the length of the phrase counts against that of the question, ``second`` what the second
+    best phrase adds, ``parameter`` the share of the best score from which the phrase of a parameter selects it.
     """
 
     closeness: float = 0.5
@@ -29,7 +29,7 @@ class Nearness:
 
 
 class PhraseIndex:
-    """The phrases of one endpoint; its facts are none, and infinitely far."""
+    """The phrases of one endpoint. Lines with facts get an infinite length, so that they never match."""
 
     __slots__ = ("_document", "_lengths")
 
@@ -44,11 +44,10 @@ class PhraseIndex:
         self._document = document
         self._lengths = array("f", lengths)
 
-    def nearest(self, asked: Iterable[tuple[str, float]], total: float, how: Nearness) -> tuple[float, str]:
-        """How much the nearest phrase and the question have in common, as a share of both; its parameter.
+    def nearest(self, asked: Iterable[tuple[str, float]], total: float, how: PhraseWeights) -> tuple[float, str]:
+        """How much the most similar phrase and the question have in common, as a share of both; its parameter.
 
-        ``asked`` are the terms of the question, each with what it is worth that a phrase has it; ``total`` is what
-        the whole question is worth.
+        ``asked`` are the terms of the question with their weights, ``total`` is the weight of the whole question.
         """
         common: dict[int, float] = {}
         places, so_far = self._document.places.get, common.get

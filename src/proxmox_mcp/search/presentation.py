@@ -33,7 +33,7 @@ def allowed(_: Endpoint) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SearchAnswer:
     """What is shown for a question; ``fits`` is false where nothing was found."""
 
     text: str
@@ -42,13 +42,13 @@ class Answer:
 
 def answer(
     searcher: Searcher, query: str, method: str = "", limit: int = 5, *, denial: Denial = allowed, next_step: str = ""
-) -> Answer:
+) -> SearchAnswer:
     """The endpoints that fit a question, best first; one in full where the question names it by its path.
 
     ``next_step`` is the last line below hits: how to get the full reference of one.
     """
     if (named := exact(searcher.index.endpoints, query, method)) is not None:
-        return Answer(reference(searcher, named, denial))
+        return SearchAnswer(reference(searcher, named, denial))
     results = searcher.find(query, limit * _HITS_PER_GROUP, method)
     lines = []
     if results.absent is not None:
@@ -58,11 +58,11 @@ def answer(
     groups = group(results.hits)[:limit]
     if not groups:
         lines.append("Nothing fits. Ask in other words, or give the beginning of a path to browse.")
-        return Answer("\n".join(lines), fits=False)
+        return SearchAnswer("\n".join(lines), fits=False)
     if not results.confident and results.absent is None:
         lines.append("Not sure that any of these fits; other words may find better:")
     lines.append(render_hits(groups, denial))
-    return Answer("\n".join(filter(None, [*lines, next_step])), fits=results.absent is None)
+    return SearchAnswer("\n".join(filter(None, [*lines, next_step])), fits=results.absent is None)
 
 
 def reference(searcher: Searcher, endpoint: Endpoint, denial: Denial = allowed) -> str:

@@ -1,6 +1,6 @@
-"""How well a question fits an endpoint: its fields as a whole, and the one phrase of it that is nearest.
+"""How well a question fits an endpoint: its fields as a whole, and the most similar of its phrases.
 
-The fields are weighed together with BM25F (Robertson, Zaragoza, Taylor: "Simple BM25 extension to multiple weighted
+The fields are weighted together with BM25F (Robertson, Zaragoza, Taylor: "Simple BM25 extension to multiple weighted
 fields", 2004). A phrase is compared by the share of the weights that it and the question have in common. Both count a
 word by its rarity, and two words of one concept for less than the same word.
 """
@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxmox_mcp.search.documents import FACTS
-from proxmox_mcp.search.phrases import Nearness, PhraseIndex
+from proxmox_mcp.search.phrases import PhraseIndex, PhraseWeights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,10 +29,10 @@ FIELDS = (*FACTS, "intents", "asked")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """The few global numbers of the ranker; measured with ``scripts/bench search`` on questions of our own.
+    """The few global numbers of the ranker; measured with ``scripts/bench search`` on our own questions.
 
-    ``concept`` is what another word of the same concept counts, ``phrase`` the nearest phrase against the fields,
-    ``reranked`` how many endpoints are compared by phrase, and ``promising`` which share of the best score they need.
+    ``concept`` is the weight of another word of the same concept, ``phrase`` that of the best phrase beside the fields,
+    ``reranked`` how many endpoints are compared by phrase, and ``promising`` the share of the best score they need.
     """
 
     fields: Mapping[str, float] = field(
@@ -50,17 +50,17 @@ class Weights:
     saturation: float = 1.0
     length: float = 0.15
     phrase: float = 0.35
-    nearness: Nearness = field(default_factory=Nearness)
+    nearness: PhraseWeights = field(default_factory=PhraseWeights)
     reranked: int = 30
     promising: float = 0.33
 
     def once(self, name: str, length: int, average: float) -> float:
-        """What one occurrence in a field counts: its weight, for less the longer it is beside that of others."""
+        """The weight of one occurrence in a field: less, the longer the field is compared with that of others."""
         return self.fields[name] / (1 - self.length + self.length * length / max(1.0, average))
 
 
 class Match(NamedTuple):
-    """How well one document fits, and how near its nearest phrase is; ``parameter`` where that asks for one."""
+    """How well one document fits, and how similar its best phrase is; ``parameter`` where that phrase asks for one."""
 
     document: int
     score: float
@@ -69,7 +69,7 @@ class Match(NamedTuple):
 
 
 _COMMON = 0.6
-"""A term that more of the documents have tells nothing between them."""
+"""A term that a larger share of the documents has does not distinguish them, and is left out."""
 
 _SCORE = attrgetter("score")
 
@@ -92,11 +92,11 @@ class Ranker:
         self._phrases = [PhraseIndex(document, self._rarity) for document in documents]
 
     def _rarity_of(self, documents: int) -> float:
-        """What a term is worth that so many documents have."""
+        """The weight of a term that occurs in this many documents."""
         return math.log(1 + (self._count - documents + 0.5) / (documents + 0.5))
 
     def _inverted(self, documents: Sequence[Document]) -> dict[str, tuple[array[int], array[float]]]:
-        """For each term the documents that have it, with its frequency there, weighed by field and length."""
+        """For each term the documents that have it, with its frequency there, weighted by field and length."""
         lengths = [_lengths(document) for document in documents]
         averages = [sum(each) / len(lengths) for each in zip(*lengths, strict=True)]
         inverted: dict[str, tuple[array[int], array[float]]] = {}
@@ -111,7 +111,7 @@ class Ranker:
         return inverted
 
     def _weight(self, unit: Unit) -> float:
-        """How telling a unit is: the rarity of its word, or of its commonest concept where the word is unknown."""
+        """The weight of a unit: the rarity of its word, or of its most common concept where the word is unknown."""
         known = self._rarity.get(unit.stem)
         if known is not None:
             return known
@@ -133,9 +133,9 @@ class Ranker:
         return matches
 
     def _worth(self, asked: Sequence[Unit]) -> tuple[list[tuple[str, float]], float]:
-        """What it is worth that a phrase has a term of the question, term by term, and the worth of the question.
+        """The weight of each term of the question, and of the whole question.
 
-        A phrase with a word has its concepts too: the word is worth what they leave of its weight.
+        A phrase that has a word has its concepts too: the word counts what they leave of its weight.
         """
         worth: list[tuple[str, float]] = []
         total = 0.0

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.search.absent import Absence, load_absences
-from proxmox_mcp.search.boosts import CueWeights, Factors, cues_of
+from proxmox_mcp.search.boosts import Factors, HintWeights, hints_of
 from proxmox_mcp.search.browse import browse, path_query
 from proxmox_mcp.search.documents import Document, document_of, documents
 from proxmox_mcp.search.index_cache import pack, source_of, unpack
-from proxmox_mcp.search.indexing import Reader
+from proxmox_mcp.search.indexing import TermReader
 from proxmox_mcp.search.intents import Intent, load_intents
 from proxmox_mcp.search.ranking import Ranker, Weights
 from proxmox_mcp.search.text import STOP_WORDS, without_number, words
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 _NOTHING = Intent("")
 
 CONFIDENT = 0.42
-"""The score from which a first hit is to be trusted: chosen on questions of our own, see ``benchmarks/search.py``."""
+"""The score from which the first hit is trusted: chosen on our own questions, see ``benchmarks/search.py``."""
 
 LONGEST_QUERY = 2_000
-"""Characters of a question that are read; the words beyond would tell nothing more."""
+"""Characters of a question that are read; more words don't improve the result, and cost time."""
 
 NEIGHBOUR = 0.5
-"""What scores are multiplied with where the question is for something that the API hasn't got: near is not it."""
+"""The factor of all scores where the question is for something that the API does not have: similar is not the same."""
 
 
 class Hit(NamedTuple):
     """An endpoint that was found, and how well it fits (0 to about 2; 1 for a path that was browsed).
 
-    ``parameter`` is the one that was asked for (may be empty), ``intent`` what we have to say of the endpoint.
+    ``parameter`` is the one that was asked for (may be empty), ``intent`` is its entry in ``apidoc/intents``.
     """
 
     endpoint: Endpoint
@@ -61,7 +61,7 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What was found: hits, best first; whether the first is to be trusted; what the API has no endpoint for.
+    """What was found: hits, best first; whether the first can be trusted; what the API has no endpoint for.
 
     ``corrections`` are the words that were read as others, not merely as other forms, each with what it was read as.
     """
@@ -87,7 +87,7 @@ class Searcher:
         directory: Path | None = None,
         stored: bytes = b"",
         weights: Weights | None = None,
-        cues: CueWeights | None = None,
+        hints: HintWeights | None = None,
     ) -> None:
         directory = directory or data_directory()
         self.index = index
@@ -100,11 +100,11 @@ class Searcher:
         self.was_stored = unpacked is not None
         self._documents, self._known_words = unpacked or self._read_all()
         self._ranker = Ranker(self._documents, weights or Weights())
-        self._factors = Factors(self._endpoints, len(self._absences), cues or CueWeights())
+        self._factors = Factors(self._endpoints, len(self._absences), hints or HintWeights())
         self._corrector = Corrector(self._known_words)
 
     def _read_all(self) -> tuple[list[Document], Mapping[str, int]]:
-        reader = Reader(self._vocabulary)
+        reader = TermReader(self._vocabulary)
         of_endpoints = documents(self._endpoints, self._intents, reader)
         of_absences = [document_of(absence.phrases, reader) for absence in self._absences]
         return [*of_endpoints, *of_absences], reader.known()
@@ -122,7 +122,7 @@ class Searcher:
         return list(results.hits) if results.absent is None else []
 
     def find(self, query: str, limit: int = 5, method: str = "") -> Results:
-        """As ``search``, with what is to be said about the result; only endpoints of ``method`` where it is given."""
+        """As ``search``, with all that is known about the result; only endpoints of ``method`` where it is given."""
         query = query[:LONGEST_QUERY]
         path = path_query(query)
         if path is not None and (found := browse(self._endpoints, path)):
@@ -137,7 +137,7 @@ class Searcher:
     def _ranked(self, query: str, limit: int, method: str) -> Results:
         stems, corrections = self._read(query)
         units = self._vocabulary.units(stems)
-        matches = self._ranker.rank(units, self._factors.of(cues_of(stems, units, self._vocabulary)))
+        matches = self._ranker.rank(units, self._factors.of(hints_of(stems, units, self._vocabulary)))
         count = len(self._endpoints)
         absent = self._absences[matches[0].document - count] if matches and matches[0].document >= count else None
         scale = NEIGHBOUR if absent else 1.0

@@ -1,4 +1,4 @@
-"""Words of a text: folded, cut, and reduced to stems, the same for what is searched and for what is asked."""
+"""The words of a text: folded, split, and reduced to stems, in the same way for endpoints and for questions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def fold(text: str) -> str:
 
 
 def chunks(text: str) -> list[str]:
-    """What stands between blanks and punctuation, folded; compounds are still whole."""
+    """What is between blanks and punctuation, folded; compounds are still whole."""
     return _CHUNK.findall(fold(text))
 
 

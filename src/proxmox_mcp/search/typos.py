@@ -1,4 +1,4 @@
-"""Words that nothing is known by: mended to a known word, or cut into two of them; else left alone.
+"""Unknown words of a question: corrected to a known word, or cut into two of them; else left as they are.
 
 Words with digits and short ones are names more often than they are mistakes: they are never touched.
 """
@@ -21,7 +21,7 @@ _LINKS = ("", "s", "en", "n")
 
 
 class Corrector:
-    """Mends single words; ``known`` says how often each known word occurs."""
+    """Corrects single words; ``known`` says how often each known word occurs."""
 
     def __init__(self, known: Mapping[str, int]) -> None:
         self._known = known
@@ -35,17 +35,17 @@ class Corrector:
         return word in self._known
 
     def correct(self, word: str) -> tuple[str, ...]:
-        """The known words meant by a word: itself where it is known or can't be mended."""
+        """The known words meant by a word: itself where it is known, or where no known word is similar."""
         if word in self._known or word in STOP_WORDS or len(word) < _SHORTEST or not word.isalpha():
             return (word,)
         done = self._done.get(word)
         if done is None:
             if len(self._done) >= _REMEMBERED:
                 self._done.clear()
-            done = self._done[word] = self._mended(word)
+            done = self._done[word] = self._corrected(word)
         return done
 
-    def _mended(self, word: str) -> tuple[str, ...]:
+    def _corrected(self, word: str) -> tuple[str, ...]:
         if near := self._nearest(word, 1):
             return (near,)
         if parts := self._parts(word):

@@ -1,6 +1,6 @@
 """What words mean: stems, the concepts that they name, and the methods that verbs ask for.
 
-The concepts stand in ``apidoc/words.txt``, whose head says how it is written.
+The concepts come from ``apidoc/words.txt``; the top of that file describes its format.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Unit:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """All that it can be found by."""
+        """All terms that match it."""
         return (self.stem, *self.concepts)
 
 

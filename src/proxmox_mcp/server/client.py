@@ -1,7 +1,7 @@
-"""The MCP client behind a call: can it be asked, does it want progress, and what did its person answer.
+"""The MCP client behind a call: whether its user can be asked, whether it wants progress, and the user's answer.
 
-Up to protocol 2025-11-25 a question is a request of ours in the middle of the call; from 2026-07-28 the call ends with
-the question, and the client makes it again with the answer and the state that we gave it (sealed by the SDK).
+Up to protocol 2025-11-25 the server asks in the middle of the call; from 2026-07-28 the call ends with it, and
+the client repeats it with the answer and the state that we gave it (sealed by the SDK).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _FORM: dict[str, Any] = {
 }
 
 
-class Asked(ConfirmationNeededError):  # noqa: N818
-    """The call ends here with a question; its answer comes with the same call made again."""
+class QuestionPending(ConfirmationNeededError):  # noqa: N818
+    """The call ends here with a question; the client repeats the call with the answer."""
 
     _token: str
 
@@ -69,21 +69,21 @@ class McpClient:
 
     async def ask(self, question: str, token: str) -> bool:
         if self._answers_later:
-            raise Asked(question, token=token)
+            raise QuestionPending(question, token=token)
         try:
             with anyio.fail_after(LIFETIME_SECONDS):
                 result = await self._session.elicit_form(question, _FORM, self._request_id)
         except TimeoutError:
             raise ConfirmationError(
                 f"Nobody answered the question within {LIFETIME_SECONDS // 60} minutes.",
-                "Nothing was sent. Make the call again when somebody is there to answer.",
+                "Nothing was sent. Make the call again when the user can answer.",
             ) from None
         except MCPError as error:
-            raise ConfirmationError("The client could not ask its person.", "Nothing was sent.") from error
+            raise ConfirmationError("The client could not ask its user.", "Nothing was sent.") from error
         return _agreed(result)
 
     async def progress(self, done: float | None, text: str) -> None:
-        """Progress must rise with every message: where the share is not known, it creeps."""
+        """The protocol requires progress to rise with every message: where the share is unknown, it rises by 0.01."""
         if not self.follows_progress:
             return
         self._told = max(done * 100 if done is not None else 0.0, self._told + 0.01)
@@ -98,5 +98,5 @@ def _answer(params: types.CallToolRequestParams) -> Answer | None:
 
 
 def _agreed(result: types.ElicitResult) -> bool:
-    """Whether a person said yes: true itself, nothing that only counts as true, such as the text ``no``."""
+    """Whether the user said yes: only ``true``, since a text such as ``no`` is true in Python as well."""
     return result.action == "accept" and (result.content or {}).get("confirm") is True

@@ -1,7 +1,7 @@
-"""The MCP server: tools, resources and prompts over one gateway, for whichever transport carries them.
+"""The MCP server: tools, resources and prompts over one gateway, for every transport.
 
-Built on the SDK's low-level ``Server``: the schemas are ours to the letter, the list of tools can depend on the
-caller, and an error reaches the model as we wrote it.
+Built on the SDK's low-level ``Server``: the decorated one would generate the schemas, give every caller the same list
+of tools, and wrap the text of errors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from proxmox_mcp import __version__
 from proxmox_mcp.errors import AuthenticationError, ProxmoxMcpError
 from proxmox_mcp.policy.caller import LOCAL, Caller, Mode
 from proxmox_mcp.server import prompts, reference_resource
-from proxmox_mcp.server.client import Asked, McpClient
+from proxmox_mcp.server.client import McpClient, QuestionPending
 from proxmox_mcp.server.instructions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS
 from proxmox_mcp.server.request_id import request_id
 from proxmox_mcp.server.tools import ToolCall, read, tools_for
@@ -41,8 +41,8 @@ CALLER = "proxmox_mcp.caller"
 
 _INSTRUCTING = ("initialize", "server/discover")
 _REFUSED = (
-    "Note: Proxmox VE refuses this server's credentials ({}), so calls to it fail. Whoever runs the server should run "
-    "`proxmox-mcp doctor` with its settings."
+    "Note: Proxmox VE refuses this server's credentials ({}), so calls to it fail. The operator should run "
+    "`proxmox-mcp doctor` with the server's settings."
 )
 _LOG = logging.getLogger("proxmox_mcp.server")
 
@@ -97,9 +97,9 @@ class _Handlers:
         request_id()
         try:
             text = await self._run(context, params)
-        except Asked as asked:
+        except QuestionPending as pending:
             self._observe(params.name, "asked")
-            return asked.result
+            return pending.result
         except ProxmoxMcpError as error:
             self._observe(params.name, error.code)
             said = str(error) if isinstance(error, AuthenticationError) else self._noted(str(error), context, params)
@@ -109,13 +109,13 @@ class _Handlers:
         except Exception:  # noqa: BLE001
             self._observe(params.name, "internal")
             _LOG.exception("tool %s failed", params.name)
-            return _result("The server failed at this; its log says why. Nothing more is known.", is_error=True)
+            return _result(f"Internal error (request {request_id()}). See the server log.", is_error=True)
         self._observe(params.name, "ok")
         return _result(self._noted(text, context, params), is_error=False)
 
     def _noted(self, text: str, context: Context, params: types.CallToolRequestParams) -> str:
-        """An answer, with a last line where the cluster of the call (all, where it names none) refuses our credentials:
-        not every tool meets that itself."""
+        """An answer, with a last line if the cluster of the call (any, if it names none) refuses our credentials:
+        answers that need no request would not show it."""
         caller = _caller(context)
         named = (params.arguments or {}).get("cluster")
         refused = [
@@ -151,7 +151,7 @@ class _Handlers:
     async def read_resource(
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        text = await self._told(reference_resource.read(str(params.uri), self._gateway, _caller(context)))
+        text = await self._as_protocol_error(reference_resource.read(str(params.uri), self._gateway, _caller(context)))
         return types.ReadResourceResult(
             contents=[types.TextResourceContents(uri=params.uri, text=text, mime_type="text/plain")]
         )
@@ -166,11 +166,11 @@ class _Handlers:
         values: list[str] = []
         if isinstance(params.ref, types.ResourceTemplateReference) and params.argument.name == "path":
             completing = reference_resource.complete(params.argument.value, self._gateway, _caller(context))
-            values = await self._told(completing)
+            values = await self._as_protocol_error(completing)
         return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
 
-    async def _told(self, work: Awaitable[T]) -> T:
-        """What is awaited; an error of ours as one of the protocol, which has no other for resources."""
+    async def _as_protocol_error(self, work: Awaitable[T]) -> T:
+        """The awaited result; our errors become errors of the protocol, the only kind that resources have."""
         try:
             return await work
         except ProxmoxMcpError as error:
@@ -179,7 +179,7 @@ class _Handlers:
 
 
 def _caller(context: Context) -> Caller:
-    """Who calls: as the application authenticated the HTTP request; whoever started us, over stdio."""
+    """Who calls: as the application authenticated the HTTP request; over stdio the user who started the server."""
     scope = getattr(context.request, "scope", None)
     if scope is None:
         return LOCAL

@@ -1,6 +1,6 @@
-"""The server that stands in for the real one while its settings are wrong: it answers every call with what to set.
+"""The server that replaces the real one while its settings are wrong: it answers every call with what to set.
 
-Clients that start their servers show what a tool answers, and hide what a server that ends has printed. Nothing here
+Clients that start their servers show what a tool answers, and hide what a server printed before it ended. Nothing here
 knows a cluster, so nothing can be sent to one.
 """
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _CAN_NOT_TELL_WHO_CALLS = f"""\
 {NOT_SET_UP}: it can be reached from other machines and can't tell who is calling, so it makes no call to \
-Proxmox VE. Whoever runs it sets MCP_AUTH_TOKEN (`proxmox-mcp token new` makes one) or MCP_CALLERS_FILE, or \
-MCP_HOST=127.0.0.1 to serve one machine only, and restarts it. Its log lists everything that is wrong, and so does \
+Proxmox VE. The operator must set MCP_AUTH_TOKEN (`proxmox-mcp token new` makes one) or MCP_CALLERS_FILE, or \
+MCP_HOST=127.0.0.1 to serve one machine only, and restart it. Its log lists everything that is wrong, and so does \
 `proxmox-mcp doctor`, run with the server's settings."""
-"""For anybody: names no value of any setting."""
+"""Anyone may read this, so it contains no value of any setting."""
 
 
 def what_to_set(error: SettingsError, *, callers_known: bool) -> str:

@@ -1,4 +1,4 @@
-"""Prompts, for people: errands that take several calls, told so that a model does them in few."""
+"""Prompts, for people: common tasks that need several calls, described so that a model needs few."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """``says`` is what a person chooses by. ``arguments`` by name, each with what it is; all required.
+    """``description`` is what a person chooses by. ``arguments`` are described by name; all are required.
 
     ``text`` holds them in braces.
     """
 
     name: str
     title: str
-    says: str
+    description: str
     text: str
     arguments: Mapping[str, str] = field(default_factory=dict)
 
@@ -60,7 +60,7 @@ PROMPTS = (
         "Plan where each running guest of a node goes, then migrate them",
         "Prepare node `{node}` for maintenance without downtime. List its running guests with get_cluster_resources "
         "type=vm filter `node={node} and status=running`; check quorum without it (/cluster/status) and room on the "
-        "other nodes (list_nodes); for each VM ask /nodes/{node}/qemu/VMID/migrate what stands against a move. "
+        "other nodes (list_nodes); for each VM ask /nodes/{node}/qemu/VMID/migrate what prevents a move. "
         "Propose where each goes; after I agree, migrate them and report each task's end.",
         {"node": "name of the node"},
     ),
@@ -82,7 +82,7 @@ def listed() -> list[types.Prompt]:
         types.Prompt(
             name=prompt.name,
             title=prompt.title,
-            description=prompt.says,
+            description=prompt.description,
             arguments=[
                 types.PromptArgument(name=name, description=says, required=True)
                 for name, says in prompt.arguments.items()
@@ -104,6 +104,6 @@ def get(name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:
     for each in prompt.arguments:
         text = text.replace("{" + each + "}", arguments[each])
     return types.GetPromptResult(
-        description=prompt.says,
+        description=prompt.description,
         messages=[types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))],
     )

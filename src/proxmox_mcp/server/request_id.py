@@ -12,7 +12,7 @@ _current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def begin(given: str = "") -> str:
-    """Give this context the id that came with the request, or a new one where none came that is an id."""
+    """Give this context the id that came with the request, or a new one if it is missing or malformed."""
     chosen = given if _FORM.fullmatch(given) else uuid.uuid4().hex[:16]
     _current.set(chosen)
     return chosen

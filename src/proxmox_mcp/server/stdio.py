@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway import Gateway
 
 _FIRST_ANSWERS = 0.5
-"""Seconds that the client has for its first requests, which are for the tools, before anything runs beside them."""
+"""Seconds for the client's first requests (for the list of tools) before anything else uses the processor."""
 
 
 async def serve_stdio(server: Server[Any], gateway: Gateway | None) -> None:
@@ -30,7 +30,7 @@ async def serve_stdio(server: Server[Any], gateway: Gateway | None) -> None:
 
 
 async def _prepare(gateway: Gateway) -> None:
-    """Load what the first calls need, which would load it themselves, and follow the clusters' versions."""
+    """Load what the first calls would otherwise wait for, and follow the versions of the clusters."""
     await anyio.sleep(_FIRST_ANSWERS)
     async with anyio.create_task_group() as group:
         for cluster in gateway.clusters.values():

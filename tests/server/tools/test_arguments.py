@@ -62,7 +62,7 @@ def test_a_list_of_names_is_the_text_with_commas() -> None:
         ({"dry_run": "perhaps"}, "dry_run: must be true or false."),
         ({"dry_run": 2}, "dry_run: must be true or false."),
         ({"path": {"a": 1}}, "path: must be a text."),
-        ({"method": "PATCH"}, "method: `PATCH` is none of: GET, POST, PUT, DELETE."),
+        ({"method": "PATCH"}, "method: `PATCH` is not one of: GET, POST, PUT, DELETE."),
         ({"dryrun": True}, "dryrun: unknown argument. Did you mean `dry_run`?"),
         ({"node": "pve1"}, "node: unknown argument. Allowed: path, method, data, wait, dry_run, confirm."),
     ],
@@ -78,7 +78,7 @@ def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(UnknownArgumentError) as caught:
         read(CALL, {"methd": "GET", "wait": "x"})
     assert caught.value.message.count("\n") == 3
-    assert "path: is missing" in caught.value.message
+    assert "path: missing" in caught.value.message
 
 
 def test_an_argument_of_the_call_itself_is_sent_to_data() -> None:

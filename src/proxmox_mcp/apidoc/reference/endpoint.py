@@ -40,15 +40,15 @@ _NOTATION = (
 
 
 def starts_task(endpoint: Endpoint) -> bool:
-    """Whether a call answers with a UPID: text, but where we know that it is something else."""
+    """Whether a call answers with a UPID: with text, except where we know that the text is something else."""
     reads = endpoint.method == "GET" or (endpoint.method, endpoint.path) in _PLAIN_TEXT
     return endpoint.returns.type == "string" and not reads
 
 
 def render_reference(endpoint: Endpoint, does: str = "", version: str = "") -> str:
-    """One endpoint, complete in facts: what it takes, answers and needs.
+    """One endpoint with all its facts: parameters, answer and privileges.
 
-    ``does`` is the line of our intents, ``version`` that of the index (for the keys of named property strings).
+    ``does`` is the line of ``apidoc/intents``; ``version`` selects the keys of named property strings.
     """
     head = [f"{endpoint.method} {endpoint.path}"]
     if text := does or endpoint.description:
@@ -94,7 +94,7 @@ def _parameters(endpoint: Endpoint, known: Mapping[str, Mapping[str, Schema]]) -
 
 
 def _notation(body: Sequence[str]) -> str:
-    """What the signs mean that occur."""
+    """The legend of the signs that occur in the text."""
     text = "\n".join(body)
     meanings = [meaning for sign, meaning in _NOTATION if re.search(sign, text, re.MULTILINE)]
     return f" ({'; '.join(meanings)})" if meanings else ""

@@ -23,7 +23,7 @@ def fold_names(names: Iterable[str]) -> list[str]:
 
 
 def beginnings(names: Iterable[str]) -> list[str]:
-    """The names where each stands alone, ``EPYC*`` for those of several that begin so."""
+    """The names; where several begin alike, only their beginning (``EPYC*``)."""
     heads: dict[str, list[str]] = {}
     for name in names:
         match = _HEAD.match(name)

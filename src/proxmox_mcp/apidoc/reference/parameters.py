@@ -43,7 +43,8 @@ def keys_of(schema: Schema, structures: Mapping[str, Keys]) -> Keys | None:
 def plain(schema: Schema, *, inside: bool = False) -> str:
     """The type of a value in few characters, with its default and what else limits it.
 
-    Very many names ``inside`` a property string are told by their beginnings: CPU models, which a node has its own of.
+    Very many names ``inside`` a property string are given by their beginnings: CPU models, a node may have
+    more of them.
     """
     if schema.one_of:
         variants = (f"{plain(each)} ({', '.join(each.instance_types)})" for each in schema.one_of)
@@ -98,7 +99,7 @@ class Shape:
 def property_string(keys: Keys, shape: Shape | None = None) -> str:
     """The keys of a property string between braces, those of one type together; ``*`` marks what is required.
 
-    Of those of ``shape`` only what is different is said.
+    Of the keys of ``shape`` only those that differ are listed.
     """
     own = {key: each for key, each in keys.items() if not shape or shape.keys.get(key) != each}
     parts = []
@@ -128,7 +129,7 @@ def _listed(keys: Keys) -> list[str]:
 
 
 def shared_shapes(found: Mapping[str, Keys]) -> dict[str, Shape]:
-    """For each parameter that has most of its keys in common with another: that one, chosen to say it in least."""
+    """For each parameter that has most of its keys in common with others: the one of them with the shortest text."""
     groups: list[list[str]] = []
     for name in found:
         group = next((group for group in groups if _alike(found[group[0]], found[name])), None)

@@ -10,7 +10,7 @@ _LIST = re.compile(r"(.{4,})\((?:\?:)?;\1\)\*")
 
 
 def readable(pattern: str) -> str:
-    """A pattern without the groups that group nothing.
+    """A pattern without groups that have no effect.
 
     ``\\h`` stands for a hexadecimal digit (a small one fits everywhere), ``x;..`` for several x with semicolons.
     """
@@ -21,7 +21,7 @@ def readable(pattern: str) -> str:
 
 
 def _unwrapped(pattern: str) -> str:
-    """What stands in the one group that a pattern consists of."""
+    """The content of the only group that a pattern consists of."""
     inner = pattern.removeprefix("(?:").removesuffix(")")
     if len(pattern) - len(inner) != len("(?:)"):
         return pattern

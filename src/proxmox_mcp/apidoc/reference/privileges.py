@@ -16,7 +16,7 @@ _GUEST, _POOL = "/vms/{vmid}", "/pool/{pool}"
 
 
 def needed(endpoint: Endpoint, *, short: bool = False) -> str:
-    """What a caller of an endpoint needs in any case, in one phrase; ``short`` folds it."""
+    """What every caller of an endpoint needs, in one phrase; ``short`` folds it."""
     published = endpoint.permissions
     needs = needs_of(endpoint.method, endpoint.path)
     checks = [need.check for need in needs if need.always and need.check]
@@ -45,7 +45,7 @@ def _by_parameter(need: Need) -> bool:
 
 
 def _told(needs: list[Need]) -> str:
-    """What is asked for, each once with all its circumstances."""
+    """Each need once, with all its conditions."""
     found: dict[str, list[str]] = {}
     for need in needs:
         said = "only root@pam" if need.root else _expression(need.check, short=False)

@@ -1,6 +1,6 @@
-"""The arguments of a tool call: known, typed, or refused by name with the nearest that is known.
+"""The arguments of a tool call: checked and converted, or refused by name with a similar name.
 
-Models write numbers and objects as text now and then; what can mean only one thing is taken.
+Models sometimes write numbers and objects as text; what can mean only one thing is accepted.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from proxmox_mcp.server.tools.tool import Parameter, Tool
 
 OF_CLIENTS = frozenset({"wait_for_previous"})
-"""Arguments that clients add by themselves (Gemini CLI)."""
+"""Arguments that clients add on their own (Gemini CLI: ``wait_for_previous``); they are ignored."""
 MOST_ARGUMENTS = 32
 OBJECT = Bounds(depth=32, members=10_000, characters=512 * 1024)
-"""What ``data`` may hold. Proxmox takes a body of 512 KiB (``PVE::APIServer::AnyEvent``), and nests no parameter deeper
-than a list of objects."""
+"""What ``data`` may hold. Proxmox accepts a body of 512 KiB (``PVE::APIServer::AnyEvent``), and no parameter is nested
+deeper than a list of objects."""
 _LARGEST_INTEGER = 10**12
 _MOST_FAULTS = 12
 _LONGEST_NAME = 80
@@ -31,7 +31,7 @@ _LONGEST_NAME = 80
 def read(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments by name, without those that are null. Raises UnknownArgumentError with every fault."""
     if len(given) > MOST_ARGUMENTS:
-        said = f"{tool.name}: {len(given)} arguments are too many; it takes: {', '.join(tool.parameters) or 'none'}."
+        said = f"{tool.name}: {len(given)} arguments are too many. Allowed: {', '.join(tool.parameters) or 'none'}."
         raise UnknownArgumentError(said, "Nothing was sent.")
     faults: list[str] = []
     read: dict[str, Any] = {}
@@ -47,7 +47,7 @@ def read(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             faults.append(f"{name}: {error}")
     faults += [
-        f"{name}: is missing ({each.description})."
+        f"{name}: missing ({each.description})."
         for name, each in tool.parameters.items()
         if each.required and given.get(name) is None
     ]
@@ -74,7 +74,7 @@ def _typed(parameter: Parameter, value: Any) -> Any:
         case _:
             text = _text(value, parameter.max_length)
             if parameter.enum and text not in parameter.enum and text.upper() not in parameter.enum:
-                raise ValueError(f"`{text[:40]}` is none of: {', '.join(parameter.enum)}.")
+                raise ValueError(f"`{text[:40]}` is not one of: {', '.join(parameter.enum)}.")
             return text
 
 
