@@ -10,9 +10,11 @@ import pytest
 
 INSTALL = {
     "bash": "Debian: apt-get install bash",
+    "busybox": "Debian: apt-get install busybox-static",
     "caddy": "Debian: apt-get install caddy",
     "check-jsonschema": "pip install -e '.[dev]'",
     "chromium": "Debian: apt-get install chromium",
+    "dtach": "Debian: apt-get install dtach",
     "gemini": "npm install --global @google/gemini-cli",
     "docker-compose": "Debian 13: apt-get install docker-compose",
     "git": "Debian: apt-get install git",
@@ -23,6 +25,7 @@ INSTALL = {
     "node": "Debian: apt-get install nodejs",
     "openssl": "Debian: apt-get install openssl",
     "postgres": "Debian: apt-get install postgresql",
+    "qemu-ga": "Debian: apt-get install qemu-guest-agent",
     "redis-server": "Debian: apt-get install redis-server",
     "uv": "pip install uv",
     "valkey-server": "Debian: apt-get install valkey-server",

@@ -31,6 +31,11 @@
         NodeUnreachableError        pve.node            595, 596: the node could not reach the node in the path
           DaemonDownError           pve.node.daemon     595: pvedaemon is not running on the node in the path
         FailedError                 pve.failed          500, or any other status
+      GuestError                    guest               a guest did not run a command
+        GuestStateError             guest.state         it is stopped, has no agent, or shows no shell
+        GuestSessionError           guest.session       somebody's terminal is open, or another command runs there
+        GuestVersionError           guest.version       its node is too old for terminals by API token
+        GuestAnswerError            guest.answer        the terminal or the agent broke off or answered something unknown
       TaskFailedError               task.failed         the task started, and ended with an error
 
 ``message`` says what is wrong, ``advice`` what is allowed or what to do next. Neither contains secrets.
@@ -340,6 +345,26 @@ class DaemonDownError(NodeUnreachableError):
 
 class FailedError(ProxmoxError):
     code = "pve.failed"
+
+
+class GuestError(ProxmoxMcpError):
+    code = "guest"
+
+
+class GuestStateError(GuestError):
+    code = "guest.state"
+
+
+class GuestSessionError(GuestError):
+    code = "guest.session"
+
+
+class GuestVersionError(GuestError):
+    code = "guest.version"
+
+
+class GuestAnswerError(GuestError):
+    code = "guest.answer"
 
 
 class TaskFailedError(ProxmoxMcpError):

@@ -1,0 +1,340 @@
+"""One command in a container, through its terminal: whose session it is, the transfer, the report, and the end.
+
+Whatever ends a call early (an error, a time-out, its cancellation), ``leave`` ends what was begun before the connection
+is closed; where the connection itself broke, the guest's side ends by its own silence (``script.SILENCE``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import anyio
+
+from proxmox_mcp.errors import GuestAnswerError, GuestError, GuestSessionError, GuestStateError, ProxmoxError
+from proxmox_mcp.guests import script
+from proxmox_mcp.guests.model import MAX_OUTPUT, ExecResult
+from proxmox_mcp.guests.ownership import (
+    MAX_SCREEN,
+    PROMPT_SECONDS,
+    Screen,
+    in_use,
+    refusal,
+    screen_of,
+    terminals_of_others,
+    too_old,
+)
+from proxmox_mcp.guests.terminal import open_terminal
+from proxmox_mcp.guests.websocket import ClosedError
+
+if TYPE_CHECKING:
+    from proxmox_mcp.guests.model import Guest, GuestCommand
+    from proxmox_mcp.guests.terminal import Cluster, Terminal
+
+_CTRL_C = b"\x03"
+_END_OF_SESSION = rb"\[EOF - dtach terminating\]"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds for each part. ``age`` is how much older than our connection a shell may look: a busy node takes its
+    time between what is typed and its run."""
+
+    prompt: float = PROMPT_SECONDS
+    settle: float = 0.15
+    answer: float = 8.0
+    line: float = 10.0
+    beat: float = 5.0
+    stopping: float = 12.0
+    report: float = 60.0
+    ending: float = 3.0
+    age: float = 1.0
+
+
+class _Stage(IntEnum):
+    """How far a session is, which decides how it is left."""
+
+    ATTACHED = 1  # nothing was typed
+    NOT_OURS = 2  # it is left alone
+    TYPED = 3  # the one line was typed; whether a shell reads it is not known
+    READING = 4  # our shell reads lines
+    RUNNING = 5  # the command runs
+    REPORTING = 6  # the command has ended
+
+
+async def run_in_container(
+    cluster: Cluster,
+    guest: Guest,
+    command: GuestCommand,
+    data: bytes,
+    seconds: float,
+    *,
+    limit: int = MAX_OUTPUT,
+    patience: Patience | None = None,
+) -> ExecResult:
+    """Run one command. The caller holds the guest's lock, and knows that the container runs with ``cmode=shell``.
+
+    Raises GuestError where it did not run or its result is not known, ProxmoxError where the cluster refused.
+    """
+    if users := await terminals_of_others(cluster, guest, ()):
+        raise in_use(guest, users)
+    async with AsyncExitStack() as stack:
+        terminal = await stack.enter_async_context(open_terminal(cluster, guest))
+        session = _Session(cluster, guest, terminal, patience or Patience())
+        try:
+            return await session.run(command, data, seconds, limit)
+        except ClosedError:
+            raise session.broken() from None
+        finally:
+            with anyio.CancelScope(shield=True):
+                await session.leave()
+                await stack.aclose()
+                await session.wait_until_gone()
+
+
+class _Session:
+    def __init__(self, cluster: Cluster, guest: Guest, terminal: Terminal, patience: Patience) -> None:
+        self._cluster, self._guest, self._terminal, self._patience = cluster, guest, terminal, patience
+        self._nonces = script.Nonces.make()
+        self._stage = _Stage.ATTACHED
+        self._sent: deque[bytes] = deque()
+        """Lines that the guest has not given back yet."""
+
+    async def run(self, command: GuestCommand, data: bytes, seconds: float, limit: int) -> ExecResult:
+        await self._own()
+        await self._start_shell()
+        await self._hand_over(script.script(self._nonces, limit=limit))
+        await self._ready_for_payload()
+        await self._hand_over(command.as_text.encode())
+        await self._hand_over(data)
+        self._stage = _Stage.RUNNING
+        started = time.monotonic()
+        await self._say("go")
+        report = await self._report(seconds)
+        took = time.monotonic() - started
+        await self._say("ok")
+        return _result(report, took, timed_out=report.stopped and took >= seconds)
+
+    async def _own(self) -> None:
+        """Type nothing before it is known that a fresh shell shows and nobody else looks on."""
+        screen = await self._first_screen()
+        if screen is not Screen.PROMPT:
+            self._stage = _Stage.NOT_OURS
+            if self._terminal.ended:
+                raise GuestStateError(
+                    f"The terminal of {self._guest} ended at once. Nothing was run.",
+                    "Does the container run, and does it have a shell for root?",
+                )
+            raise refusal(screen, self._guest)
+        if users := await terminals_of_others(self._cluster, self._guest, {self._terminal.upid}):
+            self._stage = _Stage.NOT_OURS
+            raise in_use(self._guest, users)
+
+    async def _first_screen(self) -> Screen:
+        """What shows, once it is a prompt that nothing follows for a moment, or when the time is over."""
+        with anyio.move_on_after(self._patience.prompt):
+            while len(self._terminal.shown) <= MAX_SCREEN:
+                if screen_of(self._terminal.shown) in {Screen.PROMPT, Screen.LOGIN}:
+                    with anyio.move_on_after(self._patience.settle) as settled:
+                        await self._terminal.more()
+                    if settled.cancelled_caught:
+                        break
+                elif not await self._terminal.more():
+                    break
+        return screen_of(self._terminal.shown)
+
+    async def _start_shell(self) -> None:
+        self._terminal.shown.clear()
+        self._stage = _Stage.TYPED
+        age = time.monotonic() - self._terminal.since + self._patience.age
+        await self._terminal.type(script.bootstrap(self._nonces, age=age))
+        if await self._mark_shown() == b"old":
+            self._stage = _Stage.NOT_OURS
+            raise too_old(self._guest)
+        self._stage = _Stage.READING
+
+    async def _mark_shown(self) -> bytes:
+        found = await self._terminal.until(
+            rb"\n%s:(old|ready)\r*\n" % self._nonces.mark.encode(), self._patience.answer
+        )
+        if found is None:
+            self._raise_if_broken()
+            raise GuestStateError(
+                f"The prompt of {self._guest} did not answer as a POSIX shell does. Nothing was run.",
+                "The shell of root there must be sh, bash, dash, ash, ksh or zsh, with stty, env and base64.",
+            )
+        del self._terminal.shown[: found.end]
+        return found.word
+
+    async def _hand_over(self, data: bytes) -> None:
+        """Send data in lines, and look at each as it comes back: what the shell has is what was sent."""
+        for line in script.lines(data):
+            while len(self._sent) >= script.WINDOW:
+                await self._take_back()
+            self._sent.append(line)
+            await self._terminal.type(line + b"\n")
+        while self._sent:
+            await self._take_back()
+        await self._terminal.type(b".\n")
+
+    async def _take_back(self) -> None:
+        found = await self._terminal.until(rb"\r*\n", self._patience.line)
+        if found is None:
+            self._raise_if_broken()
+            raise GuestAnswerError(f"{self._guest} stopped taking the command. Nothing was run.", "Try again.")
+        line = bytes(self._terminal.shown[: found.start])
+        del self._terminal.shown[: found.end]
+        if line != self._sent.popleft():
+            raise GuestSessionError(
+                f"Somebody or something else writes to the terminal of {self._guest}. Nothing was run.",
+                "Try again, when no console of the container is open.",
+            )
+
+    async def _ready_for_payload(self) -> None:
+        found = await self._terminal.until(
+            self._words(rb"(ready|missing[^:\r\n]*|no-directory):"), self._patience.answer
+        )
+        if found is None:
+            self._raise_if_broken()
+            raise GuestAnswerError(f"The shell of {self._guest} does not answer. Nothing was run.", "Try again.")
+        word = found.word.decode("ascii", "replace")
+        del self._terminal.shown[: found.end]
+        if word.startswith("missing"):
+            raise GuestStateError(
+                f"{self._guest} lacks programs that commands need: {' '.join(word.split()[1:])}. Nothing was run.",
+                "Install them in the container (packages coreutils and util-linux, or busybox).",
+            )
+        if word != "ready":
+            raise GuestStateError(
+                f"{self._guest} has no directory that can be written to. Nothing was run.",
+                "It takes one of /dev/shm, /run, /tmp and /var/tmp.",
+            )
+        await self._terminal.until(rb"\n", self._patience.line)
+        self._terminal.shown.clear()
+
+    async def _report(self, seconds: float) -> script.Report:
+        """Wait for the end; the guest is told now and then that we still wait, and to stop when the time is over."""
+        over = time.monotonic() + seconds
+        while not await self._ended_within(min(self._patience.beat, over - time.monotonic())):
+            self._raise_if_broken()
+            if time.monotonic() < over:
+                await self._say("beat")
+                continue
+            await self._say("stop")
+            if not await self._ended_within(self._patience.stopping):
+                self._raise_if_broken()
+                raise GuestAnswerError(
+                    f"The command did not end in {seconds:g} s, nor when it was killed.",
+                    "It may go on: look for its process in the guest.",
+                )
+        self._stage = _Stage.REPORTING
+        return await self._whole_report()
+
+    async def _ended_within(self, seconds: float) -> bool:
+        found = await self._terminal.until(self._words(rb"(end|no-space):"), max(seconds, 0.0))
+        if found is not None and found.word == b"no-space":
+            self._stage = _Stage.REPORTING
+            raise GuestStateError(
+                f"{self._guest} has no room for the command and its input. Nothing was run.", "Free space in it."
+            )
+        return found is not None
+
+    async def _whole_report(self) -> script.Report:
+        for _ in range(3):
+            if await self._terminal.until(self._words(rb"done:"), self._patience.report) is None:
+                self._raise_if_broken()
+                break
+            try:
+                report = script.report_in(bytes(self._terminal.shown), self._nonces.nonce)
+            except script.DamagedError:
+                report = None
+            if report is not None:
+                return report
+            self._terminal.shown.clear()
+            await self._say("again")
+        raise GuestAnswerError(
+            f"The command ran in {self._guest}, and its output did not arrive whole.",
+            "Something else writes to the terminal. Look at what the command did before you repeat it.",
+        )
+
+    def _words(self, pattern: bytes) -> bytes:
+        return rb"\n%s:" % self._nonces.nonce.encode() + pattern
+
+    async def _say(self, word: str) -> None:
+        await self._terminal.type(f"{self._nonces.nonce}:{word}\n".encode())
+
+    def _raise_if_broken(self) -> None:
+        if self._terminal.ended:
+            raise ClosedError
+
+    def broken(self) -> GuestError:
+        """The error for a connection that ended in the middle."""
+        if self._stage < _Stage.RUNNING:
+            return GuestAnswerError(
+                f"The connection to the terminal of {self._guest} broke. The command was not run.", "Try again."
+            )
+        return GuestAnswerError(
+            f"The connection to the terminal of {self._guest} broke while the command ran; its result is not known.",
+            f"The guest stops the command within {2 * script.SILENCE:g} s. Look at what it did before you repeat it.",
+        )
+
+    async def leave(self) -> None:
+        """End what was begun, as far as the connection still carries it."""
+        with suppress(ClosedError, GuestError, ProxmoxError):
+            await self._end_session()
+            if self._stage is not _Stage.NOT_OURS:
+                await self._terminal.until(_END_OF_SESSION, self._patience.ending)
+
+    async def _end_session(self) -> None:
+        if self._stage is _Stage.ATTACHED and await self._first_screen() is Screen.PROMPT:
+            age = time.monotonic() - self._terminal.since + self._patience.age
+            await self._terminal.type(script.bootstrap(self._nonces, age=age, leave=True))
+        elif self._stage is _Stage.ATTACHED:
+            self._stage = _Stage.NOT_OURS
+        elif self._stage is _Stage.TYPED:
+            if await self._mark_shown() == b"ready":
+                await self._terminal.type(_CTRL_C)
+        elif self._stage is _Stage.READING:
+            await self._terminal.type(_CTRL_C)
+        elif self._stage is _Stage.RUNNING:
+            await self._say("stop")
+            ended = await self._ended_within(self._patience.stopping)
+            await (self._say("ok") if ended else self._terminal.type(_CTRL_C))
+        elif self._stage is _Stage.REPORTING:
+            await self._say("ok")
+
+    async def wait_until_gone(self) -> None:
+        """Until Proxmox no longer lists our terminal as open: the next call, of any replica, would take it for a
+        person's. Gives up after a moment."""
+        with anyio.move_on_after(self._patience.ending), suppress(ProxmoxError):
+            while self._terminal.upid and await self._listed():  # noqa: ASYNC110
+                await anyio.sleep(0.1)
+
+    async def _listed(self) -> bool:
+        params = {"vmid": self._guest.vmid, "source": "active", "typefilter": "vncproxy"}
+        tasks = await self._cluster.get(f"/nodes/{self._guest.node}/tasks", params)
+        return any(isinstance(task, dict) and task.get("upid") == self._terminal.upid for task in tasks or ())
+
+
+def _result(report: script.Report, seconds: float, *, timed_out: bool) -> ExecResult:
+    notes = []
+    if timed_out:
+        notes.append("The command was stopped. What it started in sessions of their own may still run.")
+    elif report.stopped:
+        notes.append(f"The guest stopped the command, because it heard nothing from here for {script.SILENCE:g} s.")
+    if report.held:
+        notes.append(
+            "A process in the background holds the output open. It goes on; what it prints from now on is thrown away."
+        )
+    return ExecResult(
+        exit_code=None if report.stopped else report.exit_code,
+        stdout=report.stdout,
+        stderr=report.stderr,
+        seconds=seconds,
+        timed_out=timed_out,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,113 @@
+"""Whose session a container's terminal shows.
+
+dtach keeps one session for everybody: it outlives the clients, others see what is typed, and an ``exit`` ends theirs.
+A fresh session shows a prompt; one that was there before shows only that the screen was cleared. So nothing is typed
+unless a fresh prompt shows, nobody else's terminal is open, and the shell itself finds that it is as young as our
+connection (``script.bootstrap``).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import GuestSessionError, GuestStateError
+from proxmox_mcp.untrusted import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from proxmox_mcp.guests.model import Guest
+    from proxmox_mcp.guests.terminal import Cluster
+
+PROMPT_SECONDS = 4.0
+MAX_SCREEN = 2048
+"""Bytes of a first screen that are looked at: a prompt, and the banner that BusyBox shows before it."""
+
+_CONTROLS = re.compile(
+    rb"[^\n]*\r\x1b\[[02]?K"  # a line drawn again: a readline does so when the size is set, which dtach does as we come
+    rb"|\x1b\[[0-?]*[ -/]*[@-~]"  # CSI
+    rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: a prompt that sets the window's title
+    rb"|\x1b[@-Z\\^_]|\r"
+)
+# One character that ends a prompt, and only one: half a command that a person left there has another (``# echo a >``).
+_PROMPT = re.compile(rb"\A\n*(?:BusyBox v[^\n]*\n[^\n]*\n+)?[^\n#$%>]{0,200}[#$%>] *\Z")
+_LOGIN = re.compile(rb"(?:login|[Pp]assword|Passwort)\s*: *\Z")
+
+
+class Screen(Enum):
+    """What a terminal shows after it was attached."""
+
+    NOTHING = "nothing"
+    PROMPT = "a fresh prompt"
+    LOGIN = "a login prompt"
+    OTHER = "something else"
+
+
+def screen_of(first: bytes | bytearray) -> Screen:
+    """What the first bytes of a terminal amount to."""
+    text = _CONTROLS.sub(b"", bytes(first[:MAX_SCREEN]))
+    if _LOGIN.search(text):
+        return Screen.LOGIN
+    if len(first) <= MAX_SCREEN and _PROMPT.match(text) and text.strip():
+        return Screen.PROMPT
+    return Screen.OTHER if text.strip() else Screen.NOTHING
+
+
+def refusal(screen: Screen, guest: Guest) -> GuestStateError | GuestSessionError:
+    """Why nothing was typed, and the cure."""
+    if screen is Screen.LOGIN:
+        return GuestStateError(
+            f"The terminal of {guest} shows a login prompt, not a shell. Nothing was run.",
+            f"A console session from before the change to cmode=shell is still open. Restart the container: "
+            f"POST {guest.path}/status/reboot, then run the command again.",
+        )
+    return GuestSessionError(
+        f"The terminal of {guest} shows {screen.value} where a new one shows a prompt: somebody has left a console "
+        "session open. Nothing was typed into it.",
+        "Open the console of the container in Proxmox, end that session with `exit`, then run the command again. "
+        "A restart of the container ends it too.",
+    )
+
+
+def too_old(guest: Guest) -> GuestSessionError:
+    """The shell at the prompt is older than our connection."""
+    return GuestSessionError(
+        f"The shell in the terminal of {guest} is older than this connection: it is somebody else's. Nothing was run.",
+        "Wait until that person has left, or end the session in the console of the container with `exit`.",
+    )
+
+
+async def terminals_of_others(cluster: Cluster, guest: Guest, own: Collection[str]) -> tuple[str, ...]:
+    """Who has a terminal of this guest open besides us: users, as Proxmox names them.
+
+    Without Sys.Audit on the node Proxmox lists one's own tasks only (PVE::API2::Tasks).
+    """
+    params = {"vmid": guest.vmid, "source": "active", "typefilter": "vncproxy"}
+    tasks: Any = await cluster.get(f"/nodes/{guest.node}/tasks", params)
+    found = [task for task in tasks or () if isinstance(task, dict) and str(task.get("id")) == str(guest.vmid)]
+    return tuple(str(task.get("user", "")) for task in found if task.get("upid", "") not in own or not task.get("upid"))
+
+
+def in_use(guest: Guest, users: Collection[str]) -> GuestSessionError:
+    """Somebody else's terminal is open."""
+    named = ", ".join(sorted({shown(user) for user in users}))
+    return GuestSessionError(
+        f"A console of {guest} is open: {named}. All terminals of a container share one session, so nothing was typed.",
+        "Run the command again when that console is closed.",
+    )
+
+
+def needs_console_mode(guest: Guest, mode: str, pending: str) -> GuestStateError:
+    """The container's terminal is a login, not a shell."""
+    reboot = f"POST {guest.path}/status/reboot"
+    if pending == "shell":
+        return GuestStateError(
+            f"{guest} still has cmode={mode}: cmode=shell takes effect at its next start.",
+            f"Restart it: {reboot}, then run the command again.",
+        )
+    return GuestStateError(
+        f"The terminal of {guest} shows a login (cmode={mode}); commands need cmode=shell.",
+        f'Two calls, each a decision of its own: PUT {guest.path}/config with {{"cmode": "shell"}}, then {reboot}.',
+    )

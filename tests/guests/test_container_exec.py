@@ -1,0 +1,469 @@
+"""Commands in a container over its terminal, against a real dtach and real shells."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from guests.node import SHELL, USER, VMID, Node, Person
+from patience import PATIENCE, eventually
+from tools import needs, required
+
+from proxmox_mcp.errors import (
+    GuestAnswerError,
+    GuestError,
+    GuestSessionError,
+    GuestStateError,
+    GuestVersionError,
+)
+from proxmox_mcp.guests import script, websocket
+from proxmox_mcp.guests.container_exec import Patience, run_in_container
+from proxmox_mcp.guests.model import ExecResult, Guest, GuestCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+CONTAINER = Guest("lxc", VMID, "pve1")
+PATIENT = Patience(prompt=PATIENCE, answer=PATIENCE, line=PATIENCE, stopping=PATIENCE, report=PATIENCE, age=PATIENCE)
+"""A busy machine makes everything late."""
+BRIEF = Patience(prompt=1.5, answer=PATIENCE, ending=1)
+"""Where what is waited for does not come."""
+
+
+async def run(
+    node: Node,
+    command: str | Sequence[str],
+    data: bytes = b"",
+    *,
+    seconds: float = PATIENCE,
+    limit: int = 1 << 20,
+    patience: Patience = PATIENT,
+) -> ExecResult:
+    return await run_in_container(
+        node, CONTAINER, GuestCommand.parse(command), data, seconds, limit=limit, patience=patience
+    )
+
+
+async def nothing_left(node: Node) -> None:
+    await eventually(lambda: not node.left_over, lambda: f"the end of {node.left_over}")
+    assert [path.name for path in node.home.iterdir()] == []
+    assert remains() == []
+
+
+def remains() -> list[str]:
+    """Directories of ours in the places where the script makes them: a dot and 16 hex digits."""
+    places = ("/dev/shm", "/run", "/tmp", "/var/tmp")
+    names = [name for place in places for name in os.listdir(place)]
+    return [name for name in names if len(name) == 17 and name[0] == "." and set(name[1:]) <= set("0123456789abcdef")]
+
+
+async def test_output_errors_and_exit_code_come_apart(node: Node) -> None:
+    result = await run(node, "echo out; echo err >&2; exit 7")
+
+    assert (result.stdout.data, result.stderr.data, result.exit_code) == (b"out\n", b"err\n", 7)
+    await nothing_left(node)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 126, 127, 128, 255])
+async def test_every_exit_code_arrives(node: Node, code: int) -> None:
+    assert (await run(node, f"exit {code}")).exit_code == code
+
+
+async def test_a_list_runs_without_a_shell_reading_it(node: Node) -> None:
+    words = ["printf", "%s|", "a b", "$HOME", "`id`", "it's", 'a "quote"', "line\nbreak", "", "*", "ü€😀", "\\n", "-n"]
+
+    assert (await run(node, words)).stdout.text == "".join(f"{word}|" for word in words[2:])
+
+
+async def test_a_program_that_is_not_there_is_127(node: Node) -> None:
+    result = await run(node, ["no-such-program", "x"])
+
+    assert result.exit_code == 127
+    assert b"no-such-program" in result.stderr.data
+
+
+async def test_a_list_is_ended_by_a_signal_as_its_program_was(node: Node) -> None:
+    assert (await run(node, ["sh", "-c", "kill -9 $$"])).exit_code == 137
+
+
+async def test_100_kb_of_any_bytes_arrive_whole(node: Node) -> None:
+    data = bytes(range(256)) * 400
+
+    result = await run(node, "cat; cat /nonexistent >&2", data)
+
+    assert result.stdout.data == data
+    assert not result.stdout.cut
+
+
+async def test_60_kb_of_input_arrive_whole_and_in_one_piece(node: Node) -> None:
+    data = os.urandom(60_000)
+
+    result = await run(node, ["sha256sum"], data)
+
+    assert result.stdout.text.split()[0] == __import__("hashlib").sha256(data).hexdigest()
+    assert not any(client.torn for client in node.clients)
+
+
+async def test_5_mb_are_cut_to_a_mib_and_say_how_much_came_after(node: Node) -> None:
+    result = await run(node, "head -c 5000000 /dev/zero | tr '\\0' x; echo end >&2")
+
+    assert result.stdout.data == b"x" * (1 << 20)
+    assert result.stdout.cut
+    # What a reader had taken when the file was full is not counted: a buffer's worth.
+    assert result.stdout.dropped is not None
+    assert 3_600_000 < result.stdout.dropped <= 5_000_000 - (1 << 20)
+    assert (result.stderr.data, result.stderr.cut) == (b"end\n", False)
+    await nothing_left(node)
+
+
+async def test_exactly_the_limit_is_not_cut(node: Node) -> None:
+    result = await run(node, "head -c 5000 /dev/zero; head -c 5001 /dev/zero >&2", limit=5000)
+
+    assert (len(result.stdout.data), result.stdout.cut, result.stdout.dropped) == (5000, False, 0)
+    assert (len(result.stderr.data), result.stderr.cut, result.stderr.dropped) == (5000, True, 1)
+
+
+async def test_what_takes_longer_than_it_may_is_stopped_and_what_it_said_is_kept(node: Node) -> None:
+    result = await run(node, "echo begun; sleep 1000; echo never", seconds=1)
+
+    assert result.timed_out
+    assert result.exit_code is None
+    assert result.stdout.data == b"begun\n"
+    await nothing_left(node)
+
+
+async def test_a_child_that_ignores_term_is_killed(node: Node) -> None:
+    result = await run(node, "trap '' TERM; echo on; (trap '' TERM; sleep 1000; sleep 1000) ; sleep 1000", seconds=1)
+
+    assert result.timed_out
+    assert result.stdout.data == b"on\n"
+    await nothing_left(node)
+
+
+async def test_a_child_that_keeps_the_pipe_does_not_hold_up_the_result_and_lives_on(node: Node) -> None:
+    result = await run(node, "(while sleep 0.1; do echo more; done) & echo $!")
+    child = int(result.stdout.text.split()[0])
+
+    assert result.exit_code == 0
+    assert "background" in result.notes[0]
+    await anyio.sleep(1)
+    os.kill(child, 0)  # It was not ended by a pipe that nobody reads.
+    assert not [line for line in node.left_over if line.startswith(("sh -c ulimit", "bash", "sh -c stty"))]
+
+    os.kill(child, 9)
+    await nothing_left(node)
+
+
+async def test_a_command_has_no_terminal_to_write_its_own_report_on(node: Node) -> None:
+    result = await run(node, "echo forged >/dev/tty || echo none; ls -l /proc/self/fd | grep -c /dev/pts; tty")
+
+    assert b"none" in result.stdout.data
+    assert b"\n0\n" in result.stdout.data
+    assert b"not a tty" in result.stdout.data
+
+
+async def test_a_command_sees_nothing_of_ours_in_its_environment(node: Node) -> None:
+    result = await run(node, "tr '\\0' '\\n' </proc/self/environ; env; cat /proc/$PPID/cmdline; echo; pwd; umask")
+
+    nonces = [line for line in bytes(node.typed).decode("latin-1").splitlines() if line.endswith(":go")]
+    assert nonces[0].removesuffix(":go").encode() not in result.stdout.data
+    assert b"HISTFILE" not in result.stdout.data
+    assert b"\nH=" not in result.stdout.data
+    assert f"\n/\n{os.umask(os.umask(0o022)):04o}\n".encode() in result.stdout.data
+
+
+@pytest.mark.parametrize("shell", [("bash", "-i"), ("dash", "-i"), ("ash", "-i")])
+async def test_no_history_tells_of_it(tmp_path: Path, shell: tuple[str, ...]) -> None:
+    required("dtach")
+    environment = {}
+    if shell[0] == "ash":
+        applets = tmp_path / "applets"
+        applets.mkdir()
+        subprocess.run([required("busybox"), "--install", "-s", str(applets)], check=False, capture_output=True)
+        environment["PATH"] = str(applets)
+    else:
+        required(shell[0])
+    node = Node(tmp_path, shell=shell, environment=environment)
+    await node.start()
+    history = {"bash": ".bash_history", "dash": ".sh_history", "ash": ".ash_history"}[shell[0]]
+    (node.home / history).write_text("what was there before\n")
+    if shell[0] == "bash":
+        (node.home / ".bashrc").write_text("shopt -s histappend\nHISTCONTROL=\nPROMPT_COMMAND='history -a'\nPS1='# '\n")
+    try:
+        result = await run(node, "echo secret-thing")
+        await eventually(lambda: not node.left_over)
+    finally:
+        await node.stop()
+
+    assert result.stdout.data == b"secret-thing\n"
+    assert (node.home / history).read_text() == "what was there before\n"
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+async def test_two_commands_after_each_other_find_a_fresh_session(node: Node, limit: int) -> None:
+    for number in range(3):
+        assert (await run(node, ["echo", str(number)], limit=limit or 100)).stdout.data == str(number).encode()[:1] + (
+            b"" if limit else b"\n"
+        )
+
+
+# People.
+
+
+async def test_a_person_who_is_at_the_console_is_not_disturbed(node: Node) -> None:
+    anna = node.person()
+    anna.types("echo one; cat\r")
+    anna.waits_for(b"\rone")
+    before = anna.sees
+
+    with pytest.raises(GuestSessionError, match="anna@pam") as refused:
+        await run(node, ["touch", str(node.directory / "ran")])
+
+    assert "closed" in refused.value.advice
+    anna.types("still here\r")
+    anna.waits_for(b"still here\r\nstill here")
+    assert anna.sees.startswith(before)
+    assert not (node.directory / "ran").exists()
+    assert not node.typed
+    anna.closes_the_window()
+
+
+@pytest.mark.parametrize("half", ["", "rm -rf unsaved", "echo a >"])
+async def test_a_session_that_a_person_left_open_survives(node: Node, half: str) -> None:
+    """With a readline it shows its prompt again when somebody attaches; what its age tells then."""
+    anna = node.person()
+    anna.types("x=unsaved; echo rea''dy\r")
+    anna.waits_for(b"ready")
+    anna.types(half)
+    await anyio.sleep(3)
+    anna.closes_the_window()
+
+    with pytest.raises(GuestSessionError, match="older than this connection|left a console session open") as refused:
+        await run(node, ["touch", str(node.directory / "ran")], patience=BRIEF)
+
+    assert "exit" in refused.value.advice
+    assert bool(node.typed) <= (not half)
+    anna = node.person()
+    anna.types("\x03")
+    anna.waits_for(b"\x1b[?2004l\r\x1b[?2004hroot@web:~# ")
+    anna.types("echo $x-work\r")
+    anna.waits_for(b"unsaved-work")
+    assert not (node.directory / "ran").exists()
+    anna.closes_the_window()
+
+
+async def test_nothing_is_typed_where_a_program_runs_that_a_person_left(node: Node) -> None:
+    anna = node.person()
+    anna.types("echo rea''dy; cat\r")
+    anna.waits_for(b"ready")
+    anna.closes_the_window()
+
+    with pytest.raises(GuestSessionError, match="shows nothing where a new one shows a prompt"):
+        await run(node, ["touch", str(node.directory / "ran")], patience=BRIEF)
+
+    assert not node.typed
+
+
+async def test_a_program_that_a_person_left_running_gets_no_keys(node: Node) -> None:
+    anna = node.person()
+    anna.types("while sleep 0.1; do printf 'root@web:~# '; done\r")
+    anna.waits_for(b"# root@web:~# root")
+    anna.closes_the_window()
+
+    with pytest.raises(GuestSessionError):
+        await run(node, "true", patience=BRIEF)
+
+    assert not node.typed
+
+
+async def test_a_person_who_comes_while_the_prompt_is_waited_for_has_the_session_to_themselves(node: Node) -> None:
+    people: list[Person] = []
+
+    async def get(path: str, params: Any = None) -> Any:
+        tasks = await Node.get(node, path, params)
+        if path.endswith("/tasks") and node.clients and not people:
+            people.append(node.person())
+            return await Node.get(node, path, params)
+        return tasks
+
+    node.get = get  # type: ignore[method-assign]
+    with pytest.raises(GuestSessionError, match="anna@pam"):
+        await run(node, ["touch", str(node.directory / "ran")])
+
+    assert not node.typed
+    people[0].types("echo $((6*7))\r")
+    people[0].waits_for(b"\r42")
+    people[0].closes_the_window()
+
+
+async def test_keys_that_a_person_presses_into_the_transfer_stop_it_before_anything_runs(node: Node) -> None:
+    people: list[Person] = []
+
+    async def meddle() -> None:
+        await eventually(lambda: len(node.typed) > 3000)
+        people.append(Person(node, listed=False))
+        people[0].types("rm -rf x\r")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(meddle)
+        refused: GuestError | None = None
+        try:
+            await run(node, ["touch", str(node.directory / "ran")], os.urandom(200_000))
+        except GuestError as error:
+            refused = error
+
+    assert isinstance(refused, GuestSessionError)
+    assert not (node.directory / "ran").exists()
+    people[0].closes_the_window()
+    await nothing_left(node)
+
+
+# What is not a shell.
+
+
+async def test_a_login_prompt_is_left_alone_with_the_cure(node: Node) -> None:
+    node.variant = "login"
+
+    with pytest.raises(GuestStateError, match="login prompt") as refused:
+        await run(node, "true")
+
+    assert "reboot" in refused.value.advice
+    assert not node.typed
+
+
+async def test_a_prompt_of_something_else_than_a_posix_shell_gets_one_line_and_no_more(node: Node) -> None:
+    node.shell = ("sh", "-c", "printf 'mysql> '; cat >/dev/null")
+
+    with pytest.raises(GuestStateError, match="POSIX shell"):
+        await run(node, "true", patience=Patience(prompt=PATIENCE, answer=1, ending=1))
+
+    assert node.typed.count(b"\r") == 1
+
+
+async def test_missing_programs_are_named(tmp_path: Path) -> None:
+    required("dtach")
+    few = tmp_path / "few"
+    few.mkdir()
+    for name in ("sh", "base64", "stty", "env", "bash", "cat", "rm", "mkdir", "tr", "wc", "sleep", "head"):
+        (few / name).symlink_to(required(name))
+    node = Node(tmp_path, environment={"PATH": str(few)})
+    await node.start()
+    try:
+        with pytest.raises(GuestStateError, match="lacks programs that commands need: mkfifo setsid sha256sum"):
+            await run(node, "true")
+        await nothing_left(node)
+    finally:
+        await node.stop()
+
+
+# Nodes.
+
+
+async def test_a_node_that_is_too_old_says_which_versions_it_needs(node: Node) -> None:
+    node.variant = "old"
+
+    with pytest.raises(GuestVersionError, match="without taking its ticket") as refused:
+        await run(node, "true")
+
+    assert "6.1.3" in refused.value.advice
+    assert "5.3.4" in refused.value.advice
+
+
+async def test_a_node_that_never_answers_the_handshake_is_given_up(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.variant = "hang"
+    monkeypatch.setattr(websocket, "HANDSHAKE_SECONDS", 0.5)
+
+    with pytest.raises(GuestAnswerError, match="did not answer the opening"):
+        await run(node, "true")
+
+
+async def test_a_socket_that_stays_open_after_the_end_does_not_hold_up_the_result(node: Node) -> None:
+    node.variant = "stays"
+
+    assert (await run(node, "echo done")).stdout.data == b"done\n"
+    await nothing_left(node)
+
+
+async def test_a_wrong_ticket_is_told_from_a_node_that_is_too_old(node: Node) -> None:
+    class Wrong(Node):
+        async def credentials(self, host: str) -> dict[str, str]:
+            return {"Authorization": "PVEAPIToken=nobody"}
+
+    node.__class__ = Wrong
+    with pytest.raises(GuestAnswerError, match="401"):
+        await run(node, "true")
+
+
+async def test_the_call_waits_until_proxmox_no_longer_lists_its_own_terminal(node: Node) -> None:
+    await run(node, "true")
+
+    assert node.tasks == []
+
+
+async def test_own_tasks_are_told_from_others_by_their_upid_and_not_by_the_user(node: Node) -> None:
+    node.tasks.append({"upid": "UPID:other", "id": str(VMID), "type": "vncproxy", "user": USER})
+
+    with pytest.raises(GuestSessionError, match="op@pve!mcp"):
+        await run(node, "true")
+
+
+# Early ends.
+
+
+@pytest.mark.parametrize("when", [1, 600, 4000, 9000])
+async def test_a_connection_that_breaks_leaves_nothing_behind(
+    node: Node, monkeypatch: pytest.MonkeyPatch, when: int
+) -> None:
+    """The guest's side ends itself by silence, wherever the connection broke."""
+    monkeypatch.setattr(script, "SILENCE", 2.0)
+
+    async def cut() -> None:
+        await eventually(lambda: len(node.typed) >= when)
+        node.drop_connections()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(cut)
+        broken: GuestError | None = None
+        try:
+            await run(node, "sleep 1000", os.urandom(4000))
+        except GuestError as error:
+            broken = error
+
+    assert isinstance(broken, GuestAnswerError)
+    assert "broke" in broken.message
+    await nothing_left(node)
+
+
+@pytest.mark.parametrize("when", [0, 1, 600, 4000, 9000])
+async def test_a_call_that_is_cancelled_leaves_nothing_behind(node: Node, when: int) -> None:
+    async with anyio.create_task_group() as group:
+        group.start_soon(run, node, "sleep 1000", os.urandom(4000))
+        await eventually(lambda: any(client.process for client in node.clients))
+        await eventually(lambda: len(node.typed) >= when)
+        group.cancel_scope.cancel()
+
+    await nothing_left(node)
+    assert (await run(node, "echo next")).stdout.data == b"next\n"
+
+
+async def test_a_command_that_outlives_its_kill_is_told(node: Node) -> None:
+    """Such as one in uninterruptible sleep: here a guest that does not hear the word."""
+    real = node.get
+    del real
+    with pytest.raises(GuestAnswerError, match="nor when it was killed"):
+        await run(node, "kill -STOP $PPID; sleep 5", seconds=0.5, patience=Patience(prompt=PATIENCE, stopping=0.5, age=60))
+
+
+@needs("dtach")
+def test_the_terminals_buffers_hold_what_may_be_under_way() -> None:
+    frame = len(f"0:{script.LINE + 1}:") + script.LINE + 1
+    assert script.WINDOW * frame < 4096
+    assert len(script.bootstrap(script.Nonces.make(), age=9999)) < 1024  # busybox's line editor takes no more
