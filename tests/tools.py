@@ -14,6 +14,7 @@ INSTALL = {
     "caddy": "Debian: apt-get install caddy",
     "check-jsonschema": "pip install -e '.[dev]'",
     "chromium": "Debian: apt-get install chromium",
+    "dash": "Debian: apt-get install dash",
     "dtach": "Debian: apt-get install dtach",
     "gemini": "npm install --global @google/gemini-cli",
     "docker-compose": "Debian 13: apt-get install docker-compose",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from guests.node import Node
+from proxmox_mcp.guests import script
 from tools import required
 
 if TYPE_CHECKING:
@@ -16,6 +18,21 @@ if TYPE_CHECKING:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def directories(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the directories that scripts of the test make in the guest, which is this machine."""
+    made: list[str] = []
+    make = script.Nonces.make
+
+    def recorded() -> script.Nonces:
+        nonces = make()
+        made.append(f".{nonces.directory}")
+        return nonces
+
+    monkeypatch.setattr(script.Nonces, "make", recorded)
+    return made
 
 
 @pytest.fixture

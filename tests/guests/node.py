@@ -26,14 +26,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
-from patience import PATIENCE, until
-from tools import required
 
+from patience import PATIENCE, until
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.guests.terminal import Posted
+from tools import required
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from anyio.abc import ByteStream
 
@@ -61,6 +61,8 @@ class Node:
     calls: list[tuple[str, str]] = field(default_factory=list)
     packages: list[dict[str, Any]] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    as_typed: Callable[[], None] | None = None
+    """Called before anything that is typed reaches the terminal."""
 
     async def start(self) -> None:
         self.home = self.directory / "root"
@@ -253,10 +255,10 @@ class Client:
             await self.writer.drain()
 
     async def _read(self) -> bytes:
-        ready = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().add_reader(self.master, lambda: ready.done() or ready.set_result(None))
+        ready = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self.master, ready.set)
         try:
-            await ready
+            await ready.wait()
         finally:
             asyncio.get_running_loop().remove_reader(self.master)
         try:
@@ -303,6 +305,8 @@ class Client:
 
     async def _write(self, data: bytes) -> None:
         self.node.typed += data
+        if self.node.as_typed is not None:
+            self.node.as_typed()
         while data:
             try:
                 data = data[os.write(self.master, data) :]

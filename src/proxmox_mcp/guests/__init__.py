@@ -1,0 +1,34 @@
+"""Commands in guests without SSH: VMs through the guest agent, containers through their terminal."""
+
+from proxmox_mcp.guests.exec import GuestCommands, GuestExec
+from proxmox_mcp.guests.locks import GuestLocks, LocalLocks
+from proxmox_mcp.guests.model import (
+    DEFAULT_TIMEOUT,
+    MAX_COMMAND,
+    MAX_INPUT,
+    MAX_OUTPUT,
+    MAX_TIMEOUT,
+    ExecResult,
+    Guest,
+    GuestCommand,
+    Output,
+)
+from proxmox_mcp.guests.terminal import Cluster, Posted
+
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "MAX_COMMAND",
+    "MAX_INPUT",
+    "MAX_OUTPUT",
+    "MAX_TIMEOUT",
+    "Cluster",
+    "ExecResult",
+    "Guest",
+    "GuestCommand",
+    "GuestCommands",
+    "GuestExec",
+    "GuestLocks",
+    "LocalLocks",
+    "Output",
+    "Posted",
+]

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.guests.model import Guest, GuestCommand
     from proxmox_mcp.guests.terminal import Cluster, Terminal
 
-_CTRL_C = b"\x03"
+_INTERRUPT = b"\x03\n"
+"""Ctrl-C, and a line: dash runs a trap only when the ``read`` that it is in has ended."""
 _END_OF_SESSION = rb"\[EOF - dtach terminating\]"
 
 
@@ -297,13 +298,13 @@ class _Session:
             self._stage = _Stage.NOT_OURS
         elif self._stage is _Stage.TYPED:
             if await self._mark_shown() == b"ready":
-                await self._terminal.type(_CTRL_C)
+                await self._terminal.type(_INTERRUPT)
         elif self._stage is _Stage.READING:
-            await self._terminal.type(_CTRL_C)
+            await self._terminal.type(_INTERRUPT)
         elif self._stage is _Stage.RUNNING:
             await self._say("stop")
             ended = await self._ended_within(self._patience.stopping)
-            await (self._say("ok") if ended else self._terminal.type(_CTRL_C))
+            await (self._say("ok") if ended else self._terminal.type(_INTERRUPT))
         elif self._stage is _Stage.REPORTING:
             await self._say("ok")
 

@@ -25,14 +25,18 @@ PROMPT_SECONDS = 4.0
 MAX_SCREEN = 2048
 """Bytes of a first screen that are looked at: a prompt, and the banner that BusyBox shows before it."""
 
+_ERASE = re.compile(rb"\x1b\[[02]?[KJ]")
 _CONTROLS = re.compile(
-    rb"[^\n]*\r\x1b\[[02]?K"  # a line drawn again: a readline does so when the size is set, which dtach does as we come
-    rb"|\x1b\[[0-?]*[ -/]*[@-~]"  # CSI
+    rb"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI
     rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: a prompt that sets the window's title
-    rb"|\x1b[@-Z\\^_]|\r"
+    rb"|\x1b[@-Z\\^_]|\x07"
 )
-# One character that ends a prompt, and only one: half a command that a person left there has another (``# echo a >``).
-_PROMPT = re.compile(rb"\A\n*(?:BusyBox v[^\n]*\n[^\n]*\n+)?[^\n#$%>]{0,200}[#$%>] *\Z")
+# One character that ends a prompt, and only one, and no quotes: half a command that a person left there has more (``#
+# echo a >``), and a bare ``>`` asks for the rest of one.
+_BEFORE = rb"[^\n#$%>`'\"|;]"
+_PROMPT = re.compile(
+    rb"\A\n*(?:BusyBox v[^\n]*\n[^\n]*\n+)?(?:%s{0,200}[#$%%]|%s{1,200}(?<! )>) *\Z" % (_BEFORE, _BEFORE)
+)
 _LOGIN = re.compile(rb"(?:login|[Pp]assword|Passwort)\s*: *\Z")
 
 
@@ -47,12 +51,27 @@ class Screen(Enum):
 
 def screen_of(first: bytes | bytearray) -> Screen:
     """What the first bytes of a terminal amount to."""
-    text = _CONTROLS.sub(b"", bytes(first[:MAX_SCREEN]))
+    text = b"\n".join(_line(line) for line in bytes(first[:MAX_SCREEN]).split(b"\n"))
     if _LOGIN.search(text):
         return Screen.LOGIN
     if len(first) <= MAX_SCREEN and _PROMPT.match(text) and text.strip():
         return Screen.PROMPT
     return Screen.OTHER if text.strip() else Screen.NOTHING
+
+
+def _line(written: bytes) -> bytes:
+    """A line as it looks: readline and BusyBox write a prompt twice, one over the other, when the size of the window
+    is set, and dtach sets it as we come."""
+    line, column = b"", 0
+    for part in re.split(rb"([\r\0])", _CONTROLS.sub(b"", _ERASE.sub(b"\0", written))):
+        if part == b"\r":
+            column = 0
+        elif part == b"\0":
+            line = line[:column]
+        else:
+            line = line[:column] + part + line[column + len(part) :]
+            column += len(part)
+    return line
 
 
 def refusal(screen: Screen, guest: Guest) -> GuestStateError | GuestSessionError:

@@ -141,8 +141,10 @@ setsid sh -c "$C" <"$T/i" >"$T/p1" 2>"$T/p2" 5<&- & p=$!
   trap '' HUP INT TERM
   while read -r l; do [ "$l" != "$N:stop" ] || break; done <&5
   : >"$T/t"
-  kill -TERM -"$p"; sleep 2; kill -KILL -"$p"
-  sleep 10; rm -rf "$T"; kill -KILL $$
+  # Short sleeps: one that is under way when this is killed goes on for a moment.
+  kill -TERM -"$p"; sleep 1; sleep 1; kill -KILL -"$p"
+  for x in 1 2 3 4 5 6 7 8; do sleep 1; done
+  rm -rf "$T"; kill -KILL $$
 ) </dev/null >/dev/null 2>&1 & w=$!
 exec 5<&-
 wait "$p"; r=$?
