@@ -14,12 +14,12 @@ WORKDIR /src
 RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir "uv==${UV_VERSION}"
 # The dependencies change less often than the code: a layer of their own, from wheels alone, so that no compiler is needed.
 COPY pyproject.toml uv.lock ./
-RUN /opt/uv/bin/uv sync --locked --extra replicas --no-build --no-install-project
+RUN /opt/uv/bin/uv sync --locked --extra replicas --extra guests --no-build --no-install-project
 COPY . .
-RUN /opt/uv/bin/uv sync --locked --extra replicas --no-editable
+RUN /opt/uv/bin/uv sync --locked --extra replicas --extra guests --no-editable
 
 FROM build AS build-demo
-RUN /opt/uv/bin/uv sync --locked --extra replicas --extra demo --no-editable
+RUN /opt/uv/bin/uv sync --locked --extra replicas --extra guests --extra demo --no-editable
 
 FROM ${BASE_IMAGE} AS runtime
 ARG VERSION=0.0.0
