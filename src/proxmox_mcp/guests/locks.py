@@ -48,7 +48,7 @@ class LocalLocks:
 
 
 def busy() -> GuestSessionError:
-    """Another command of ours runs there."""
+    """The error if another command runs in the guest."""
     return GuestSessionError(
         "Another command runs in this container, and one runs at a time. Nothing was run.",
         "Try again when it has ended.",

@@ -1,4 +1,4 @@
-"""A command for a guest, where it runs, and what came of it."""
+"""A command for a guest, the guest, and the result."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class GuestCommand:
 class Output:
     """One stream of a command: the first bytes of it, and how many came after them.
 
-    ``dropped`` is None where nobody counted them.
+    ``dropped``: None if unknown.
     """
 
     data: bytes = b""
@@ -111,10 +111,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecResult:
-    """What came of a command.
+    """The result of a command.
 
-    ``exit_code`` is None where the command did not end by itself or its end is unknown; ``signal`` is the signal that
-    ended it, where that is known. ``notes`` are sentences for the reader: what still runs, what is not certain.
+    ``exit_code``: None if the command was stopped or a signal ended it; ``signal``: that signal, if known. ``notes``:
+    sentences for the reader, such as what still runs.
     """
 
     exit_code: int | None

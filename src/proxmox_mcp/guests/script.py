@@ -56,7 +56,7 @@ _BOOTSTRAP = (
     # shows the prompt (its parent) is older than this connection: then it is a person's, and nothing else is done.
     " sh -c 'read -r x </proc/$PPID/stat;set -- ${x##*) };a=${20};read -r x </proc/$$/stat;set -- ${x##*) };"
     '[ $((${20}-a)) -le @AGE@ ]||{ printf "\\n%s%s:old\\n" @HALVES@;exit 1;}\''
-    # HISTFILE goes before the exec, at which bash writes its history; no line of ours is typed at a prompt after it.
+    # HISTFILE goes before the exec, at which bash writes its history; nothing is typed at a prompt after it.
     ' && H=$HISTFILE && unset HISTFILE && exec env H="$H" sh -c \''
 )
 _READ_SCRIPT = (
