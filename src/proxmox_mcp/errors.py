@@ -35,7 +35,7 @@
         GuestStateError             guest.state         it is stopped, has no agent, or shows no shell
         GuestSessionError           guest.session       somebody's terminal is open, or another command runs there
         GuestVersionError           guest.version       its node is too old for terminals by API token
-        GuestAnswerError            guest.answer        the terminal or the agent broke off or answered something unknown
+        GuestAnswerError            guest.answer        the terminal or the agent gave no usable answer
       TaskFailedError               task.failed         the task started, and ended with an error
 
 ``message`` says what is wrong, ``advice`` what is allowed or what to do next. Neither contains secrets.

@@ -39,7 +39,7 @@ def check_versions(packages: Any, node: str) -> None:
 
 
 def _installed(packages: Any) -> dict[str, str]:
-    """Package to version. ``OldVersion`` is the installed one, ``Version`` the newest available one (PVE::API2::APT)."""
+    """Package to version. ``OldVersion`` is installed, ``Version`` is available (PVE::API2::APT)."""
     found = {}
     for entry in packages if isinstance(packages, Sequence) and not isinstance(packages, str) else ():
         if isinstance(entry, Mapping):
