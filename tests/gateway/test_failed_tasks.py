@@ -102,8 +102,7 @@ async def test_a_call_whose_task_fails_is_told_the_cure_and_no_secret(
 
 async def test_a_direct_error_of_the_same_words_says_the_same(scripted: Scripted) -> None:
     from proxmox_mcp.gateway.suggestions import candidates
-    from proxmox_mcp.proxmox.advice import Call as Asked
-    from proxmox_mcp.proxmox.advice import advise
+    from proxmox_mcp.proxmox.advice import Asked, advise
 
     cluster, _ = scripted()
     method, path, kind = START

@@ -57,7 +57,7 @@ class Session:
         reply = self._transport.send(place.where, "GET", path, {}, auth, deadline=limits)
         answer = answers.read(reply)
         if isinstance(answer, answers.Refusal):
-            raise errors.refused(answer, errors.Call("GET", path), self.connection)
+            raise errors.refused(answer, errors.Asked("GET", path), self.connection)
         return answer.data
 
     def close(self) -> None:

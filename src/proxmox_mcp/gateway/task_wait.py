@@ -13,8 +13,7 @@ from proxmox_mcp.errors import FailedError, TaskFailedError
 from proxmox_mcp.gateway.suggestions import candidates
 from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
 from proxmox_mcp.policy.call import Call
-from proxmox_mcp.proxmox.advice import Call as Asked
-from proxmox_mcp.proxmox.advice import advise, started_by
+from proxmox_mcp.proxmox.advice import Asked, advise, started_by
 from proxmox_mcp.render.units import short_duration
 from proxmox_mcp.untrusted import mark, one_line, quoted, shown
 

@@ -15,8 +15,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Asked:
     """What was asked for: ``path`` is the canonical path, such as ``/nodes/pve1/qemu/100/status/start``; ``task`` is
     true where it started a task, and the message is how that ended."""
 
@@ -38,11 +38,11 @@ class Call:
     @property
     def places(self) -> dict[str, str]:
         """The names in the path, with plain words where the path has none."""
-        parts = [unquote(part) for part in self.path.strip("/").split("/")]
+        parts = ApiPath.parse(self.path).segments
         found = {"node": "{node}", "kind": "qemu", "vmid": "{vmid}", "storage": "{storage}"}
         above, firewall, _ = self.path.partition("/firewall")
         found["firewall"] = above + firewall if firewall else "/cluster/firewall"
-        if parts[0] == "nodes":
+        if parts[:1] == ("nodes",):
             found["node"] = parts[1] if len(parts) > 1 else "{node}"
             parts = parts[2:]
         if len(parts) > 1 and parts[0] in {"qemu", "lxc"}:
@@ -81,7 +81,7 @@ _OTHERS = {
 }
 
 
-def started_by(task: Upid) -> Call:
+def started_by(task: Upid) -> Asked:
     """The call that starts such a task, according to its type: its end gets the same advice as that call."""
     kind = {"qm": "qemu", "vz": "lxc"}.get(task.type[:2], "")
     found = _STARTED_BY.get(task.type[2:]) if kind else None
@@ -89,7 +89,7 @@ def started_by(task: Upid) -> Call:
         kind, found = "", _OTHERS[task.type]
     method, tail = found or ("POST", "")
     path = f"/nodes/{task.node}{f'/{kind}' if kind else ''}{tail.format(id=task.id or '{vmid}')}"
-    return Call(method, path, task=True)
+    return Asked(method, path, task=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ _LONGEST_MESSAGE = 1_000
 made for sentences, would take the square of that."""
 
 
-def advise(message: str, call: Call) -> str:
+def advise(message: str, call: Asked) -> str:
     """What to do about a message of Proxmox; empty if no rule matches."""
     message, asked = message[:_LONGEST_MESSAGE], str(call)[:_LONGEST_MESSAGE]
     for rule in _rules():
@@ -116,14 +116,14 @@ def advise(message: str, call: Call) -> str:
     return ""
 
 
-def unknown(call: Call) -> str:
+def unknown(call: Asked) -> str:
     """The advice if the cause is unknown: where to look, and no guess."""
     node = call.places["node"]
     where = f"GET /nodes/{node}/syslog" if not node.startswith("{") else "journalctl on the node"
     return f"The cause is unknown. The node's log may say more: {where}."
 
 
-def _filled(advice: str, found: re.Match[str], call: Call) -> str:
+def _filled(advice: str, found: re.Match[str], call: Asked) -> str:
     # Groups of one name in several alternatives are numbered: name, name2, name3.
     groups = {name.rstrip("0123456789"): shown(text) for name, text in found.groupdict().items() if text}
     places = call.places
