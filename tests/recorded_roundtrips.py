@@ -10,6 +10,7 @@ import gzip
 import json
 import re
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
@@ -20,7 +21,7 @@ from proxmox_mcp.demo.configuration.second_factors import totp_code
 from proxmox_mcp.demo.fake import DemoPve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from proxmox_mcp.demo.configuration.collection import Collection
@@ -53,6 +54,9 @@ BY_CHANCE = frozenset(
 UNORDERED = frozenset(["content", "privs", "users", "groups", "resources", "nodes", "exclude", "vmid"])
 """Lists in text whose order says nothing."""
 
+CHANGED_AT = re.compile(r"(?:\[([a-z-]+)=([^\]]*)\])?(?:/([a-z-]+))?")
+NOT_COMPARED = frozenset({"/cluster/resources", "/cluster/ha/status/current"})
+"""Their figures and states come from daemons that did not run where the round trips were recorded."""
 NAMES = {"111": "snap"}
 
 Line = dict[str, Any]
@@ -218,11 +222,30 @@ class Replay:
         await self.gets("before", self.line["before"])
         await self._write(headers)
         await self.gets("after", self.line["after"])
+        await self._cascades()
         undone_by = headers if "root ticket" in self.line["kind"] else root
         for call in self.line["inverse"] or ():
             await self._sent("inverse", call, undone_by)
         if self.line["restored"]:
             await self.gets("restored", self.line["before"])
+
+    async def _cascades(self) -> None:
+        """What else a write changed: rows of lists that went or came, and single options of rows and objects."""
+        for cascade in self.line["cascade"] or ():
+            if cascade["path"].partition("?")[0] in NOT_COMPARED or cascade.get("status_after", 200) != 200:
+                continue
+            _, _, body = await self.call({"method": "GET", "path": cascade["path"]}, self._root())
+            for change in cascade["diff"]:
+                found = CHANGED_AT.fullmatch(change["at"])
+                if found is None or change["what"] not in ("changed", "gone", "appeared"):
+                    continue
+                key, value, option = found.groups()
+                rows = [body["data"]] if key is None else [r for r in body["data"] or [] if str(r.get(key)) == value]
+                ours = [row.get(option) for row in rows] if option else rows
+                theirs = [change["now"]] if option else change["now"] or []
+                rows_of_diffs = [comparable(_without_digest(each), option or "") for each in ours]
+                if sorted(map(str, rows_of_diffs)) != sorted(str(comparable(each, option or "")) for each in theirs):
+                    self.differences.append(f"cascade {cascade['path']} {change['at']}: {ours} for {theirs}")
 
     async def _sent(self, when: str, call: Line, headers: dict[str, str]) -> bool:
         """Send a call; whether it was answered with the status that was recorded."""
@@ -252,20 +275,62 @@ class Replay:
             self.differences.append(f"write {write['method']} {write['path']}: {difference}")
 
 
+@asynccontextmanager
+async def serving() -> AsyncIterator[Callable[[Line], Replay]]:
+    """A server that takes on the world of one line after the other: its routes take most of the time to start."""
+    served = DemoPve("127.0.0.1", 0, PASSWORD, 0.0, None)
+    async with TestClient(TestServer(served._build_app())) as client:
+
+        def replay(line: Line) -> Replay:
+            served.__dict__ = world(line).__dict__
+            return Replay(line, client, served)
+
+        yield replay
+
+
 async def replayed(lines: list[Line]) -> dict[str, list[str]]:
     """Where the demo cluster differs from what was recorded, by line."""
-    served = DemoPve("127.0.0.1", 0, PASSWORD, 0.0, None)
     differences = {}
-    async with TestClient(TestServer(served._build_app())) as client:
+    async with serving() as replay_of:
         for line in lines:
-            # Another world for the one server: its routes take most of the time that a server needs to start.
-            served.__dict__ = world(line).__dict__
-            replay = Replay(line, client, served)
+            replay = replay_of(line)
             await replay.run()
             if replay.differences:
                 name = f"{line['kind'].strip()} | {line['method']} {line['template']} | {line.get('who', '')}"
                 differences[name] = replay.differences
     return differences
+
+
+async def probed(lines: list[Line]) -> dict[str, str]:
+    """Where single calls beside the round trips (stale digests, empty values, unknown keys) are answered otherwise."""
+    differences = {}
+    async with serving() as replay_of:
+        for line in lines:
+            if line.get("who") or not line.get("probes"):
+                continue
+            replay = await _set_up(replay_of(line), written=line["kind"].startswith("empty"))
+            for probe in line["probes"]:
+                if probe["what"].startswith(_AFTER_THE_WRITE):
+                    replay = await _set_up(replay_of(line), written=True)
+                elif probe["what"].startswith(_BY_ITSELF):
+                    replay = await _set_up(replay_of(line), written=False)
+                status, reason, body = await replay.call(probe, replay._root())
+                same_words = status == 200 or _words(reason) == _words(probe.get("reason") or reason)
+                if status != probe["status"] or not same_words:
+                    told = f"{_answer(status, body)} for {probe['status']} {probe.get('reason')} {probe.get('errors')}"
+                    differences[f"{line['kind']} | {probe['what']}"] = told
+    return differences
+
+
+_AFTER_THE_WRITE = ("second identical", "delete twice", "change while locked", "delete lock without")
+_BY_ITSELF = ("digest 000", "delete with purge")
+
+
+async def _set_up(replay: Replay, *, written: bool) -> Replay:
+    headers = await as_caller(replay)
+    for call in [*replay.line.get("setup", ()), *([replay.line["write"]] if written else [])]:
+        await replay.call(call, headers)
+    return replay
 
 
 # Who called.
@@ -355,6 +420,10 @@ def _pairs(data: dict[str, Any]) -> list[tuple[str, str]]:
     for key, value in data.items():
         pairs += [(key, str(each)) for each in (value if isinstance(value, list) else [value]) if each is not None]
     return pairs
+
+
+def _without_digest(value: Any) -> Any:
+    return {k: v for k, v in value.items() if k != "digest"} if isinstance(value, dict) else value
 
 
 def _answer(status: int, body: Line) -> str:

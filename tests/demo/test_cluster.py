@@ -2,21 +2,19 @@ from __future__ import annotations
 
 import ast
 import http.client
-import json
 import socket
 import ssl
 import subprocess
 import sys
-import time
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
 import pytest
 
 import proxmox_mcp
+from demo_api import UNVERIFIED, Api
 from patience import PATIENCE, until
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.errors import SettingsError
@@ -27,51 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SOURCE = Path(proxmox_mcp.__file__).parent
-UNVERIFIED = ssl._create_unverified_context()
-
-
-class Api:
-    """Plain calls with one of the cluster's tokens."""
-
-    def __init__(self, cluster: DemoCluster, token: str = "root@pam!mcp") -> None:
-        self._cluster = cluster
-        self._headers = {"Authorization": f"PVEAPIToken={token}={cluster.tokens[token]}"}
-
-    def answer(self, method: str, path: str, /, **parameters: Any) -> tuple[int, Any]:
-        """Status and body."""
-        connection = http.client.HTTPSConnection(
-            self._cluster.host, self._cluster.port, timeout=PATIENCE, context=UNVERIFIED
-        )
-        target, body, headers = f"/api2/json{path}", None, dict(self._headers)
-        if method in ("GET", "DELETE"):
-            target += f"?{urlencode(parameters)}" if parameters else ""
-        else:
-            body = urlencode(parameters)
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        try:
-            connection.request(method, target, body, headers)
-            response = connection.getresponse()
-            return response.status, json.loads(response.read())
-        finally:
-            connection.close()
-
-    def get(self, path: str, **parameters: Any) -> Any:
-        status, body = self.answer("GET", path, **parameters)
-        assert status == 200, body
-        return body["data"]
-
-    def run(self, path: str, node: str, method: str = "POST", **parameters: Any) -> tuple[str, list[str]]:
-        """Start a task and wait for its end: the exit status and the log."""
-        status, body = self.answer(method, path, **parameters)
-        assert status == 200, body
-        upid = body["data"]
-        for _ in range(300):
-            task = self.get(f"/nodes/{node}/tasks/{upid}/status")
-            if task["status"] == "stopped":
-                lines = self.get(f"/nodes/{node}/tasks/{upid}/log", limit=500)
-                return task["exitstatus"], [line["t"] for line in lines]
-            time.sleep(0.02)
-        raise AssertionError(f"{upid} does not end")
 
 
 @pytest.fixture(scope="module")

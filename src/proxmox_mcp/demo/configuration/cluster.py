@@ -79,7 +79,7 @@ class ClusterConfiguration(Cascades, GuestRules, FirewallRules, SdnApi, OptionsA
         self.realms: Realms = collection_of(kinds.REALMS, of=Realms)
         self.backup_jobs: BackupJobs = collection_of(kinds.BACKUP_JOBS, of=BackupJobs)
         self.replication_jobs: ReplicationJobs = collection_of(kinds.REPLICATION_JOBS, of=ReplicationJobs)
-        self.replication_jobs.node_of = self._node_of
+        self.replication_jobs.guest_of = self.guest
         self.ha_resources: HaResources = collection_of(kinds.HA_RESOURCES, of=HaResources)
         self.ha_rules: HaRules = collection_of(kinds.HA_RULES, of=HaRules)
         self.ha_resources.guest_of, self.ha_resources.rules = self.guest, self.ha_rules
@@ -108,10 +108,6 @@ class ClusterConfiguration(Cascades, GuestRules, FirewallRules, SdnApi, OptionsA
         self.matchers.endpoints = list(self.notification_endpoints.values())
         for endpoints in self.matchers.endpoints:
             endpoints.others, endpoints.matchers = self.matchers.endpoints, self.matchers
-
-    def _node_of(self, vmid: int) -> str | None:
-        guest = self.guest(vmid)
-        return guest.node if guest else None
 
     def _routes_collections(self) -> list[Route]:
         def of(index: int) -> Callable[[], Collection]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fakepve import PveError
 from fakepve.firewall import empty_conf
 from fakepve.routing import StatefulRoutes, param_error
 
@@ -61,6 +62,18 @@ class FirewallRules(StatefulRoutes):  # type: ignore[misc]
             return await function(_VNET, {**values, "node": values["vnet"]}, user)
 
         return call
+
+    async def _fw_rules_get(self, scope: str, values: Values, user: str) -> Any:
+        """As fakepve's; a rule that no longer holds (an alias was deleted) says so."""
+        rules = await super()._fw_rules_get(scope, values, user)
+        conf = self.firewall_config(scope, values.get("node"), values.get("vmid"))
+        for rule in rules:
+            try:
+                self._check_rule(scope, dict(rule), conf)
+            except PveError as error:
+                rule["errors"] = error.errors
+                rule.pop("ipversion", None)
+        return rules
 
     async def _fw_ip_update(self, scope: str, values: Values, user: str) -> Any:
         given = {key: value for key, value in values.items() if key != "nomatch" or value}

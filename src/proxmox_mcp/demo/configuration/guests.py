@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from fakepve import PveError, TaskError
 from fakepve.model import HOTPLUG
 from fakepve.qemu import DRIVE_KEY, is_cdrom, split_drive, with_mac
-from fakepve.routing import StatefulRoutes, ok, split_list
+from fakepve.routing import StatefulRoutes, ok, param_error, split_list
 from fakepve.server import USER
 
 from proxmox_mcp.demo.configuration.accounts import ROOT
-from proxmox_mcp.demo.configuration.permissions import joined_lists, parameters_of
+from proxmox_mcp.demo.configuration.permissions import joined_lists, known_options, parameters_of
 
 if TYPE_CHECKING:
     from proxmox_mcp.demo.configuration.access import Route
     from proxmox_mcp.demo.configuration.collection import Values
 
+_CONFIG = "/nodes/{node}/qemu/{vmid}/config"
 _ROOT_ONLY = frozenset({"affinity", "args", "hookscript", "lock", "spice_enhancements", "vmgenid"})
 
 
@@ -68,7 +69,10 @@ class GuestRules(StatefulRoutes):  # type: ignore[misc]
         """As fakepve's, with what Proxmox does to disks, network devices and the boot order besides."""
         if user != ROOT:
             _refuse_what_root_sets(values)
-        force = values.pop("force", None)
+        _check_names(values)
+        force, lock = values.pop("force", None), vm.lock
+        if user == ROOT and values.pop("skiplock", None):
+            vm.lock = None
         for key in split_list(values.pop("revert", None)):
             vm.pending.pop(key, None)
         before, made = dict(vm.config), list[str]()
@@ -76,9 +80,11 @@ class GuestRules(StatefulRoutes):  # type: ignore[misc]
             given = {key: self._normal(vm, key, value, made) for key, value in values.items()}
             await super()._apply_config(vm, user, given)
         except PveError:
+            vm.lock = lock
             for volume in made:
                 self._qm_free(volume)
             raise
+        vm.lock = vm.config.get("lock", None if "lock" in before else vm.lock)
         for key, value in list(vm.pending.items()):
             if value is None and key in HOTPLUG:
                 vm.config.pop(key, None)
@@ -180,6 +186,20 @@ class GuestRules(StatefulRoutes):  # type: ignore[misc]
 
 def _options(values: Values) -> Values:
     return {key: value for key, value in values.items() if key not in ("node", "vmid")}
+
+
+def _check_names(values: Values) -> None:
+    """Refuse what ``PVE::API2::Qemu`` refuses of a change before it looks at the values."""
+    known, deleted = known_options(_CONFIG), split_list(values.get("delete"))
+    if not deleted and not values.keys() - {"delete", "digest", "skiplock", "background_delay"}:
+        raise PveError(500, "no options specified")
+    for parameter in ("delete", "revert"):
+        for key in split_list(values.get(parameter)):
+            if key not in known and re.sub(r"\d+$", "[n]", key) not in known:
+                raise param_error(**{parameter: f"unknown option '{key}'"})
+    for key in deleted:
+        if key in values:
+            raise param_error(delete=f"you can't use '-{key}' and -delete {key}' at the same time")
 
 
 def _refuse_what_root_sets(values: Values) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fakepve import PveError
-from fakepve.routing import split_list
+from fakepve.routing import param_error, split_list
 
 from proxmox_mcp.demo.configuration.collection import Collection
 
@@ -79,6 +79,10 @@ class HaRules(Collection):
 
     def update(self, values: Values) -> str | None:
         known = self.items.get(values["rule"])
+        if "type" not in values:
+            unknown = "property is not defined in schema and the schema does not allow additional properties"
+            refused = dict.fromkeys(values.keys() - {"rule", "delete", "digest"}, unknown)
+            raise param_error(**refused, type="property is missing and it is not optional")
         if known and values["type"] != known["type"]:
             raise PveError(500, f"{self.kind.update_failed}unexpected property 'type'")
         return super().update(values)

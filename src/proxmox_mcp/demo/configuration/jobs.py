@@ -78,20 +78,20 @@ class ReplicationJobs(Collection):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.node_of: Callable[[int], str | None] = lambda _vmid: None
+        self.guest_of: Callable[[int], Any] = lambda _vmid: None
 
     def prepared(self, values: Values) -> Values:
         return {key: value for key, value in values.items() if key != "source"}
 
     def create(self, values: Values) -> str | None:
         guest = values["id"].partition("-")[0]
-        if self.node_of(int(guest)) is None:
+        if self.guest_of(int(guest)) is None:
             raise PveError(500, f"guest '{guest}' does not exist")
         return super().create(values)
 
     def shown(self, name: str, item: Values) -> Values:
         guest, _, number = name.partition("-")
-        return {**item, "guest": int(guest), "jobnum": int(number), "source": self.node_of(int(guest))}
+        return {**item, "guest": int(guest), "jobnum": int(number), "source": self._node_of(int(guest))}
 
     def delete(self, values: Values) -> str | None:
         name = values["id"]
@@ -105,8 +105,16 @@ class ReplicationJobs(Collection):
 
     def on_node(self, node: str) -> list[Values]:
         """The jobs of a node with their state, as ``/nodes/{node}/replication`` shows them."""
-        state = {"last_sync": 0, "last_try": 0, "fail_count": 0}
-        return [{**job, **state} for job in self.list() if job["source"] == node]
+        return [{**job, **self._state(job)} for job in self.list() if job["source"] == node]
+
+    def _node_of(self, vmid: int) -> str | None:
+        guest = self.guest_of(vmid)
+        return guest.node if guest else None
+
+    def _state(self, job: Values) -> Values:
+        run = next_run(job.get("schedule", "*/15"), datetime.now().astimezone())
+        kind = self.guest_of(job["guest"]).guest.partition("/")[0]
+        return {"last_sync": 0, "last_try": 0, "fail_count": 0, "next_sync": run or 0, "vmtype": kind}
 
 
 def _drop(item: Values, *keys: str) -> None:

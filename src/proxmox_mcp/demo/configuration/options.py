@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from fakepve.routing import DIGEST_CHANGED, StatefulRoutes, die, split_list
+from fakepve.routing import DIGEST_CHANGED, StatefulRoutes, die, param_error, split_list
 
 from proxmox_mcp.demo.configuration.property_strings import decoded, formats_of
 
@@ -26,6 +29,7 @@ class OptionsApi(StatefulRoutes):  # type: ignore[misc]
         self.node_options: dict[str, Values] = {}
         self.node_dns: dict[str, Values] = {}
         self.node_hosts: dict[str, str] = {}
+        self.node_timezones: dict[str, str] = {}
 
     def _routes_options(self) -> list[Route]:
         return [
@@ -37,6 +41,8 @@ class OptionsApi(StatefulRoutes):  # type: ignore[misc]
             ("PUT", "/nodes/{node}/dns", self._node_dns_update),
             ("GET", "/nodes/{node}/hosts", self._node_hosts),
             ("POST", "/nodes/{node}/hosts", self._node_hosts_update),
+            ("GET", "/nodes/{node}/time", self._node_time),
+            ("PUT", "/nodes/{node}/time", self._node_time_update),
         ]
 
     async def _cluster_options(self, _values: Values, _user: str) -> Any:
@@ -100,6 +106,17 @@ class OptionsApi(StatefulRoutes):  # type: ignore[misc]
     async def _node_hosts_update(self, values: Values, _user: str) -> None:
         _check(values.get("digest"), _digest(self._hosts_of(values["node"])))
         self.node_hosts[values["node"]] = values["data"]
+
+    async def _node_time(self, values: Values, _user: str) -> Any:
+        zone, now = ZoneInfo(self.node_timezones.get(values["node"], "UTC")), time.time()
+        offset = datetime.fromtimestamp(now, zone).utcoffset() or timedelta()
+        return {"timezone": zone.key, "time": int(now), "localtime": int(now + offset.total_seconds())}
+
+    async def _node_time_update(self, values: Values, _user: str) -> None:
+        try:
+            self.node_timezones[values["node"]] = ZoneInfo(values["timezone"]).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise param_error(timezone="No such timezone") from None
 
 
 def _update(options: Values, values: Values) -> None:

@@ -172,9 +172,9 @@ def _modifying(path: str) -> list[str]:
 
 
 def joined_lists(info: Values, values: Values) -> Values:
-    """Lists of JSON as text with commas, where the schema wants a list in text."""
+    """Lists of JSON as text with commas, where the schema wants a list in text; null as absent."""
     properties = (info.get("parameters") or {}).get("properties", {})
-    return {name: _joined(properties.get(name), value) for name, value in values.items()}
+    return {name: _joined(properties.get(name), value) for name, value in values.items() if value is not None}
 
 
 def _joined(declared: Values | None, value: Any) -> Any:

@@ -52,6 +52,8 @@ class Realms(Collection):
         return self._settled(values)
 
     def update(self, values: Values) -> str | None:
+        if not self._broken(values["realm"]) and any(self._broken(name) for name in self.items):
+            raise PveError(500, f"{self.kind.update_failed}unknown section type ''")
         if self._broken(values["realm"]):
             message = "cannot lookup undefined type! at /usr/share/perl5/PVE/API2/Domains.pm line 261."
             raise PveError(500, self.kind.update_failed + message)
@@ -71,6 +73,9 @@ class Realms(Collection):
     def delete(self, values: Values) -> str | None:
         if values["realm"] in _BUILT_IN:
             return None
+        if self._broken(values["realm"]):
+            message = self.kind.unknown_on_delete.format(id=values["realm"])
+            raise PveError(500, self.kind.delete_failed + message)
         return super().delete(values)
 
     def _broken(self, name: str) -> bool:

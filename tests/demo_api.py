@@ -1,0 +1,83 @@
+"""Plain calls to the demo cluster, past any server."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from patience import PATIENCE
+
+if TYPE_CHECKING:
+    from proxmox_mcp.demo import DemoCluster
+
+UNVERIFIED = ssl._create_unverified_context()
+
+
+class Api:
+    """Plain calls with a token: one of the cluster's, or another with its ``secret``."""
+
+    def __init__(self, cluster: DemoCluster, token: str = "root@pam!mcp", secret: str = "") -> None:
+        self._cluster = cluster
+        self.headers = {"Authorization": f"PVEAPIToken={token}={secret or cluster.tokens[token]}"}
+
+    @classmethod
+    def by_ticket(cls, cluster: DemoCluster, ticket: dict[str, str]) -> Api:
+        """Calls with the answer of a login."""
+        api = cls(cluster)
+        api.headers = {
+            "Cookie": f"PVEAuthCookie={ticket['ticket']}",
+            "CSRFPreventionToken": ticket["CSRFPreventionToken"],
+        }
+        return api
+
+    def answer(self, method: str, path: str, /, **parameters: Any) -> tuple[int, Any]:
+        """Status and body."""
+        connection = http.client.HTTPSConnection(
+            self._cluster.host, self._cluster.port, timeout=PATIENCE, context=UNVERIFIED
+        )
+        target, body, headers = f"/api2/json{path}", None, dict(self.headers)
+        if method in ("GET", "DELETE"):
+            target += f"?{urlencode(parameters)}" if parameters else ""
+        else:
+            body = urlencode(parameters, doseq=True)
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        try:
+            connection.request(method, target, body, headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, /, **parameters: Any) -> Any:
+        status, body = self.answer("GET", path, **parameters)
+        assert status == 200, body
+        return body["data"]
+
+    def done(self, method: str, path: str, /, **parameters: Any) -> Any:
+        """The data of a call that has to succeed."""
+        status, body = self.answer(method, path, **parameters)
+        assert status == 200, body
+        return body["data"]
+
+    def refusal(self, method: str, path: str, /, **parameters: Any) -> tuple[int, str]:
+        """Status and message of a call that has to fail."""
+        status, body = self.answer(method, path, **parameters)
+        assert status != 200, body
+        return status, str(body["message"]).strip()
+
+    def run(self, path: str, node: str, method: str = "POST", **parameters: Any) -> tuple[str, list[str]]:
+        """Start a task and wait for its end: the exit status and the log."""
+        status, body = self.answer(method, path, **parameters)
+        assert status == 200, body
+        upid = body["data"]
+        for _ in range(300):
+            task = self.get(f"/nodes/{node}/tasks/{upid}/status")
+            if task["status"] == "stopped":
+                lines = self.get(f"/nodes/{node}/tasks/{upid}/log", limit=500)
+                return task["exitstatus"], [line["t"] for line in lines]
+            time.sleep(0.02)
+        raise AssertionError(f"{upid} does not end")
