@@ -3,12 +3,15 @@ tested through it; what it does for calls to Proxmox is in ``tests/proxmox/test_
 
 from __future__ import annotations
 
+import ast
 import threading
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import proxmox_mcp
 from patience import PATIENCE, Watch, from_now
 from proxmox.raw_server import RawServer, Request, drip, reply, serving
 from proxmox_mcp.net.client import HttpClient
@@ -19,9 +22,17 @@ from web_servers import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 UNCHECKED = TlsPolicy(verify=False)
+HTTP_LIBRARIES = {"http.client", "httpx", "httpx2", "requests", "requests.auth", "urllib.request", "urllib3"}
+OTHER_USES = {
+    "proxmox/login.py: requests": "credentials are an AuthBase, which the client takes",
+    "proxmox/login.py: requests.auth": "the same",
+    "proxmox/transport.py: requests.auth": "the same",
+    "health.py: http.client": "the image's health check imports the standard library alone, to be quick",
+    "cli/demo.py: http.client": "waits for its own server process on loopback",
+    "installation.py: urllib.request": "url2pathname only",
+}
 
 
 @pytest.fixture(scope="module")
@@ -277,3 +288,15 @@ def test_authorities_may_be_trusted_beside_the_public_ones(certificate: tuple[Pa
             assert client.send("GET", url_of(server), deadline=within()).status == 200
         with closing(HttpClient(TlsPolicy())) as client:
             assert failure(client, url_of(server), within()).kind is FailureKind.NOT_TRUSTED
+
+
+def test_no_other_package_speaks_http() -> None:
+    package = Path(proxmox_mcp.__file__).parent
+    found = set()
+    for module in package.rglob("*.py"):
+        where = module.relative_to(package).as_posix()
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            found |= {f"{where}: {name}" for name in names if name in HTTP_LIBRARIES and not where.startswith("net/")}
+    assert found == OTHER_USES.keys()

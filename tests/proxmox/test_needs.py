@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.proxmox.permissions import Judge, Permissions
+from proxmox_mcp.proxmox.permissions import Permissions, Rights
 
 INDEX = load_index("9.1")
 WHO = "anna@pve!t1"
@@ -20,7 +20,7 @@ def expected(held: dict[str, str], method: str, path: str, params: dict[str, Any
     assert check.ok, check.problems
     assert check.endpoint is not None
     permissions = Permissions.of({path: dict.fromkeys(names.split(), 1) for path, names in held.items()})
-    return Judge(who, permissions).expected(check.endpoint, {**check.path_params, **check.data})
+    return Rights(who, permissions).expected(check.endpoint, {**check.path_params, **check.data})
 
 
 def refusal(held: dict[str, str], method: str, path: str, **params: Any) -> str:
@@ -179,5 +179,5 @@ def test_a_call_for_thousands_of_guests_is_told_in_a_few_names() -> None:
 def test_an_endpoint_that_no_parameter_would_open_is_marked_in_a_search() -> None:
     endpoint = INDEX.get("POST", "/cluster/replication")
     assert endpoint is not None
-    assert Judge(WHO, Permissions.of({"/": {"VM.Audit": 1}})).access(endpoint).verdict == "denied"
-    assert Judge(WHO, Permissions.of({"/vms/100": {"VM.Replicate": 1}})).access(endpoint).verdict == "unknown"
+    assert Rights(WHO, Permissions.of({"/": {"VM.Audit": 1}})).access(endpoint).verdict == "denied"
+    assert Rights(WHO, Permissions.of({"/vms/100": {"VM.Replicate": 1}})).access(endpoint).verdict == "unknown"

@@ -15,7 +15,7 @@ from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.apidoc.model import Permissions as Rule
 from proxmox_mcp.errors import UnreachableError
 from proxmox_mcp.proxmox.permission_cache import PermissionCache
-from proxmox_mcp.proxmox.permissions import Judge, Missing, Permissions
+from proxmox_mcp.proxmox.permissions import Missing, Permissions, Rights
 from proxmox_mcp.proxmox.visibility import hidden
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ WHO = "mcp@pve!t1"
 
 
 class Asked:
-    """An endpoint with a permission rule, all of an endpoint that a judge looks at."""
+    """An endpoint with a permission rule, all that ``Rights`` reads of an endpoint."""
 
     method, path = "GET", "/made/up"
 
@@ -49,7 +49,7 @@ class Asked:
 
 def verdict(*check: Any, who: str = WHO, user: str = "", allow_token: bool = True, **params: Any) -> str:
     endpoint: Any = Asked(*check, user=user, allow_token=allow_token)
-    return Judge(who, HELD).access(endpoint, params or None).verdict
+    return Rights(who, HELD).access(endpoint, params or None).verdict
 
 
 def perm(path: str, *privileges: str, **options: Any) -> tuple[Any, ...]:
@@ -75,7 +75,7 @@ def test_privileges_reach_down_only_where_they_propagate(path: str, privileges: 
 def test_a_privilege_on_the_path_allows_and_its_absence_is_named() -> None:
     assert verdict(*perm("/vms/{vmid}", "VM.Clone"), vmid="100") == "allowed"
     endpoint: Any = Asked(*perm("/vms/{vmid}", "VM.Audit", "VM.Clone"))
-    access = Judge(WHO, HELD).access(endpoint, {"vmid": "500"})
+    access = Rights(WHO, HELD).access(endpoint, {"vmid": "500"})
     assert access.verdict == "denied"
     assert access.missing == (Missing("/vms/500", ("VM.Clone",)),)
     assert str(access.missing[0]) == "VM.Clone on /vms/500"
@@ -102,7 +102,7 @@ def test_cloning_into_a_pool_counts_only_where_the_pool_is_named() -> None:
     )
     assert verdict(*check, vmid="100", newid="500", pool="staging") == "allowed"
     endpoint: Any = Asked(*check)
-    access = Judge(WHO, HELD).access(endpoint, {"vmid": "100", "newid": "500"})
+    access = Rights(WHO, HELD).access(endpoint, {"vmid": "100", "newid": "500"})
     assert access.verdict == "denied"
     assert access.missing == (Missing("/vms/500", ("VM.Allocate",)),)
 
@@ -141,9 +141,9 @@ def test_changing_permissions_takes_permissions_modify_or_the_right_to_allocate(
     assert verdict("perm-modify", "{path}", path="/pool/staging") == "denied"
     held = Permissions.of({"/pool/staging": {"Pool.Allocate": 1}})
     endpoint: Any = Asked("perm-modify", "{path}")
-    assert Judge(WHO, held).access(endpoint, {"path": "/pool/staging"}).verdict == "allowed"
-    assert Judge(WHO, held).access(endpoint, {"path": "/vms/1"}).verdict == "denied"
-    assert Judge(WHO, held).access(endpoint).verdict == "unknown"
+    assert Rights(WHO, held).access(endpoint, {"path": "/pool/staging"}).verdict == "allowed"
+    assert Rights(WHO, held).access(endpoint, {"path": "/vms/1"}).verdict == "denied"
+    assert Rights(WHO, held).access(endpoint).verdict == "unknown"
 
 
 def test_a_test_that_we_do_not_know_is_unknown() -> None:
@@ -157,10 +157,10 @@ def test_odd_answers_hold_nothing(data: Any) -> None:
 
 def test_every_rule_of_a_bundled_schema_is_judged() -> None:
     index = load_index("9.1")
-    judge = Judge(WHO, HELD)
-    verdicts = {judge.access(endpoint).verdict for endpoint in index.endpoints}
+    rights = Rights(WHO, HELD)
+    verdicts = {rights.access(endpoint).verdict for endpoint in index.endpoints}
     assert verdicts == {"allowed", "denied", "unknown"}
-    administrator = Judge(WHO, Permissions.of({"/": dict.fromkeys(_all_privileges(index.endpoints), 1)}))
+    administrator = Rights(WHO, Permissions.of({"/": dict.fromkeys(_all_privileges(index.endpoints), 1)}))
     refused = [e for e in index.endpoints if administrator.access(e).verdict == "denied"]
     assert all(not e.permissions.check or not e.allow_token for e in refused)
 
@@ -189,13 +189,13 @@ def test_the_verdicts_agree_with_what_a_real_proxmox_allowed_and_refused(shared_
     index = load_index("9.1")
     permissions = Permissions.of(json.loads(held["body"])["data"])
     # The recorded answer doesn't show the rights on /vms that this identity also had: calls to guests are left out.
-    judge = Judge("alice@pve!ro", permissions)
+    rights = Rights("alice@pve!ro", permissions)
     compared = 0
     for record in own:
         check = index.check(record["method"], record["path"], record["params"])
         if check.endpoint is None or "/qemu" in record["path"]:
             continue
-        access = judge.access(check.endpoint, {**check.path_params, **check.data})
+        access = rights.access(check.endpoint, {**check.path_params, **check.data})
         if record["status"] == 403:
             assert access.verdict == "denied", record
         elif record["status"] == 200:
@@ -284,9 +284,9 @@ async def test_what_is_expected_of_a_call_is_what_proxmox_decides_whatever_the_a
     assert POWER is not None
     acl = Acl(entries, pools)
     call = {"node": "pve1", "vmid": guest.removeprefix("/vms/")}
-    judge = await PermissionCache(reader(Api(acl)), "anna@pve").judge_of(POWER, call)
-    assert judge is not None
-    assert (judge.access(POWER, call).verdict == "allowed") == ("VM.PowerMgmt" in acl.held(guest))
+    rights = await PermissionCache(reader(Api(acl)), "anna@pve").rights_for(POWER, call)
+    assert rights is not None
+    assert (rights.access(POWER, call).verdict == "allowed") == ("VM.PowerMgmt" in acl.held(guest))
 
 
 def test_a_role_that_does_not_propagate_does_not_hide_one_above_that_does() -> None:
@@ -310,9 +310,9 @@ async def test_a_path_is_asked_for_once_and_only_where_the_list_leaves_it_open()
     cache = PermissionCache(reader(api), "anna@pve")
     verdicts = []
     for vmid in ("100", "104", "104"):
-        judge = await cache.judge_of(POWER, {"node": "pve1", "vmid": vmid})
-        assert judge is not None
-        verdicts.append(judge.access(POWER, {"node": "pve1", "vmid": vmid}).verdict)
+        rights = await cache.rights_for(POWER, {"node": "pve1", "vmid": vmid})
+        assert rights is not None
+        verdicts.append(rights.access(POWER, {"node": "pve1", "vmid": vmid}).verdict)
     assert verdicts == ["allowed", "denied", "denied"]
     assert api.asked == ["", "/vms/104"]
 
@@ -320,36 +320,36 @@ async def test_a_path_is_asked_for_once_and_only_where_the_list_leaves_it_open()
 @pytest.mark.anyio
 async def test_an_answer_that_is_not_of_the_path_settles_nothing() -> None:
     assert POWER is not None
-    judge = await PermissionCache(reader(Api({"/": {"VM.PowerMgmt": 1}})), WHO).judge_of(
+    rights = await PermissionCache(reader(Api({"/": {"VM.PowerMgmt": 1}})), WHO).rights_for(
         POWER, {"node": "a", "vmid": "104"}
     )
-    assert judge is not None
-    assert judge.access(POWER, {"node": "a", "vmid": "104"}).verdict == "allowed"
+    assert rights is not None
+    assert rights.access(POWER, {"node": "a", "vmid": "104"}).verdict == "allowed"
 
 
 def test_what_a_call_has_no_parameter_for_is_checked_as_a_dash() -> None:
     meta = load_index("9.1").get("GET", "/cluster/acme/meta")
     assert meta is not None
-    named = Judge(WHO, Permissions.of({"/nodes/pve1": {"Sys.Audit": 1}}))
+    named = Rights(WHO, Permissions.of({"/nodes/pve1": {"Sys.Audit": 1}}))
     assert named.access(meta).missing == (Missing("/nodes/-", ("Sys.Audit",)),)
     assert named.access(meta, {}).verdict == "denied"
-    assert Judge(WHO, Permissions.of({"/nodes": {"Sys.Audit": 1}})).access(meta).verdict == "allowed"
+    assert Rights(WHO, Permissions.of({"/nodes": {"Sys.Audit": 1}})).access(meta).verdict == "allowed"
 
 
 @pytest.mark.anyio
 async def test_permissions_are_read_once_a_minute() -> None:
     api = Api(Acl({"/": {"PVEAuditor": 1}}))
     cache = PermissionCache(reader(api), WHO)
-    judge = await cache.judge()
-    assert judge is not None
-    assert "Sys.Audit" in judge.permissions.at("/vms")
-    assert await cache.judge() is judge
+    rights = await cache.rights()
+    assert rights is not None
+    assert "Sys.Audit" in rights.permissions.at("/vms")
+    assert await cache.rights() is rights
     assert api.asked == [""]
 
 
 @pytest.mark.anyio
 async def test_permissions_that_can_not_be_read_are_no_judgement() -> None:
-    assert await PermissionCache(reader(Api(UnreachableError("down"))), WHO).judge() is None
+    assert await PermissionCache(reader(Api(UnreachableError("down"))), WHO).rights() is None
 
 
 def test_an_empty_list_that_the_identity_had_no_right_to_see_is_told() -> None:

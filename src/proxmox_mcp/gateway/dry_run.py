@@ -28,9 +28,9 @@ async def dry_run(call: Call, guard: Guard, live: LiveState, cluster: Cluster) -
     lines.append(f"Policy: {decision.verdict}{by} ({decision.reason}).")
     if call.endpoint is not None:
         params = {**call.path_params, **sent}
-        judge = await cluster.permissions.judge_of(call.endpoint, params)
-        if judge is not None:
-            lines += judge.expected(call.endpoint, params)
+        rights = await cluster.permissions.rights_for(call.endpoint, params)
+        if rights is not None:
+            lines += rights.expected(call.endpoint, params)
     lines += filter(None, [call.caution])
     if decision.verdict == "confirm":
         lines.append((await guard.statement(call, live)).text)

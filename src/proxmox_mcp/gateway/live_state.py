@@ -233,5 +233,5 @@ def _unread(vmid: int, resources: Resources) -> Subject:
 
 
 async def _sees_all_guests(cluster: Cluster) -> bool:
-    judge = await cluster.permissions.judge()
-    return judge is not None and (judge.identity == "root@pam" or "VM.Audit" in judge.permissions.at("/vms"))
+    rights = await cluster.permissions.rights()
+    return rights is not None and (rights.identity == "root@pam" or "VM.Audit" in rights.permissions.at("/vms"))

@@ -83,8 +83,8 @@ async def why_empty(call: Call, cluster: Cluster) -> tuple[str, ...]:
 
 async def no_guests(cluster: Cluster) -> str:
     """Why there is no guest at all: the identity may not see them, or there are none."""
-    judge = await cluster.permissions.judge()
-    if judge is None:
+    rights = await cluster.permissions.rights()
+    if rights is None:
         return "No guest is to be seen. GET /access/permissions shows whether this identity has VM.Audit."
     unseen = await unseen_in("/nodes/{node}/qemu", cluster)
     return unseen.replace("Empty, but", "No guest is to be seen, but") or "The cluster has no guests."
@@ -92,11 +92,11 @@ async def no_guests(cluster: Cluster) -> str:
 
 async def unseen_in(template: str, cluster: Cluster) -> str:
     """That the identity lacks what shows the entries of an endpoint's list; empty where it lacks nothing."""
-    judge = await cluster.permissions.judge()
-    missing = hidden(template, judge.permissions) if judge else None
-    if judge is None or judge.identity == "root@pam" or missing is None:
+    rights = await cluster.permissions.rights()
+    missing = hidden(template, rights.permissions) if rights else None
+    if rights is None or rights.identity == "root@pam" or missing is None:
         return ""
-    return f"Empty, but {judge.identity} lacks {missing}: there may be entries that it can't see."
+    return f"Empty, but {rights.identity} lacks {missing}: there may be entries that it can't see."
 
 
 async def _look(error: ProxmoxError, said: str, call: Call, cluster: Cluster) -> str:

@@ -1,1 +1,1 @@
-"""How this program meets the network: one TLS policy for API calls, login, ``apidoc.js`` and doctor alike."""
+"""How this program speaks HTTP: one client with one TLS policy for API calls, logins, ``apidoc.js`` and the doctor."""

@@ -121,7 +121,8 @@ class BoundedSocket(socket.socket):
 
     def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
         self.limit_wait()
-        return super().recv_into(buffer, nbytes or 0, flags)
+        # ``ssl`` takes None for the whole buffer, the plain socket 0: left out, it means that to both.
+        return super().recv_into(buffer, flags=flags) if nbytes is None else super().recv_into(buffer, nbytes, flags)
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         self.limit_wait()

@@ -98,7 +98,7 @@ class Proxmox:
         self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
     ) -> Answer:
         """As ``request``, with the ``total`` that lists and logs bring."""
-        _judge(method, path)
+        _check_sendable(method, path)
         seconds = deadline if deadline is not None else self.connection.timeout + 5.0
         call = _Sending(method, path, params or {}, time.monotonic() + seconds)
         with closing(self._hosts.attempts()) as attempts:
@@ -303,7 +303,7 @@ class _Sending:
 _Sent = tuple[Answer | Refusal, Any, int]
 
 
-def _judge(method: str, path: str) -> None:
+def _check_sendable(method: str, path: str) -> None:
     """Refuse a path that would reach Proxmox changed: HTTP clients resolve dots, and ``?`` and ``#`` end a path."""
     if method not in _METHODS:
         raise InvalidCallError(f"Unsupported method {method}.", "Use GET, POST, PUT or DELETE.")

@@ -91,7 +91,7 @@ class Connection:
         with faults.collected():
             user, token = parse_identity(user.strip(), token_id.strip())
         with faults.collected():
-            _judge_secret(secret, token=token)
+            _check_secret(secret, token=token)
         with faults.collected():
             if ca_file is not None:
                 TlsPolicy(ca_file=ca_file).context()
@@ -217,7 +217,7 @@ def _token_name(user: str, token_id: str) -> str:
     return name
 
 
-def _judge_secret(secret: str, *, token: str) -> None:
+def _check_secret(secret: str, *, token: str) -> None:
     if not secret:
         what = "the token's secret" if token else "the password, or with PROXMOX_TOKEN_ID to the token's secret"
         raise SettingsError("PROXMOX_PASSWORD is empty.", f"Set it to {what}.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import ParametersError, ProxmoxError
-from proxmox_mcp.proxmox.permissions import Judge, Permissions
+from proxmox_mcp.proxmox.permissions import Permissions, Rights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,23 +32,23 @@ class PermissionCache:
         self._reader = reader
         self._identity = identity
         self._kept = kept
-        self._judge: Judge | None = None
+        self._rights: Rights | None = None
         self._read = 0.0
         self._turn = anyio.Lock()
 
-    async def judge(self) -> Judge | None:
-        """A judge with what Proxmox reports for the identity; None if that can't be read now."""
+    async def rights(self) -> Rights | None:
+        """The rights of the identity as Proxmox reports them; None if they can't be read now."""
         async with self._turn:
             return await self._known()
 
-    async def judge_of(self, endpoint: Endpoint, params: Mapping[str, Any]) -> Judge | None:
-        """A judge that knows the privileges on the paths of one call: paths that the list leaves open are requested by
+    async def rights_for(self, endpoint: Endpoint, params: Mapping[str, Any]) -> Rights | None:
+        """The rights with the privileges on the paths of one call: paths that the list leaves open are requested by
         name, each once. None if nothing can be read now."""
         async with self._turn:
-            judge = await self._known()
-            if judge is None:
+            rights = await self._known()
+            if rights is None:
                 return None
-            for path in judge.unsettled(endpoint, params)[:MOST_ASKED]:
+            for path in rights.unsettled(endpoint, params)[:MOST_ASKED]:
                 try:
                     data = await self._reader.get(_PERMISSIONS, {"path": path}, deadline=PATIENCE)
                 except ParametersError:  # this version of Proxmox doesn't know such a path
@@ -56,15 +56,15 @@ class PermissionCache:
                 except ProxmoxError:
                     break
                 if (told := Permissions.of(data).held.get(path)) is not None:
-                    judge = self._judge = replace(judge, permissions=judge.permissions.and_at({path: told}))
-            return judge
+                    rights = self._rights = replace(rights, permissions=rights.permissions.and_at({path: told}))
+            return rights
 
-    async def _known(self) -> Judge | None:
+    async def _known(self) -> Rights | None:
         if not self._read or time.monotonic() - self._read > self._kept:
             try:
                 data = await self._reader.get(_PERMISSIONS, deadline=PATIENCE)
-                self._judge = Judge(self._identity, Permissions.of(data))
+                self._rights = Rights(self._identity, Permissions.of(data))
             except ProxmoxError:
-                self._judge = None
+                self._rights = None
             self._read = time.monotonic()
-        return self._judge
+        return self._rights

@@ -125,8 +125,8 @@ class Permissions:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
-    """Judges calls for one identity (``user@realm`` or ``user@realm!token``) with what it holds."""
+class Rights:
+    """What one identity (``user@realm`` or ``user@realm!token``) may do with the privileges that it holds."""
 
     identity: str
     permissions: Permissions
@@ -144,7 +144,7 @@ class Judge:
         if published is None:
             return Access("denied", reason="only root@pam itself, signed in by password, may call this")
         asked = [published, *(check for need, check in requirements.asked(endpoint, params) if not need.unsure)]
-        access = _all([self._judge(check, params or {}) for check in asked if check])
+        access = _all([self._check(check, params or {}) for check in asked if check])
         if access.verdict != "denied" and (reserved := requirements.reserved(endpoint, params)):
             return Access("denied", reason=f"only root@pam itself may do this: {reserved}")
         return access
@@ -172,17 +172,17 @@ class Judge:
             return ()
         told: dict[str, None] = {}
         for need, check in requirements.asked(endpoint, params):
-            access = self._judge(check, params)
+            access = self._check(check, params)
             if access.verdict == "unknown" or (need.unsure and access.verdict == "denied"):
                 told[f"{_in_words(check)} ({need.circumstances})" if need.circumstances else _in_words(check)] = None
         return tuple(told)
 
-    def _judge(self, check: tuple[Any, ...], params: Mapping[str, Any]) -> Access:
+    def _check(self, check: tuple[Any, ...], params: Mapping[str, Any]) -> Access:
         kind = check[0]
         if kind == "and":
-            return _all([self._judge(part, params) for part in check[1:]])
+            return _all([self._check(part, params) for part in check[1:]])
         if kind == "or":
-            return _any([self._judge(part, params) for part in check[1:]])
+            return _any([self._check(part, params) for part in check[1:]])
         options = requirements.options(check)
         if kind == "perm":
             required = options.get("require_param")

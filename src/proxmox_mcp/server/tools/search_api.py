@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.gateway.cluster import Cluster
-    from proxmox_mcp.proxmox.permissions import Judge
+    from proxmox_mcp.proxmox.permissions import Rights
 
 _DEFAULT_HITS, _MOST_HITS = 5, 20
 _NEXT_STEP = "Full reference of one: search_api with its path as query, and method."
@@ -33,7 +33,7 @@ async def _run(call: ToolCall) -> str:
             raise CallError("query: is blank.", "Ask in your own words, or give a path such as /nodes/{node}/qemu.")
         cluster = choose(call.gateway.clusters, call.cluster, call.caller)
         method, limit = given.get("method", "").strip().upper(), given.get("limit", _DEFAULT_HITS)
-        denial = partial(_denial, await cluster.permissions.judge())
+        denial = partial(_denial, await cluster.permissions.rights())
         searcher = await cluster.schema.searcher()
         # Imported here: the search takes a fifth of what a start imports; ``searcher`` has imported it in a thread.
         from proxmox_mcp.search import answer
@@ -45,7 +45,7 @@ async def _run(call: ToolCall) -> str:
 
 async def references(endpoints: Sequence[Endpoint], cluster: Cluster) -> str:
     """Endpoints in full, each marked where the identity in use may not call it."""
-    denial = partial(_denial, await cluster.permissions.judge())
+    denial = partial(_denial, await cluster.permissions.rights())
     searcher = await cluster.schema.searcher()
     from proxmox_mcp.search import reference
 
@@ -55,12 +55,12 @@ async def references(endpoints: Sequence[Endpoint], cluster: Cluster) -> str:
     return await anyio.to_thread.run_sync(text)
 
 
-def _denial(judge: Judge | None, endpoint: Endpoint) -> str:
+def _denial(rights: Rights | None, endpoint: Endpoint) -> str:
     """Why the identity in use may not call an endpoint; empty where it may, or where its privileges are unknown."""
-    if judge is None:
+    if rights is None:
         return ""
-    access = judge.access(endpoint)
-    return f"Not allowed to {judge.identity}: {access.told()}." if access.verdict == "denied" else ""
+    access = rights.access(endpoint)
+    return f"Not allowed to {rights.identity}: {access.told()}." if access.verdict == "denied" else ""
 
 
 TOOL = Tool(
