@@ -1,0 +1,303 @@
+"""What each call does, as reviewed data: the files of ``apidoc/effects``, one per area.
+
+    PUT|POST /nodes/{node}/qemu/{vmid}/config
+      change: update_vm writes the configuration                           effects of the call, and why
+      undo restore: PUT the values read before                             how the call is undone
+      undo-lost: passwords                                                 what undo does not bring back
+      cascade: the guest's firewall, ACLs and pool membership              what goes with it
+      targets: guest node                                                  it may hit more of these than it names
+      @protection =0: expose: lifts the protection against deletion        a parameter with a condition
+
+``METHOD|METHOD`` and ``(a|b)`` in a path are alternatives. ``-`` in place of effects: reviewed, adds none. A head
+``PARAMETERS GET|POST`` begins parameters that mean the same in every call of these methods. Several lines of one
+parameter apply together. Lines that begin with ``#`` are comments.
+
+Conditions, joined by ``and``; without one a line applies whenever the parameter is given:
+
+    =a|b   !=a|b        the text as Proxmox gets it (booleans are 1 and 0), or a member of a list
+    ~REGEX              a member of the value matches (Python's syntax, whole member)
+    empty  absent       given without a value; not given, so that the default acts
+    .key=a|b  .key!=a|b  .key  .key-absent    a key of a property string
+    is NAME             a predicate in code (``policy.predicates``)
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import chain
+from typing import TYPE_CHECKING, Literal, get_args
+
+from proxmox_mcp.errors import ApidocFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+
+class Effect(StrEnum):
+    """What a call does, mildest first: the order in which a statement lists them, not a ranking."""
+
+    READ = "read"
+    INSIDE = "inside"
+    OUTREACH = "outreach"
+    CHANGE = "change"
+    DISRUPT = "disrupt"
+    DESTROY = "destroy"
+    EXECUTE = "execute"
+    ACCESS = "access"
+    EXPOSE = "expose"
+
+
+UndoKind = Literal["restore", "delete-created", "create-again", "revert", "reverse", "none"]
+Target = Literal["guest", "node", "storage", "pool"]
+Test = Literal["equals", "differs", "matches", "empty", "absent", "given", "predicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One test of a parameter's value. ``key`` names a key of a property string, empty for the value itself.
+
+    ``values`` holds the texts of ``equals`` and ``differs``, the pattern of ``matches``, the name of ``predicate``.
+    """
+
+    test: Test
+    key: str = ""
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Effects and the reason for them. They apply where every condition holds."""
+
+    effects: frozenset[Effect]
+    why: str
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """How a call is undone. ``how`` is the way, or for ``none`` the reason; ``lost`` what does not come back."""
+
+    kind: UndoKind
+    how: str
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What was reviewed of one endpoint. ``undo`` is None for reads. ``open_ended`` are the kinds of targets of which
+    the call may hit more than it names."""
+
+    area: str
+    findings: tuple[Finding, ...]
+    parameters: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    undo: Undo | None = None
+    cascade: str = ""
+    open_ended: frozenset[Target] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """All reviews, by ``call_key``, and the parameters that mean the same everywhere, by method."""
+
+    calls: Mapping[str, Review]
+    shared: Mapping[str, Mapping[str, tuple[Finding, ...]]]
+
+    def of(self, method: str, template: str) -> Review | None:
+        """The review of an endpoint of any version; None where nobody reviewed it."""
+        return self.calls.get(call_key(method, template))
+
+    def parameter(self, method: str, template: str, name: str) -> tuple[Finding, ...] | None:
+        """What was found about a parameter, ``scsi3`` by its name in the schema ``scsi[n]``. None: not reviewed."""
+        review, shared = self.calls.get(call_key(method, template)), self.shared.get(method, {})
+        own = review.parameters if review else {}
+        for known in (name, indexed_name(name)):
+            if (found := own.get(known, shared.get(known))) is not None:
+                return found
+        return None
+
+
+def call_key(method: str, template: str) -> str:
+    """``GET /nodes/{}``: an endpoint whatever its path parameters are named, which differs between versions."""
+    return f"{method} {re.sub(r'{[^{}]*}', '{}', template)}"
+
+
+def indexed_name(name: str) -> str:
+    """The name in the schema of an indexed parameter: ``scsi[n]`` for ``scsi3``."""
+    return f"{name.rstrip('0123456789')}[n]"
+
+
+_HEAD = re.compile(r"((?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*) (/\S*)")
+_SHARED = re.compile(r"PARAMETERS ((?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*)")
+_NAME = r"[A-Za-z_][\w.-]*(?:\[n\])?"
+_PARAMETER = re.compile(rf"@({_NAME}(?: {_NAME})*?)(?: ((?:[=~.!]|is |empty|absent).*?))?: ([a-z, -]+): (.+)")
+_UNDO = re.compile(r"undo ([a-z-]+): (.+)")
+_FINDING = re.compile(r"(-|[a-z]+(?:, [a-z]+)*): (.+)")
+_CONDITION = re.compile(r"(?:\.([\w-]+))?(?:(!=|=|~)(\S*)|-(absent))?|(empty|absent)|is ([a-z-]+)")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One entry while it is read."""
+
+    area: str
+    keys: list[str]
+    methods: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    parameters: dict[str, list[Finding]] = field(default_factory=dict)
+    undo: Undo | None = None
+    lost: str = ""
+    cascade: str = ""
+    open_ended: frozenset[Target] = frozenset()
+
+    def finished(self) -> Review:
+        """Raises ValueError for an entry that lacks what a review must say."""
+        if not self.findings:
+            raise ValueError("the entry has no line that says what the call does")
+        writes = any(not key.startswith("GET ") for key in self.keys)
+        if writes and self.undo is None:
+            raise ValueError("a write needs an `undo` line; `undo none: reason` where there is no way back")
+        undo = Undo(self.undo.kind, self.undo.how, self.lost) if self.undo else None
+        return Review(self.area, tuple(self.findings), _frozen(self.parameters), undo, self.cascade, self.open_ended)
+
+
+def load_effects(directory: Path) -> Reviews:
+    """Read all files of a directory.
+
+    Raises ApidocFormatError, with file and line, for a line of no known form, an endpoint that is reviewed twice, an
+    unknown effect, undo kind or kind of target, and an entry without effects or (for a write) without undo.
+    """
+    drafts = list(chain.from_iterable(_entries(path) for path in sorted(directory.glob("*.txt"))))
+    calls: dict[str, Review] = {}
+    shared: dict[str, dict[str, tuple[Finding, ...]]] = {}
+    for draft in drafts:
+        if draft.methods:
+            for method in draft.methods:
+                shared.setdefault(method, {}).update(_frozen(draft.parameters))
+            continue
+        review = draft.finished()
+        calls.update(dict.fromkeys(draft.keys, review))
+    return Reviews(calls, shared)
+
+
+def _entries(path: Path) -> Iterator[_Draft]:
+    seen: set[str] = set()
+    draft: _Draft | None = None
+    begun = 0
+    number = 0
+    try:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            text = line.strip()
+            if not text or text.startswith("#"):
+                continue
+            if line.startswith(" "):
+                _add(text, draft)
+                continue
+            if draft is not None:
+                yield _closed(draft)
+            draft, begun = _begin(text, path.stem, seen), number
+        if draft is not None:
+            number = begun
+            yield _closed(draft)
+    except ValueError as fault:
+        raise ApidocFormatError(f"{path.name}, line {number}: {fault}") from None
+
+
+def _closed(draft: _Draft) -> _Draft:
+    if not draft.methods:
+        draft.finished()
+    return draft
+
+
+def _begin(text: str, area: str, seen: set[str]) -> _Draft:
+    if shared := _SHARED.fullmatch(text):
+        return _Draft(area, [], methods=tuple(shared[1].split("|")))
+    head = _HEAD.fullmatch(text)
+    if head is None:
+        raise ValueError(f"neither 'METHOD /path' nor 'PARAMETERS METHOD': {text}")
+    paths = dict.fromkeys(alternatives(head[2]))
+    keys = [call_key(method, path) for method in head[1].split("|") for path in paths]
+    if again := seen.intersection(keys):
+        raise ValueError(f"{min(again)} is reviewed above already")
+    seen.update(keys)
+    return _Draft(area, keys)
+
+
+def _add(text: str, draft: _Draft | None) -> None:
+    if draft is None:
+        raise ValueError("an indented line before the first entry")
+    if text.startswith("@"):
+        _add_parameter(text, draft)
+    elif found := _UNDO.fullmatch(text):
+        if found[1] not in get_args(UndoKind):
+            raise ValueError(f"unknown undo {found[1]}; known: {', '.join(get_args(UndoKind))}")
+        draft.undo = Undo(found[1], found[2])  # type: ignore[arg-type]
+    elif text.startswith("undo-lost: "):
+        draft.lost = text.removeprefix("undo-lost: ")
+    elif text.startswith("cascade: "):
+        draft.cascade = text.removeprefix("cascade: ")
+    elif text.startswith("targets: "):
+        draft.open_ended = _targets(text.removeprefix("targets: ").split())
+    elif found := _FINDING.fullmatch(text):
+        draft.findings.append(Finding(_effects(found[1]), found[2]))
+    else:
+        raise ValueError(f"not a line of a review: {text}")
+
+
+def _add_parameter(text: str, draft: _Draft) -> None:
+    found = _PARAMETER.fullmatch(text)
+    if found is None:
+        raise ValueError(f"not '@names condition: effects: why': {text}")
+    conditions = tuple(map(_condition, found[2].split(" and "))) if found[2] else ()
+    finding = Finding(_effects(found[3].strip()), found[4], conditions)
+    for name in found[1].split():
+        draft.parameters.setdefault(name, []).append(finding)
+
+
+def _condition(text: str) -> Condition:
+    found = _CONDITION.fullmatch(text.strip())
+    if found is None or not text.strip():
+        raise ValueError(f"not a condition: {text}")
+    key, sign, value, key_absent, bare, predicate = found.groups()
+    key = key or ""
+    if predicate:
+        return Condition("predicate", values=(predicate,))
+    if bare or key_absent:
+        return Condition("absent" if key_absent or bare == "absent" else "empty", key)
+    match sign:
+        case "=":
+            return Condition("equals", key, tuple(value.split("|")))
+        case "!=":
+            return Condition("differs", key, tuple(value.split("|")))
+        case "~":
+            re.compile(value)
+            return Condition("matches", key, (value,))
+        case _:
+            return Condition("given", key)
+
+
+def _effects(text: str) -> frozenset[Effect]:
+    return frozenset() if text == "-" else frozenset(map(Effect, text.split(", ")))
+
+
+def _targets(kinds: Iterable[str]) -> frozenset[Target]:
+    named = [kind for kind in kinds if kind != "-"]
+    if unknown := set(named) - set(get_args(Target)):
+        raise ValueError(f"unknown kind of target {min(unknown)}; known: {', '.join(get_args(Target))}")
+    return frozenset(named)  # type: ignore[arg-type]
+
+
+def alternatives(written: str) -> Iterator[str]:
+    """The paths behind ``/cluster/(a|b/{id})``."""
+    innermost = re.search(r"\(([^()]*)\)", written)
+    if innermost is None:
+        yield written
+        return
+    for choice in innermost[1].split("|"):
+        yield from alternatives(written[: innermost.start()] + choice + written[innermost.end() :])
+
+
+def _frozen(parameters: Mapping[str, list[Finding]]) -> dict[str, tuple[Finding, ...]]:
+    return {name: tuple(findings) for name, findings in parameters.items()}
