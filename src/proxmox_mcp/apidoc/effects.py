@@ -9,8 +9,9 @@
       @protection =0: expose: lifts the protection against deletion        a parameter with a condition
 
 ``METHOD|METHOD`` and ``(a|b)`` in a path are alternatives. ``-`` in place of effects: reviewed, adds none. A head
-``PARAMETERS GET|POST`` begins parameters that mean the same in every call of these methods. Several lines of one
-parameter apply together. Lines that begin with ``#`` are comments.
+``PARAMETERS PUT|POST /path`` begins parameters that mean the same in several calls, without a path in every call of
+these methods; what an endpoint's own entry says of a parameter takes the place of it. Several lines of one parameter
+apply together. Lines that begin with ``#`` are comments.
 
 Conditions, joined by ``and``; without one a line applies whenever the parameter is given:
 
@@ -24,7 +25,7 @@ Conditions, joined by ``and``; without one a line applies whenever the parameter
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, get_args
@@ -130,7 +131,7 @@ def indexed_name(name: str) -> str:
 
 
 _HEAD = re.compile(r"((?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*) (/\S*)")
-_SHARED = re.compile(r"PARAMETERS ((?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*)")
+_SHARED = re.compile(r"PARAMETERS ((?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*)(?: (/\S*))?")
 _NAME = r"[A-Za-z_][\w.-]*(?:\[n\])?"
 _PARAMETER = re.compile(rf"@({_NAME}(?: {_NAME})*?)(?: ((?:[=~.!]|is |empty|absent).*?))?: ([a-z, -]+): (.+)")
 _UNDO = re.compile(r"undo ([a-z-]+): (.+)")
@@ -145,6 +146,7 @@ class _Draft:
     area: str
     keys: list[str]
     methods: tuple[str, ...] = ()
+    shared: bool = False
     findings: list[Finding] = field(default_factory=list)
     parameters: dict[str, list[Finding]] = field(default_factory=dict)
     undo: Undo | None = None
@@ -170,16 +172,23 @@ def load_effects(directory: Path) -> Reviews:
     unknown effect, undo kind or kind of target, and an entry without effects or (for a write) without undo.
     """
     drafts = list(chain.from_iterable(_entries(path) for path in sorted(directory.glob("*.txt"))))
-    calls: dict[str, Review] = {}
-    shared: dict[str, dict[str, tuple[Finding, ...]]] = {}
+    of_calls: dict[str, dict[str, tuple[Finding, ...]]] = {}
+    of_methods: dict[str, dict[str, tuple[Finding, ...]]] = {}
     for draft in drafts:
-        if draft.methods:
-            for method in draft.methods:
-                shared.setdefault(method, {}).update(_frozen(draft.parameters))
-            continue
-        review = draft.finished()
-        calls.update(dict.fromkeys(draft.keys, review))
-    return Reviews(calls, shared)
+        if draft.shared:
+            where, names = (of_calls, draft.keys) if draft.keys else (of_methods, draft.methods)
+            for name in names:
+                where.setdefault(name, {}).update(_frozen(draft.parameters))
+    calls: dict[str, Review] = {}
+    for draft in drafts:
+        if not draft.shared:
+            review = draft.finished()
+            for key in draft.keys:
+                own = of_calls.get(key)
+                calls[key] = replace(review, parameters={**own, **review.parameters}) if own else review
+    if lost := of_calls.keys() - calls.keys():
+        raise ApidocFormatError(f"parameters of {min(lost)} are reviewed, but not the call itself")
+    return Reviews(calls, of_methods)
 
 
 def _entries(path: Path) -> Iterator[_Draft]:
@@ -206,19 +215,20 @@ def _entries(path: Path) -> Iterator[_Draft]:
 
 
 def _closed(draft: _Draft) -> _Draft:
-    if not draft.methods:
+    if not draft.shared:
         draft.finished()
     return draft
 
 
 def _begin(text: str, area: str, seen: set[str]) -> _Draft:
-    if shared := _SHARED.fullmatch(text):
-        return _Draft(area, [], methods=tuple(shared[1].split("|")))
-    head = _HEAD.fullmatch(text)
+    shared = _SHARED.fullmatch(text)
+    head = shared or _HEAD.fullmatch(text)
     if head is None:
         raise ValueError(f"neither 'METHOD /path' nor 'PARAMETERS METHOD': {text}")
-    paths = dict.fromkeys(alternatives(head[2]))
-    keys = [call_key(method, path) for method in head[1].split("|") for path in paths]
+    methods, paths = tuple(head[1].split("|")), tuple(dict.fromkeys(alternatives(head[2]))) if head[2] else ()
+    keys = [call_key(method, path) for method in methods for path in paths]
+    if shared:
+        return _Draft(area, keys, methods, shared=True)
     if again := seen.intersection(keys):
         raise ValueError(f"{min(again)} is reviewed above already")
     seen.update(keys)
