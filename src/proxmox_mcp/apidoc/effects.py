@@ -20,6 +20,7 @@ Conditions, joined by ``and``; without one a line applies whenever the parameter
     empty  absent       given without a value; not given, so that the default acts
     .key=a|b  .key!=a|b  .key  .key-absent    a key of a property string
     is NAME             a predicate in code (``policy.predicates``)
+    NAME =a, NAME absent, ...    the same of another parameter of the call
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ Test = Literal["equals", "differs", "matches", "empty", "absent", "given", "pred
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One test of a parameter's value. ``key`` names a key of a property string, empty for the value itself.
+    """One test of a value. ``parameter`` is empty for the parameter of the line, else another of the same call;
+    ``key`` names a key of a property string, empty for the whole value.
 
     ``values`` holds the texts of ``equals`` and ``differs``, the pattern of ``matches``, the name of ``predicate``.
     """
@@ -66,6 +68,7 @@ class Condition:
     test: Test
     key: str = ""
     values: tuple[str, ...] = ()
+    parameter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +136,10 @@ def indexed_name(name: str) -> str:
 _HEAD = re.compile(r"((?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*) (/\S*)")
 _SHARED = re.compile(r"PARAMETERS ((?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*)(?: (/\S*))?")
 _NAME = r"[A-Za-z_][\w.-]*(?:\[n\])?"
-_PARAMETER = re.compile(rf"@({_NAME}(?: {_NAME})*?)(?: ((?:[=~.!]|is |empty|absent).*?))?: ([a-z, -]+): (.+)")
+_PARAMETER = re.compile(rf"@({_NAME}(?: {_NAME})*?)(?: ((?:[=~.!]|is |empty|absent|and ).*?))?: ([a-z, -]+): (.+)")
 _UNDO = re.compile(r"undo ([a-z-]+): (.+)")
 _FINDING = re.compile(r"(-|[a-z]+(?:, [a-z]+)*): (.+)")
-_CONDITION = re.compile(r"(?:\.([\w-]+))?(?:(!=|=|~)(\S*)|-(absent))?|(empty|absent)|is ([a-z-]+)")
+_CONDITION = re.compile(rf"(?:({_NAME}) )?(?:\.([\w-]+))?(?:(!=|=|~)(\S*)|-(absent))?|(empty|absent)|is ([a-z-]+)")
 
 
 @dataclass(slots=True)
@@ -260,7 +263,7 @@ def _add_parameter(text: str, draft: _Draft) -> None:
     found = _PARAMETER.fullmatch(text)
     if found is None:
         raise ValueError(f"not '@names condition: effects: why': {text}")
-    conditions = tuple(map(_condition, found[2].split(" and "))) if found[2] else ()
+    conditions = tuple(map(_condition, found[2].removeprefix("and ").split(" and "))) if found[2] else ()
     finding = Finding(_effects(found[3].strip()), found[4], conditions)
     for name in found[1].split():
         draft.parameters.setdefault(name, []).append(finding)
@@ -270,22 +273,21 @@ def _condition(text: str) -> Condition:
     found = _CONDITION.fullmatch(text.strip())
     if found is None or not text.strip():
         raise ValueError(f"not a condition: {text}")
-    key, sign, value, key_absent, bare, predicate = found.groups()
-    key = key or ""
+    parameter, key, sign, value, key_absent, bare, predicate = (each or "" for each in found.groups())
     if predicate:
-        return Condition("predicate", values=(predicate,))
+        return Condition("predicate", values=(predicate,), parameter=parameter)
     if bare or key_absent:
-        return Condition("absent" if key_absent or bare == "absent" else "empty", key)
+        return Condition("absent" if key_absent or bare == "absent" else "empty", key, parameter=parameter)
     match sign:
         case "=":
-            return Condition("equals", key, tuple(value.split("|")))
+            return Condition("equals", key, tuple(value.split("|")), parameter)
         case "!=":
-            return Condition("differs", key, tuple(value.split("|")))
+            return Condition("differs", key, tuple(value.split("|")), parameter)
         case "~":
             re.compile(value)
-            return Condition("matches", key, (value,))
+            return Condition("matches", key, (value,), parameter)
         case _:
-            return Condition("given", key)
+            return Condition("given", key, parameter=parameter)
 
 
 def _effects(text: str) -> frozenset[Effect]:

@@ -113,6 +113,8 @@ def _applies(finding: Finding, name: str, value: object, subject: Subject) -> bo
 
 
 def _holds(condition: Condition, name: str, value: object, subject: Subject) -> bool:
+    if condition.parameter:
+        name, value = condition.parameter, subject.data.get(condition.parameter)
     if condition.test == "predicate":
         decided = PREDICATES[condition.values[0]](name, value, subject.path_params, subject.data, subject.facts)
         return decided is not False
