@@ -139,7 +139,9 @@ _NAME = r"[A-Za-z_][\w.-]*(?:\[n\])?"
 _PARAMETER = re.compile(rf"@({_NAME}(?: {_NAME})*?)(?: ((?:[=~.!]|is |empty|absent|and ).*?))?: ([a-z, -]+): (.+)")
 _UNDO = re.compile(r"undo ([a-z-]+): (.+)")
 _FINDING = re.compile(r"(-|[a-z]+(?:, [a-z]+)*): (.+)")
-_CONDITION = re.compile(rf"(?:({_NAME}) )?(?:\.([\w-]+))?(?:(!=|=|~)(\S*)|-(absent))?|(empty|absent)|is ([a-z-]+)")
+_CONDITION = re.compile(
+    rf"(?:({_NAME}) )?(?:(?:\.([\w-]+?))?(?:(!=|=|~)(\S*)|-(absent))?|(empty|absent)|is ([a-z-]+))"
+)
 
 
 @dataclass(slots=True)
