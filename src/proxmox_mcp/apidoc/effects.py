@@ -8,7 +8,7 @@
       targets: guest node                                                  it may hit more of these than it names
       @protection =0: expose: lifts the protection against deletion        a parameter with a condition
 
-``METHOD|METHOD`` and ``(a|b)`` in a path are alternatives. ``-`` in place of effects: reviewed, adds none. A head
+``METHOD|METHOD`` and ``(a|b)`` in a path are alternatives; ``, `` joins several calls in a head. ``-`` in place of effects: reviewed, adds none. A head
 ``PARAMETERS PUT|POST /path`` begins parameters that mean the same in several calls, without a path in every call of
 these methods; what an endpoint's own entry says of a parameter takes the place of it. Several lines of one parameter
 apply together. Lines that begin with ``#`` are comments.
@@ -133,8 +133,8 @@ def indexed_name(name: str) -> str:
     return f"{name.rstrip('0123456789')}[n]"
 
 
-_HEAD = re.compile(r"((?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*) (/\S*)")
-_SHARED = re.compile(r"PARAMETERS ((?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*)(?: (/\S*))?")
+_METHODS = "(?:GET|POST|PUT|DELETE)"
+_HEAD = re.compile(rf"({_METHODS}(?:\|{_METHODS})*)(?: (/\S*))?")
 _NAME = r"[A-Za-z_][\w.-]*(?:\[n\])?"
 _PARAMETER = re.compile(rf"@({_NAME}(?: {_NAME})*?)(?: ((?:[=~.!]|is |empty|absent|and ).*?))?: ([a-z, -]+): (.+)")
 _UNDO = re.compile(r"undo ([a-z-]+): (.+)")
@@ -226,14 +226,18 @@ def _closed(draft: _Draft) -> _Draft:
 
 
 def _begin(text: str, area: str, seen: set[str]) -> _Draft:
-    shared = _SHARED.fullmatch(text)
-    head = shared or _HEAD.fullmatch(text)
-    if head is None:
-        raise ValueError(f"neither 'METHOD /path' nor 'PARAMETERS METHOD': {text}")
-    methods, paths = tuple(head[1].split("|")), tuple(dict.fromkeys(alternatives(head[2]))) if head[2] else ()
-    keys = [call_key(method, path) for method in methods for path in paths]
+    shared = text.startswith("PARAMETERS ")
+    methods: list[str] = []
+    keys: list[str] = []
+    for part in text.removeprefix("PARAMETERS ").split(", "):
+        head = _HEAD.fullmatch(part)
+        if head is None or not (shared or head[2]):
+            raise ValueError(f"neither 'METHOD /path' nor 'PARAMETERS METHOD': {text}")
+        methods += head[1].split("|")
+        paths = dict.fromkeys(alternatives(head[2])) if head[2] else ()
+        keys += [call_key(method, path) for method in head[1].split("|") for path in paths]
     if shared:
-        return _Draft(area, keys, methods, shared=True)
+        return _Draft(area, keys, tuple(methods), shared=True)
     if again := seen.intersection(keys):
         raise ValueError(f"{min(again)} is reviewed above already")
     seen.update(keys)
