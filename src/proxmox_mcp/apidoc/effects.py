@@ -6,31 +6,47 @@
       undo-lost: passwords                                                 what undo does not bring back
       cascade: the guest's firewall, ACLs and pool membership              what goes with it
       targets: guest node                                                  it may hit more of these than it names
+      targets @all =1: guest                                               the same, only under this condition
       @protection =0: expose: lifts the protection against deletion        a parameter with a condition
 
-``METHOD|METHOD`` and ``(a|b)`` in a path are alternatives; ``, `` joins several calls in a head. ``-`` in place of effects: reviewed, adds none. A head
-``PARAMETERS PUT|POST /path`` begins parameters that mean the same in several calls, without a path in every call of
-these methods; what an endpoint's own entry says of a parameter takes the place of it. Several lines of one parameter
-apply together. Lines that begin with ``#`` are comments.
+``METHOD|METHOD`` and ``(a|b)`` in a path are alternatives; ``, `` joins several calls in a head. ``-`` in place of
+effects: reviewed, adds none. A head ``PARAMETERS PUT|POST /path`` begins parameters that several calls have in common;
+their lines apply together with those of the calls' own entries. ``PARAMETERS PUT|POST`` without a path is about all
+calls of these methods, for parameters of which nothing else is said. Several lines of one parameter apply together.
+Lines that begin with ``#`` are comments.
 
 Conditions, joined by ``and``; without one a line applies whenever the parameter is given:
 
-    =a|b   !=a|b        the text as Proxmox gets it (booleans are 1 and 0), or a member of a list
+    =a|b   !=a|b        the text as Proxmox gets it (booleans are 1 and 0) or a member of it is one of these, or another
     ~REGEX              a member of the value matches (Python's syntax, whole member)
     empty  absent       given without a value; not given, so that the default acts
-    .key=a|b  .key!=a|b  .key  .key-absent    a key of a property string
+    .key=a|b  .key!=a|b  .key~REGEX  .key  .key-absent    a key of a property string, its default key too
     is NAME             a predicate in code (``policy.predicates``)
-    NAME =a, NAME absent, ...    the same of another parameter of the call
+    NAME  NAME =a  NAME absent    the same of another parameter of the call, also one of its path
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
+from proxmox_mcp.apidoc.data_files import data_directory
+from proxmox_mcp.apidoc.reviews import (
+    Condition,
+    Effect,
+    Finding,
+    Reach,
+    Review,
+    Reviews,
+    Target,
+    Undo,
+    UndoKind,
+    call_key,
+    indexed_name,
+)
 from proxmox_mcp.errors import ApidocFormatError
 
 if TYPE_CHECKING:
@@ -38,109 +54,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Effect(StrEnum):
-    """What a call does, mildest first: the order in which a statement lists them, not a ranking."""
-
-    READ = "read"
-    INSIDE = "inside"
-    OUTREACH = "outreach"
-    CHANGE = "change"
-    DISRUPT = "disrupt"
-    DESTROY = "destroy"
-    EXECUTE = "execute"
-    ACCESS = "access"
-    EXPOSE = "expose"
-
-
-UndoKind = Literal["restore", "delete-created", "create-again", "revert", "reverse", "none"]
-Target = Literal["guest", "node", "storage", "pool"]
-Test = Literal["equals", "differs", "matches", "empty", "absent", "given", "predicate"]
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One test of a value. ``parameter`` is empty for the parameter of the line, else another of the same call;
-    ``key`` names a key of a property string, empty for the whole value.
-
-    ``values`` holds the texts of ``equals`` and ``differs``, the pattern of ``matches``, the name of ``predicate``.
-    """
-
-    test: Test
-    key: str = ""
-    values: tuple[str, ...] = ()
-    parameter: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Effects and the reason for them. They apply where every condition holds."""
-
-    effects: frozenset[Effect]
-    why: str
-    conditions: tuple[Condition, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """How a call is undone. ``how`` is the way, or for ``none`` the reason; ``lost`` what does not come back."""
-
-    kind: UndoKind
-    how: str
-    lost: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """What was reviewed of one endpoint. ``undo`` is None for reads. ``open_ended`` are the kinds of targets of which
-    the call may hit more than it names."""
-
-    area: str
-    findings: tuple[Finding, ...]
-    parameters: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
-    undo: Undo | None = None
-    cascade: str = ""
-    open_ended: frozenset[Target] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Reviews:
-    """All reviews, by ``call_key``, and the parameters that mean the same everywhere, by method."""
-
-    calls: Mapping[str, Review]
-    shared: Mapping[str, Mapping[str, tuple[Finding, ...]]]
-
-    def of(self, method: str, template: str) -> Review | None:
-        """The review of an endpoint of any version; None where nobody reviewed it."""
-        return self.calls.get(call_key(method, template))
-
-    def parameter(self, method: str, template: str, name: str) -> tuple[Finding, ...] | None:
-        """What was found about a parameter, ``scsi3`` by its name in the schema ``scsi[n]``. None: not reviewed."""
-        review, shared = self.calls.get(call_key(method, template)), self.shared.get(method, {})
-        own = review.parameters if review else {}
-        for known in (name, indexed_name(name)):
-            if (found := own.get(known, shared.get(known))) is not None:
-                return found
-        return None
-
-
-def call_key(method: str, template: str) -> str:
-    """``GET /nodes/{}``: an endpoint whatever its path parameters are named, which differs between versions."""
-    return f"{method} {re.sub(r'{[^{}]*}', '{}', template)}"
-
-
-def indexed_name(name: str) -> str:
-    """The name in the schema of an indexed parameter: ``scsi[n]`` for ``scsi3``."""
-    return f"{name.rstrip('0123456789')}[n]"
-
-
 _METHODS = "(?:GET|POST|PUT|DELETE)"
 _HEAD = re.compile(rf"({_METHODS}(?:\|{_METHODS})*)(?: (/\S*))?")
 _NAME = r"[A-Za-z_][\w.-]*(?:\[n\])?"
-_PARAMETER = re.compile(rf"@({_NAME}(?: {_NAME})*?)(?: ((?:[=~.!]|is |empty|absent|and ).*?))?: ([a-z, -]+): (.+)")
+_WHERE = rf"@({_NAME}(?: {_NAME})*?)(?: ((?:[=~.!]|is |empty|absent|and ).*?))?"
+_PARAMETER = re.compile(rf"{_WHERE}: ([a-z, -]+): (.+)")
+_REACH = re.compile(rf"targets(?: {_WHERE})?: ([a-z -]+)")
 _UNDO = re.compile(r"undo ([a-z-]+): (.+)")
 _FINDING = re.compile(r"(-|[a-z]+(?:, [a-z]+)*): (.+)")
 _CONDITION = re.compile(
-    rf"(?:({_NAME}) )?(?:(?:\.([\w-]+?))?(?:(!=|=|~)(\S*)|-(absent))?|(empty|absent)|is ([a-z-]+))"
+    rf"(?:({_NAME})(?: |$))?(?:(?:\.([\w-]+?))?(?:(!=|=|~)(\S*)|-(absent))?|(empty|absent)|is ([a-z-]+))"
 )
 
 
@@ -157,7 +80,7 @@ class _Draft:
     undo: Undo | None = None
     lost: str = ""
     cascade: str = ""
-    open_ended: frozenset[Target] = frozenset()
+    reach: list[Reach] = field(default_factory=list)
 
     def finished(self) -> Review:
         """Raises ValueError for an entry that lacks what a review must say."""
@@ -167,7 +90,13 @@ class _Draft:
         if writes and self.undo is None:
             raise ValueError("a write needs an `undo` line; `undo none: reason` where there is no way back")
         undo = Undo(self.undo.kind, self.undo.how, self.lost) if self.undo else None
-        return Review(self.area, tuple(self.findings), _frozen(self.parameters), undo, self.cascade, self.open_ended)
+        return Review(self.area, tuple(self.findings), _frozen(self.parameters), undo, self.cascade, tuple(self.reach))
+
+
+@cache
+def bundled_effects() -> Reviews:
+    """The reviews that are shipped with this version."""
+    return load_effects(data_directory() / "effects")
 
 
 def load_effects(directory: Path) -> Reviews:
@@ -183,14 +112,13 @@ def load_effects(directory: Path) -> Reviews:
         if draft.shared:
             where, names = (of_calls, draft.keys) if draft.keys else (of_methods, draft.methods)
             for name in names:
-                where.setdefault(name, {}).update(_frozen(draft.parameters))
+                where[name] = _joined(where.get(name, {}), _frozen(draft.parameters))
     calls: dict[str, Review] = {}
     for draft in drafts:
         if not draft.shared:
             review = draft.finished()
             for key in draft.keys:
-                own = of_calls.get(key)
-                calls[key] = replace(review, parameters={**own, **review.parameters}) if own else review
+                calls[key] = replace(review, parameters=_joined(review.parameters, of_calls.get(key, {})))
     if lost := of_calls.keys() - calls.keys():
         raise ApidocFormatError(f"parameters of {min(lost)} are reviewed, but not the call itself")
     return Reviews(calls, of_methods)
@@ -252,13 +180,13 @@ def _add(text: str, draft: _Draft | None) -> None:
     elif found := _UNDO.fullmatch(text):
         if found[1] not in get_args(UndoKind):
             raise ValueError(f"unknown undo {found[1]}; known: {', '.join(get_args(UndoKind))}")
-        draft.undo = Undo(found[1], found[2])  # type: ignore[arg-type]
+        draft.undo = Undo(cast("UndoKind", found[1]), found[2])
     elif text.startswith("undo-lost: "):
         draft.lost = text.removeprefix("undo-lost: ")
     elif text.startswith("cascade: "):
         draft.cascade = text.removeprefix("cascade: ")
-    elif text.startswith("targets: "):
-        draft.open_ended = _targets(text.removeprefix("targets: ").split())
+    elif found := _REACH.fullmatch(text):
+        draft.reach += _reach(found[1] or "", _conditions(found[2]), _targets(found[3].split()))
     elif found := _FINDING.fullmatch(text):
         draft.findings.append(Finding(_effects(found[1]), found[2]))
     else:
@@ -269,15 +197,25 @@ def _add_parameter(text: str, draft: _Draft) -> None:
     found = _PARAMETER.fullmatch(text)
     if found is None:
         raise ValueError(f"not '@names condition: effects: why': {text}")
-    conditions = tuple(map(_condition, found[2].removeprefix("and ").split(" and "))) if found[2] else ()
-    finding = Finding(_effects(found[3].strip()), found[4], conditions)
+    finding = Finding(_effects(found[3].strip()), found[4], _conditions(found[2]))
     for name in found[1].split():
         draft.parameters.setdefault(name, []).append(finding)
 
 
+def _reach(names: str, conditions: tuple[Condition, ...], kinds: frozenset[Target]) -> list[Reach]:
+    return [Reach(kinds, name, conditions) for name in names.split() or [""]] if kinds else []
+
+
+def _conditions(text: str | None) -> tuple[Condition, ...]:
+    return tuple(map(_condition, text.removeprefix("and ").split(" and "))) if text else ()
+
+
 def _condition(text: str) -> Condition:
-    found = _CONDITION.fullmatch(text.strip())
-    if found is None or not text.strip():
+    text = text.strip()
+    if text in ("empty", "absent"):
+        return Condition("absent" if text == "absent" else "empty")
+    found = _CONDITION.fullmatch(text)
+    if found is None or not text:
         raise ValueError(f"not a condition: {text}")
     parameter, key, sign, value, key_absent, bare, predicate = (each or "" for each in found.groups())
     if predicate:
@@ -304,7 +242,7 @@ def _targets(kinds: Iterable[str]) -> frozenset[Target]:
     named = [kind for kind in kinds if kind != "-"]
     if unknown := set(named) - set(get_args(Target)):
         raise ValueError(f"unknown kind of target {min(unknown)}; known: {', '.join(get_args(Target))}")
-    return frozenset(named)  # type: ignore[arg-type]
+    return frozenset(cast("list[Target]", named))
 
 
 def alternatives(written: str) -> Iterator[str]:
@@ -317,5 +255,14 @@ def alternatives(written: str) -> Iterator[str]:
         yield from alternatives(written[: innermost.start()] + choice + written[innermost.end() :])
 
 
+def _joined(
+    first: Mapping[str, tuple[Finding, ...]], second: Mapping[str, tuple[Finding, ...]]
+) -> dict[str, tuple[Finding, ...]]:
+    return {name: (*first.get(name, ()), *second.get(name, ())) for name in {**first, **second}}
+
+
 def _frozen(parameters: Mapping[str, list[Finding]]) -> dict[str, tuple[Finding, ...]]:
     return {name: tuple(findings) for name, findings in parameters.items()}
+
+
+__all__ = ["alternatives", "bundled_effects", "call_key", "indexed_name", "load_effects"]

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.apidoc.effects import Condition, Effect, Finding, Review, Reviews, indexed_name
-from proxmox_mcp.policy.predicates import PREDICATES, Facts, members, property_values, texts
+from proxmox_mcp.apidoc.reviews import Effect
+from proxmox_mcp.policy.predicates import PREDICATES, Asked, Facts
+from proxmox_mcp.policy.values import ALIASES, members, number, property_values, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from proxmox_mcp.apidoc.effects import Target, Undo
+    from proxmox_mcp.apidoc.reviews import Condition, Review, Reviews, Target, Undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,6 @@ class Subject:
 
 
 ALL_TARGETS: frozenset[Target] = frozenset({"guest", "node", "storage", "pool"})
-ALIASES = {"cdrom": "ide2"}
-"""Parameters that Proxmox takes for another: ``PVE::QemuServer::Drive``."""
 
 
 def judge(subject: Subject, reviews: Reviews) -> Judgement:
@@ -67,10 +66,10 @@ def judge(subject: Subject, reviews: Reviews) -> Judgement:
     review = reviews.of(subject.method, subject.template) if subject.template else None
     if review is None:
         return Judgement((_unreviewed(subject.method, "nobody reviewed this endpoint"),), False, ALL_TARGETS)
+    given = [(ALIASES.get(name, name), value) for name, value in subject.data.items() if value is not None]
     causes = [Cause(effect, finding.why) for finding in review.findings for effect in sorted(finding.effects)]
     unknown: list[Cause] = []
-    given = {ALIASES.get(name, name): value for name, value in subject.data.items() if value is not None}
-    for name, value in given.items():
+    for name, value in given:
         findings = reviews.parameter(subject.method, subject.template, name)
         if findings is None:
             unknown.append(_unreviewed(subject.method, "nobody reviewed this parameter", name))
@@ -78,14 +77,14 @@ def judge(subject: Subject, reviews: Reviews) -> Judgement:
         causes += [
             Cause(effect, finding.why, name)
             for finding in findings
-            if _applies(finding, name, value, subject)
+            if _all_hold(finding.conditions, name, value, subject)
             for effect in sorted(finding.effects)
         ]
-    causes += _by_absence(review, given, subject)
+    causes += _by_absence(review, {name for name, _ in given}, subject)
     return Judgement(
         tuple(dict.fromkeys((*causes, *unknown))),
         not unknown,
-        ALL_TARGETS if unknown else review.open_ended,
+        ALL_TARGETS if unknown else _open_ended(review, given, subject),
         review.undo,
         review.cascade,
     )
@@ -95,36 +94,48 @@ def _unreviewed(method: str, why: str, name: str = "") -> Cause:
     return Cause(Effect.INSIDE if method == "GET" else Effect.DESTROY, f"{why}: judged upwards", name)
 
 
-def _by_absence(review: Review, given: Mapping[str, Any], subject: Subject) -> list[Cause]:
+def _by_absence(review: Review, given: set[str], subject: Subject) -> Iterator[Cause]:
     """Effects of the defaults that act because a parameter is not given."""
-    names = {name if "[n]" not in name else "" for name in review.parameters} - {""} - given.keys()
-    return [
-        Cause(effect, finding.why, name)
-        for name in sorted(names)
-        for finding in review.parameters[name]
-        if any(each.test == "absent" and not each.key for each in finding.conditions)
-        and _applies(finding, name, None, subject)
-        for effect in sorted(finding.effects)
-    ]
+    for name in sorted(review.parameters.keys() - given):
+        for finding in review.parameters[name]:
+            by_default = any(each.test == "absent" and not (each.key or each.parameter) for each in finding.conditions)
+            if by_default and _all_hold(finding.conditions, name, None, subject):
+                yield from (Cause(effect, finding.why, name) for effect in sorted(finding.effects))
 
 
-def _applies(finding: Finding, name: str, value: object, subject: Subject) -> bool:
-    return all(_holds(condition, name, value, subject) for condition in finding.conditions)
+def _open_ended(review: Review, given: Sequence[tuple[str, object]], subject: Subject) -> frozenset[Target]:
+    values = dict.fromkeys((reach.parameter for reach in review.reach), None) | dict(given)
+    return frozenset(
+        kind
+        for reach in review.reach
+        if not reach.parameter or _reaches(reach.conditions, reach.parameter, values[reach.parameter], subject)
+        for kind in reach.kinds
+    )
+
+
+def _reaches(conditions: tuple[Condition, ...], name: str, value: object, subject: Subject) -> bool:
+    return _all_hold(conditions, name, value, subject) if conditions else value is not None
+
+
+def _all_hold(conditions: tuple[Condition, ...], name: str, value: object, subject: Subject) -> bool:
+    return all(_holds(condition, name, value, subject) for condition in conditions)
 
 
 def _holds(condition: Condition, name: str, value: object, subject: Subject) -> bool:
     if condition.parameter:
-        name, value = condition.parameter, subject.data.get(condition.parameter)
+        name = condition.parameter
+        value = subject.data.get(name, subject.path_params.get(name))
     if condition.test == "predicate":
-        decided = PREDICATES[condition.values[0]](name, value, subject.path_params, subject.data, subject.facts)
-        return decided is not False
+        asked = Asked(name, value, subject.path_params, subject.data, subject.facts)
+        return PREDICATES[condition.values[0]](asked) is not False
     if condition.key:
-        found = property_values(value).get(condition.key)
-        return _test(condition, [] if found is None else [found], given=found is not None)
+        found = property_values(name, value).get(condition.key, [])
+        return _test(condition, found, given=bool(found))
     return _test(condition, list(texts(value)), given=value is not None)
 
 
 def _test(condition: Condition, found: list[str], *, given: bool) -> bool:
+    wanted = condition.values
     match condition.test:
         case "given":
             return given
@@ -133,19 +144,22 @@ def _test(condition: Condition, found: list[str], *, given: bool) -> bool:
         case "empty":
             return given and not any(text.strip() for text in found)
         case "equals":
-            return any(member in condition.values for text in found for member in {text, *members(text)})
+            return any(number(member) in wanted for text in found for member in (text, *members(text)))
         case "differs":
-            return given and not any(text in condition.values for text in found)
+            return given and not (found and all(_is_one_of(text, wanted) for text in found))
         case "matches":
-            matches = _pattern(condition.values[0]).fullmatch
+            matches = _pattern(wanted[0]).fullmatch
             return any(matches(member) for text in found for member in (text, *members(text)))
         case _:
             raise AssertionError(condition.test)
+
+
+def _is_one_of(text: str, wanted: tuple[str, ...]) -> bool:
+    """One of these, or a list of nothing but these."""
+    return text in wanted or (bool(members(text)) and all(member in wanted for member in members(text)))
 
 
 @lru_cache(maxsize=512)
 def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text)
 
-
-__all__ = ["ALIASES", "Cause", "Facts", "Judgement", "Subject", "indexed_name", "judge"]

@@ -1,4 +1,4 @@
-"""What a condition of a review can't say as text: the kinds of volumes, addresses, and the live state.
+"""What a condition of a review can't say as text: the kinds of volumes, paths, and the live state.
 
 A predicate answers True, False, or None where it can't be decided; None counts as True.
 """
@@ -9,151 +9,164 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.policy.values import members, number, property_values, texts, volume_of
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    Predicate = Callable[[str, object, Mapping[str, str], Mapping[str, Any], "Facts"], bool | None]
-
-_SEPARATORS = re.compile(r"[\s,;\0]+")
-_BOOLEANS = {"on": "1", "yes": "1", "true": "1", "off": "0", "no": "0", "false": "0"}
-_OWNED = re.compile(r"(?:^|[/:])(?:vm|base|subvol|basevol)-(\d+)-")
-_DEVICE = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|rootfs")
+_NEW = re.compile(r"[^/\s:]+:(?:\d*(?:\.\d+)?|cloudinit)")
+_OWNED = re.compile(r"(?:vm|base|subvol|basevol)-(\d+)-[^/:]*$")
+_SLOT = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|rootfs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What was read of the live state, None where it was not (or could not be) read.
 
-    ``config``: the configuration that the call changes, by key. ``identity``: the user or token in use.
-    ``administrators``: everybody with the role Administrator on ``/`` besides those that the call touches.
-    ``empty``: whether the object that a deletion removes holds nothing (a pool without members).
+    ``config``: the configuration that the call changes, by key, with values that are still pending.
+    ``identity``: the user or token in use, ``groups``: those that its user is in. ``other_administrators``: whether anybody besides those that the call
+    touches has the role Administrator on ``/``. ``taken``: whether what the call creates is there already.
+    ``retention``: the ``prune-backups`` in force for the storage of a backup, empty where it keeps all.
     """
 
     config: Mapping[str, Any] | None = None
     identity: str | None = None
+    groups: frozenset[str] | None = None
     other_administrators: bool | None = None
-    empty: bool | None = None
+    taken: bool | None = None
+    retention: str | None = None
 
 
-def texts(value: object) -> Iterator[str]:
-    """A value as Proxmox gets it: booleans as 1 and 0, nothing for null, each member of a list."""
-    if isinstance(value, bool):
-        yield "1" if value else "0"
-    elif isinstance(value, list | tuple):
-        for member in value:
-            yield from texts(member)
-    elif value is not None:
-        yield str(value)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One parameter of a call, with the rest of the call and what is known of the live state."""
+
+    name: str
+    value: object
+    path_params: Mapping[str, str]
+    data: Mapping[str, Any]
+    facts: Facts
+
+    @property
+    def volume(self) -> str:
+        return volume_of(self.name, self.value)
+
+    @property
+    def current(self) -> str | None:
+        """The value that the parameter has now, empty for none; None where it is not known."""
+        config = self.facts.config
+        return None if config is None else ",".join(texts(config.get(self.name)))
 
 
-def members(text: str) -> list[str]:
-    """The members of a list as ``PVE::Tools::split_list`` takes it apart."""
-    return [member for member in _SEPARATORS.split(text) if member]
+def _host_path(asked: Asked) -> bool:
+    """An absolute path: a file, directory or device of the node. The mount point inside a container is none."""
+    imported = property_values(asked.name, asked.value).get("import-from", [])
+    return any(text.startswith("/") for text in (*texts(asked.value), asked.volume, *imported))
 
 
-def property_values(value: object) -> dict[str, str]:
-    """A property string by key, a bare part under ``bare``; booleans as 1 and 0, whatever the schema says of them."""
-    found: dict[str, str] = {}
-    for text in texts(value):
-        for part in text.split(","):
-            key, equals, inner = part.partition("=")
-            if equals:
-                found[key.strip()] = _BOOLEANS.get(inner.lower(), inner)
-            elif part.strip():
-                found.setdefault("bare", _BOOLEANS.get(part.lower(), part))
-    return found
+def _another_guests_volume(asked: Asked) -> bool:
+    """A volume that carries another guest's number; of a linked clone's name the last part is its own."""
+    owner = _OWNED.search(asked.volume)
+    own = asked.path_params.get("vmid") or "".join(texts(asked.data.get("vmid")))
+    return owner is not None and owner[1] != number(own)
 
 
-def _volume(value: object) -> str:
-    values = property_values(value)
-    return values.get("file") or values.get("volume") or values.get("bare") or ""
-
-
-def _new_volume(_: str, value: object, *__: Any) -> bool:
-    """``STORAGE:SIZE`` or ``STORAGE:`` with ``import-from`` allocates a volume (``PVE::QemuServer::Drive``)."""
-    return re.fullmatch(r"[^/\s:]+:\d*(?:\.\d+)?", _volume(value)) is not None
-
-
-def _host_path(_: str, value: object, *__: Any) -> bool:
-    """An absolute path: a file, directory or device of the node."""
-    return any(member.startswith("/") for text in texts(value) for member in {text, _volume(text)})
-
-
-def _of_another_guest(
-    _: str, value: object, path_params: Mapping[str, str], data: Mapping[str, Any], __: Facts
-) -> bool:
-    """A volume that carries another guest's number."""
-    own = path_params.get("vmid") or str(data.get("vmid", ""))
-    return any(found[1] != own for found in _OWNED.finditer(_volume(value)))
-
-
-def _existing_volume(name: str, value: object, *rest: Any) -> bool:
-    """A volume that is there already: attached, not allocated."""
-    volume = _volume(value)
-    return ":" in volume and not volume.startswith("/") and not _new_volume(name, value, *rest)
-
-
-def _current(name: str, facts: Facts) -> str | None:
-    return None if facts.config is None else str(facts.config.get(name, ""))
-
-
-def _replaces_volume(
-    name: str, value: object, _: Mapping[str, str], __: Mapping[str, Any], facts: Facts
-) -> bool | None:
+def _replaces_volume(asked: Asked) -> bool | None:
     """Another volume is in this slot now, which the call detaches."""
-    current = _current(name, facts)
+    return None if asked.current is None else _is_disk(asked.name, asked.current) and not _same_volume(asked)
+
+
+def _same_volume(asked: Asked) -> bool:
+    return _NEW.fullmatch(asked.volume) is None and asked.volume == volume_of(asked.name, asked.current)
+
+
+def _deletes_volume(asked: Asked) -> bool | None:
+    """``delete`` names a slot that holds a volume; a CD drive holds none of its own."""
+    slots = [name for text in texts(asked.value) for name in members(text) if _SLOT.fullmatch(name)]
+    config = asked.facts.config
+    if slots and config is None:
+        return None
+    return any(_is_disk(slot, config.get(slot)) for slot in slots) if config else False
+
+
+def _is_disk(name: str, value: object) -> bool:
+    return ":" in volume_of(name, value) and property_values(name, value).get("media") != ["cdrom"]
+
+
+def _replaces_value(asked: Asked) -> bool | None:
+    """The parameter has another value now."""
+    current = asked.current
     if current is None:
         return None
-    there = _volume(current)
-    holds = ":" in there and property_values(current).get("media") != "cdrom"
-    return holds and there != _volume(value)
+    return bool(current) and property_values(asked.name, current) != property_values(asked.name, asked.value)
 
 
-def _deletes_volume(_: str, value: object, __: Mapping[str, str], ___: Mapping[str, Any], facts: Facts) -> bool | None:
-    """``delete`` names a slot that holds a volume (CD drives aside)."""
-    slots = [name for text in texts(value) for name in members(text) if _DEVICE.fullmatch(name)]
-    if not slots:
-        return False
-    if facts.config is None:
+def _is_set_now(asked: Asked) -> bool | None:
+    return None if asked.current is None else bool(asked.current)
+
+
+def _loses_members(asked: Asked) -> bool | None:
+    """A list that loses a member. An empty one means all of them, which is the most there can be."""
+    if asked.current is None:
         return None
-    config = facts.config
-    return any(
-        ":" in _volume(config.get(slot)) and property_values(config.get(slot)).get("media") != "cdrom" for slot in slots
-    )
+    given = {member for text in texts(asked.value) for member in members(text)}
+    return bool(given) and (not asked.current or not given.issuperset(members(asked.current)))
 
 
-def _own_identity(
-    _: str, value: object, path_params: Mapping[str, str], data: Mapping[str, Any], facts: Facts
-) -> bool | None:
-    """The call touches the user or token that this server itself uses."""
-    if facts.identity is None:
+def _was_firewalled(asked: Asked) -> bool | None:
+    """The network card passes through the firewall now."""
+    return None if asked.current is None else "1" in property_values(asked.name, asked.current).get("firewall", [])
+
+
+def _prunes(asked: Asked) -> bool | None:
+    """The retention in force removes backups."""
+    if asked.facts.retention is None:
         return None
-    user = facts.identity.partition("!")[0]
-    named = {
-        path_params.get("userid", ""),
-        *(m for key in ("users", "tokens", "userid") for t in texts(data.get(key)) for m in members(t)),
-    }
-    return user in named or facts.identity in named
+    kept = property_values("prune-backups", asked.facts.retention)
+    return bool(kept) and kept.get("keep-all") != ["1"]
 
 
-def _last_administrator(*rest: Any) -> bool | None:
-    facts: Facts = rest[-1]
-    return None if facts.other_administrators is None else not facts.other_administrators
+def _taken(asked: Asked) -> bool | None:
+    return asked.facts.taken
 
 
-def _holds_something(*rest: Any) -> bool | None:
-    facts: Facts = rest[-1]
-    return None if facts.empty is None else not facts.empty
+def _own_identity(asked: Asked) -> bool | None:
+    """The call touches the user or token that this server itself uses, or a group of that user."""
+    identity, groups, path = asked.facts.identity, asked.facts.groups, asked.path_params
+    if identity is None:
+        return None
+    if "tokenid" in path:
+        return identity == f"{path.get('userid', '')}!{path['tokenid']}"
+    user = identity.partition("!")[0]
+    if "userid" in path:
+        return path["userid"] == user
+    if not {identity, user}.isdisjoint(_named(asked, "users", "tokens", "userid")):
+        return True
+    named = _named(asked, "groups", "groupid")
+    return None if named and groups is None else not named.isdisjoint(groups or ())
 
 
-PREDICATES: Mapping[str, Predicate] = {
-    "new-volume": _new_volume,
+def _named(asked: Asked, *keys: str) -> set[str]:
+    given = (asked.data.get(key, asked.path_params.get(key)) for key in keys)
+    return {member for value in given for text in texts(value) for member in members(text)}
+
+
+def _last_administrator(asked: Asked) -> bool | None:
+    others = asked.facts.other_administrators
+    return None if others is None else not others
+
+
+PREDICATES: Mapping[str, Callable[[Asked], bool | None]] = {
     "host-path": _host_path,
-    "another-guests-volume": _of_another_guest,
-    "existing-volume": _existing_volume,
+    "another-guests-volume": _another_guests_volume,
     "replaces-volume": _replaces_volume,
     "deletes-volume": _deletes_volume,
+    "replaces-value": _replaces_value,
+    "is-set-now": _is_set_now,
+    "loses-members": _loses_members,
+    "was-firewalled": _was_firewalled,
+    "prunes": _prunes,
+    "taken": _taken,
     "own-identity": _own_identity,
     "last-administrator": _last_administrator,
-    "holds-something": _holds_something,
 }

@@ -1,0 +1,119 @@
+"""What is said of a call once it was reviewed: its effects, how it is undone, what it may hit.
+
+``apidoc.effects`` reads it from the files of ``apidoc/effects``; ``policy.effects`` judges calls by it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Effect(StrEnum):
+    """What a call does, mildest first: the order in which a statement lists them, not a ranking."""
+
+    READ = "read"
+    INSIDE = "inside"
+    OUTREACH = "outreach"
+    CHANGE = "change"
+    DISRUPT = "disrupt"
+    DESTROY = "destroy"
+    EXECUTE = "execute"
+    ACCESS = "access"
+    EXPOSE = "expose"
+
+
+UndoKind = Literal["restore", "delete-created", "create-again", "revert", "reverse", "none"]
+Target = Literal["guest", "node", "storage", "pool"]
+Test = Literal["equals", "differs", "matches", "empty", "absent", "given", "predicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One test of a value. ``parameter`` is empty for the parameter of the line, else another of the same call;
+    ``key`` names a key of a property string, empty for the whole value.
+
+    ``values`` holds the texts of ``equals`` and ``differs``, the pattern of ``matches``, the name of ``predicate``.
+    """
+
+    test: Test
+    key: str = ""
+    values: tuple[str, ...] = ()
+    parameter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Effects and the reason for them. They apply where every condition holds."""
+
+    effects: frozenset[Effect]
+    why: str
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Kinds of targets of which a call may hit more than it names, where a parameter is as the conditions say.
+    ``parameter`` is empty where it always may."""
+
+    kinds: frozenset[Target]
+    parameter: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """How a call is undone. ``how`` is the way, or for ``none`` the reason; ``lost`` what does not come back."""
+
+    kind: UndoKind
+    how: str
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What was reviewed of one endpoint. ``undo`` is None for reads; ``reach`` says of which kinds of targets the call
+    may hit more than it names."""
+
+    area: str
+    findings: tuple[Finding, ...]
+    parameters: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    undo: Undo | None = None
+    cascade: str = ""
+    reach: tuple[Reach, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """All reviews, by ``call_key``, and the parameters that mean the same everywhere, by method."""
+
+    calls: Mapping[str, Review]
+    shared: Mapping[str, Mapping[str, tuple[Finding, ...]]]
+
+    def of(self, method: str, template: str) -> Review | None:
+        """The review of an endpoint of any version; None where nobody reviewed it."""
+        return self.calls.get(call_key(method, template))
+
+    def parameter(self, method: str, template: str, name: str) -> tuple[Finding, ...] | None:
+        """What was found about a parameter, ``scsi3`` by its name in the schema ``scsi[n]``. None: not reviewed."""
+        review, shared = self.calls.get(call_key(method, template)), self.shared.get(method, {})
+        own = review.parameters if review else {}
+        for known in (name, indexed_name(name)):
+            if (found := own.get(known, shared.get(known))) is not None:
+                return found
+        return None
+
+
+def call_key(method: str, template: str) -> str:
+    """``GET /nodes/{}``: an endpoint whatever its path parameters are named, which differs between versions."""
+    return f"{method} {re.sub(r'{[^{}]*}', '{}', template)}"
+
+
+def indexed_name(name: str) -> str:
+    """The name in the schema of an indexed parameter: ``scsi[n]`` for ``scsi3``."""
+    return f"{name.rstrip('0123456789')}[n]"
