@@ -55,7 +55,7 @@ class Subject:
     template: str
     path_params: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
-    facts: Facts = Facts()
+    facts: Facts = field(default_factory=Facts)
 
 
 ALL_TARGETS: frozenset[Target] = frozenset({"guest", "node", "storage", "pool"})
@@ -162,4 +162,3 @@ def _is_one_of(text: str, wanted: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=512)
 def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text)
-

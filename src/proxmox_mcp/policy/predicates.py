@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _NEW = re.compile(r"[^/\s:]+:(?:\d*(?:\.\d+)?|cloudinit)")
-_OWNED = re.compile(r"(?:vm|base|subvol|basevol)-(\d+)-[^/:]*$")
+_OWNED = re.compile(r"(?:vm|base|subvol|basevol)-(\d+)-")
 _SLOT = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|rootfs")
 
 
@@ -23,10 +23,12 @@ _SLOT = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|root
 class Facts:
     """What was read of the live state, None where it was not (or could not be) read.
 
-    ``config``: the configuration that the call changes, by key, with values that are still pending.
-    ``identity``: the user or token in use, ``groups``: those that its user is in. ``other_administrators``: whether anybody besides those that the call
-    touches has the role Administrator on ``/``. ``taken``: whether what the call creates is there already.
-    ``retention``: the ``prune-backups`` in force for the storage of a backup, empty where it keeps all.
+    - ``config``: the configuration that the call changes, by key, with values that are still pending
+    - ``identity``: the user or token in use; ``groups``: those that its user is in
+    - ``other_administrators``: whether anybody besides those that the call touches has the role Administrator on ``/``
+    - ``taken``: whether what the call creates is there already
+    - ``carries_rights``: whether anybody has rights on the pool that gets new members
+    - ``retention``: the ``prune-backups`` in force for the storage of a backup, empty where it keeps all
     """
 
     config: Mapping[str, Any] | None = None
@@ -34,6 +36,7 @@ class Facts:
     groups: frozenset[str] | None = None
     other_administrators: bool | None = None
     taken: bool | None = None
+    carries_rights: bool | None = None
     retention: str | None = None
 
 
@@ -65,10 +68,13 @@ def _host_path(asked: Asked) -> bool:
 
 
 def _another_guests_volume(asked: Asked) -> bool:
-    """A volume that carries another guest's number; of a linked clone's name the last part is its own."""
-    owner = _OWNED.search(asked.volume)
+    """A volume that carries another guest's number. Of a linked clone's name the last part is its own; on directories
+    the folder says whose a file with any name is (``PVE::Storage::Plugin::parse_volname``)."""
+    *_, folder, name = ["", *asked.volume.replace(":", "/").split("/")]
+    owned = _OWNED.match(name)
+    owner = owned[1] if owned else number(folder)
     own = asked.path_params.get("vmid") or "".join(texts(asked.data.get("vmid")))
-    return owner is not None and owner[1] != number(own)
+    return owner.isdecimal() and number(owner) != number(own)
 
 
 def _replaces_volume(asked: Asked) -> bool | None:
@@ -130,6 +136,10 @@ def _taken(asked: Asked) -> bool | None:
     return asked.facts.taken
 
 
+def _carries_rights(asked: Asked) -> bool | None:
+    return asked.facts.carries_rights
+
+
 def _own_identity(asked: Asked) -> bool | None:
     """The call touches the user or token that this server itself uses, or a group of that user."""
     identity, groups, path = asked.facts.identity, asked.facts.groups, asked.path_params
@@ -167,6 +177,7 @@ PREDICATES: Mapping[str, Callable[[Asked], bool | None]] = {
     "was-firewalled": _was_firewalled,
     "prunes": _prunes,
     "taken": _taken,
+    "carries-rights": _carries_rights,
     "own-identity": _own_identity,
     "last-administrator": _last_administrator,
 }

@@ -1,0 +1,362 @@
+"""What calls do by the bundled reviews, with and without what is known of the live cluster."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from proxmox_mcp.apidoc import Route, bundled_versions, load_index
+from proxmox_mcp.apidoc.effects import bundled_effects, load_effects
+from proxmox_mcp.apidoc.reviews import Effect
+from proxmox_mcp.policy.effects import ALL_TARGETS, Judgement, Subject, judge
+from proxmox_mcp.policy.predicates import Facts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from proxmox_mcp.apidoc.reviews import Reviews
+
+INDEX = load_index(bundled_versions()[-1])
+UNASKED = {Effect.READ, Effect.CHANGE}
+KNOWN_NOTHING = Facts()
+
+
+def judged(method: str, path: str, facts: Facts = KNOWN_NOTHING, /, **params: Any) -> Judgement:
+    route = INDEX.route(path)
+    template, path_params = (route.template, route.params) if isinstance(route, Route) else ("", {})
+    data = {name.replace("__", "-"): value for name, value in params.items()}
+    return judge(
+        Subject(method=method, template=template, path_params=path_params, data=data, facts=facts), bundled_effects()
+    )
+
+
+def effects(method: str, path: str, facts: Facts = KNOWN_NOTHING, /, **params: Any) -> set[str]:
+    return {str(effect) for effect in judged(method, path, facts, **params).effects}
+
+
+VM = "/nodes/pve1/qemu/100/config"
+CT = "/nodes/pve1/lxc/200/config"
+
+
+def test_the_samples_have_the_effects_that_somebody_who_knows_proxmox_gave_them(shared_data: Path) -> None:
+    wrong = []
+    lines = (shared_data / "effects" / "sample.jsonl").read_text(encoding="utf-8").splitlines()
+    for case in map(json.loads, lines):
+        found = judged(case["method"], case["path"], **case["params"]).effects
+        asked = bool(found - UNASKED)
+        right = set(case["must"]) <= found and not set(case["must_not"]) & found
+        if not right or case["confirm"] not in (None, asked):
+            wrong.append((case, sorted(found)))
+    assert len(lines) > 40
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params"),
+    [
+        ("POST", "/nodes/pve1/qemu/100/status/start", {}),
+        ("POST", "/nodes/pve1/lxc/200/status/start", {}),
+        ("POST", "/nodes/pve1/qemu/100/clone", {"newid": 101, "full": 1}),
+        ("POST", "/nodes/pve1/qemu/100/snapshot", {"snapname": "before"}),
+        ("PUT", "/nodes/pve1/qemu/100/resize", {"disk": "scsi0", "size": "+10G"}),
+        ("PUT", VM, {"memory": 4096, "cores": 2, "onboot": 1, "tags": "a;b", "boot": "order=scsi0;net0"}),
+        ("PUT", CT, {"memory": 2048, "cores": 2, "hostname": "web"}),
+        ("POST", "/nodes/pve1/qemu/100/move_disk", {"disk": "scsi0", "storage": "ceph"}),
+        ("POST", "/cluster/backup", {"vmid": "100", "storage": "nas", "prune-backups": "keep-all=1"}),
+        ("PUT", "/cluster/backup/job1", {"schedule": "02:00"}),
+        ("POST", "/pools", {"poolid": "staging"}),
+        ("PUT", "/pools", {"poolid": "staging", "vms": "100", "delete": 1}),
+        ("POST", "/cluster/ha/resources", {"sid": "vm:100"}),
+        ("PUT", "/storage/nas", {"prune-backups": "keep-all=1"}),
+        ("PUT", "/cluster/options", {"delete": "keyboard"}),
+        ("POST", "/access/groups", {"groupid": "operators"}),
+        ("POST", "/nodes/pve1/storage/local/content", {"filename": "x", "size": "1G", "vmid": 100}),
+        (
+            "POST",
+            "/nodes/pve1/qemu",
+            {
+                "vmid": 120,
+                "scsi0": "local-lvm:32",
+                "net0": "virtio,bridge=vmbr0",
+                "ide2": "local:iso/d.iso,media=cdrom",
+            },
+        ),
+    ],
+)
+def test_ordinary_reversible_changes_are_not_asked_about(method: str, path: str, params: dict[str, Any]) -> None:
+    assert judged(method, path, **params).effects <= UNASKED
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "effect"),
+    [
+        (VM, {"agent": "0"}, "disrupt"),
+        (VM, {"agent": "enabled=No"}, "disrupt"),
+        (VM, {"agent": {"enabled": False}}, "disrupt"),
+        (VM, {"agent": "1,freeze-fs-on-backup=0"}, "disrupt"),
+        (VM, {"protection": False}, "expose"),
+        (VM, {"protection": "0"}, "expose"),
+        (VM, {"scsi3": "/dev/sdb"}, "access"),
+        (VM, {"scsi3": "file=/dev/sdb"}, "access"),
+        (VM, {"scsi3": "volume=/dev/sdb"}, "access"),
+        (VM, {"scsi3": "local-lvm:0,import-from=/root/x.raw"}, "access"),
+        (VM, {"cdrom": "/dev/sdb"}, "access"),
+        (VM, {"unused0": "local:101/vm-101-disk-0.qcow2"}, "access"),
+        (VM, {"unused0": "local:101/anything.qcow2"}, "access"),
+        (VM, {"usb0": "1-2"}, "access"),
+        (VM, {"usb0": "mapping=key"}, "access"),
+        (VM, {"delete": ["scsi0", "net0"]}, "destroy"),
+        (VM, {"delete": "onboot scsi0"}, "destroy"),
+        (CT, {"mp0": "/etc,mp=/mnt"}, "access"),
+        (CT, {"mp0": "volume=/etc,mp=/mnt"}, "access"),
+        (CT, {"features": "keyctl=on"}, "access"),
+        ("/access/domains/sso", {"issuer-url": ""}, "destroy"),
+        ("/cluster/sdn/controllers/bgp1", {"peers": ""}, "destroy"),
+        ("/cluster/mapping/pci/gpu", {"map": []}, "destroy"),
+        ("/cluster/options", {"migration": "insecure"}, "expose"),
+        ("/cluster/options", {"migration": "network=192.0.2.0/24,type=insecure"}, "expose"),
+        ("/cluster/metrics/server/m", {"server": "192.0.2.1", "port": 1}, "outreach"),
+        ("/cluster/metrics/server/m", {"server": "192.0.2.1", "port": 1}, "expose"),
+        ("/cluster/ha/resources/vm:100", {"max_restart": "+00"}, "disrupt"),
+        ("/nodes/pve1/dns", {"search": "example.org"}, "disrupt"),
+        ("/nodes/pve1/network/vmbr0", {"type": "bridge"}, "disrupt"),
+    ],
+)
+def test_another_way_to_write_a_value_has_the_same_effect(path: str, params: dict[str, Any], effect: str) -> None:
+    assert effect in effects("PUT", path, **params)
+
+
+def test_a_role_without_privileges_takes_them_from_everybody_who_has_it() -> None:
+    assert "disrupt" in effects("PUT", "/access/roles/Operator", comment="x")
+    assert "disrupt" not in effects("PUT", "/access/roles/Operator", privs="VM.Audit")
+
+
+def test_a_backup_prunes_unless_nothing_is_removed() -> None:
+    backup = "/nodes/pve1/vzdump"
+    assert "destroy" in effects("POST", backup, vmid="100")
+    assert "destroy" in effects("POST", backup, vmid="100", remove=1)
+    assert "destroy" in effects("POST", backup, vmid="100", prune__backups="keep-last=3")
+    assert "destroy" in effects(
+        "POST", backup, Facts(retention=""), vmid="100", prune__backups="keep-all=1,keep-last=3"
+    )
+    assert "destroy" in effects("POST", backup, Facts(retention="keep-last=7"), vmid="100")
+    assert "destroy" not in effects("POST", backup, vmid="100", remove=0)
+    assert "destroy" not in effects("POST", backup, Facts(retention=""), vmid="100")
+    assert "destroy" not in effects("POST", backup, Facts(retention="keep-all=1"), vmid="100")
+
+
+def test_what_is_known_of_a_guest_decides_what_a_disk_does() -> None:
+    there = Facts(config={"scsi0": "local-lvm:vm-100-disk-0,size=32G", "ide2": "local:iso/x.iso,media=cdrom"})
+    assert "destroy" in effects("PUT", VM, there, scsi0="none,media=cdrom")
+    assert "destroy" in effects("PUT", VM, there, scsi0="local-lvm:32")
+    assert "destroy" not in effects("PUT", VM, there, scsi0="local-lvm:vm-100-disk-0,iothread=1")
+    assert "destroy" not in effects("PUT", VM, there, scsi1="local-lvm:32")
+    assert "destroy" not in effects("PUT", VM, there, ide2="none,media=cdrom")
+    assert "destroy" not in effects("PUT", VM, there, cdrom="none")
+    assert "destroy" in effects("PUT", VM, there, delete="scsi0")
+    assert "destroy" not in effects("PUT", VM, there, delete="ide2")
+    assert "destroy" not in effects("PUT", VM, there, delete="scsi5")
+
+
+def test_a_linked_clones_disk_is_its_own() -> None:
+    own = "local:90/base-90-disk-0.qcow2/100/vm-100-disk-0.qcow2"
+    assert "access" not in effects("PUT", VM, Facts(config={}), scsi1=own)
+
+
+def test_what_is_known_of_a_network_card_decides_what_a_new_value_does() -> None:
+    card = "virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1"
+    there = Facts(config={"net0": card})
+    assert effects("PUT", VM, there, net0=card) == {"change"}
+    assert effects("PUT", VM, there, net1="virtio,bridge=vmbr0,firewall=1") == {"change"}
+    assert effects("PUT", VM, there, net0=card.replace("vmbr0", "vmbr1")) == {"change", "disrupt"}
+    assert "expose" in effects("PUT", VM, there, net0=card.removesuffix(",firewall=1"))
+
+
+def test_taking_rights_is_a_change_unless_they_are_our_own_or_the_last() -> None:
+    acl = {"path": "/", "users": "paul@pve", "roles": "Administrator", "delete": 1}
+    others = Facts(identity="mcp@pve!agent", groups=frozenset({"agents"}), other_administrators=True)
+    assert effects("PUT", "/access/acl", others, **acl) == {"change"}
+    assert effects("PUT", "/access/acl", others, **(acl | {"users": "mcp@pve"})) == {"change", "disrupt"}
+    assert effects("PUT", "/access/acl", others, **(acl | {"users": "", "groups": "agents"})) == {"change", "disrupt"}
+    assert effects("PUT", "/access/acl", others, **(acl | {"users": "", "groups": "x"})) == {"change"}
+    last = Facts(identity="mcp@pve!agent", groups=frozenset(), other_administrators=False)
+    assert effects("PUT", "/access/acl", last, **acl) == {"change", "disrupt"}
+    assert effects("PUT", "/access/users/paul@pve", others, enable=0) == {"change"}
+    assert effects("PUT", "/access/users/mcp@pve", others, enable=0) == {"change", "disrupt"}
+    assert "disrupt" in effects("PUT", "/access/users/mcp@pve/token/agent", others, privsep=1)
+    assert "disrupt" not in effects("PUT", "/access/users/mcp@pve/token/other", others, privsep=1)
+
+
+def test_members_of_a_pool_give_access_only_where_somebody_has_rights_on_it() -> None:
+    assert effects("PUT", "/pools", Facts(carries_rights=False), poolid="p", vms="100") == {"change"}
+    assert effects("PUT", "/pools", Facts(carries_rights=True), poolid="p", vms="100") == {"change", "access"}
+
+
+def test_a_storage_loses_content_and_nodes_only_where_it_had_them() -> None:
+    there = Facts(config={"content": "iso,backup", "nodes": "pve1"})
+    assert effects("PUT", "/storage/nas", there, content="backup,iso,images", nodes="pve1,pve2") == {"change"}
+    assert effects("PUT", "/storage/nas", there, content="iso") == {"change", "disrupt"}
+    assert effects("PUT", "/storage/nas", Facts(config={}), nodes="pve1") == {"change", "disrupt"}
+
+
+def test_an_upload_destroys_only_what_has_its_name() -> None:
+    upload = "/nodes/pve1/storage/local/upload"
+    assert "destroy" in effects("POST", upload, content="iso", filename="a.iso")
+    assert effects("POST", upload, Facts(taken=False), content="iso", filename="a.iso") == {"change"}
+
+
+def test_only_a_backup_of_more_than_it_names_is_open_ended() -> None:
+    assert judged("POST", "/nodes/pve1/vzdump", vmid="100").open_ended == set()
+    assert judged("POST", "/nodes/pve1/vzdump", all=1).open_ended == {"guest"}
+    assert judged("POST", "/nodes/pve1/vzdump", all=0, vmid="1").open_ended == set()
+    assert judged("POST", "/nodes/pve1/vzdump", pool="p").open_ended == {"guest", "pool"}
+
+
+def test_what_nobody_reviewed_is_judged_upwards_at_its_place() -> None:
+    write = judged("PUT", VM, memory=512, hostdir0="/etc")
+    assert write.effects == {Effect.CHANGE, Effect.DESTROY}
+    assert (write.reviewed, write.open_ended) == (False, ALL_TARGETS)
+    assert write.undo
+    assert [cause.parameter for cause in write.causes if cause.effect is Effect.DESTROY] == ["hostdir0"]
+    assert effects("GET", VM, surprise=1) == {"read", "inside"}
+    assert effects("POST", "/nodes/pve1/time-machine") == {"destroy"}
+    assert effects("GET", "/nodes/pve1/time-machine") == {"inside"}
+
+
+def test_null_is_not_given() -> None:
+    assert effects("PUT", VM, args=None) == {"change"}
+    assert "destroy" in effects("POST", "/nodes/pve1/vzdump", vmid="100", remove=None)
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "holds"),
+    [
+        ("", "x", True),
+        ("=1", True, True),
+        ("=1", False, False),
+        ("=1", "+1", True),
+        ("=a", "b, a", True),
+        ("!=a", "a", False),
+        ("!=a", "a,b", True),
+        ("!=a", "", True),
+        ("!=a", ["a", "a"], False),
+        ("~a+", "b aa", True),
+        ("~a+", "aab", False),
+        ("empty", " ", True),
+        ("empty", [], True),
+        ("empty", "0", False),
+        ("absent", "x", False),
+        ("absent", None, True),
+        (".k=1", "k=yes", True),
+        (".k=1", "k=0,k=1", True),
+        (".k=1", "1", False),
+        (".k!=1", "k=2", True),
+        (".k!=1", "j=2", False),
+        (".k", "k=", True),
+        (".k-absent", "j=1", True),
+        (".k-absent", "k=1", False),
+        (".k~a.*", "k=abc", True),
+        ("=1 and other =2", 1, True),
+        ("=1 and other =3", 1, False),
+        ("=1 and other", 1, True),
+        ("=1 and another", 1, False),
+        ("=1 and another absent", 1, True),
+        ("=1 and thing =t", 1, True),
+    ],
+)
+def test_a_condition_holds(tmp_path: Path, condition: str, value: object, holds: bool) -> None:
+    line = f"@p {'' if condition.startswith(('=', '!', '~', '.', 'e', 'ab')) else ''}{condition}".rstrip()
+    text = f"PUT /x/{{thing}}\n  change: writes\n  undo none: never\n  {line}: destroy: it does\n  @p: -: it may not\n"
+    (tmp_path / "x.txt").write_text(f"{text}  @other: -: another\n", encoding="utf-8")
+    subject = Subject(method="PUT", template="/x/{thing}", path_params={"thing": "t"}, data={"p": value, "other": 2})
+    assert (Effect.DESTROY in judge(subject, load_effects(tmp_path)).effects) is holds
+
+
+def writes() -> list[tuple[str, str, tuple[str, ...]]]:
+    return [
+        (each.method, each.path, tuple(sorted(name.replace("[n]", "0") for name in each.parameters)))
+        for each in INDEX.endpoints
+    ]
+
+
+VALUES = st.one_of(
+    st.sampled_from(
+        ("", "0", "1", 0, 1, True, False, None, "none", "keep-all=1", "keep-last=1", "local-lvm:32", "/dev/sdb")
+    ),
+    st.sampled_from(
+        ("scsi0,net0", "none,media=cdrom", "local:101/vm-101-disk-0.raw", "Administrator", "ACCEPT", "insecure")
+    ),
+    st.text(max_size=12),
+    st.lists(st.sampled_from(("scsi0", "a", "1")), max_size=2),
+)
+FACTS = st.builds(
+    Facts,
+    config=st.one_of(
+        st.none(), st.just({}), st.just({"scsi0": "local-lvm:vm-100-disk-0", "net0": "virtio,firewall=1"})
+    ),
+    identity=st.sampled_from((None, "mcp@pve!agent")),
+    groups=st.sampled_from((None, frozenset({"a"}))),
+    other_administrators=st.sampled_from((None, True, False)),
+    taken=st.sampled_from((None, True, False)),
+    carries_rights=st.sampled_from((None, True, False)),
+    retention=st.sampled_from((None, "", "keep-last=1")),
+)
+
+
+def defaults_that_act(reviews: Reviews, method: str, template: str) -> set[str]:
+    """Parameters whose absence has an effect: giving one puts its value in place of the default."""
+    review = reviews.of(method, template)
+    assert review
+    return {
+        condition.parameter or name
+        for name, findings in review.parameters.items()
+        for finding in findings
+        for condition in finding.conditions
+        if condition.test == "absent" and not condition.key
+    }
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_a_parameter_more_never_takes_an_effect_away(data: st.DataObject) -> None:
+    reviews = bundled_effects()
+    method, template, names = data.draw(st.sampled_from(writes()))
+    free = [name for name in names if f"{{{name}}}" not in template]
+    known = data.draw(st.dictionaries(st.sampled_from([*free, "surprise"]), VALUES, max_size=4)) if free else {}
+    name = data.draw(st.sampled_from([*free, "unheard-of"]))
+    if name in known or name in defaults_that_act(reviews, method, template) or name == "vmid":
+        return
+    facts = data.draw(FACTS)
+    path_params = {"node": "pve1", "vmid": "100", "userid": "mcp@pve"}
+
+    def of(params: dict[str, Any]) -> Judgement:
+        return judge(
+            Subject(method=method, template=template, path_params=path_params, data=params, facts=facts), reviews
+        )
+
+    before, after = of(known), of({**known, name: data.draw(VALUES)})
+    assert set(before.causes) <= set(after.causes)
+    assert before.open_ended <= after.open_ended
+    assert before.reviewed or not after.reviewed
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(writes()), st.data())
+def test_what_is_not_known_never_means_less_than_what_is(
+    call: tuple[str, str, tuple[str, ...]], data: st.DataObject
+) -> None:
+    method, template, names = call
+    free = [name for name in names if f"{{{name}}}" not in template]
+    params = data.draw(st.dictionaries(st.sampled_from(free), VALUES, max_size=4)) if free else {}
+
+    def under(facts: Facts) -> frozenset[Effect]:
+        subject = Subject(
+            method=method, template=template, path_params={"vmid": "100", "userid": "a@pve"}, data=params, facts=facts
+        )
+        return judge(subject, bundled_effects()).effects
+
+    assert under(data.draw(FACTS)) <= under(Facts())
