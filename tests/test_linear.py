@@ -23,13 +23,14 @@ import proxmox_mcp
 from fuzz.scripted import schema
 from growth import SHORT, USUAL, WHOLE_MEGABYTE, steepest
 from proxmox_mcp import suggest, untrusted
+from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.formats import FORMATS
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.validation import perl
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway import places, resolve
 from proxmox_mcp.net.client import HttpResponse
-from proxmox_mcp.policy import risk, targets
+from proxmox_mcp.policy import effects, risk, targets, values
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.callers import Callers
 from proxmox_mcp.proxmox import advice, errors, progress, upid
@@ -125,6 +126,18 @@ READERS: dict[str, Callable[[str], object]] = {
     "policy.risk.call_key": lambda text: risk.call_key("GET", text),
     "policy.risk.by_rule": lambda text: risk.by_rule("GET", text),
     "policy.risk.judge": lambda text: risk.reviewed_risks().judge("PUT", "/cluster/options", {"notify": text, text: 1}),
+    "policy.effects.judge": lambda text: effects.judge(
+        effects.Subject(
+            method="PUT",
+            template="/nodes/{node}/qemu/{vmid}/config",
+            path_params={"vmid": text},
+            data=dict.fromkeys(("scsi0", "net0", "delete", "agent", "usb0", "ide2", "hookscript", text), text),
+            facts=effects.Facts(config=dict.fromkeys(("scsi0", "net0", "ide2"), text)),
+        ),
+        bundled_effects(),
+    ),
+    "policy.values.members": values.members,
+    "policy.values.number": values.number,
     "policy.targets.targets_of": lambda text: targets.targets_of(
         Call(
             method="PUT",

@@ -26,6 +26,8 @@ _NOT_READ = ("proxmox_mcp.demo.", "proxmox_mcp.__main__")
 _MOST_REPEATS = 16
 OURS = {
     "apidoc.facts": "apidoc.js",
+    "apidoc.effects": "files that ship with the code",
+    "apidoc.reviews": "templates of the schema",
     "apidoc.snapshot": "snapshots that ship with the code",
     "policy.toml_lines": "the operator's files",
     "policy.policy_file": "the operator's files",

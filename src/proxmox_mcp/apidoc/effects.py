@@ -143,7 +143,7 @@ def _entries(path: Path) -> Iterator[_Draft]:
         if draft is not None:
             number = begun
             yield _closed(draft)
-    except ValueError as fault:
+    except (ValueError, re.error) as fault:
         raise ApidocFormatError(f"{path.name}, line {number}: {fault}") from None
 
 

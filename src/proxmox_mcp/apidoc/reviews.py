@@ -115,5 +115,6 @@ def call_key(method: str, template: str) -> str:
 
 
 def indexed_name(name: str) -> str:
-    """The name in the schema of an indexed parameter: ``scsi[n]`` for ``scsi3``."""
-    return f"{name.rstrip('0123456789')}[n]"
+    """The name in the schema of an indexed parameter: ``scsi[n]`` for ``scsi3``; any other name is itself."""
+    stem = name.rstrip("0123456789")
+    return f"{stem}[n]" if stem != name else name

@@ -161,4 +161,4 @@ def _is_one_of(text: str, wanted: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=512)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
+    return re.compile(text, re.DOTALL)
