@@ -318,8 +318,13 @@ def defaults_that_act(review: Review) -> dict[str, set[str]]:
     return found
 
 
+REPLACED_WITH_AN_INTERFACE = (
+    *("address", "address6", "autostart", "bridge_ports", "bridge_vlan_aware"),
+    *("cidr", "cidr6", "gateway", "gateway6", "ovs_bonds", "ovs_ports", "slaves"),
+)
 DEFAULTS_THAT_ACT = {
     "POST /access/domains/{}/sync: remove-vanished",
+    "POST /cluster/acme/account: directory",
     "POST /cluster/backup: prune-backups remove",
     "POST /cluster/ceph/restart-bulk: dry-run",
     "POST /cluster/ha/rules: disable",
@@ -343,7 +348,7 @@ DEFAULTS_THAT_ACT = {
     "PUT /cluster/sdn/ipams/{}: token",
     "PUT /nodes/{}/dns: dns1 dns2 dns3",
     "PUT /nodes/{}/lxc/{}/firewall/ipset/{}/{}: nomatch",
-    "PUT /nodes/{}/network/{}: address address6 autostart bridge_ports bridge_vlan_aware cidr cidr6 gateway gateway6 ovs_bonds ovs_ports slaves",
+    f"PUT /nodes/{{}}/network/{{}}: {' '.join(REPLACED_WITH_AN_INTERFACE)}",
     "PUT /nodes/{}/qemu/{}/firewall/ipset/{}/{}: nomatch",
     "PUT /pools: delete",
     "PUT /pools/{}: delete",
