@@ -203,6 +203,16 @@ def test_a_storage_loses_content_and_nodes_only_where_it_had_them() -> None:
     assert effects("PUT", "/storage/nas", Facts(config={}), nodes="pve1") == {"change", "disrupt"}
 
 
+def test_what_is_sent_again_as_it_was_changes_nothing() -> None:
+    job = Facts(config={"mailto": "a@example.org", "prune-backups": "keep-last=3", "exclude": "105", "remove": 1})
+    assert effects("PUT", "/cluster/backup/j", job, **job.config or {}) == {"change"}
+    assert "disrupt" in effects("PUT", "/cluster/backup/j", job, exclude="106")
+    assert "destroy" in effects("PUT", "/cluster/backup/j", job, prune__backups="keep-last=2")
+    server = Facts(config={"server": "192.0.2.1", "port": 8089})
+    assert effects("PUT", "/cluster/metrics/server/m", server, server="192.0.2.1", port="8089", mtu=1400) == {"change"}
+    assert effects("PUT", "/cluster/metrics/server/m", server, server="192.0.2.2", port=8089) >= {"outreach", "expose"}
+
+
 def test_an_upload_destroys_only_what_has_its_name() -> None:
     upload = "/nodes/pve1/storage/local/upload"
     assert "destroy" in effects("POST", upload, content="iso", filename="a.iso")

@@ -107,6 +107,12 @@ def _replaces_value(asked: Asked) -> bool | None:
     return bool(current) and property_values(asked.name, current) != property_values(asked.name, asked.value)
 
 
+def _new_value(asked: Asked) -> bool | None:
+    """The parameter has another value now, or none."""
+    current = asked.current
+    return None if current is None else property_values(asked.name, current) != property_values(asked.name, asked.value)
+
+
 def _is_set_now(asked: Asked) -> bool | None:
     return None if asked.current is None else bool(asked.current)
 
@@ -172,6 +178,7 @@ PREDICATES: Mapping[str, Callable[[Asked], bool | None]] = {
     "replaces-volume": _replaces_volume,
     "deletes-volume": _deletes_volume,
     "replaces-value": _replaces_value,
+    "new-value": _new_value,
     "is-set-now": _is_set_now,
     "loses-members": _loses_members,
     "was-firewalled": _was_firewalled,
