@@ -33,6 +33,7 @@ from proxmox_mcp.net.client import HttpResponse
 from proxmox_mcp.policy import effects, risk, targets, values
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.callers import Callers
+from proxmox_mcp.policy.predicates import Facts
 from proxmox_mcp.proxmox import advice, errors, progress, upid
 from proxmox_mcp.proxmox.answers import read
 from proxmox_mcp.proxmox.inventory import Resources, near
@@ -132,7 +133,7 @@ READERS: dict[str, Callable[[str], object]] = {
             template="/nodes/{node}/qemu/{vmid}/config",
             path_params={"vmid": text},
             data=dict.fromkeys(("scsi0", "net0", "delete", "agent", "usb0", "ide2", "hookscript", text), text),
-            facts=effects.Facts(config=dict.fromkeys(("scsi0", "net0", "ide2"), text)),
+            facts=Facts(config=dict.fromkeys(("scsi0", "net0", "ide2"), text)),
         ),
         bundled_effects(),
     ),
