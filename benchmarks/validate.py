@@ -86,15 +86,17 @@ def formats(path: Path) -> bool:
     """Print the agreement on single values of named formats."""
     compiler = Compiler(structures("9.1"), formats_of(load_index("9.1")))
     verdicts = read(path)
-    judges = {name: compiler.judge("value", Schema(format=name)) for name in {each["format"] for each in verdicts}}
+    validators = {
+        name: compiler.validator("value", Schema(format=name)) for name in {each["format"] for each in verdicts}
+    }
     agreed = false = 0
     for each in verdicts:
-        judge = judges[each["format"]]
-        ok = judge is None or judge(each["value"]) is None
+        validate = validators[each["format"]]
+        ok = validate is None or validate(each["value"]) is None
         agreed += ok == each["ok"]
         false += each["ok"] and not ok
     share = agreed / len(verdicts)
-    print(f"{len(judges)} formats, {len(verdicts)} values, agreed: {share:.2%}, false refusals: {false}")
+    print(f"{len(validators)} formats, {len(verdicts)} values, agreed: {share:.2%}, false refusals: {false}")
     return false == 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from proxmox_mcp.apidoc.build import build, history, obtain, save_snapshot, write_at_once
+from proxmox_mcp.apidoc.build import build, history, read_document, save_snapshot, write_at_once
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.source import SITE_URL, node_url
 from proxmox_mcp.apidoc.store import IndexStore
@@ -48,16 +48,16 @@ def _build(options: argparse.Namespace) -> None:
     source = options.file or options.url or (SITE_URL if options.site else node_url(options.node))
     tls = TlsPolicy(verify=not options.insecure, ca_file=options.ca_file, fingerprints=options.fingerprint)
     try:
-        document = obtain(source, tls=tls, progress=_show)
+        document = read_document(source, tls=tls, progress=_show)
     finally:
         print(file=sys.stderr)
-    index, likeness = build(document, options.version)
+    index, similarity = build(document, options.version)
     if options.snapshot:
         save_snapshot(index, options.snapshot)
     if options.cache_dir:
         IndexStore(options.cache_dir).save(index)
     guessed = (
-        "" if options.version else f" (guessed: {likeness.same:.0%} of the endpoints are as in {likeness.version})"
+        "" if options.version else f" (guessed: {similarity.same:.0%} of the endpoints are as in {similarity.version})"
     )
     print(f"version    {index.version}{guessed}")
     print(f"digest     {index.origin.digest}")

@@ -15,8 +15,6 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "proxmox_mcp"
 
 UNFINISHED = {
-    "apidoc",
-    "apidoc data",
     "confirm",
     "demo",
     "docs",
@@ -32,7 +30,7 @@ GENERATED = {"faults.md", "clients.md", "performance.md", "tokens.md"}
 
 REFUSED = [
     # phrase, a sentence with it, the same in plain words
-    (r"(?<!there )\b(?:is|are|was|were) none\b", "a path that is none", "where there is none"),
+    (r"(?<!there )\b(?:is|are|was|were) (?-i:none)\b", "a path that is none", "where there is none"),
     (r"(?<!there )\b(?:is|are) no (?!longer|more|less)\w", "x: is no parameter", "there is no parameter x"),
     (r"\bto be (?:had|seen|found)\b", "no guest is to be seen", "no guest is visible"),
     (r"\b(?:has|have|had) not(?=[.,;:)\"']| an?\b|$)", "a right that it has not", "it has not started"),
@@ -53,7 +51,7 @@ REFUSED = [
     (r"\bbut for\b", "all text but for tokens", "all text except tokens"),
     (r"\bsave (?:for|where|that)\b", "all save for tokens", "all except tokens"),
     (r"\bcan(?:'t|not)? be told\b", "it can't be told", "it is unknown"),
-    (r"\bof (?:ours|theirs|Proxmox's)\b(?! own)", "a line of ours", "a line that the server wrote"),
+    (r"\bof (?:ours|theirs)\b|\b(?:an?|no|any|each) \w+ of Proxmox's\b", "a line of ours", "an error of Proxmox"),
     (r"\b(?:knows|takes|makes|needs|gives|says|means) not\b", "it knows not", "it does not know"),
     (r"\bnothing more is known\b", "nothing more is known", "see the server log"),
     (r"\bin (?:its|their) (?:stead|way)\b", "what stands in its way", "what prevents it"),

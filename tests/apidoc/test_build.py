@@ -10,7 +10,7 @@ import pytest
 
 from apidoc_documents import document, method, node
 from proxmox_mcp.apidoc import bundled_versions, load_index
-from proxmox_mcp.apidoc.build import build, obtain, recognise, save_snapshot, write_at_once
+from proxmox_mcp.apidoc.build import build, most_similar_bundled, read_document, save_snapshot, write_at_once
 from proxmox_mcp.apidoc.source import MAX_BYTES
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.errors import ApidocFormatError, ApidocSourceError
@@ -22,16 +22,16 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "build_index.py"
 
 @pytest.mark.parametrize("version", bundled_versions())
 def test_a_bundled_version_is_recognised_as_itself(version: str) -> None:
-    likeness = recognise(load_index(version))
+    similarity = most_similar_bundled(load_index(version))
 
-    assert (likeness.version, likeness.same) == (version, 1.0)
+    assert (similarity.version, similarity.same) == (version, 1.0)
 
 
 def test_a_document_of_an_unknown_version_takes_that_of_the_bundled_one_it_is_most_like(shared_data: Path) -> None:
-    index, likeness = build((shared_data / "apidoc" / "pve-6.4-15.js").read_bytes())
+    index, similarity = build((shared_data / "apidoc" / "pve-6.4-15.js").read_bytes())
 
-    assert index.version == likeness.version == "7.4"
-    assert 0.3 < likeness.same < 1
+    assert index.version == similarity.version == "7.4"
+    assert 0.3 < similarity.same < 1
 
 
 def test_a_version_that_is_given_is_not_guessed() -> None:
@@ -53,7 +53,7 @@ def test_a_document_comes_from_a_file_or_an_address_with_its_progress(tmp_path: 
 
     with serving(answering(DOCUMENT)) as address:
         for source in (tmp_path / "apidoc.js", str(tmp_path / "apidoc.js"), f"{address}/apidoc.js"):
-            assert obtain(source, progress=lambda done, total: told.append((done, total))) == DOCUMENT
+            assert read_document(source, progress=lambda done, total: told.append((done, total))) == DOCUMENT
 
     assert told == [(len(DOCUMENT), len(DOCUMENT))] * 3
 
@@ -63,7 +63,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         file.truncate(MAX_BYTES + 1)
 
     with pytest.raises(ApidocSourceError, match="larger than 64 MiB"):
-        obtain(tmp_path / "large.js")
+        read_document(tmp_path / "large.js")
 
 
 def test_a_snapshot_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxmox_mcp.apidoc import bundled_versions, load_index
-from proxmox_mcp.apidoc.privileges import PLACEHOLDER, bound, needs_of, plain, reviewed, taken
+from proxmox_mcp.apidoc.privileges import PLACEHOLDER, bound, needs_of, plain, reviewed, values_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ def test_a_rule_that_always_counts_reads_as_published_permissions_do() -> None:
     ],
 )
 def test_what_a_placeholder_takes_from_a_value(how: str, value: object, found: list[str]) -> None:
-    assert taken(how, value) == found
+    assert values_from(how, value) == found
 
 
 def test_a_placeholder_that_stands_for_several_is_asked_for_each() -> None:

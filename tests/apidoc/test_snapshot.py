@@ -63,12 +63,12 @@ def test_each_line_is_json_of_one_endpoint() -> None:
 @pytest.mark.parametrize(
     ("damaged", "fault"),
     [
-        (b"", "first line"),
-        (LINES.replace(b'"product"', b'"brand"', 1), "first line"),
-        (LINES.replace(b'"endpoints":3', b'"endpoints":"x"'), "first line"),
+        (b"", "valid header"),
+        (LINES.replace(b'"product"', b'"brand"', 1), "valid header"),
+        (LINES.replace(b'"endpoints":3', b'"endpoints":"x"'), "valid header"),
         (LINES.replace(b'"method":"POST"', b'"method":"POKE"'), "Line 3"),
         (LINES[:-20], "Line 4"),
-        (b"\n".join(LINES.split(b"\n")[:-2]), "2 endpoints where it says 3"),
+        (b"\n".join(LINES.split(b"\n")[:-2]), "2 endpoints, but its header says 3"),
         (LINES.replace(b'"type":"null"', b'"type":null,', 1), "GET /a"),
         (LINES.replace(b'"additionalProperties"', b'"unheard"', 1), "GET /a"),
     ],

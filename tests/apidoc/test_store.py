@@ -14,7 +14,7 @@ from diskcache import Cache
 from apidoc_documents import document, method, node
 from proxmox_mcp.apidoc import EndpointIndex, parse_apidoc
 from proxmox_mcp.apidoc.bytes_cache import BytesDisk
-from proxmox_mcp.apidoc.local_index import index_at_hand
+from proxmox_mcp.apidoc.local_index import find_local_index
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.errors import ApidocCacheError
 
@@ -102,7 +102,7 @@ def test_a_pickle_in_the_cache_is_refused_and_not_run(store: IndexStore, tmp_pat
         database.execute("UPDATE Cache SET mode = 4, filename = NULL, value = ?", [pickle.dumps(Trap(trap))])
     database.close()
 
-    with pytest.raises(ApidocCacheError, match="not ours"):
+    with pytest.raises(ApidocCacheError, match="did not write"):
         store.load("9.1.9")
     assert not trap.exists()
 
@@ -126,7 +126,7 @@ def test_no_file_but_the_cache_s_own_is_read(store: IndexStore, name: str) -> No
         database.execute("UPDATE Cache SET mode = 2, value = NULL, filename = ?", [name])
     database.close()
 
-    with pytest.raises(ApidocCacheError, match="not ours"):
+    with pytest.raises(ApidocCacheError, match="did not write"):
         store.load("9.1.9")
 
 
@@ -219,28 +219,28 @@ def test_a_name_that_diskcache_would_expand_is_refused(tmp_path: Path) -> None:
         IndexStore(tmp_path / "$HOME").save(index_of("9.1.9"))
 
 
-def test_at_hand_is_the_cached_index_of_the_version(store: IndexStore) -> None:
+def test_the_local_index_is_the_cached_index_of_the_version(store: IndexStore) -> None:
     store.save(index_of("9.1.9"))
 
-    at_hand = index_at_hand("9.1.9", store)
+    found = find_local_index("9.1.9", store)
 
-    assert (at_hand.kind, at_hand.index.version, at_hand.trouble) == ("cache", "9.1.9", "")
+    assert (found.kind, found.index.version, found.cache_problem) == ("cache", "9.1.9", "")
 
 
-def test_at_hand_is_else_the_nearest_bundled_index(store: IndexStore) -> None:
+def test_the_local_index_is_otherwise_the_nearest_bundled_index(store: IndexStore) -> None:
     store.save(index_of("9.1.9"))
 
-    assert index_at_hand("8.3.1", store).index.version == "8.4.5"
-    assert index_at_hand("8.3.1", store).kind == "bundled"
-    assert index_at_hand().index.version == "9.2"
+    assert find_local_index("8.3.1", store).index.version == "8.4.5"
+    assert find_local_index("8.3.1", store).kind == "bundled"
+    assert find_local_index().index.version == "9.2"
 
 
 def test_a_cache_that_can_not_be_used_is_said_and_gone_without(store: IndexStore) -> None:
     store.directory.mkdir()
     store.directory.chmod(0o777)
 
-    at_hand = index_at_hand("9.1.9", store)
+    found = find_local_index("9.1.9", store)
 
-    assert at_hand.kind == "bundled"
-    assert at_hand.index.version == "9.1.3"
-    assert "written by others" in at_hand.trouble
+    assert found.kind == "bundled"
+    assert found.index.version == "9.1.3"
+    assert "written by others" in found.cache_problem

@@ -71,7 +71,7 @@ async def test_a_schema_that_is_not_the_nodes_own_warns_of_what_it_does_not_know
         answer = await session.get("/nodes/pve1/qemu/100/snapshots", cluster="refused")
     assert answer.is_error
     assert "the node has not answered yet" in answer.text
-    assert "There is no '/nodes/pve1/qemu/100/snapshots' in this API." in answer.text
+    assert "The API has no path '/nodes/pve1/qemu/100/snapshots'." in answer.text
     assert "/snapshot" in answer.text
     assert "Use proxmox_api_call with method GET" in answer.text
 

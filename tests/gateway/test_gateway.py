@@ -105,7 +105,7 @@ async def test_an_endpoint_that_no_schema_knows_is_judged_upwards_and_doubted(
     full = Caller(name="ops")
     with pytest.raises(DeniedError) as refused:
         await gateway.call(Request(path="/nodes/pve1/brand/new", reads_only=True, caller=full))
-    assert "There is no '/nodes/pve1/brand/new' in this API" in refused.value.message
+    assert "The API has no path '/nodes/pve1/brand/new'" in refused.value.message
 
 
 async def test_a_path_with_a_query_is_the_call_with_these_parameters(gateway: Gateway, recorder: RawServer) -> None:

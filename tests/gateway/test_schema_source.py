@@ -167,7 +167,7 @@ async def test_an_endpoint_that_the_nodes_release_lacks_is_refused_with_since_wh
 ) -> None:
     with pytest.raises(ApidocSourceError):
         await keeper(gateway).refresh()
-    with pytest.raises(InvalidCallError, match=r"came with 9\.1"):
+    with pytest.raises(InvalidCallError, match=r"was added in 9\.1"):
         await gateway.call(Request(path=NEW_ENDPOINT))
 
 

@@ -1,6 +1,6 @@
-"""The schema of Proxmox VE's API: what ``apidoc.js`` says, as an index to find endpoints in and check calls against.
+"""The schema of the Proxmox VE API (``apidoc.js``) as an index that finds endpoints and validates calls.
 
-A library of its own: it knows nothing of MCP, of connections to Proxmox or of settings.
+A separate library: it does not depend on MCP, connections to Proxmox or settings.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Building an index: the document from where it is, its version, and where the index goes.
+"""Builds an index from an ``apidoc.js``: reads the document, detects its version, writes a snapshot.
 
-What ``scripts/build_index.py`` and ``proxmox-mcp index`` do.
+Used by ``scripts/build_index.py`` and ``proxmox-mcp index``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.facts import facts_only
-from proxmox_mcp.apidoc.history import nameless
+from proxmox_mcp.apidoc.history import without_parameter_names
 from proxmox_mcp.apidoc.index import EndpointIndex
 from proxmox_mcp.apidoc.load import load_bundled, read_file
 from proxmox_mcp.apidoc.parse import parse_apidoc
@@ -35,15 +35,15 @@ _OTHER_PRODUCTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
-    """Which bundled version an index is most like, and the part (0 to 1) of their endpoints that is the same."""
+class Similarity:
+    """The bundled version that is most similar to an index, and the share (0 to 1) of endpoints that are the same."""
 
     version: str
     same: float
 
 
-def obtain(source: str | Path, *, tls: TlsPolicy | None = None, progress: Progress | None = None) -> bytes:
-    """The document at a URL or in a file. Raises ApidocSourceError."""
+def read_document(source: str | Path, *, tls: TlsPolicy | None = None, progress: Progress | None = None) -> bytes:
+    """Read the document from a URL or a file. Raises ApidocSourceError."""
     from proxmox_mcp.apidoc.source import MAX_BYTES, fetch
 
     if isinstance(source, str) and "://" in source:
@@ -59,40 +59,40 @@ def obtain(source: str | Path, *, tls: TlsPolicy | None = None, progress: Progre
     return document
 
 
-def build(document: bytes, version: str = "") -> tuple[EndpointIndex, Likeness]:
-    """The index of an ``apidoc.js``, and which bundled version it is most like.
+def build(document: bytes, version: str = "") -> tuple[EndpointIndex, Similarity]:
+    """The index of an ``apidoc.js``, and the most similar bundled version.
 
-    The document doesn't say its version: without one given, the index takes that of the bundled snapshot it equals, or
-    else of the one it is most like. Raises ApidocFormatError, also for the document of another product.
+    The document does not contain its version. Without ``version`` the index gets that of the most similar bundled
+    snapshot. Raises ApidocFormatError, also for the document of another Proxmox product.
     """
     index = parse_apidoc(document, version=version)
     for path, product in _OTHER_PRODUCTS.items():
         if index.get("GET", path):
-            raise ApidocFormatError(f"This is the apidoc.js of {product}.", "That of Proxmox VE is needed.")
-    likeness = recognise(index)
+            raise ApidocFormatError(f"This is the apidoc.js of {product}.", "Use that of a Proxmox VE node.")
+    similarity = most_similar_bundled(index)
     if not version:
-        index = EndpointIndex(index.endpoints, replace(index.origin, version=likeness.version))
-    return index, likeness
+        index = EndpointIndex(index.endpoints, replace(index.origin, version=similarity.version))
+    return index, similarity
 
 
-def recognise(index: EndpointIndex) -> Likeness:
-    """The bundled version whose facts an index shares most of."""
+def most_similar_bundled(index: EndpointIndex) -> Similarity:
+    """The bundled version that shares the most facts with the index."""
     facts = {facts_only(endpoint.facts) for endpoint in index.endpoints}
 
     def same(version: str) -> float:
         bundled = {endpoint.facts for endpoint in load_bundled(version).endpoints}
         return len(facts & bundled) / len(facts | bundled)
 
-    return max((Likeness(version, same(version)) for version in bundled_versions()), key=lambda each: each.same)
+    return max((Similarity(version, same(version)) for version in bundled_versions()), key=lambda each: each.same)
 
 
 def save_snapshot(index: EndpointIndex, path: Path) -> None:
-    """Write the facts-only form to a file, at once or not at all. Raises ApidocSourceError."""
+    """Write the index without descriptions to a file, atomically. Raises ApidocSourceError."""
     write_at_once(path, write_snapshot(index))
 
 
 def write_at_once(path: Path, data: bytes) -> None:
-    """Write a file so that it is there in full or as it was before. Raises ApidocSourceError."""
+    """Write a file atomically: afterwards it is either complete or unchanged. Raises ApidocSourceError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         try:
@@ -101,16 +101,18 @@ def write_at_once(path: Path, data: bytes) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise ApidocSourceError(f"{path} can't be written: {error.strerror or error}.", "Name another file.") from error
+        raise ApidocSourceError(
+            f"{path} can't be written: {error.strerror or error}.", "Choose another file."
+        ) from error
 
 
 def history() -> bytes:
-    """The history of all bundled snapshots, as ``history.json`` holds it: one endpoint a line."""
+    """The contents of ``history.json``: the history of all bundled snapshots, one endpoint per line."""
     newest: dict[str, str] = {}
     having: dict[str, dict[str, Endpoint]] = {}
     for version in bundled_versions():
         for endpoint in load_bundled(version).endpoints:
-            key = nameless(endpoint.method, endpoint.path)
+            key = without_parameter_names(endpoint.method, endpoint.path)
             newest[key] = f"{endpoint.method} {endpoint.path}"
             having.setdefault(key, {})[version] = endpoint
     endpoints = {newest[key]: [list(having[key]), *_changes(having[key])] for key in having}
@@ -119,7 +121,7 @@ def history() -> bytes:
 
 
 def _changes(versions: Mapping[str, Endpoint]) -> list[dict[str, list[str]]]:
-    """The versions of each parameter that not all of them have; nothing where there is none."""
+    """The versions of each parameter that only some versions have; empty if all have the same."""
     names = sorted({name for endpoint in versions.values() for name in endpoint.parameters})
     found = {name: [version for version, each in versions.items() if name in each.parameters] for name in names}
     path_parameters = {name for each in versions.values() for name in each.path_parameters}

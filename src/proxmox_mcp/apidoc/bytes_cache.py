@@ -1,4 +1,7 @@
-"""``diskcache`` for text as keys and bytes as values, and nothing else."""
+"""A ``diskcache`` that stores only bytes under text keys.
+
+``diskcache`` pickles other values by default, and unpickling a file that somebody else could write runs their code.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,22 @@ _VALUE_FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val")
 
 
 class BytesDisk(Disk):  # type: ignore[misc]  # diskcache has no types
-    """Never pickles and never unpickles, and reads no file but its own. Raises TypeError and ValueError."""
+    """Never pickles or unpickles, and reads only its own files. Raises TypeError and ValueError."""
 
     def put(self, key: object) -> tuple[str, bool]:
-        """The key as the database holds it."""
+        """Convert a key for the database."""
         if not isinstance(key, str):
             raise TypeError("keys are text")
         return key, True
 
     def get(self, key: object, raw: int) -> str:
-        """The key that the database holds."""
+        """Convert a key from the database."""
         if not raw or not isinstance(key, str):
-            raise ValueError("a key that is not ours")
+            raise ValueError("a key that this program did not write")
         return key
 
     def store(self, value: object, read: bool, key: object = UNKNOWN) -> Any:
-        """Bytes, as ``diskcache`` stores them: small ones in the database, large ones as a file."""
+        """Store bytes as ``diskcache`` does: small ones in the database, large ones in a file."""
         if not isinstance(value, bytes) or read:
             raise TypeError("values are bytes")
         return super().store(value, read, key)
@@ -39,11 +42,11 @@ class BytesDisk(Disk):  # type: ignore[misc]  # diskcache has no types
         if mode == MODE_BINARY and not read and filename and _VALUE_FILE.fullmatch(filename.replace("\\", "/")):
             fetched: bytes = super().fetch(mode, filename, value, read)
             return fetched
-        raise ValueError("an entry that is not ours")
+        raise ValueError("an entry that this program did not write")
 
 
 class BytesCache(Cache):  # type: ignore[misc]  # diskcache has no types
-    """A cache on a ``BytesDisk`` that leaves no connection open where it can't be opened."""
+    """A cache on a ``BytesDisk`` that closes its connection if it can't be opened."""
 
     def __init__(self, directory: str, *, timeout: float, size_limit: int) -> None:
         try:

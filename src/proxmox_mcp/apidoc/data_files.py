@@ -1,4 +1,4 @@
-"""Where the data of this project lies: beside the package in a wheel, at the top level in a checkout."""
+"""The directory of the data files: inside the package in a wheel, ``apidoc/`` at the top level in a checkout."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""From the dialect of Proxmox's dump to canonical facts: plain JSON with one spelling for each thing.
+"""Converts Proxmox's dump (``apidoc.js``) to canonical facts: plain JSON with one form for each thing.
 
-Booleans are true, or absent (``additionalProperties`` and ``allowtoken``: false, or absent); bounds are numbers,
-members of enumerations text; keys that say nothing of the API (``typetext``, ``links``, ...) are gone. Keys keep
-Proxmox's names, so that who knows the dump reads the facts. Their prose (``PROSE``) can be left out.
+Booleans are true or absent (``additionalProperties`` and ``allowtoken``: false or absent); bounds are numbers; members
+of enumerations are text; keys that don't describe the API (``typetext``, ``links``, ...) are dropped. The other keys
+keep Proxmox's names. Descriptions (``PROSE``) can be left out: the repository contains no text written by Proxmox.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 Facts = dict[str, Any]
 
 PROSE = frozenset({"description"})
-"""The keys whose values are Proxmox's own sentences."""
+"""The keys whose values are sentences written by Proxmox."""
 
-OPEN_UNSAID = frozenset(
+UNDECLARED_OPEN = frozenset(
     {
         ("GET", "/access/ticket"),
         ("GET", "/cluster/firewall"),
@@ -30,8 +30,11 @@ OPEN_UNSAID = frozenset(
         ("PUT", "/cluster/sdn"),  # up to 8.4; since 9.0 it has parameters
     }
 )
-"""Methods that take any parameter although the dump closes them: their code has no ``properties`` at all, so that
-``PVE::JSONSchema`` checks nothing, and the dump drops empty ones, so that it can't be told from there."""
+"""Methods that take any parameter although the dump says ``additionalProperties: 0``.
+
+Their code has no ``properties`` at all, so ``PVE::JSONSchema`` checks nothing; the dump omits empty ``properties``, so
+they look like methods without parameters. Read in Proxmox's code.
+"""
 
 _WORDS = re.compile(r"\S+(, ?\S+)*")
 _NUMERIC = frozenset({"integer", "number", "boolean"})
@@ -40,7 +43,7 @@ _NUMERIC = frozenset({"integer", "number", "boolean"})
 def endpoint_facts(method: str, path: str, info: Mapping[str, Any]) -> Facts:
     """The canonical facts of one method (``info`` of the dump) of one path template.
 
-    Raises TypeError, ValueError or AttributeError where ``info`` is not shaped as Proxmox's.
+    Raises TypeError, ValueError or AttributeError if ``info`` does not have the structure of Proxmox's dump.
     """
     facts: Facts = {"method": method, "path": _plain(path), "name": _plain(info.get("name") or "")}
     if description := info.get("description"):
@@ -53,7 +56,7 @@ def endpoint_facts(method: str, path: str, info: Mapping[str, Any]) -> Facts:
     if permissions := info.get("permissions"):
         facts["permissions"] = _permissions(permissions)
     parameters = schema_facts(info.get("parameters") or {}) | {"type": "object"}
-    if (method, path) in OPEN_UNSAID and not parameters.get("properties"):
+    if (method, path) in UNDECLARED_OPEN and not parameters.get("properties"):
         parameters.pop("additionalProperties", None)
     facts["parameters"] = parameters
     facts["returns"] = schema_facts(info.get("returns") or {})
@@ -61,7 +64,7 @@ def endpoint_facts(method: str, path: str, info: Mapping[str, Any]) -> Facts:
 
 
 def schema_facts(raw: Mapping[str, Any]) -> Facts:
-    """The canonical facts of one schema of the dump. Raises as ``endpoint_facts``."""
+    """The canonical facts of one schema of the dump. Raises like ``endpoint_facts``."""
     facts: Facts = {}
     for key, value in raw.items():
         keep = _KEEP.get(key)
@@ -75,7 +78,7 @@ def schema_facts(raw: Mapping[str, Any]) -> Facts:
 
 
 def without_prose(facts: Facts) -> Facts:
-    """The same facts without Proxmox's sentences, also those that stand as a default."""
+    """The facts without sentences written by Proxmox, including those given as a default value."""
     kept: Facts = {}
     for key, value in facts.items():
         if key in PROSE or (key == "default" and isinstance(value, str) and not _WORDS.fullmatch(value)):
@@ -97,27 +100,27 @@ def _permissions(raw: Mapping[str, Any]) -> Facts:
 
 
 def _plain(value: object) -> str:
-    """Text that JSON writes as it stands, so that the head of a line can be read without parsing it."""
+    """Text that needs no escapes in JSON, so that the start of a line can be read without parsing it."""
     text = _text(value)
     if not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
-        raise ValueError(f"plain text was expected, not {text!r}")
+        raise ValueError(f"expected plain text, not {text!r}")
     return text
 
 
 def _list(value: object) -> list[Any]:
     if not isinstance(value, list):
-        raise TypeError(f"a list was expected, not {value!r}")
+        raise TypeError(f"expected a list, not {value!r}")
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"text was expected, not {value!r}")
+        raise TypeError(f"expected text, not {value!r}")
     return value
 
 
 def _boolean(value: object) -> bool:
-    """Perl's booleans: 0, 1, sometimes as text; JSON's own in newer dumps."""
+    """A boolean of Perl (0, 1, sometimes as text), or of JSON in newer dumps."""
     return value not in (None, 0, "0", "", False)
 
 
@@ -128,7 +131,7 @@ def _true(value: object) -> bool | None:
 def _number(value: object) -> float | int:
     number = float(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int | float):
-        raise TypeError(f"a number was expected, not {value!r}")
+        raise TypeError(f"expected a number, not {value!r}")
     return int(number) if number == int(number) else number
 
 
@@ -200,7 +203,7 @@ _KEEP: Mapping[str, Callable[[Any], Any]] = {
 
 
 def encode(facts: Facts) -> bytes:
-    """The facts of an endpoint as one line: method, path and name first, then the other keys in their order."""
+    """The facts of an endpoint as one line: method, path and name first, then the other keys, sorted."""
     first = {key: facts[key] for key in _HEAD}
     others = {key: value for key, value in facts.items() if key not in first}
     head = json.dumps(first, separators=(",", ":"))
@@ -209,7 +212,7 @@ def encode(facts: Facts) -> bytes:
 
 
 def facts_only(line: bytes) -> bytes:
-    """The line of an endpoint without Proxmox's sentences."""
+    """The line of an endpoint without sentences written by Proxmox."""
     return encode(without_prose(json.loads(line)))
 
 

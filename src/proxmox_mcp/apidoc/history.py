@@ -1,7 +1,7 @@
-"""Since when and until when: which bundled versions have an endpoint or a parameter.
+"""The bundled versions that have an endpoint or a parameter, for hints such as "came with 9.0".
 
-``history.json`` beside the snapshots is made from them (``scripts/build_index.py --history``), so that a hint costs
-one small file instead of every snapshot.
+``scripts/build_index.py --history`` makes ``history.json`` from the snapshots, so that a hint reads one small file
+instead of every snapshot.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PARAMETER = re.compile(r"\{[^{}]*\}")
 
 
 class Past(NamedTuple):
-    """A path that some bundled version has: its template, and the versions of each method there, oldest first."""
+    """A path of some bundled version: its template, and the versions of each of its methods, oldest first."""
 
     template: str
     methods: Mapping[str, tuple[str, ...]]
@@ -33,19 +33,19 @@ class Past(NamedTuple):
 
 def endpoint_versions(method: str, path: str) -> tuple[str, ...]:
     """The bundled versions that have an endpoint (a *template*), oldest first; empty if none has."""
-    return _recorded().endpoints.get(nameless(method, path), ("", ()))[1]
+    return _recorded().endpoints.get(without_parameter_names(method, path), ("", ()))[1]
 
 
 def parameter_versions(method: str, path: str, name: str) -> tuple[str, ...]:
     """The bundled versions in which an endpoint (a *template*) has a parameter, oldest first.
 
-    Empty where none has it, or all that have the endpoint have it too.
+    Empty if no version has it, or if all versions with the endpoint have it.
     """
-    return _recorded().parameters.get(nameless(method, path), {}).get(name, ())
+    return _recorded().parameters.get(without_parameter_names(method, path), {}).get(name, ())
 
 
 def find_past(path: ApiPath | str) -> Past | None:
-    """What the bundled versions have at a *path*, such as ``/cluster/ha/rules``."""
+    """The template and methods of a *path*, such as ``/cluster/ha/rules``, in any bundled version."""
     found = _router().find(ApiPath.parse(path) if isinstance(path, str) else path)
     if not isinstance(found, Route):
         return None
@@ -64,7 +64,7 @@ def _recorded() -> _Record:
     parameters: dict[str, dict[str, tuple[str, ...]]] = {}
     for name, (versions, *changed) in json.loads((data_directory() / "history.json").read_bytes()).items():
         method, template = name.split(" ", 1)
-        key = nameless(method, template)
+        key = without_parameter_names(method, template)
         endpoints[key] = template, tuple(versions)
         for changes in changed:
             parameters[key] = {parameter: tuple(those) for parameter, those in changes.items()}
@@ -73,11 +73,11 @@ def _recorded() -> _Record:
 
 @cache
 def _router() -> Router:
-    """Routes over the endpoints of all bundled versions; they only lead to their names."""
+    """A router over the endpoints of all bundled versions; its endpoints have only names."""
     names = ((key.split(" ", 1)[0], template) for key, (template, _) in _recorded().endpoints.items())
     return Router(Endpoint(cast("Method", method), template, "", b"{}") for method, template in names)
 
 
-def nameless(method: str, template: str) -> str:
-    """What stays the same when a release renames a parameter of a path."""
+def without_parameter_names(method: str, template: str) -> str:
+    """Method and template without the names of path parameters, which differ between releases."""
     return f"{method} {_PARAMETER.sub('{}', template)}"

@@ -1,4 +1,4 @@
-"""All endpoints of one version of Proxmox VE, to be found and checked against."""
+"""An index over all endpoints of one version of Proxmox VE, to look them up and to validate calls."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where an index is from: the product and its version (empty where unknown), the SHA-256 of the ``apidoc.js``
-    it was made of, and whether it holds Proxmox's descriptions (a bundled snapshot doesn't)."""
+    """The source of an index: product, version (empty if unknown), SHA-256 of its ``apidoc.js``, and whether it
+    contains Proxmox's descriptions (bundled snapshots don't)."""
 
     product: str = "pve"
     version: str = ""
@@ -28,7 +28,7 @@ class Origin:
 
 
 class EndpointIndex:
-    """The endpoints in a stable order (path, then GET, POST, PUT, DELETE), with their routes and their check."""
+    """The endpoints in a stable order (path, then GET, POST, PUT, DELETE), with a router and a checker."""
 
     def __init__(self, endpoints: Sequence[Endpoint], origin: Origin) -> None:
         self.endpoints: tuple[Endpoint, ...] = tuple(endpoints)
@@ -39,12 +39,12 @@ class EndpointIndex:
 
     @property
     def version(self) -> str:
-        """The version of Proxmox VE, such as ``9.1.3``; empty where unknown."""
+        """The version of Proxmox VE, such as ``9.1.3``; empty if unknown."""
         return self.origin.version
 
     @cached_property
     def router(self) -> Router:
-        """Made on first use."""
+        """The router of all endpoints, built on first use."""
         return Router(self.endpoints)
 
     @cached_property
@@ -62,16 +62,16 @@ class EndpointIndex:
         return self._by_name.get((method, path))
 
     def route(self, path: ApiPath | str) -> Route | DeadEnd:
-        """The template of a *path*, such as ``/nodes/pve1/qemu``, or how far it goes."""
+        """The template of a *path*, such as ``/nodes/pve1/qemu``, or the part of it that is known."""
         return self.router.find(_parsed(path))
 
     def resolve(self, method: str, path: ApiPath | str) -> Endpoint | None:
-        """The endpoint that a call of ``method`` on ``path`` reaches."""
+        """The endpoint of a call, None if there is none."""
         found = self.route(path)
         return found.methods.get(cast("Method", method)) if isinstance(found, Route) else None
 
     def check(self, method: str, path: ApiPath | str, params: Mapping[str, object] | None = None) -> Check:
-        """What the schema says of a call; never raises, all faults at once."""
+        """Validate a call against the schema: all problems at once. Never raises."""
         return self._checker.check(method, _parsed(path), params or {})
 
 

@@ -1,4 +1,4 @@
-"""An index from what one has: an ``apidoc.js``, a snapshot, or the version of a bundled one."""
+"""Loads an index from an ``apidoc.js``, from a snapshot, or by the version of a bundled snapshot."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def load_index(source: str | Path) -> EndpointIndex:
-    """The index of an ``apidoc.js`` or a snapshot (a path), or of a bundled version (``"9.2"``).
+    """The index of an ``apidoc.js`` or snapshot (given by its path), or of a bundled version (``"9.2"``).
 
-    Raises ApidocSourceError (no such file or version) or ApidocFormatError (not what it should be).
+    Raises ApidocSourceError (no such file or version) or ApidocFormatError (wrong format).
     """
     if isinstance(source, str) and VERSION.fullmatch(source):
         return load_bundled(source)
@@ -39,11 +39,11 @@ def read_file(path: Path) -> bytes:
 
 
 def load_bundled(version: str) -> EndpointIndex:
-    """The bundled snapshot of the minor release of ``version`` (``9.1.9`` is 9.1). Raises ApidocSourceError."""
+    """The bundled snapshot for the minor release of ``version`` (9.1 for ``9.1.9``). Raises ApidocSourceError."""
     name = ".".join(map(str, release_of(version)))
     if name not in bundled_versions():
         raise ApidocSourceError(
             f"No snapshot of Proxmox VE {version} is bundled.",
-            f"Bundled are: {', '.join(bundled_versions())}; the nearest is {nearest_bundled(version)}.",
+            f"Bundled: {', '.join(bundled_versions())}; the nearest is {nearest_bundled(version)}.",
         )
     return read_snapshot((data_directory() / f"pve-{name}.jsonl").read_bytes(), trusted=True)

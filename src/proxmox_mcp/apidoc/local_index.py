@@ -1,4 +1,4 @@
-"""What there is to work from without asking anybody: the cache, else the bundled snapshot that is nearest."""
+"""The best index that is available without a network: from the cache, else the nearest bundled snapshot."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class AtHand:
-    """An index and where it comes from. ``trouble`` says why the cache could not be used, if it couldn't."""
+class LocalIndex:
+    """An index and its source. ``cache_problem`` says why the cache could not be used; empty if it could."""
 
     index: EndpointIndex
     kind: Literal["cache", "bundled"]
-    trouble: str = ""
+    cache_problem: str = ""
 
 
-def index_at_hand(version: str = "", store: IndexStore | None = None) -> AtHand:
-    """The best index at hand for a ``version`` such as ``9.1.9``.
+def find_local_index(version: str = "", store: IndexStore | None = None) -> LocalIndex:
+    """The best local index for a ``version`` such as ``9.1.9``.
 
-    Without a version it is the one that was cached last, or the newest bundled. A cache that can't be used is no error.
-    Raises ApidocSourceError where ``version`` is no version.
+    Without a version: the index that was cached last, or the newest bundled one. A cache that can't be used is not an
+    error. Raises ApidocSourceError if ``version`` is not a version.
     """
-    trouble = ""
+    cache_problem = ""
     if store is not None:
         try:
             if (cached := store.load(version)) is not None:
-                return AtHand(cached, "cache")
+                return LocalIndex(cached, "cache")
         except ApidocCacheError as error:
-            trouble = str(error)
+            cache_problem = str(error)
     name = nearest_bundled(version) if version else bundled_versions()[-1]
-    return AtHand(load_bundled(name), "bundled", trouble)
+    return LocalIndex(load_bundled(name), "bundled", cache_problem)

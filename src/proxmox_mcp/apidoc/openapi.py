@@ -1,9 +1,9 @@
-"""The index as an OpenAPI 3.1 document.
+"""Exports the index as an OpenAPI 3.1 document.
 
-What OpenAPI has no word for stands under ``x-pve-...``: privileges (``x-pve-permissions``), the keys of property
-strings (``x-pve-properties``), Perl patterns that ECMA 262 can't say (``x-pve-pattern``). Proxmox's booleans are 0
-and 1. A call is a query (GET, DELETE) or a form (POST, PUT; JSON is taken too); every answer is an object with
-``data``.
+What OpenAPI can't express is in ``x-pve-...``: privileges (``x-pve-permissions``), the keys of property strings
+(``x-pve-properties``), Perl patterns without an equivalent in ECMA 262 (``x-pve-pattern``). Proxmox's booleans are 0
+and 1. Parameters are a query (GET, DELETE) or a form (POST, PUT; JSON is accepted too); every response is an object
+with ``data``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _IN_QUERY = frozenset({"GET", "DELETE"})
 _ERRORS = {
-    "400": "A parameter is wrong: errors says which, and how",
+    "400": "A parameter is wrong; errors has a message for each",
     "401": "Not logged in",
     "403": "A privilege is missing",
     "500": "The call failed",
@@ -33,7 +33,7 @@ _WORD = re.compile(r"[A-Za-z0-9]+")
 
 
 def openapi(index: EndpointIndex) -> Json:
-    """The document, made of plain JSON values."""
+    """The document as plain JSON values."""
     paths: dict[str, Json] = {}
     for endpoint in index.endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
@@ -94,7 +94,7 @@ def _operation(endpoint: Endpoint) -> Json:
 
 
 def _operation_id(endpoint: Endpoint) -> str:
-    """Unique, as method and path are."""
+    """A unique id made from method and path."""
     parts = (part.strip("{}") if part.startswith("{") else part for part in endpoint.path.split("/"))
     return "_".join((endpoint.method.lower(), *_WORD.findall(" ".join(parts))))
 
@@ -118,7 +118,7 @@ def _as_lists(value: object) -> object:
 
 
 def _parameters(endpoint: Endpoint) -> list[Json]:
-    """Those of the path, and for GET and DELETE those of the query."""
+    """The path parameters, and for GET and DELETE the query parameters."""
     known = endpoint.parameters
     found: list[Json] = []
     for name in endpoint.path_parameters:
@@ -166,7 +166,7 @@ def _object(members: Mapping[str, Schema], *, closed: bool) -> Json:
 
 
 def _numbers(last: int | None) -> str:
-    """A pattern of 0 to ``last`` without leading zeros; of any number where there is no known last one."""
+    """A pattern for 0 to ``last`` without leading zeros; for any number if ``last`` is unknown."""
     return r"(0|[1-9][0-9]*)" if last is None else f"({'|'.join(map(str, range(last + 1)))})"
 
 
@@ -181,7 +181,7 @@ _TYPES = frozenset({"string", "integer", "number", "array", "object", "null"})
 
 
 def json_schema(schema: Schema) -> Json:
-    """A schema of Proxmox as JSON Schema 2020-12."""
+    """A Proxmox schema as JSON Schema 2020-12."""
     found: Json = {}
     if schema.type == "boolean":
         found |= {"type": "integer", "enum": [0, 1], "x-pve-type": "boolean"}
@@ -204,7 +204,7 @@ def json_schema(schema: Schema) -> Json:
 
 
 def _default(schema: Schema) -> Json:
-    """The default where it is a value that the schema takes; Proxmox also has words there (``all``, ``autodetect``)."""
+    """The default if the schema accepts it; Proxmox also puts words there (``all``, ``autodetect``)."""
     default = schema.default
     if default is None:
         return {}
@@ -231,7 +231,7 @@ def _format(schema: Schema) -> Json:
 
 
 def _inner(schema: Schema) -> Json:
-    """What is within a list, an object, or alternatives."""
+    """The schemas inside a list, an object, or alternatives."""
     found: Json = {}
     if schema.items:
         found["items"] = json_schema(schema.items)
@@ -250,7 +250,7 @@ _NOT_ECMA = re.compile(r"\(\?(?![:=!])")
 
 
 def _pattern(pattern: str | None) -> Json:
-    """A Perl pattern as ECMA 262 has it, anchored as Proxmox anchors it."""
+    """A Perl pattern in ECMA 262 syntax, anchored as Proxmox does."""
     if not pattern:
         return {}
     plain = _NO_LEAST.sub(r"{0,\1}", _PERL_GROUP.sub("(?:", pattern))

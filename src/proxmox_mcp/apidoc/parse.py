@@ -1,7 +1,7 @@
-"""``apidoc.js`` as Proxmox publishes it, read into an index.
+"""Parses ``apidoc.js`` as Proxmox publishes it into an index.
 
-The document is JavaScript: ``const apiSchema = [`` (7 and later) or ``var pveapi = [`` (6), a JSON array, and
-after it the code of the viewer. The array is taken as JSON; nothing is ever evaluated.
+The document is JavaScript: ``const apiSchema = [`` (7 and later) or ``var pveapi = [`` (6), a JSON array, then the
+code of the viewer. Only the array is parsed, as JSON; nothing is evaluated.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _ADVICE = "An apidoc.js is at https://NODE:8006/pve-docs/api-viewer/apidoc.js on
 
 
 def parse_apidoc(document: bytes, *, version: str = "") -> EndpointIndex:
-    """The index of an ``apidoc.js``, by path and then method. The document doesn't say which ``version`` it is of.
+    """The index of an ``apidoc.js``, sorted by path and method. The document does not contain its ``version``.
 
-    Raises ApidocFormatError: a web page, another document, or only a part of one.
+    Raises ApidocFormatError for a web page, another document, or a truncated one.
     """
     endpoints = tuple(sorted(_endpoints(_array(document)), key=_order))
     if not endpoints:
-        raise ApidocFormatError("The document describes no endpoint.", _ADVICE)
+        raise ApidocFormatError("The document contains no endpoints.", _ADVICE)
     for one, other in pairwise(endpoints):
         if _order(one) == _order(other):
             raise ApidocFormatError(f"The document describes {one.method} {one.path} twice.", _ADVICE)
@@ -51,19 +51,21 @@ def _array(document: bytes) -> list[Any]:
     try:
         text = document.decode()
     except UnicodeDecodeError as error:
-        raise ApidocFormatError("The document is no UTF-8 text, so it is no apidoc.js.", _ADVICE) from error
+        raise ApidocFormatError("The document is not an apidoc.js: it is not UTF-8 text.", _ADVICE) from error
     if not text.strip("\ufeff \t\r\n"):
         raise ApidocFormatError("The document is empty.", _ADVICE)
     if _MARKUP.match(text):
         raise ApidocFormatError("The document is a web page, not an apidoc.js.", _ADVICE)
     prologue = _PROLOGUE.match(text)
     if prologue is None:
-        raise ApidocFormatError("The document does not start as an apidoc.js does (const apiSchema = [ ...).", _ADVICE)
+        raise ApidocFormatError(
+            "The document is not an apidoc.js: it does not start with const apiSchema = [ ...", _ADVICE
+        )
     try:
         array, _ = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, prologue.end())
     except (ValueError, RecursionError) as error:
         raise ApidocFormatError(
-            f"The document holds no whole JSON array: {error}. It may have been cut on its way.", _ADVICE
+            f"The document contains no complete JSON array: {error}. It may be truncated.", _ADVICE
         ) from error
     return cast("list[Any]", array)
 
@@ -73,7 +75,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _endpoints(array: list[Any]) -> Iterator[Endpoint]:
-    """The endpoints of the tree, without recursion: a document decides how deep it is."""
+    """The endpoints of the tree, without recursion: a hostile document could be nested arbitrarily deep."""
     nodes = list(reversed(array))
     while nodes:
         node = nodes.pop()
@@ -87,13 +89,13 @@ def _endpoints(array: list[Any]) -> Iterator[Endpoint]:
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             shown = node.get("path") if isinstance(node, dict) else node
             raise ApidocFormatError(
-                f"The document is not made as an apidoc.js is, at {str(shown)[:80]!r}: {error}", _ADVICE
+                f"The document does not have the structure of an apidoc.js, at {str(shown)[:80]!r}: {error}", _ADVICE
             ) from error
 
 
 def _path(value: str) -> str:
     if not value.startswith("/"):
-        raise ValueError("a path starts with a slash")
+        raise ValueError("a path must start with a slash")
     return value
 
 

@@ -1,8 +1,8 @@
 """A path of the API, parsed once: everything after the parser works on the value.
 
-Proxmox decodes a path whole and then splits it at slashes, empty parts dropped (``PVE::APIServer::AnyEvent`` and
-``PVE::RESTHandler::map_path_to_methods``, measured); so does the parser. What is sent is built from the segments again,
-so what was checked and decided is what arrives.
+Proxmox decodes the whole path, then splits it at slashes and drops empty parts (``PVE::APIServer::AnyEvent`` and
+``PVE::RESTHandler::map_path_to_methods``, measured); so does this parser. The path that is sent is built from the
+segments, so the path that was checked is the one that Proxmox receives.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ANY = "*"
-"""In place of a segment: stands for a node, a guest, a storage or a pool that the cluster's resources name."""
+"""A wildcard segment: any node, guest, storage or pool in the cluster's resources."""
 
 _is_canonical = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~:@!,-]+)+").fullmatch
 _SAFE = ":@!,"
@@ -28,8 +28,8 @@ _KINDS = ("qemu", "lxc")
 
 @dataclass(frozen=True, slots=True)
 class ApiPath:
-    """``segments`` are decoded; ``encoded`` is the canonical text that is sent; ``query`` holds what followed a ``?``,
-    a key that came twice with the list of its values."""
+    """``segments`` are decoded; ``encoded`` is the canonical text that is sent; ``query`` holds the parameters after
+    ``?``, a repeated key with a list of its values."""
 
     segments: tuple[str, ...]
     encoded: str
@@ -37,56 +37,56 @@ class ApiPath:
 
     @classmethod
     def given(cls, written: str) -> ApiPath:
-        """From what a caller wrote, without what does no harm: blanks around it, a missing slash, and the address of a
-        node or the ``/api2/json`` before it, as they are copied from a browser or a script.
+        """Parse what a caller wrote, and tolerate blanks around it, a missing first slash, and a URL of a node or
+        ``/api2/json`` before the path, as copied from a browser or a script.
 
-        The address is dropped unread: the settings say where a call goes, not the caller.
+        The host of the URL is ignored: the settings decide where a call goes, not the caller.
         """
         path = _ADDRESS.sub("", written.strip()).lstrip("/")
         return cls.parse("/" + _PREFIX.sub("", path, count=1))
 
     @classmethod
     def parse(cls, written: str) -> ApiPath:
-        """From a path as Proxmox reads it: encoded or not, slashes doubled or missing, perhaps with a query."""
+        """Parse a path as Proxmox does: encoded or not, with doubled or missing slashes, with or without a query."""
         if _is_canonical(written):
             return cls(tuple(written.split("/")[1:]), written)
         text, _, query = written.partition("?")
-        # Perl's $ lets one newline pass at the end of a path, and leaves it out.
+        # In Perl $ also matches before a final newline, which is then dropped.
         decoded = unquote(text).removesuffix("\n")
         return cls.of((part for part in decoded.split("/") if part), _parameters(query) if query else {})
 
     @classmethod
     def of(cls, segments: Iterable[str], query: Mapping[str, object] | None = None) -> ApiPath:
-        """From segments that are decoded."""
+        """A path from decoded segments."""
         parts = tuple(segments)
         return cls(parts, "/" + "/".join(map(_encoded, parts)), query or {})
 
     @property
     def text(self) -> str:
-        """The path decoded, without its query: ``/storage/nas/content/nas:backup/a b``."""
+        """The decoded path without its query: ``/storage/nas/content/nas:backup/a b``."""
         return "/" + "/".join(self.segments)
 
     @property
     def node(self) -> str:
-        """The node that the path names and that judges the call; empty where any node does."""
+        """The node in the path, whose schema applies to the call; empty if any node can answer."""
         parts = self.segments
         return parts[1] if len(parts) > 2 and parts[0] == "nodes" and parts[1] != "localhost" else ""
 
     @property
     def guest(self) -> tuple[str, str] | None:
-        """The kind (``qemu`` or ``lxc``) and the id or name of the guest below a node."""
+        """The kind (``qemu`` or ``lxc``) and the id or name of the guest in the path."""
         parts = self.segments
         return (parts[2], parts[3]) if len(parts) > 3 and parts[0] == "nodes" and parts[2] in _KINDS else None
 
     @property
     def needs_lookup(self) -> bool:
-        """Whether it leaves something open: a ``*``, or a guest by name."""
+        """Whether the cluster's resources are needed to resolve it: it has a ``*`` or the name of a guest."""
         guest = self.guest
         return ANY in self.segments or (guest is not None and not guest[1].isdecimal())
 
     @property
     def stands_for_many(self) -> bool:
-        """Whether a ``*`` stands for several places; one for the node of a single guest does not."""
+        """Whether a ``*`` may match several places; one for the node of a single guest can't."""
         parts = self.segments
         return ANY in parts[2:] or (ANY in parts and self.guest is None)
 
@@ -95,7 +95,7 @@ class ApiPath:
 
 
 def _encoded(segment: str) -> str:
-    """A segment percent-encoded; dots too where HTTP would take them for steps, a lone ``*`` as it is."""
+    """A segment, percent-encoded; also ``.`` and ``..``, which HTTP clients would resolve; ``*`` is unchanged."""
     if segment == ANY:
         return segment
     return _DOTS.get(segment) or quote(segment, safe=_SAFE, errors="replace")

@@ -1,7 +1,7 @@
-"""What the code of endpoints asks for beyond their published permissions: reviewed facts, in ``privileges.toml``.
+"""The privileges that Proxmox checks in code, beyond the published permissions: reviewed facts in ``privileges.toml``.
 
-Over half of the endpoints that are open to any user check more in their code (create a guest, back up, stop all), and
-so do others for some of their parameters. ``apidoc.js`` tells it in prose at most.
+78 of the 140 endpoints with ``permissions: user all`` check more in their code (create a guest, back up, stop all), and
+so do others for some of their parameters. ``apidoc.js`` mentions this only in descriptions, if at all.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ Check = tuple[Any, ...]
 """A test of ``permissions``: ``("perm", "/vms/{vmid}", ("VM.Allocate",))``, ``("and", ...)``, ``("or", ...)``."""
 
 PLACEHOLDER = re.compile(r"\{([\w-]+)(?:\|([\w=-]+))?\}")
-"""``{vmid}``: a parameter; ``{volume|owner}``: what is taken from its value."""
+"""``{vmid}`` is a parameter; ``{volume|owner}`` is a part of its value."""
 
 _OWNER = re.compile(r"(?:^|[/:])(?:vm|base|subvol|basevol)-(\d+)-|vzdump-\w+-(\d+)-|backup/(?:vm|ct)/(\d+)/")
 _MOST_NAMED = 4
 _LONGEST_READ = 4096
-"""Characters of a value that are matched: the patterns are not all linear."""
+"""Only this many characters of a value are matched, since not all patterns run in linear time."""
 _SHOWN = {"vms": "vmid"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """One rule of ``privileges.toml``, which tells what each of its keys means. ``check`` is empty where ``root``."""
+    """One rule of ``privileges.toml``, which documents the keys. ``check`` is empty if ``root``."""
 
     check: Check = ()
     given: tuple[str, ...] = ()
@@ -51,12 +51,12 @@ class Need:
 
     @property
     def always(self) -> bool:
-        """Whether every call is asked for it, whatever its parameters."""
+        """Whether every call needs it, regardless of the parameters."""
         return not (self.given or self.absent or self.lists or self.unsure)
 
     @property
     def circumstances(self) -> str:
-        """When it is asked for, in a few words; empty where always."""
+        """When it is needed, in a few words; empty if always."""
         if self.when or not (self.given or self.absent):
             return self.when
         names = self.given or self.absent
@@ -64,12 +64,14 @@ class Need:
         return f"{'with' if self.given else 'without'} {', '.join(names[:_MOST_NAMED])}{more}"
 
     def checks(self, params: Mapping[str, Any]) -> list[Check]:
-        """What a call with these parameters is asked for: once for each value that the rule is about, without what is
-        the same. Where it can't be told whose privilege it is, a ``{name}`` is left in the path."""
+        """The tests for a call with these parameters: one for each value that the rule is about, without duplicates.
+
+        Where the object of the privilege is unknown, the path keeps its ``{name}``.
+        """
         return list(dict.fromkeys(bound(self.check, {**params, "given": value}) for value in self.values(params)))
 
     def values(self, params: Mapping[str, Any]) -> Iterator[str]:
-        """The values that the rule is about, one empty text where it is about the call; none where it doesn't count."""
+        """The values that the rule is about; one empty text if it is about the call; empty if it does not apply."""
         if any(params.get(name) not in (None, "", []) for name in self.absent):
             return
         if not self.given:
@@ -81,10 +83,10 @@ class Need:
             text = (",".join(map(str, value)) if isinstance(value, list) else str(value))[:_LONGEST_READ]
             if self.value is not None and not self.value.fullmatch(text):
                 continue
-            if not (self.unless_own and taken("owner", text) == [str(params.get("vmid"))]):
+            if not (self.unless_own and values_from("owner", text) == [str(params.get("vmid"))]):
                 yield text
         if self.value is None or self.value.fullmatch(""):
-            yield from ("" for name in taken("each", params.get("delete")) if self._is_about(name))
+            yield from ("" for name in values_from("each", params.get("delete")) if self._is_about(name))
 
     def _is_about(self, name: str) -> bool:
         found = indexed(name)
@@ -92,13 +94,16 @@ class Need:
 
 
 def needs_of(method: str, template: str) -> tuple[Need, ...]:
-    """What the code of an endpoint asks for beyond its published permissions, as far as it has been reviewed."""
+    """The privileges that an endpoint checks in code, beyond its published permissions, as far as reviewed."""
     return reviewed().get(f"{method} {template}", ())
 
 
 def bound(check: Check, params: Mapping[str, Any], *, missing: Callable[[str], str] | None = None) -> Check:
-    """A test with the parameters of a call in its paths. What is not known keeps its placeholder, or becomes what
-    ``missing`` makes of its name. A placeholder that stands for several is asked for each of them."""
+    """Fill the parameters of a call into the paths of a test.
+
+    An unknown parameter keeps its placeholder, or becomes ``missing(name)``. If a placeholder has several values, the
+    test must hold for each.
+    """
     kind = check[0]
     if kind in ("and", "or"):
         return (kind, *(bound(part, params, missing=missing) for part in check[1:]))
@@ -108,7 +113,7 @@ def bound(check: Check, params: Mapping[str, Any], *, missing: Callable[[str], s
     position = 0
     for found in PLACEHOLDER.finditer(check[1]):
         name, how = found.groups()
-        texts = taken(how or "", params.get(name))
+        texts = values_from(how or "", params.get(name))
         shown = found[0] if missing is None else missing(name)
         before = check[1][position : found.start()]
         paths = [f"{path}{before}{text}" for path in paths for text in texts or [shown]]
@@ -117,8 +122,8 @@ def bound(check: Check, params: Mapping[str, Any], *, missing: Callable[[str], s
     return tests[0] if len(tests) == 1 else ("and", *tests)
 
 
-def taken(how: str, value: object) -> list[str]:
-    """What a placeholder takes from a value; nothing where it isn't in it."""
+def values_from(how: str, value: object) -> list[str]:
+    """The parts of a value that a placeholder refers to; empty if the value has none."""
     if value in (None, "", []):
         return []
     if how == "each":
@@ -140,7 +145,7 @@ def taken(how: str, value: object) -> list[str]:
 
 
 def plain(path: str) -> str:
-    """A path as a person reads it: ``/storage/{storage}`` for ``/storage/{given|storage}``."""
+    """A path for people: ``/storage/{storage}`` for ``/storage/{given|storage}``."""
     return PLACEHOLDER.sub(_spoken, path)
 
 
@@ -153,7 +158,7 @@ def _spoken(found: re.Match[str]) -> str:
 
 @cache
 def reviewed() -> Mapping[str, tuple[Need, ...]]:
-    """All needs by ``METHOD /template``."""
+    """All rules by ``METHOD /template``."""
     document = tomllib.loads((data_directory() / "privileges.toml").read_text(encoding="utf-8"))
     found: defaultdict[str, list[Need]] = defaultdict(list)
     for table in document["rule"]:
@@ -179,7 +184,7 @@ def _need(table: Mapping[str, Any], call: str) -> Need:
 
 
 def _nested(check: Sequence[Any], *, has_pool: bool) -> Check:
-    """A test as tuples; ``vm`` as ``PVE::RPCEnvironment::check_vm_perm`` has it: the pool's privileges count too."""
+    """A test as tuples; ``vm`` as in ``PVE::RPCEnvironment::check_vm_perm``: privileges on the pool count too."""
     if check and check[0] == "vm":
         privileges = tuple(check[1])
         guest = ("perm", "/vms/{vmid}", privileges)
@@ -196,7 +201,7 @@ _KINDS = frozenset({"perm", "perm-modify", "and", "or", "vm"})
 
 
 def _expanded(written: str) -> Iterator[str]:
-    """The calls behind ``GET|PUT /cluster/(a|b)``."""
+    """The calls that ``GET|PUT /cluster/(a|b)`` abbreviates."""
     methods, path = written.split(" ", 1)
     before, bracket, rest = path.partition("(")
     inside, _, after = rest.rpartition(")")

@@ -1,4 +1,4 @@
-"""The releases of Proxmox VE that are bundled, by name alone; nothing is loaded here."""
+"""The bundled releases of Proxmox VE, found by file name; no snapshot is loaded."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _BUNDLED = re.compile(r"pve-(\d+\.\d+)\.jsonl")
 
 @cache
 def bundled_versions() -> tuple[str, ...]:
-    """The versions that are bundled, such as ``("8.4", "9.1")``, oldest first."""
+    """The bundled versions, such as ``("8.4", "9.1")``, oldest first."""
     names = (_BUNDLED.fullmatch(path.name) for path in data_directory().glob("pve-*.jsonl"))
     return tuple(sorted((name[1] for name in names if name), key=release_of))
 
 
 def nearest_bundled(version: str) -> str:
-    """The bundled version to work from where ``version`` (``9.1.9``, ``8.2``) is not at hand.
+    """The bundled version that is nearest to ``version`` (``9.1.9``, ``8.2``).
 
-    One of the same major release if there is one, the older of two that are as near. Raises ApidocSourceError where
-    ``version`` is no version.
+    The same major release if there is one; of two equally near the older. Raises ApidocSourceError if ``version`` is
+    not a version.
     """
     if not VERSION.fullmatch(version):
         raise ApidocSourceError(f"{version!r} is not a version.", "A version looks like 9.1 or 8.4.5.")
@@ -32,13 +32,13 @@ def nearest_bundled(version: str) -> str:
 
 
 def release_of(version: str) -> tuple[int, int]:
-    """Major and minor of a version: ``9.1.9`` is ``(9, 1)``."""
+    """Major and minor version: ``(9, 1)`` for ``9.1.9``."""
     major, minor, *_ = (*(int(part) for part in re.findall(r"\d+", version)), 0)
     return major, minor
 
 
 def _distance(wanted: tuple[int, int], bundled: tuple[int, int]) -> tuple[int, int, tuple[int, int]]:
-    """Majors first; within one the nearest minor; of another major the end that lies towards it."""
+    """Compare majors first; then the nearest minor of the same major, or the end of another major that is nearer."""
     if wanted[0] == bundled[0]:
         return 0, abs(wanted[1] - bundled[1]), bundled
     towards = -bundled[1] if bundled < wanted else bundled[1]

@@ -1,7 +1,7 @@
-"""From a path to the template it is of, as ``PVE::RESTHandler::map_path_to_methods`` finds it.
+"""Finds the template of a path, as ``PVE::RESTHandler::map_path_to_methods`` does.
 
-Case matters. A parameter takes any segment without blanks. Two parameters take all the rest of the path, which
-``apidoc.js`` does not say (``fragmentDelimiter`` in PVE::API2::Storage::Config and PVE::API2::Firewall::IPSet).
+Case matters. A parameter takes any segment without blanks. Two parameters take the rest of the path, slashes included;
+``apidoc.js`` does not say so (``fragmentDelimiter`` in PVE::API2::Storage::Config and PVE::API2::Firewall::IPSet).
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.path import ApiPath
 
 _TAKES_THE_REST = ("/storage/{storage}/content/{volume}", "/firewall/ipset/{name}/{cidr}")
-_BLANK = re.compile(r"[ \t\n\v\f\r]")  # those beyond ASCII arrive as bytes, which no blank of Perl's fits
+# ASCII only: PVE::APIServer never decodes UTF-8 in paths, so other blanks arrive as bytes that \s does not match.
+_BLANK = re.compile(r"[ \t\n\v\f\r]")
 _PARAMETER = re.compile(r"\{([^{}]+)\}")
 
 
 class Route(NamedTuple):
-    """A path that the API has: its template, the methods there, and what stands for each parameter."""
+    """A path of the API: its template, its methods, and the values of its parameters."""
 
     template: str
     methods: Mapping[Method, Endpoint]
@@ -31,11 +32,11 @@ class Route(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeadEnd:
-    """A path that the API hasn't: how far it goes, where it ends, and what could stand there.
+    """A path that the API does not have: its known part, the first unknown segment, and what is possible there.
 
-    ``reached`` is the template of the part that is known (``/`` at least), ``params`` what stands for its parameters,
-    ``segment`` the first part that is not, empty where the path stops short of an endpoint. ``choices`` are the
-    literal parts and ``parameter`` the parameter (or empty) that may come next; ``rest`` is what follows ``segment``.
+    ``reached`` is the template of the known part (at least ``/``), ``params`` the values of its parameters.
+    ``segment`` is the first unknown segment; empty if the path ends before an endpoint. ``choices`` are the literal
+    segments and ``parameter`` the parameter (or empty) that may come next; ``rest`` is what follows ``segment``.
     """
 
     reached: str
@@ -56,7 +57,7 @@ class _Node:
     takes_rest: bool = False
 
     def grow(self, part: str) -> _Node:
-        """The node of a part of a template below this one."""
+        """The node below this one for the next part of a template."""
         template = f"{self.template}/{part}"
         named = _PARAMETER.fullmatch(part)
         if named is None:
@@ -68,7 +69,7 @@ class _Node:
 
 
 class Router:
-    """Finds the template of a path in a few microseconds."""
+    """A tree of path segments; finds the template of a path in a few microseconds."""
 
     __slots__ = ("_root",)
 
@@ -82,7 +83,7 @@ class Router:
             node.methods[endpoint.method] = endpoint
 
     def find(self, path: ApiPath) -> Route | DeadEnd:
-        """The route of a path, whatever its query."""
+        """The route of a path; its query is ignored."""
         parts = path.segments
         blanks = "%" in path.encoded and any(map(_BLANK.search, parts))
         node = self._root
@@ -115,7 +116,7 @@ def _dead_end(node: _Node, params: dict[str, str], left: list[str]) -> DeadEnd:
 
 
 class Index(Protocol):
-    """What a check needs of an ``EndpointIndex``."""
+    """The part of ``EndpointIndex`` that validation needs."""
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]: ...

@@ -1,6 +1,6 @@
-"""One value of the API: its type, bounds and format, as ``PVE::JSONSchema`` (pve-common) describes it.
+"""The schema of one value: its type, bounds and format, as ``PVE::JSONSchema`` (pve-common) describes them.
 
-Schemas are read from facts, the plain and canonical form of the dump that ``facts.py`` makes.
+Schemas are read from facts, the canonical form of Proxmox's dump (``facts.py``).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """One value, as ``PVE::JSONSchema`` describes it: a parameter, a member of a list, a key of a property string.
+    """The schema of a parameter, a list member or a key of a property string.
 
-    ``type`` is ``string``, ``integer``, ``number``, ``boolean``, ``array``, ``object``, ``null``, or ``any`` where
-    Proxmox gives none. ``format`` is a name (``pve-vmid``, ``pve-node-list``) or, for a property string, its keys.
+    ``type`` is ``string``, ``integer``, ``number``, ``boolean``, ``array``, ``object``, ``null``, or ``any`` if
+    Proxmox gives no type. ``format`` is a name (``pve-vmid``, ``pve-node-list``) or, for a property string, its keys.
     ``alias`` and ``key_alias`` belong to keys of property strings (``virtio=MAC`` is model and macaddr).
-    ``one_of`` holds alternatives of 9.x, each for the ``instance_types`` it names; which one is meant says the
-    parameter ``type_property``, itself described by ``type_property_schema`` where it is no plain parameter.
-    ``enum`` members are text, as Proxmox compares them. ``additional_properties`` may be the schema of the others.
-    ``renderer`` is how Proxmox shows the value (``bytes``, ``duration``, ``fraction_as_percentage``, ...).
-    ``description`` is empty where the schema comes from a bundled snapshot.
+    ``one_of`` holds alternatives (9.x), each for its ``instance_types``; the parameter ``type_property`` selects one,
+    and is described by ``type_property_schema`` if it is not an ordinary parameter.
+    ``enum`` members are text, because Proxmox compares them as text. ``additional_properties`` may be a schema.
+    ``renderer`` is how Proxmox displays the value (``bytes``, ``duration``, ``fraction_as_percentage``, ...).
+    ``description`` is empty if the schema comes from a bundled snapshot.
     """
 
     type: str = "string"
@@ -58,7 +58,7 @@ class Schema:
 
     @classmethod
     def read(cls, facts: Mapping[str, Any]) -> Self:
-        """The schema that ``facts`` describe. Raises KeyError, TypeError or AttributeError on what are no facts."""
+        """The schema that ``facts`` describe. Raises KeyError, TypeError or AttributeError for wrong facts."""
         values: dict[str, Any] = {"type": "any"}
         for key, value in facts.items():
             name, convert = _FIELDS[key]
@@ -103,13 +103,13 @@ _FIELDS: Mapping[str, tuple[str, Callable[[Any], object] | None]] = {
 
 
 def is_open(schema: Schema) -> bool:
-    """Whether an object takes properties that neither it nor its parts name."""
+    """Whether an object accepts properties that neither it nor its parts name."""
     parts = (*schema.all_of, *schema.one_of)
     return all(is_open(each) for each in parts) if parts else bool(schema.additional_properties)
 
 
 def flat(schema: Schema) -> Iterator[tuple[str, Schema]]:
-    """The parameters of an object, those of its parts and alternatives too."""
+    """The parameters of an object, including those of its parts and alternatives."""
     yield from (schema.properties or _EMPTY).items()
     for part in schema.all_of:
         yield from flat(part)
@@ -120,7 +120,7 @@ def flat(schema: Schema) -> Iterator[tuple[str, Schema]]:
 
 
 def _merged(schema: Schema) -> Iterator[tuple[str, Schema]]:
-    """Each parameter of the alternatives once."""
+    """Each parameter of the alternatives, once."""
     variants: dict[str, list[Schema]] = {}
     for alternative in schema.one_of:
         for name, each in flat(alternative):

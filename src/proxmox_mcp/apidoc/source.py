@@ -82,13 +82,13 @@ def _check_head(url: str, response: ResponseStream) -> None:
     if moved := response.headers.get("Location") if 300 <= response.status < 400 else None:
         raise ApidocSourceError(
             f"{url} answers {response.status}, a redirect to {one_line(moved)}, which is not followed.",
-            f"Give the address of the document itself. {_AT_A_NODE}",
+            f"Use the URL of the document itself. {_AT_A_NODE}",
         )
     if response.status != 200:
         raise ApidocSourceError(f"{url} answers {response.status} {response.reason[:80]}.", _AT_A_NODE)
     if response.headers.get("Content-Encoding", "identity") != "identity":
         # Decompressed, 64 MiB may be nothing but zeros that took a moment to send.
-        raise ApidocSourceError(f"{url} sends the document compressed, although it was not asked to.", _ELSEWHERE)
+        raise ApidocSourceError(f"{url} sends the document compressed, although that was not requested.", _ELSEWHERE)
 
 
 def _body(url: str, response: ResponseStream, progress: Progress | None) -> bytes:
@@ -122,7 +122,7 @@ def _explained(url: str, failed: RequestFailedError, deadline: float) -> ApidocS
         case Kind.NOT_TRUSTED | Kind.WRONG_NAME | Kind.NOT_VALID_NOW:
             return ApidocSourceError(
                 f"The certificate of {url} is not trusted: {detail}.",
-                "Give the authority that signed it (a cluster's own is /etc/pve/pve-root-ca.pem), pin its SHA-256 "
+                "Set the CA that signed it (a cluster's own is /etc/pve/pve-root-ca.pem), pin its SHA-256 "
                 "fingerprint, or turn verification off.",
             )
         case Kind.NOT_TLS | Kind.HANDSHAKE | Kind.CLOSED_IN_HANDSHAKE:

@@ -1,7 +1,7 @@
-"""The cache of indexes: ``diskcache`` that holds bytes of our own encoding, in a directory that only we can write.
+"""The cache of indexes: a ``diskcache`` of bytes in a directory that only this user can write.
 
-The pickle mode of ``diskcache`` is refused in both directions, and each entry carries its own checksum: what a
-damaged or foreign cache holds is never run and never believed.
+Nothing is pickled or unpickled (``bytes_cache``), and each entry has a checksum: a damaged or planted cache file can
+neither run code nor change the schema.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ _LOCK_TIMEOUT = 2.0
 class IndexStore:
     """Indexes kept by product, version and digest of their source.
 
-    Each method raises ApidocCacheError where the cache can't be used: unwritable, damaged, locked, or open to others.
-    The caller goes on without it, and says so.
+    Each method raises ApidocCacheError if the cache can't be used: unwritable, damaged, locked, or writable by others.
+    The caller continues without it and logs that.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
 
     def save(self, index: EndpointIndex) -> None:
-        """Keep an index, in the place of one of the same version and digest; at once or not at all."""
+        """Store an index atomically; it replaces one of the same version and digest."""
         key = _key(index.origin)
         with self._opened() as cache:
             cache.set(key, _entry(write_snapshot(index, prose=True)))
             cache.set(_NEWEST, key.encode())
 
     def load(self, version: str = "") -> EndpointIndex | None:
-        """The index of exactly this version that came last; without a version, the one saved last of all."""
+        """The last saved index of exactly this version; without a version, the last saved one."""
         with self._opened() as cache:
             key = _of_version(cache, version) if version else bytes(cache.get(_NEWEST, b"")).decode()
             entry = cache.get(key) if key else None
@@ -60,12 +60,12 @@ class IndexStore:
             raise self._unusable("it is damaged") from error
 
     def keep(self, name: str, data: bytes) -> None:
-        """Keep bytes that were made of an index (a search over it) under a name of their own."""
+        """Store bytes that were derived from an index (the search index) under a name."""
         with self._opened() as cache:
             cache.set(_KEPT + name, _entry(data))
 
     def kept(self, name: str) -> bytes:
-        """What ``keep`` kept under a name; empty where there is nothing."""
+        """The bytes that ``keep`` stored under a name; empty if there are none."""
         with self._opened() as cache:
             entry = cache.get(_KEPT + name)
         return self._data(entry) if entry is not None else b""
@@ -93,11 +93,11 @@ class IndexStore:
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
         except (sqlite3.Error, ValueError, TypeError, KeyError, AttributeError) as error:
-            # What diskcache raises on a file that is no database, or on the database of something else.
+            # diskcache raises these for a file that is not a database, or the database of another program.
             raise self._unusable(f"it is damaged ({error})") from error
 
     def _check_directory(self) -> None:
-        """Make the directory for us alone, or see that nobody else can write what we would read."""
+        """Create the directory for this user only, or check that nobody else can write its files."""
         if "$" in str(self.directory):
             raise self._unusable("diskcache would expand the $ in its name")
         make_private_directory(self.directory)
@@ -108,7 +108,7 @@ class IndexStore:
     def _unusable(self, why: str) -> ApidocCacheError:
         return ApidocCacheError(
             f"The cache {self.directory} can't be used: {why}.",
-            "Remove it or name another directory; until then work goes on without it.",
+            "Remove it or choose another directory; until then the cache is not used.",
         )
 
 
@@ -121,7 +121,7 @@ def _key(origin: Origin) -> str:
 
 
 def _of_version(cache: Cache, version: str) -> str:
-    """The key of the entry of a version that was made last."""
+    """The key of the last entry of a version."""
     return next((key for key in reversed(cache) if key.split(" ")[1:2] == [version]), "")
 
 

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.apidoc.local_index import index_at_hand
+from proxmox_mcp.apidoc.local_index import find_local_index
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.errors import CallError, SettingsError
 
@@ -49,7 +49,7 @@ def load_schema(source: str | None) -> tuple[EndpointIndex, str]:
     if source:
         return load_index(source), source
     cache = _cache_directory()
-    found = index_at_hand("", IndexStore(cache) if cache and cache.is_dir() else None)
+    found = find_local_index("", IndexStore(cache) if cache and cache.is_dir() else None)
     return found.index, "cached from your node" if found.kind == "cache" else "bundled; your node may know more"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from proxmox_mcp.apidoc.build import build, obtain, save_snapshot
+from proxmox_mcp.apidoc.build import build, read_document, save_snapshot
 from proxmox_mcp.apidoc.openapi import openapi as openapi_document
 from proxmox_mcp.apidoc.source import SITE_URL, node_url
 from proxmox_mcp.apidoc.store import IndexStore
@@ -51,7 +51,7 @@ def index(
         def progress(done: int, total: int | None) -> None:
             bar.update(int(100 * done / total) - bar.pos if total else 0)
 
-        document = obtain(sources[0], tls=_tls_for(node) if node else None, progress=progress)
+        document = read_document(sources[0], tls=_tls_for(node) if node else None, progress=progress)
     made, likeness = build(document, version)
     if not version and likeness.same < _MIN_LIKENESS:
         raise CallError("The document resembles no bundled version.", "Name its version: --version 9.1.9")

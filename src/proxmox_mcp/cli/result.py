@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render.fields import is_empty, lookup, require_field
 from proxmox_mcp.render.filters import select
-from proxmox_mcp.render.view import start_of
+from proxmox_mcp.render.view import page_start
 from proxmox_mcp.untrusted import clean, flat
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _viewed(result: Result, view: View) -> Any:
     records = [item if isinstance(item, dict) else {_VALUE: item} for item in data]
     for field in view.fields:
         require_field(field, records, result.known, argument="fields")
-    start, _ = start_of(view, data)
+    start, _ = page_start(view, data)
     end = None if view.limit is None else start + view.limit
     if not view.fields and not view.conditions:
         return data[start:end]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.apidoc.local_index import AtHand, index_at_hand
+from proxmox_mcp.apidoc.local_index import LocalIndex, find_local_index
 from proxmox_mcp.apidoc.parse import parse_apidoc
 from proxmox_mcp.apidoc.source import fetch, node_url
 from proxmox_mcp.apidoc.store import IndexStore
@@ -46,7 +46,7 @@ def look(
         if source == "auto":
             return _auto(part, connection, node, cache, deadline)
         if source == "bundled":
-            return _compared(part, index_at_hand(version).index, "the bundled snapshot", version)
+            return _compared(part, find_local_index(version).index, "the bundled snapshot", version)
         if "://" in source:
             index = parse_apidoc(fetch(source, deadline=deadline.within(FETCH_SECONDS).left))
             return _compared(part, index, "from a URL", version)
@@ -95,12 +95,12 @@ def _compared(part: Section, index: EndpointIndex, origin: str, version: str) ->
     )
 
 
-def _at_hand(version: str, cache: Path) -> AtHand:
+def _at_hand(version: str, cache: Path) -> LocalIndex:
     """The schema that is available locally. The doctor does not create a cache."""
-    return index_at_hand(version, IndexStore(cache) if cache.is_dir() else None)
+    return find_local_index(version, IndexStore(cache) if cache.is_dir() else None)
 
 
-def _origin(found: AtHand) -> str:
+def _origin(found: LocalIndex) -> str:
     return "cached from a node" if found.kind == "cache" else "the bundled snapshot"
 
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.model import Problem
-from proxmox_mcp.apidoc.validation.authority import Standing, split
-from proxmox_mcp.apidoc.validation.faults import shown
+from proxmox_mcp.apidoc.validation.authority import SchemaAuthority, split
+from proxmox_mcp.apidoc.validation.faults import quoted_value
 from proxmox_mcp.errors import InvalidCallError, UnsupportedCallError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from proxmox_mcp.apidoc import Endpoint
-    from proxmox_mcp.apidoc.validation.authority import Mode
+    from proxmox_mcp.apidoc.validation.authority import ValidationMode
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.schema_source import Schema
     from proxmox_mcp.policy.call import Call
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MOST_FAULTS = 12
 
 
-async def check(call: Call, given: Mapping[str, object], mode: Mode, cluster: Cluster) -> Call:
+async def check(call: Call, given: Mapping[str, object], mode: ValidationMode, cluster: Cluster) -> Call:
     """The call with its endpoint, its parameters as they are sent, and what is wrong with it.
 
     Before it is refused, the node that would judge it is asked for its version: one that was upgraded meanwhile may
@@ -39,10 +39,10 @@ async def check(call: Call, given: Mapping[str, object], mode: Mode, cluster: Cl
     return check_against(await cluster.schema.of_version(there), call, given, mode)
 
 
-def check_against(schema: Schema, call: Call, given: Mapping[str, object], mode: Mode) -> Call:
+def check_against(schema: Schema, call: Call, given: Mapping[str, object], mode: ValidationMode) -> Call:
     """The call held against one schema. Whether it may be sent is for ``must_be_sendable``."""
     found = schema.index.check(call.method, call.path, given)
-    faults, doubts = split(found.problems, Standing.of(schema.index.version, schema.node_version), mode)
+    faults, doubts = split(found.problems, SchemaAuthority.of(schema.index.version, schema.node_version), mode)
     endpoint = found.endpoint
     if endpoint is not None and (fault := whole_command_line(endpoint, given)):
         faults = [*faults, fault]
@@ -132,7 +132,7 @@ def whole_command_line(endpoint: Endpoint, data: Mapping[str, object]) -> Proble
     return Problem(
         "command",
         "type",
-        f"{shown(command)} is one text: the guest would look for a program of that whole name",
+        f"{quoted_value(command)} is one text: the guest would look for a program of that whole name",
         f"command is a list, the program first and then each argument: {wanted}.",
     )
 

@@ -29,7 +29,7 @@ from proxmox_mcp.record.redaction import secrets_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from proxmox_mcp.apidoc.validation.authority import Mode as Validation
+    from proxmox_mcp.apidoc.validation.authority import ValidationMode
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.enforcement import Guard
     from proxmox_mcp.gateway.metrics_hooks import Observer
@@ -48,13 +48,13 @@ class Pipeline:
         guard: Guard,
         writers: Mapping[str, Writer],
         *,
-        validation: Validation,
+        validation: ValidationMode,
         task_wait: float,
         observer: Observer,
     ) -> None:
         self.guard = guard
         self._writers, self._observer = writers, observer
-        self._validation: Validation = validation
+        self._validation: ValidationMode = validation
         self._task_wait = task_wait
 
     async def run(self, call: Call, request: Request, cluster: Cluster, client: Client) -> Call:

@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.apidoc.local_index import index_at_hand
+from proxmox_mcp.apidoc.local_index import find_local_index
 from proxmox_mcp.errors import ApidocCacheError, ApidocError, AuthenticationError, ProxmoxError
 from proxmox_mcp.gateway.search_source import SearchSource
 
@@ -103,7 +103,7 @@ class SchemaKeeper:
         if self._current is None:
             with self._loading:
                 if self._current is None:
-                    self._current = self._at_hand()
+                    self._current = self._local_schema()
         return self._current
 
     async def keep(self) -> None:
@@ -139,7 +139,7 @@ class SchemaKeeper:
         version = _version(await self._pve.get("/version"))
         before = current = await self.current()
         if before.node_version != version or (before.kind != "url" and "://" in self._source):
-            self._current = current = await anyio.to_thread.run_sync(self._at_hand, version)
+            self._current = current = await anyio.to_thread.run_sync(self._local_schema, version)
         if self._source == "auto" and not (current.is_the_nodes and current.kind in ("node", "cache")):
             current = await anyio.to_thread.run_sync(self._from_the_node, version)
         if current is not before:
@@ -172,15 +172,15 @@ class SchemaKeeper:
         if version == current.node_version:
             return current
         if version not in self._others:
-            self._others[version] = await anyio.to_thread.run_sync(self._at_hand, version)
+            self._others[version] = await anyio.to_thread.run_sync(self._local_schema, version)
         return self._others[version]
 
-    def _at_hand(self, version: str = "") -> Schema:
+    def _local_schema(self, version: str = "") -> Schema:
         if self._source == "auto":
-            found = index_at_hand(version, self._store)
-            return Schema(found.index, found.kind, version, found.trouble)
+            found = find_local_index(version, self._store)
+            return Schema(found.index, found.kind, version, found.cache_problem)
         if self._source == "bundled":
-            return Schema(index_at_hand(version).index, "bundled", version)
+            return Schema(find_local_index(version).index, "bundled", version)
         if self._current is not None and self._current.kind in ("file", "url"):
             return replace(self._current, node_version=version)
         if "://" in self._source:
@@ -189,22 +189,22 @@ class SchemaKeeper:
 
     def _from_the_url(self, version: str) -> Schema:
         """What the URL gives; while it gives nothing, the bundled snapshot that is nearest."""
-        from proxmox_mcp.apidoc.build import build, obtain
+        from proxmox_mcp.apidoc.build import build, read_document
 
         try:
-            return Schema(build(obtain(self._source))[0], "url", version)
+            return Schema(build(read_document(self._source))[0], "url", version)
         except ApidocError as error:
             _LOG.warning("PROXMOX_APIDOC: %s", error)
-            return Schema(index_at_hand(version).index, "bundled", version, str(error))
+            return Schema(find_local_index(version).index, "bundled", version, str(error))
 
     def _from_the_node(self, version: str) -> Schema:
-        from proxmox_mcp.apidoc.build import build, obtain
+        from proxmox_mcp.apidoc.build import build, read_document
         from proxmox_mcp.apidoc.source import node_url
 
         connection = self._pve.connection
         in_use = self._pve.state().in_use
         host = next((host for host in connection.hosts if str(host) == in_use), connection.hosts[0])
-        index, _ = build(obtain(node_url(host.host, host.port), tls=connection.tls), version)
+        index, _ = build(read_document(node_url(host.host, host.port), tls=connection.tls), version)
         trouble = ""
         if self._store is not None:
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.render.tokens import weigh
+from proxmox_mcp.render.tokens import token_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,13 +40,13 @@ class Budget:
 
     def fits(self, text: str) -> bool:
         """Whether the text is within the budget."""
-        return len(text) <= self.characters and weigh(text) <= self.tokens
+        return len(text) <= self.characters and token_cost(text) <= self.tokens
 
     def less(self, text: str) -> Budget:
         """The budget that remains after ``text``."""
         return replace(
             self,
-            tokens=max(0, self.tokens - weigh(text) - 1),
+            tokens=max(0, self.tokens - token_cost(text) - 1),
             characters=max(0, self.characters - len(text) - 1),
         )
 
@@ -58,7 +58,7 @@ class Budget:
         """How many of the first ``lines`` fit; reads no more of the iterable than needed."""
         tokens, characters, count = 0.0, 0, 0
         for line in lines:
-            tokens += weigh(line) + 1
+            tokens += token_cost(line) + 1
             characters += len(line) + 1
             if tokens > self.tokens or characters > self.characters:
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.render.tokens import weigh
+from proxmox_mcp.render.tokens import token_cost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,4 +43,4 @@ def _weight(records: Sequence[Record], name: str) -> float:
     for record in records:
         value = str(record.get(name) or "-")
         counts[value] = counts.get(value, 0) + 1
-    return sum(count * weigh(value) for value, count in counts.items())
+    return sum(count * token_cost(value) for value, count in counts.items())

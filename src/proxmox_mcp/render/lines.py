@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.render.cells import line_text
-from proxmox_mcp.render.view import Cursor, View, closing, digest, start_of
+from proxmox_mcp.render.view import Cursor, View, digest, page_footer, page_start
 from proxmox_mcp.untrusted import QUOTE, is_token
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def lines_body(
     folded = [quote + part for line in lines for part in fold(line_text(line), budget.line_width)]
     whole = "\n".join(folded)
     if not view.pages and budget.fits(whole):
-        last = closing(0, len(folded), len(folded), "", "lines", suffix) if suffix else ""
+        last = page_footer(0, len(folded), len(folded), "", "lines", suffix) if suffix else ""
         return "\n".join(filter(None, (whole, last)))
     room = budget.less("x " * _GAP_TOKENS)
     if view.pages or not overview:
@@ -57,11 +57,11 @@ def fold(line: str, width: int) -> list[str]:
 
 
 def _page(folded: list[str], view: View, room: Budget, suffix: str) -> str:
-    start, note = start_of(view, folded)
+    start, note = page_start(view, folded)
     end = len(folded) if view.limit is None else min(len(folded), start + view.limit)
     end = start + max(1, room.how_many(folded[start:end]))
     text = "\n".join(folded[start:end])
-    return "\n".join(filter(None, (text, closing(start, end, len(folded), digest(folded), "lines", suffix), note)))
+    return "\n".join(filter(None, (text, page_footer(start, end, len(folded), digest(folded), "lines", suffix), note)))
 
 
 def _head_and_tail(folded: list[str], room: Budget) -> str:

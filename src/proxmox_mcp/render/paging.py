@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.render.cells import CUT, LONGEST_CELL
-from proxmox_mcp.render.tokens import weigh
-from proxmox_mcp.render.view import closing, digest, start_of
+from proxmox_mcp.render.tokens import token_cost
+from proxmox_mcp.render.view import digest, page_footer, page_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,7 +63,7 @@ def page_of_sections(
 
 def _page(sections: Sequence[Section], view: View, budget: Budget, what: str, suffix: str, uncut: str) -> str | None:
     records = [record for section in sections for record in section.records]
-    start, note = start_of(view, records)
+    start, note = page_start(view, records)
     room = replace(
         budget, tokens=budget.tokens - _ROOM_FOR_CLOSING, characters=budget.characters - 4 * _ROOM_FOR_CLOSING
     ).less(suffix + note)
@@ -71,14 +71,14 @@ def _page(sections: Sequence[Section], view: View, budget: Budget, what: str, su
     if not blocks and start < len(records):
         return None
     text = "\n".join(blocks)
-    last = closing(start, start + len(blocks), len(records), digest(records), what, suffix)
+    last = page_footer(start, start + len(blocks), len(records), digest(records), what, suffix)
     return "\n".join(filter(None, (text, _CELLS_CUT.format(uncut) if CUT in text else "", last, note)))
 
 
 def _fitting(blocks: Iterator[str], room: Budget) -> Iterator[str]:
     tokens, characters = room.tokens, room.characters
     for block in blocks:
-        weight = weigh(block)
+        weight = token_cost(block)
         if weight > tokens or len(block) > characters:
             return
         tokens -= weight + 1

@@ -46,20 +46,20 @@ def _size(value: Any, longest: int) -> int:
     return len(value) if isinstance(value, str) and len(value) > longest else len(compact_json(value))
 
 
-def _prune(value: Any, longest: int, way: str, left_out: list[str]) -> Any:
+def _prune(value: Any, longest: int, path: str, left_out: list[str]) -> Any:
     if _size(value, longest) <= longest:
         return value
-    left_out.append(way)
+    left_out.append(path)
     if longest < _SMALLEST:
         return f"…{count_of(value)}"
     if isinstance(value, dict):
-        return _prune_object(value, longest, way, left_out)
+        return _prune_object(value, longest, path, left_out)
     if isinstance(value, (list, tuple)):
-        return _prune_list(value, longest, way)
+        return _prune_list(value, longest, path)
     return cut(str(value), longest - 14)
 
 
-def _prune_object(value: dict[str, Any], longest: int, way: str, left_out: list[str]) -> dict[str, Any]:
+def _prune_object(value: dict[str, Any], longest: int, path: str, left_out: list[str]) -> dict[str, Any]:
     """Small members stay whole; the others share what is left."""
     sizes = {key: _size(member, longest) + len(key) + 4 for key, member in value.items()}
     room, shares = longest, {}
@@ -73,15 +73,15 @@ def _prune_object(value: dict[str, Any], longest: int, way: str, left_out: list[
         if shares[key] < len(key) + 4 + _SMALLEST and shares[key] < sizes[key]:
             missing.append(key)
         else:
-            kept[key] = _prune(member, shares[key] - len(key) - 4, f"{way}.{key}" if way else key, below)
+            kept[key] = _prune(member, shares[key] - len(key) - 4, f"{path}.{key}" if path else key, below)
     left_out[-1:] = below
     if missing:
         kept[MORE] = f"{len(missing)} more keys: {_some(missing, longest // 4)}"
-        left_out.extend(f"{way}.{key}" if way else key for key in missing)
+        left_out.extend(f"{path}.{key}" if path else key for key in missing)
     return kept
 
 
-def _prune_list(value: list[Any] | tuple[Any, ...], longest: int, way: str) -> list[Any]:
+def _prune_list(value: list[Any] | tuple[Any, ...], longest: int, path: str) -> list[Any]:
     """As many of the first items as fit; if not even one does, the beginning of the first."""
     kept: list[Any] = []
     room = longest - _SMALLEST
@@ -89,7 +89,7 @@ def _prune_list(value: list[Any] | tuple[Any, ...], longest: int, way: str) -> l
         item_size = _size(item, room) + 1
         if item_size > room:
             if not kept and room > _SMALLEST:
-                kept.append(_prune(item, room, f"{way}.0" if way else "0", []))
+                kept.append(_prune(item, room, f"{path}.0" if path else "0", []))
             break
         kept.append(item)
         room -= item_size

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.render.budget import Budget
     from proxmox_mcp.render.cells import Terms
 
-_MOST_WAYS = 8
-_LONGEST_WAY = 60
+_MOST_PATHS = 8
+_LONGEST_PATH = 60
 _SHRINK = 0.7
 
 
@@ -31,7 +31,7 @@ def record_body(record: Mapping[str, Any], budget: Budget, terms: Terms) -> str:
     allowance = min(budget.characters, int(budget.tokens * 4))
     while allowance > 1:
         pruned = prune(kept, allowance)
-        text = f"{_lines(pruned.value, terms)}\n{_ways(pruned.left_out)}"
+        text = f"{_lines(pruned.value, terms)}\n{_paths(pruned.left_out)}"
         if budget.fits(text):
             return text
         allowance = int(allowance * _SHRINK)
@@ -54,9 +54,9 @@ def _value(name: str, value: Any, terms: Terms) -> str:
     return "".join(f"\n  {QUOTE}{line_text(line)}" for line in lines)
 
 
-def _ways(left_out: tuple[str, ...]) -> str:
-    ways = [shown(way, _LONGEST_WAY) for way in dict.fromkeys(left_out) if way]
-    if not ways:
+def _paths(left_out: tuple[str, ...]) -> str:
+    paths = [shown(path, _LONGEST_PATH) for path in dict.fromkeys(left_out) if path]
+    if not paths:
         return "(shortened: … counts what is left out)"
-    more = f" and {len(ways) - _MOST_WAYS} more" if len(ways) > _MOST_WAYS else ""
-    return f"(shortened: {', '.join(ways[:_MOST_WAYS])}{more}; one of them as fields= shows it whole, in pages)"
+    more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""
+    return f"(shortened: {', '.join(paths[:_MOST_PATHS])}{more}; one of them as fields= shows it whole, in pages)"

@@ -15,7 +15,7 @@ from proxmox_mcp.render.paging import Section, page_of_sections
 from proxmox_mcp.render.record import record_body
 from proxmox_mcp.render.series import is_series, series_body
 from proxmox_mcp.render.table import plain_table
-from proxmox_mcp.render.view import WHOLE, View, closing, digest, start_of
+from proxmox_mcp.render.view import WHOLE, View, digest, page_footer, page_start
 from proxmox_mcp.untrusted import NOTICE, with_notice
 
 if TYPE_CHECKING:
@@ -141,9 +141,9 @@ def _is_log(records: Sequence[Record]) -> bool:
 
 def _table_page(records: Sequence[Record], view: View, budget: Budget, terms: Terms, suffix: str) -> str:
     """A page of a table; a page of one record shows it whole."""
-    start, note = start_of(view, records)
+    start, note = page_start(view, records)
     if view.limit == 1:
-        last = closing(start, start + 1, len(records), digest(records), "record", suffix)
+        last = page_footer(start, start + 1, len(records), digest(records), "record", suffix)
         body = record_body(_project(records[start], view.fields), budget.less(last + note), terms)
         return "\n".join(filter(None, (body, last, note)))
     fields = view.fields

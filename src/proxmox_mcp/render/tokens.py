@@ -68,41 +68,41 @@ _BLOCK_STARTS = [start for start, _ in _CHARACTER_BLOCKS]
 
 def estimate_tokens(text: str) -> int:
     """The estimated tokens of ``text``, rather too many than too few; linear time (about 10 MB a second)."""
-    return ceil(weigh(text))
+    return ceil(token_cost(text))
 
 
-def weigh(text: str) -> float:
+def token_cost(text: str) -> float:
     """As ``estimate_tokens`` but not rounded, for adding up parts."""
-    return sum(_price_kept(piece) if len(piece) <= _LONGEST_KEPT else _price(piece) for piece in _PIECE.findall(text))
+    return sum(_cached_cost(piece) if len(piece) <= _LONGEST_CACHED else _cost(piece) for piece in _PIECE.findall(text))
 
 
-_LONGEST_KEPT = 32
+_LONGEST_CACHED = 32
 """Longer pieces are not cached: untrusted text must not fill the memory."""
 
 
 @lru_cache(maxsize=16384)
-def _price_kept(piece: str) -> float:
-    return _price(piece)
+def _cached_cost(piece: str) -> float:
+    return _cost(piece)
 
 
-def _price(piece: str) -> float:
+def _cost(piece: str) -> float:
     first = piece[0]
     if first > "\x7f":
         return _CHARACTER_BLOCKS[bisect_right(_BLOCK_STARTS, ord(first)) - 1][1]
     if first.isdigit():
         return -(-len(piece) // 3)
     if first.isalpha():
-        return _price_of_capitals(piece) if piece[-1].isupper() else _price_of_word(piece.lower())
+        return _cost_of_capitals(piece) if piece[-1].isupper() else _cost_of_word(piece.lower())
     if first.isspace():
         return 1 + sum(a != b for a, b in pairwise(piece)) + len(piece) // 16
-    return _price_of_signs(piece)
+    return _cost_of_signs(piece)
 
 
-def _price_of_capitals(piece: str) -> float:
+def _cost_of_capitals(piece: str) -> float:
     return 1 + 0.55 * (len(piece) - 1)
 
 
-def _price_of_word(word: str) -> float:
+def _cost_of_word(word: str) -> float:
     """1 for a natural word; half a token per letter for random letters (a password, base64).
 
     A short name that starts like no natural word (``pve``, ``zfs``) is mostly two tokens.
@@ -114,7 +114,7 @@ def _price_of_word(word: str) -> float:
     return 1 + 0.75 * begins_oddly + 0.15 * rare + 0.12 * max(0, len(word) - 3) + 0.2 * max(0, len(word) - 7)
 
 
-def _price_of_signs(piece: str) -> float:
+def _cost_of_signs(piece: str) -> float:
     if piece in _SIGNS_MERGED:
         return 1
     if len(set(piece)) == 1:

@@ -88,7 +88,7 @@ def digest(items: Sequence[Any]) -> str:
     return f"{checksum & 0xFFFF:04x}"
 
 
-def start_of(view: View, items: Sequence[Any]) -> tuple[int, str]:
+def page_start(view: View, items: Sequence[Any]) -> tuple[int, str]:
     """Where the page starts in ``items``, and a note if the list has changed since the cursor was made.
 
     Raises ViewError for a cursor beyond the end.
@@ -105,7 +105,7 @@ def start_of(view: View, items: Sequence[Any]) -> tuple[int, str]:
     return view.cursor.offset, note
 
 
-def closing(start: int, end: int, total: int, checksum: str, what: str, suffix: str = "") -> str:
+def page_footer(start: int, end: int, total: int, checksum: str, what: str, suffix: str = "") -> str:
     """The last line of a page: ``(rows 1-12 of 812, next: cursor=12-3fa9)``, or ``(all 12 rows)``."""
     if total == 1:
         return f"(1 {what.removesuffix('s')}{suffix})"

@@ -213,15 +213,15 @@ def test_no_long_text_holds_up_a_format() -> None:
 def test_proxmoxs_own_verdicts_on_single_values_are_ours(shared_data: Path) -> None:
     index = load_index("9.1")
     compiler = Compiler(structures("9.1"), formats_of(index))
-    judges = {}
+    validators = {}
     agreed, false_refusals, total = 0, [], 0
     for line in gzip.decompress((shared_data / "validator" / "formats.jsonl.gz").read_bytes()).splitlines():
         verdict = json.loads(line)
         name = verdict["format"]
-        if name not in judges:
-            judges[name] = compiler.judge("value", Schema(format=name))
-        judge = judges[name]
-        ok = judge is None or judge(verdict["value"]) is None
+        if name not in validators:
+            validators[name] = compiler.validator("value", Schema(format=name))
+        validate = validators[name]
+        ok = validate is None or validate(verdict["value"]) is None
         total += 1
         agreed += ok == verdict["ok"]
         if verdict["ok"] and not ok:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from patience import processor_seconds
 from proxmox_mcp.apidoc import Check, EndpointIndex, bundled_versions, load_index
-from proxmox_mcp.apidoc.validation.authority import Standing, split
+from proxmox_mcp.apidoc.validation.authority import SchemaAuthority, split
 from proxmox_mcp.apidoc.validation.structures import LAST_INDEX
 
 CALLS = Path(__file__).parent / "data" / "calls.jsonl"
@@ -79,7 +79,7 @@ def test_a_path_parameter_may_be_repeated_if_it_says_the_same() -> None:
 def test_a_type_that_the_node_may_fill_in_itself_is_a_doubt_even_before_the_nodes_own_schema() -> None:
     found = check("PUT", "/cluster/ha/rules/r1", {"rule": "r1", "nodes": "pve1", "strict": 1})
     assert kinds(found) == {"type": "unpublished"}
-    assert split(found.problems, Standing.NODE, "auto") == ([], list(found.problems))
+    assert split(found.problems, SchemaAuthority.NODE, "auto") == ([], list(found.problems))
     assert kinds(check("POST", "/storage", {"storage": "nas"})) == {"type": "missing"}
 
 
@@ -299,7 +299,7 @@ def test_what_a_newer_release_doesnt_publish_is_told_to_be_unsure() -> None:
         "net0": "format",
         "onboot": "type",
     }
-    refusals, _ = split(found.problems, Standing.NODE, "auto")
+    refusals, _ = split(found.problems, SchemaAuthority.NODE, "auto")
     assert {problem.parameter for problem in refusals} == {"net0", "onboot"}
 
 

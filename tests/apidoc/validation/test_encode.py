@@ -54,7 +54,11 @@ def test_an_empty_list_is_sent_to_every_array_and_never_vanishes_from_a_body(ver
 
 def test_an_empty_list_for_a_text_is_refused_with_the_way_to_unset_it(index: EndpointIndex) -> None:
     (problem,) = index.check("PUT", CONFIG, {"boot": []}).problems
-    assert (problem.parameter, problem.kind, problem.message) == ("boot", "type", "takes one value, not an empty list")
+    assert (problem.parameter, problem.kind, problem.message) == (
+        "boot",
+        "type",
+        "expects one value, not an empty list",
+    )
     assert problem.hint.startswith("To unset it, send delete=boot.")
 
 

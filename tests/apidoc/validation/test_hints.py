@@ -45,7 +45,7 @@ def test_a_hint_says_what_is_allowed_and_what_is_nearest(params: dict[str, Any],
         ("GET", "/nodes/pve1/qmeu/100/config", ["/nodes/pve1/qemu/100/config"]),
         ("GET", "/node", ["/nodes"]),
         ("GET", "/api2/json/nodes", ["Leave out /api2/json"]),
-        ("GET", "/nodes/pve1/xyzzy", ["At /nodes/{node} there are:", "apt"]),
+        ("GET", "/nodes/pve1/xyzzy", ["Below /nodes/{node}:", "apt"]),
         ("GET", "/version/x", ["Nothing is below /version"]),
         ("GET", "/nodes/a b", ["blanks"]),
         ("POST", "/nodes/pve1/qemu/100/config/x", ["Nothing is below"]),
@@ -58,18 +58,18 @@ def test_a_hint_for_a_path_leads_to_the_nearest_endpoints(method: str, path: str
 
 
 def test_a_hint_says_since_when_there_is_what_this_version_lacks() -> None:
-    assert "/cluster/ha/rules came with 9.1; this is 8.4" in hint("GET", "/cluster/ha/rules", version="8.4")
-    assert "intel-tdx came with 9.1" in hint("PUT", CONFIG, {"intel-tdx": "1"}, version="8.4")
+    assert "/cluster/ha/rules was added in 9.1; this is 8.4" in hint("GET", "/cluster/ha/rules", version="8.4")
+    assert "intel-tdx was added in 9.1" in hint("PUT", CONFIG, {"intel-tdx": "1"}, version="8.4")
 
 
 def test_a_hint_says_until_when_there_was_what_this_version_lacks() -> None:
     told = hint("GET", "/nodes/pve1/ceph/pools", version="9.1")
-    assert "until 7.4" in told
+    assert "removed after 7.4" in told
 
 
 def test_a_parameter_of_another_type_is_told_to_be_so() -> None:
     rule = {"rule": "r1", "type": "node-affinity", "nodes": "pve1", "resources": "vm:100", "affinity": "positive"}
-    assert hint("POST", "/cluster/ha/rules", rule, version="9.2") == "It is for type resource-affinity only."
+    assert hint("POST", "/cluster/ha/rules", rule, version="9.2") == "Only for type resource-affinity."
 
 
 def test_every_example_is_used_and_passes() -> None:
@@ -81,8 +81,8 @@ def test_every_example_is_used_and_passes() -> None:
             base = name.removesuffix("[n]").rstrip("0123456789")
             item = schema.items or schema
             if base in EXAMPLES and compiler.keys(item) is not None:
-                judge = compiler.judge(name, item)
-                shown |= {(base, text) for text in EXAMPLES[base] if judge is None or judge(text) is None}
+                validate = compiler.validator(name, item)
+                shown |= {(base, text) for text in EXAMPLES[base] if validate is None or validate(text) is None}
     assert {(base, text) for base, texts in EXAMPLES.items() for text in texts} - shown == set()
 
 
@@ -102,8 +102,8 @@ def test_hints_do_not_make_a_check_slow() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "told"),
     [
-        ("POST", "/nodes/pve1/qemu/100/unlock", "No call removes the lock of a guest. On the node: `qm unlock 100`."),
-        ("PUT", "/nodes/pve1/lxc/101/unlock", "No call removes the lock of a guest. On the node: `pct unlock 101`."),
+        ("POST", "/nodes/pve1/qemu/100/unlock", "The API can't unlock a guest. Run on the node: `qm unlock 100`."),
+        ("PUT", "/nodes/pve1/lxc/101/unlock", "The API can't unlock a guest. Run on the node: `pct unlock 101`."),
         ("GET", "/cluster/ceph/osd", "Did you mean /nodes/{node}/ceph/osd?"),
         ("GET", "/ceph/osd", "Did you mean /nodes/{node}/ceph/osd?"),
         ("GET", "/qemu/100/config", "Did you mean /nodes/{node}/qemu/100/config?"),
@@ -140,13 +140,13 @@ def test_a_fault_in_a_list_names_the_element(
     method: str, path: str, params: dict[str, Any], element: str, right: str
 ) -> None:
     (problem,) = load_index("9.2").check(method, path, params).problems
-    assert problem.message.startswith(f"{element!r} in the list is not of the format ")
+    assert problem.message.startswith(f"{element!r} in the list does not have the format ")
     assert right not in problem.message
 
 
 def test_a_privilege_that_is_gone_is_told_with_what_replaced_it_where_it_is_gone() -> None:
     call = ("POST", "/access/roles", {"roleid": "x", "privs": "VM.Audit,VM.Monitor"})
-    assert "gone since 9.0. In its place: VM.GuestAgent.Audit" in hint(*call, version="9.2")
+    assert "removed in 9.0. Use VM.GuestAgent.Audit" in hint(*call, version="9.2")
     assert load_index("8.4").check(*call).ok
     both = (*call[:2], {"roleid": "x", "privs": "VM.Monitor,VM.Nonsense"})
-    assert "gone" not in hint(*both, version="8.4")
+    assert "removed" not in hint(*both, version="8.4")

@@ -29,9 +29,9 @@ COMPILER = Compiler(
 
 
 def fault(text: str, schema: Schema = NET) -> str | None:
-    judge = COMPILER.judge("net0", schema)
-    assert judge is not None
-    found = judge(text)
+    validate = COMPILER.validator("net0", schema)
+    assert validate is not None
+    found = validate(text)
     return found.message if found else None
 
 
@@ -59,19 +59,19 @@ def test_a_property_string_is_taken(text: str) -> None:
     [
         ("", "model: is required"),
         ("bridge=vmbr0", "model: is required"),
-        ("virtio,e1000", "model comes twice"),
-        ("virtio,model=e1000", "model comes twice"),
-        ("virtio=BC:24:11:00:00:01,model=virtio", "model comes twice"),
-        ("virtio=BC:24:11:00:00:01,e1000", "model comes twice"),
+        ("virtio,e1000", "model is repeated"),
+        ("virtio,model=e1000", "model is repeated"),
+        ("virtio=BC:24:11:00:00:01,model=virtio", "model is repeated"),
+        ("virtio=BC:24:11:00:00:01,e1000", "model is repeated"),
         ("virtio,bridge=", "'bridge' has no value"),
         ("virtio,=x", "a part has no key"),
-        ("virtio, bridge=x", "bridge: there is no such key"),
-        ("virtio,Bridge=x", "Bridge: there is no such key"),
+        ("virtio, bridge=x", "bridge: unknown key"),
+        ("virtio,Bridge=x", "Bridge: unknown key"),
         ("virtio,firewall=2", "firewall: '2' is not a boolean"),
-        ("virtio,queues=65", "queues: '65' is out of bounds: 0 to 64"),
+        ("virtio,queues=65", "queues: '65' is out of range: 0 to 64"),
         ("virtio,rate=1", "bridge: is required by rate"),
         ("virtio,bridge=a\nb", "'bridge' has no value"),
-        ("rtl8139", "model: 'rtl8139' is not one of the values allowed"),
+        ("rtl8139", "model: 'rtl8139' is not an allowed value"),
     ],
 )
 def test_the_faults_of_a_property_string_are_told(text: str, message: str) -> None:
@@ -90,7 +90,7 @@ def test_not_more_faults_are_told_than_anybody_reads() -> None:
 
 
 def test_a_bare_value_without_a_default_key_is_a_fault() -> None:
-    assert "without its key" in (fault("5", Schema(format="prune-backups")) or "")
+    assert "has no key" in (fault("5", Schema(format="prune-backups")) or "")
 
 
 def test_keep_all_stands_alone() -> None:

@@ -1,11 +1,11 @@
-"""Calendar events in systemd's manner, as the Rust crate ``proxmox-time`` reads them: not cron."""
+"""Calendar events in systemd syntax (not cron), as the Rust crate ``proxmox-time`` parses them."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc.formats.shape import Format
+from proxmox_mcp.apidoc.formats.definition import Format
 from proxmox_mcp.apidoc.validation.perl import SPACE
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _DAYS = frozenset(
 )
 
 _BLANKS = "".join(character for character in map(chr, range(0x3001)) if re.match(f"[{SPACE}]", character))
-"""Stripped from both ends; a pattern for the end would be tried at each of many blanks."""
+"""Blanks to strip from both ends: a pattern such as ``\\s+$`` would take quadratic time on many blanks."""
 _word = re.compile(r"[A-Za-z]*")
 _digits = re.compile(r"[0-9]+")
 
@@ -54,18 +54,18 @@ _YEAR, _MONTH, _DAY, _HOUR, _MINUTE = 2200, 13, 32, 24, 60
 
 
 class _NoMatch(Exception):  # noqa: N818
-    """What stands here is not what was looked for."""
+    """The text does not continue as expected."""
 
 
 class _Text:
-    """A text that is read from left to right."""
+    """A text that is parsed from left to right."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
 
     def take(self, what: str) -> bool:
-        """Step over ``what`` if it comes next."""
+        """Skip ``what`` if it comes next."""
         if not self.text.startswith(what, self.position):
             return False
         self.position += len(what)
@@ -80,7 +80,7 @@ class _Text:
             pass
 
     def number(self, below: int) -> int:
-        """A number of decimal digits below a bound."""
+        """A decimal number below a limit."""
         digits = _digits.match(self.text, self.position)
         if digits is None:
             raise _NoMatch
@@ -92,7 +92,7 @@ class _Text:
 
 
 def is_calendar_event(text: str) -> bool:
-    """Whether ``pve-calendar-event`` takes the text."""
+    """Whether ``pve-calendar-event`` accepts the text."""
     event = text.strip(_BLANKS)
     if event.endswith("UTC"):
         event = event.removesuffix("UTC").rstrip(" ")
@@ -204,7 +204,7 @@ def _read_part(reader: _Text, below: int) -> None:
 
 
 def _read_list(reader: _Text, read: Callable[[_Text], None]) -> None:
-    """One or more, joined by commas; a comma that nothing follows is left."""
+    """One or more, joined by commas; a comma without a value after it is not consumed."""
     read(reader)
     while True:
         start = reader.position
@@ -218,6 +218,6 @@ def _read_list(reader: _Text, read: Callable[[_Text], None]) -> None:
 CALENDAR: Mapping[str, Format] = {
     "pve-calendar-event": Format(
         is_calendar_event,
-        "a calendar event in systemd's manner (not cron), such as daily, 02:30, */15 or mon..fri 22:00",
+        "a calendar event in systemd syntax (not cron), such as daily, 02:30, */15 or mon..fri 22:00",
     )
 }

@@ -1,7 +1,7 @@
 """Formats of firewall rules (PVE::Firewall).
 
-Names of services and protocols are those of the node's ``/etc/services`` and ``/etc/protocols``: any that could stand
-there passes.
+Services and protocols depend on the node's ``/etc/services`` and ``/etc/protocols``, so every possible name passes: a
+false refusal would be worse than a call that the node refuses.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.formats import net_ip
+from proxmox_mcp.apidoc.formats.definition import Format, any_of, pattern_format
 from proxmox_mcp.apidoc.formats.network import is_address_or_network
-from proxmox_mcp.apidoc.formats.shape import Format, any_of, shape
 from proxmox_mcp.apidoc.validation.perl import is_true
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ unknown-option neighbor-solicitation neighbour-solicitation neighbor-advertiseme
 ICMP_TYPES = frozenset(f"{_ICMP_OF_BOTH} {_ICMP_OF_IPV6}".split())
 HELPERS = frozenset({"amanda", "ftp", "irc", "netbios-ns", "pptp", "sane", "sip", "snmp", "tftp"})
 
-_ALIAS = shape(r"(?:dc/|guest/)?[A-Za-z][A-Za-z0-9_-]+", "")
-_IP_SET = shape(r"\+\S+", "")
+_ALIAS = pattern_format(r"(?:dc/|guest/)?[A-Za-z][A-Za-z0-9_-]+", "")
+_IP_SET = pattern_format(r"\+\S+", "")
 _LONGEST_NAME = 64
 
 _ports = re.compile(r"([0-9]+):([0-9]+)\n?").fullmatch
@@ -63,7 +63,7 @@ def _is_addresses(text: str) -> bool:
 
 
 def _port_numbers(text: str, named: frozenset[str]) -> int | None:
-    """How many of the numbers that a rule may hold an element takes; 0 for a name, None if it is none."""
+    """How many port numbers an element uses (a rule may have 15); 0 for a name, None if it is invalid."""
     if between := _ports(text):
         first, last = _bounded(between[1]), _bounded(between[2])
         return 2 if first <= last <= _LAST_PORT else None
@@ -120,5 +120,5 @@ FIREWALL: Mapping[str, Format] = {
     "pve-fw-icmp-type-spec": Format(
         lambda text: not text or text in ICMP_TYPES, "the name of an ICMP type, such as echo-request (no number)"
     ),
-    "pve-fw-conntrack-helper": Format(_is_helpers, f"names joined by commas out of {', '.join(sorted(HELPERS))}"),
+    "pve-fw-conntrack-helper": Format(_is_helpers, f"one or more of {', '.join(sorted(HELPERS))}, joined by commas"),
 }

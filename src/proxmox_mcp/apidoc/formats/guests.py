@@ -1,4 +1,4 @@
-"""Formats of guests' options, certificates and what is left (PVE::QemuServer, PVE::LXC::Config, PVE::Certificate)."""
+"""Formats of guest options, certificates and other values (PVE::QemuServer, PVE::LXC::Config, PVE::Certificate)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from proxmox_mcp.apidoc.formats.shape import Format, any_of, shape
+from proxmox_mcp.apidoc.formats.definition import Format, any_of, pattern_format
 from proxmox_mcp.apidoc.validation.perl import SPACE, is_true, number, split_list
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _is_phys_bits(text: str) -> bool:
 
 
 def _is_time_zone(text: str) -> bool:
-    """Which zones there are the node's zone.tab says: any that could stand there passes."""
+    """The list of zones depends on the node's zone.tab, so every possible name passes."""
     return text in {"host", "UTC"} or _zone(text) is not None
 
 
@@ -89,7 +89,7 @@ _last_line = re.compile(r"[0-9A-Za-z+/]*={0,2}").fullmatch
 
 
 def _pem_labels(text: str) -> set[tuple[str, str]]:
-    """The labels of the PEM blocks that a text consists of, what stands before the first dropped; none if it isn't."""
+    """The labels of the PEM blocks in a text (text before the first is ignored); empty if it is not valid PEM."""
     first = _header(text)
     position = first.start() if first else len(text)
     labels: list[tuple[str, str]] = []
@@ -105,7 +105,7 @@ def _pem_labels(text: str) -> set[tuple[str, str]]:
 
 
 def _is_pem_body(body: str) -> bool:
-    """Lines of base64, the last of them padded; the padding may be cut by a line break."""
+    """Lines of base64, the last one padded; a line break may split the padding."""
     if not body.endswith("\n"):
         return False
     *lines, last = [line for each in body.lstrip().split("\n") if (line := each.rstrip())] or [""]
@@ -130,7 +130,7 @@ GUESTS: Mapping[str, Format] = {
     "pve-qm-bootdev": Format(
         lambda text: _is_boot_device(text) is not None, "a drive, NIC, USB or PCI device, such as scsi0 or net0"
     ),
-    "pve-hotplug-features": Format(_is_hotplug, f"0, 1, or a list out of {', '.join(sorted(_FEATURES))}"),
+    "pve-hotplug-features": Format(_is_hotplug, f"0, 1, or a list of {', '.join(sorted(_FEATURES))}"),
     "pve-cpuset": Format(_is_cpu_set, "CPU numbers and ranges joined by commas, such as 0,2-4"),
     "pve-startup-order": Format(_is_start_up, "[order=]N, up=SECONDS, down=SECONDS joined by commas: order=1,up=30"),
     "pve-phys-bits": Format(_is_phys_bits, "host, or a number from 8 to 64"),
@@ -143,21 +143,23 @@ GUESTS: Mapping[str, Format] = {
     "pem-certificate-chain": Format(_is_certificates, "certificates in PEM (-----BEGIN CERTIFICATE-----)"),
     "pve-tfa-secret": any_of(
         "a TFA secret (v2-0x and hex, or v2- and base32)",
-        shape(r"v2-0x[0-9a-fA-F]{16,128}", ""),
-        shape(r"v2-[A-Z2-7=]{16,128}", ""),
-        shape(r"(?:[A-Z2-7=]{16}|[A-Fa-f0-9]{40})", ""),
+        pattern_format(r"v2-0x[0-9a-fA-F]{16,128}", ""),
+        pattern_format(r"v2-[A-Z2-7=]{16,128}", ""),
+        pattern_format(r"(?:[A-Z2-7=]{16}|[A-Fa-f0-9]{40})", ""),
     ),
-    "pve-day-of-week": shape("(mon|tue|wed|thu|fri|sat|sun)", "a day of the week: mon, tue, wed, thu, fri, sat, sun"),
-    "pve-task-status-type": shape("(?i:ok|error|warning|unknown)", "one of ok, error, warning, unknown"),
-    "pve-acme-domain": shape(
+    "pve-day-of-week": pattern_format(
+        "(mon|tue|wed|thu|fri|sat|sun)", "a day of the week: mon, tue, wed, thu, fri, sat, sun"
+    ),
+    "pve-task-status-type": pattern_format("(?i:ok|error|warning|unknown)", "one of ok, error, warning, unknown"),
+    "pve-acme-domain": pattern_format(
         r"(?i:[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)+)", "a domain of two labels or more, such as pve.example.com"
     ),
-    "pve-acme-alias": shape(
+    "pve-acme-alias": pattern_format(
         r"(?i:[a-z0-9_][a-z0-9_-]*(?:\.[a-z0-9_][a-z0-9_-]*)+)",
         "a domain of two labels or more, such as acme.example.com",
     ),
-    "ldap-simple-attr": shape(r"[a-zA-Z0-9]+", "the name of an LDAP attribute (letters and digits)"),
-    "urlencoded": shape(
+    "ldap-simple-attr": pattern_format(r"[a-zA-Z0-9]+", "the name of an LDAP attribute (letters and digits)"),
+    "urlencoded": pattern_format(
         r"[-%a-zA-Z0-9_.!~*'()]*",
         "URL-encoded text: encode blanks, line breaks, / + = @ and the like (a blank is %20, / is %2F, @ is %40)",
     ),

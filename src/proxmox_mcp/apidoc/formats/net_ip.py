@@ -1,6 +1,7 @@
-"""What the Perl module ``Net::IP`` (1.26) takes for an address, a network or a range: more than one would think.
+"""The addresses, networks and ranges that the Perl module ``Net::IP`` (1.26) accepts, which Proxmox uses.
 
-``8`` is 8.0.0.0, whatever follows a second slash is ignored, and ``10.0.0.1/24`` is none, as host bits are set.
+Python's ``ipaddress`` differs: here ``8`` is 8.0.0.0, text after a second slash is ignored, and ``10.0.0.1/24`` is
+invalid because host bits are set.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import socket
 from proxmox_mcp.apidoc.validation.perl import number
 
 LONGEST = 256
-"""No two addresses are longer; what comes after a slash could be, and never is."""
+"""Longer than any two addresses; protects against slow matching of long texts."""
 
 _PREFIX = re.compile(r"(\S+?)(/\S+)\n?")
 _RANGE = re.compile(r"(.+?)\s*-\s*(.+)\n?")
@@ -23,7 +24,7 @@ _BITS = {4: 32, 6: 128}
 
 
 def version(text: str) -> int | None:
-    """4 or 6 if ``Net::IP->new`` takes the text, else None."""
+    """4 or 6 if ``Net::IP->new`` accepts the text, else None."""
     if len(text) > LONGEST:
         return None
     if prefix := _PREFIX.fullmatch(text):
@@ -59,7 +60,7 @@ def _of_range(first: str, last: str) -> int | None:
 
 
 def _of_address(text: str) -> int | None:
-    """The version of a single address, written as short as ``Net::IP`` allows."""
+    """The version of a single address, which may be abbreviated as in ``Net::IP``."""
     if ":" in text:
         return 6 if _is_ipv6(text) else None
     return 4 if _is_ipv4(text) else None
@@ -93,7 +94,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _value(text: str, found: int) -> int | None:
-    """The address as a number; None where only ``Net::IP`` knows."""
+    """The address as a number; None if only ``Net::IP`` can parse it."""
     text = text.removesuffix("\n")
     if found == 4:
         quads = [int(number(quad)) for quad in text.split(".")]

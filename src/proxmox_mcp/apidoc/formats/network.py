@@ -1,4 +1,4 @@
-"""Formats of addresses and names in networks (PVE::JSONSchema, PVE::ParseUtils, PVE::Firewall).
+"""Formats of network addresses and names (PVE::JSONSchema, PVE::ParseUtils, PVE::Firewall).
 
 The grammar of IPv6 is that of RFC 3986, section 3.2.2: no zone, no leading zeros in an IPv4 part.
 """
@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.formats import net_ip
+from proxmox_mcp.apidoc.formats.definition import Format, any_of, pattern_format
 from proxmox_mcp.apidoc.formats.identifiers import IDENTIFIERS, NODE
-from proxmox_mcp.apidoc.formats.shape import Format, any_of, shape
 from proxmox_mcp.apidoc.validation.perl import is_true, number
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _is_address(text: str) -> bool:
 
 
 def is_address_or_network(text: str) -> bool:
-    """``IPorCIDR``: the network is taken as ``Net::IP`` takes it once its host bits are cleared."""
+    """``IPorCIDR``: Proxmox clears the host bits of a network before ``Net::IP`` checks it."""
     parts = _address_or_network(text)
     if parts is None:
         return False
@@ -114,7 +114,7 @@ def _is_cidr(text: str) -> bool:
 
 
 def _is_subnet(text: str) -> bool:
-    """A network, or ``zone-address-length`` as SDN names its subnets."""
+    """A network, or ``zone-address-length``, the id of an SDN subnet."""
     if "/" in text:
         return _is_cidr(text)
     _, address, length, *_ = (*text.split("-"), "", "")
@@ -144,7 +144,9 @@ def _is_route_target(text: str) -> bool:
 
 
 _USERNAME = r"[\w+~-]+(?:\.[\w+~-]+)*"
-_EMAIL = shape(rf"{_USERNAME}@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*", "an e-mail address, such as admin@example.com")
+_EMAIL = pattern_format(
+    rf"{_USERNAME}@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*", "an e-mail address, such as admin@example.com"
+)
 _IP = Format(_is_ip, "an IPv4 or IPv6 address")
 _CIDR4 = Format(_is_cidr4, "an IPv4 network with a length of 8 to 32, such as 10.0.0.2/24")
 _CIDR6 = Format(_is_cidr6, "an IPv6 network with a length of 8 to 128, such as fd00::2/64")
@@ -164,27 +166,27 @@ NETWORK: Mapping[str, Format] = {
     "address": Format(_is_address, "an IP address or a DNS name"),
     "pve-storage-server": Format(_is_address, "an IP address or a DNS name"),
     "graphite-path": Format(_is_dns_name, "names joined by dots, such as proxmox.pve1"),
-    "mac-addr": shape(
+    "mac-addr": pattern_format(
         r"(?i:[a-f0-9][02468ace](?::[a-f0-9]{2}){5})",
         "a unicast MAC address (the second digit even), such as BC:24:11:00:00:01",
     ),
-    "mac-prefix": shape(
+    "mac-prefix": pattern_format(
         r"(?i:[a-f0-9][02468ace](?::[a-f0-9]{2}){0,2}(?::[a-f0-9]?)?)", "the first bytes of a MAC address: BC:24:11"
     ),
     "email": _EMAIL,
-    "email-or-username": any_of("an e-mail address or a user name", _EMAIL, shape(_USERNAME, "")),
+    "email-or-username": any_of("an e-mail address or a user name", _EMAIL, pattern_format(_USERNAME, "")),
     "pve-ipv4-config": any_of(
-        "an IPv4 network such as 10.0.0.2/24, dhcp or manual", shape("(?:dhcp|manual)", ""), _CIDR4
+        "an IPv4 network such as 10.0.0.2/24, dhcp or manual", pattern_format("(?:dhcp|manual)", ""), _CIDR4
     ),
     "pve-ipv6-config": any_of(
-        "an IPv6 network such as fd00::2/64, auto, dhcp or manual", shape("(?:auto|dhcp|manual)", ""), _CIDR6
+        "an IPv6 network such as fd00::2/64, auto, dhcp or manual", pattern_format("(?:auto|dhcp|manual)", ""), _CIDR6
     ),
     "lxc-ip-with-ll-iface": Format(
         _is_link_local, "an IP address; a link-local one may name its interface (fe80::1%eth0)"
     ),
     "pve-vlan-id-or-range": Format(_is_vlan, "a VLAN tag or a range of them within 2 to 4094, such as 10-20"),
     "pve-sdn-bgp-rt": Format(_is_route_target, "a route target: two numbers such as 65000:100"),
-    "pve-sdn-isis-net": shape(
+    "pve-sdn-isis-net": pattern_format(
         r"[a-fA-F0-9]{2}(\.[a-fA-F0-9]{4}){3,9}\.[a-fA-F0-9]{2}", "an IS-IS NET, such as 49.0001.1921.6800.1002.00"
     ),
     "pve-storage-portal-dns": Format(_is_portal, "a host or an address, with a port if wanted: san.example.com:3260"),

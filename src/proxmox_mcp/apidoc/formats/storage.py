@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.apidoc.formats.definition import Format, any_of, one_of, pattern_format
 from proxmox_mcp.apidoc.formats.identifiers import BRIDGE_ID, STORAGE_ID
-from proxmox_mcp.apidoc.formats.shape import Format, any_of, one_of, shape
 from proxmox_mcp.apidoc.validation.patterns import searched
 from proxmox_mcp.apidoc.validation.perl import is_true, split_list
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 CONTENT_TYPES = ("images", "rootdir", "vztmpl", "iso", "backup", "snippets", "none", "import")
 
-_VOLUME = shape(r"(?i:[a-z][a-z0-9._-]*[a-z0-9]):.+", "a volume: storage, colon, name, such as local-lvm:vm-100-disk-0")
+_VOLUME = pattern_format(
+    r"(?i:[a-z][a-z0-9._-]*[a-z0-9]):.+", "a volume: storage, colon, name, such as local-lvm:vm-100-disk-0"
+)
 _LONGEST_PATH = 1023
 _LONGEST_PART = 255
 _block_size = re.compile(r"([1-9][0-9]*)([kKmM])?\n?").fullmatch
@@ -24,12 +26,12 @@ _block_size = re.compile(r"([1-9][0-9]*)([kKmM])?\n?").fullmatch
 def _found(pattern: str) -> Callable[[str], object]:
     found = searched(pattern)
     if found is None:
-        raise ValueError(f"{pattern} can't be judged")
+        raise ValueError(f"unsupported pattern {pattern}")
     return found
 
 
 def _pair_of(member: Format) -> Callable[[str], bool]:
-    """``id``, ``id:id``, or ``1`` for each to itself; a list of them is looked at as a whole only later, by code."""
+    """``id``, ``id:id``, or ``1`` (each to itself). The list as a whole is only checked later, by Proxmox's code."""
 
     def passes(text: str) -> bool:
         return not is_true(text) or all(map(entry_passes, split_list(text)))
@@ -63,7 +65,7 @@ _device_faults = _found(r"/\.\.?(?:/|$)")
 _ABSOLUTE = Format(lambda text: text.startswith("/"), "")
 
 STORAGE: Mapping[str, Format] = {
-    "disk-size": shape(
+    "disk-size": pattern_format(
         r"\d+(\.\d+)?([KMGT](?:iB)?)?", "a size with K, M, G or T in capitals (1024-based), such as 32G or 512M"
     ),
     "pve-volume-id": _VOLUME,
@@ -79,13 +81,13 @@ STORAGE: Mapping[str, Format] = {
     "pve-storage-path": Format(_found(r"^/[^;()]+"), "an absolute path without ; ( )"),
     "pve-storage-path-in-property-string": Format(_found(r"^/[^;,=()]+"), "an absolute path without ; , = ( )"),
     "pve-storage-content": one_of(*CONTENT_TYPES),
-    "pve-storage-format": shape("(raw|qcow2|vmdk|subvol)", "one of raw, qcow2, vmdk, subvol"),
-    "pve-storage-options": shape(r"\S+", "mount options without blanks, such as vers=4.2,noatime"),
-    "pve-storage-vgname": shape(r"(?i:[a-z0-9][a-z0-9._-]*[a-z0-9])", "the name of a volume group, such as pve"),
-    "pve-storage-zfs-blocksize": Format(_is_block_size, "a power of 2 from 512 to 16m, such as 16k"),
-    "pve-dir-override": Format(
-        _is_override, f"type=path with a type out of {', '.join(CONTENT_TYPES)}: iso=iso/images"
+    "pve-storage-format": pattern_format("(raw|qcow2|vmdk|subvol)", "one of raw, qcow2, vmdk, subvol"),
+    "pve-storage-options": pattern_format(r"\S+", "mount options without blanks, such as vers=4.2,noatime"),
+    "pve-storage-vgname": pattern_format(
+        r"(?i:[a-z0-9][a-z0-9._-]*[a-z0-9])", "the name of a volume group, such as pve"
     ),
+    "pve-storage-zfs-blocksize": Format(_is_block_size, "a power of 2 from 512 to 16m, such as 16k"),
+    "pve-dir-override": Format(_is_override, f"type=path with a type of {', '.join(CONTENT_TYPES)}: iso=iso/images"),
     "storage-pair": Format(_pair_of(STORAGE_ID), "a storage, source:target, or 1 to keep each where it is"),
     "bridge-pair": Format(_pair_of(BRIDGE_ID), "a bridge, source:target, or 1 to keep each"),
     "storagepair": Format(_pair_of(STORAGE_ID), "a storage, source:target, or 1 to keep each where it is"),

@@ -1,10 +1,9 @@
-"""Which faults of a call are refusals, and which are doubts that only the node can settle.
+"""Decides which problems of a call are refusals, and which are doubts that only the node can settle.
 
-A fault is a refusal where the rule is known to be the node's: of its own schema, or of its version. A schema of the
-same release may lack what a later point release has: there an endpoint or a parameter that it doesn't know, and a
-bound that Proxmox doesn't publish, are doubts, and the call is sent. A schema of another release may also differ in
-what a value may be. And what no schema publishes is only known of the releases that we have seen: of a newer one it
-is a doubt, whatever the schema's standing.
+A problem is a refusal if the rule is known to be the node's. A schema of the same release may lack what a later point
+release added: an unknown endpoint or parameter, and an index above a limit that Proxmox doesn't publish, are doubts,
+and the call is sent. A schema of another release may also differ in the allowed values. Rules that no schema publishes
+are known only for the releases that were examined; for newer ones they are doubts, whatever the schema.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc.model import Problem
 
-Mode = Literal["auto", "enforce", "warn"]
-"""``MCP_VALIDATION``: by the standing of the schema, all faults refused, or none."""
+ValidationMode = Literal["auto", "enforce", "warn"]
+"""``MCP_VALIDATION``: refuse by the authority of the schema (``auto``), refuse all problems, or none."""
 
 _NEVER_SENT = frozenset({"unsendable", "conflict"})
 _UNSURE = frozenset({"unpublished"})
@@ -27,8 +26,8 @@ _LACKS = frozenset({"endpoint", "method", "unknown", "index"})
 _DIFFERS = frozenset({"enum", "format", "pattern", "length", "bound", "requires", "missing"})
 
 
-class Standing(StrEnum):
-    """How far a schema speaks for the node: it is the node's own, of the same release, or of another."""
+class SchemaAuthority(StrEnum):
+    """How reliable a schema is for a node: the node's own, of the same release, or of another release."""
 
     NODE = "node"
     SNAPSHOT = "snapshot"
@@ -36,9 +35,9 @@ class Standing(StrEnum):
 
     @classmethod
     def of(cls, schema: str, node: str) -> Self:
-        """The standing of a schema of one version before a node of another.
+        """The authority of a schema of one version for a node of another.
 
-        Where either is unknown, and nothing better is known of the schema, it is taken to be of the same release.
+        If a version is unknown, they are assumed to be of the same release.
         """
         if schema and schema == node:
             return cls("node")
@@ -50,20 +49,22 @@ def _release(version: str) -> tuple[str, ...]:
     return tuple(re.findall(r"\d+", version)[:2])
 
 
-def split(problems: Sequence[Problem], standing: Standing, mode: Mode) -> tuple[list[Problem], list[Problem]]:
-    """Refusals and doubts among the faults of a call."""
+def split(
+    problems: Sequence[Problem], authority: SchemaAuthority, mode: ValidationMode
+) -> tuple[list[Problem], list[Problem]]:
+    """Split the problems of a call into refusals and doubts."""
     refusals: list[Problem] = []
     doubts: list[Problem] = []
     for problem in problems:
-        (doubts if _is_doubtful(problem.kind, standing, mode) else refusals).append(problem)
+        (doubts if _is_doubtful(problem.kind, authority, mode) else refusals).append(problem)
     return refusals, doubts
 
 
-def _is_doubtful(kind: str, standing: Standing, mode: Mode) -> bool:
+def _is_doubtful(kind: str, authority: SchemaAuthority, mode: ValidationMode) -> bool:
     if kind in _NEVER_SENT or mode == "enforce":
         return False
     if mode == "warn" or kind in _UNSURE:
         return True
-    if standing is Standing.SNAPSHOT:
+    if authority is SchemaAuthority.SNAPSHOT:
         return kind in _LACKS
-    return standing is Standing.OTHER and kind in _LACKS | _DIFFERS
+    return authority is SchemaAuthority.OTHER and kind in _LACKS | _DIFFERS

@@ -1,7 +1,8 @@
-"""A call held against the schema: what Proxmox would refuse of it, all at once, and how it is sent.
+"""Validates a call against the schema: everything that Proxmox would refuse, at once, and what is sent.
 
-The semantics are those of ``PVE::RESTHandler`` and ``PVE::JSONSchema`` (pve-common) for a form or a query, which is
-how calls are sent; JSON's own types are encoded first (``encode.py``).
+Proxmox itself reports one problem per parameter, and only the first step that fails. The rules are those of
+``PVE::RESTHandler`` and ``PVE::JSONSchema`` (pve-common) for a form or a query, because calls are sent as such; JSON
+values are encoded first (``encode.py``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from proxmox_mcp.apidoc.model import Check, Problem
 from proxmox_mcp.apidoc.routes import DeadEnd
 from proxmox_mcp.apidoc.validation import encode, hints
 from proxmox_mcp.apidoc.validation.compiler import Compiler
-from proxmox_mcp.apidoc.validation.faults import Fault, shown, unsendable
+from proxmox_mcp.apidoc.validation.faults import Fault, quoted_value, unsendable
 from proxmox_mcp.apidoc.validation.property_strings import dialect_of
 from proxmox_mcp.apidoc.validation.rules import Plan, Rules
 from proxmox_mcp.apidoc.validation.structures import indexed, is_before, is_known_to, structures
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.routes import Index, Route
 
 LONGEST_KEPT, MOST_KEPT = 64, 4096
-"""Texts up to this length, and this many of them, are kept as known to be right."""
+"""Valid path values up to this length, and this many of them, are cached."""
 
 _CACHE_BUSTER = "_dc"
-"""A parameter that browsers add to every call, and that the API server drops (PVE::APIServer::AnyEvent)."""
+"""A parameter that the web interface adds to every call; the API server drops it (PVE::APIServer::AnyEvent)."""
 
 
 class Checker:
-    """Checks calls against one index. What an endpoint asks is compiled when it is first used, and kept."""
+    """Validates calls against one index. The rules of an endpoint are compiled on first use and cached."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -43,7 +44,7 @@ class Checker:
         self._plans: dict[tuple[str, str], Plan] = {}
 
     def check(self, method: str, path: ApiPath, params: Mapping[str, object]) -> Check:
-        """What is wrong with a call, and how it is sent. Never raises on what JSON can hold."""
+        """Validate a call. Never raises for values that JSON can contain."""
         if path.query:
             params = {**path.query, **params}
         found = self._index.router.find(path)
@@ -75,9 +76,9 @@ class Checker:
             known = accepted[name]
             if text in known:
                 continue
-            take = rules.takes[name]
-            if take and isinstance(taken := take(text), Fault):
-                problems.append(self._problem(rules, name, taken, text))
+            encode_value = rules.encoders[name]
+            if encode_value and isinstance(encoded := encode_value(text), Fault):
+                problems.append(self._problem(rules, name, encoded, text))
             elif len(text) <= LONGEST_KEPT and len(known) < MOST_KEPT:
                 known.add(text)
 
@@ -89,28 +90,28 @@ class Checker:
         data: Wire,
         problems: list[Problem],
     ) -> None:
-        """Adds what is sent to ``data`` and what is wrong to ``problems``."""
-        takes = rules.takes
+        """Add what is sent to ``data``, and problems to ``problems``."""
+        encoders = rules.encoders
         for name, value in params.items():
             if value is None:
                 continue
-            if (take := takes[name]) is None:
+            if (encode_value := encoders[name]) is None:
                 self._check_unknown(rules, name, value, data, problems)
                 continue
-            taken = take(value)
+            encoded = encode_value(value)
             if name in path_params:
-                if taken is not None and taken != path_params[name]:
+                if encoded is not None and encoded != path_params[name]:
                     problems.append(_conflict(name, path_params[name]))
-            elif isinstance(taken, Fault):
-                problems.append(self._problem(rules, name, taken, value))
-                _keep(data, name, taken, value, in_query=rules.endpoint.method in encode.IN_QUERY)
-            elif taken is not None:
-                data[name] = taken
+            elif isinstance(encoded, Fault):
+                problems.append(self._problem(rules, name, encoded, value))
+                _keep(data, name, encoded, value, in_query=rules.endpoint.method in encode.IN_QUERY)
+            elif encoded is not None:
+                data[name] = encoded
 
     def _check_missing(self, rules: Rules, data: Wire, problems: list[Problem]) -> None:
         faulty = {problem.parameter for problem in problems}
         for name in sorted(rules.required - data.keys() - faulty):
-            kind, message = "missing", "is required and not given"
+            kind, message = "missing", "is required"
             if name in rules.filled_in:
                 kind, message = "unpublished", f"{message}; newer nodes derive it from the other parameters"
             problems.append(Problem(name, kind, message, self._describing(rules, name)))
@@ -120,7 +121,7 @@ class Checker:
     ) -> None:
         there = {*data, *path_params, *(problem.parameter for problem in problems)}
         problems += [
-            Problem(needed, "requires", f"is required where {name} is given", self._describing(rules, needed))
+            Problem(needed, "requires", f"is required with {name}", self._describing(rules, needed))
             for name, needed in rules.requires.items()
             if name in data and needed not in there
         ]
@@ -142,9 +143,9 @@ class Checker:
         found = indexed(name)
         if found and found[0] in rules.parameters:
             kind = "index" if self._is_known else "unpublished"
-            return Problem(name, kind, f"{found[1]} is beyond the last index", hints.of_index(found[0]))
+            return Problem(name, kind, f"index {found[1]} is too high", hints.of_index(found[0]))
         advice = partial(hints.of_unknown, rules.endpoint, name, rules.parameters, self._index.version)
-        return Problem(name, "unknown", "is no parameter of this endpoint", advice)
+        return Problem(name, "unknown", "unknown parameter", advice)
 
     def _problem(self, rules: Rules, name: str, fault: Fault, value: object) -> Problem:
         kind = fault.kind
@@ -165,12 +166,12 @@ class Checker:
 
     def _nowhere(self, method: str, path: ApiPath, params: Mapping[str, object], found: DeadEnd) -> Check:
         advice = partial(hints.of_path, self._index, method, path, found)
-        problem = Problem("path", "endpoint", f"There is no {shown(path.text)} in this API", advice)
+        problem = Problem("path", "endpoint", f"The API has no path {quoted_value(path.text)}", advice)
         return _as_it_is(method, params, path.encoded, found.params, [problem])
 
     def _no_method(self, method: str, path: ApiPath, found: Route, params: Mapping[str, object]) -> Check:
         advice = partial(hints.of_method, found, method, self._index.version)
-        problem = Problem("path", "method", f"{shown(method)} is not possible at {found.template}", advice)
+        problem = Problem("path", "method", f"{found.template} does not support {quoted_value(method)}", advice)
         return _as_it_is(method, params, path.encoded, found.params, [problem])
 
 
@@ -180,14 +181,14 @@ def _schema(rules: Rules, name: str) -> Schema | None:
 
 
 def _is_published(rules: Rules, name: str) -> bool:
-    """Whether the schema itself says what a value looks like, not a format by its name."""
+    """Whether the schema itself defines the values, instead of naming a format."""
     schema = _schema(rules, name)
     return schema is None or not isinstance((schema.items or schema).format, str)
 
 
 def formats_of(index: Index) -> Mapping[str, Format]:
-    """The formats that differ from index to index: what older releases take, and what the index itself holds
-    (``GET /access/roles/{roleid}`` names the privileges)."""
+    """The formats that depend on the index: rules of older releases, and privileges, which
+    ``GET /access/roles/{roleid}`` lists."""
     formats = dict(BEFORE_9) if is_before(index.version, 9) else {}
     role = index.get("GET", "/access/roles/{roleid}")
     if privileges := frozenset(role.returns.properties or ()) if role else frozenset():
@@ -199,7 +200,7 @@ def formats_of(index: Index) -> Mapping[str, Format]:
 def _as_it_is(
     method: str, params: Mapping[str, object], path: str, path_params: Mapping[str, str], problems: list[Problem]
 ) -> Check:
-    """A call of which no schema is known, encoded by the types of its values alone."""
+    """A call without a schema: the parameters are encoded by their types alone."""
     data: Wire = {}
     for name, value in params.items():
         if name == _CACHE_BUSTER:
@@ -213,11 +214,11 @@ def _as_it_is(
 
 
 def _conflict(name: str, text: str) -> Problem:
-    return Problem(name, "conflict", f"is {shown(text)} in the path and something else among the parameters")
+    return Problem(name, "conflict", f"is {quoted_value(text)} in the path and different in the parameters")
 
 
 def _keep(data: Wire, name: str, fault: Fault, value: object, *, in_query: bool) -> None:
-    """Send a faulty value as it is, should the call be sent nevertheless."""
+    """Keep an invalid value unchanged, in case the call is sent anyway (``MCP_VALIDATION=warn``, or a doubt)."""
     if fault.kind == "unsendable":
         return
     wire = fault.wire if fault.wire is not None else encode.by_type(value, in_query=in_query)

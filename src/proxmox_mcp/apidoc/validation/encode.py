@@ -1,8 +1,9 @@
-"""JSON's values as Proxmox takes them: text, in a form (POST, PUT) or a query (GET, DELETE).
+"""Encodes JSON values as Proxmox expects them: text, in a form (POST, PUT) or a query (GET, DELETE).
 
-true is 1, null is absent, a list is joined for a ``-list`` format and repeated for an array, an object becomes a
-property string. Text is left as it is. What has no form of its own in Proxmox (an object for a plain text) is sent
-as JSON text. The few arrays that a form can't carry make the whole body JSON (``needs_json``).
+proxmoxer does not do this: it sends ``True`` for true, loses nested objects and drops empty lists. Here true is 1, null
+is absent, a list is joined for a ``-list`` format and repeated for an array, an object becomes a property string. Text
+is sent unchanged. A value without a form in Proxmox (an object for a plain text) is sent as JSON text. The few arrays
+that a form can't contain make the whole body JSON (``needs_json``).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Schema, Wire
 
 IN_QUERY = frozenset({"GET", "DELETE"})
-"""The methods whose parameters go into the query string."""
+"""The methods whose parameters go into the query string: Proxmox responds 501 to their body."""
 
 _BETWEEN_MEMBERS = ";"
 
@@ -30,7 +31,7 @@ def is_many(value: object) -> TypeGuard[Sequence[object]]:
 
 
 def scalar(value: object) -> str | Fault:
-    """One value that is not null as text."""
+    """One value (not null) as text."""
     if isinstance(value, str):
         return unsendable(value) or str(value)
     if isinstance(value, bool):
@@ -41,14 +42,14 @@ def scalar(value: object) -> str | Fault:
         return text_of_number(value) if math.isfinite(value) else Fault("unsendable", "is not a finite number")
     if isinstance(value, Mapping) or is_many(value):
         return as_json(value)
-    return Fault("unsendable", f"is a {type(value).__name__}, which JSON doesn't know")
+    return Fault("unsendable", f"is a {type(value).__name__}, which JSON does not have")
 
 
 def _integer(value: int) -> str | Fault:
     try:
         return str(int(value))
     except ValueError:
-        return Fault("unsendable", "is a number with too many digits")
+        return Fault("unsendable", "has too many digits")
 
 
 def as_json(value: object) -> str | Fault:
@@ -56,14 +57,17 @@ def as_json(value: object) -> str | Fault:
     try:
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        return Fault("unsendable", "can't be written as JSON: it is nested too deeply, or holds what JSON doesn't know")
+        return Fault(
+            "unsendable",
+            "can't be encoded as JSON: it is nested too deeply, or contains a type that JSON does not have",
+        )
 
 
 def members(value: Sequence[object]) -> list[str] | Fault:
     """The members of a list as texts."""
     texts: list[str] = []
     for member in value:
-        text = Fault("type", "holds null as a member") if member is None else scalar(member)
+        text = Fault("type", "contains null") if member is None else scalar(member)
         if isinstance(text, Fault):
             return text
         texts.append(text)
@@ -71,7 +75,7 @@ def members(value: Sequence[object]) -> list[str] | Fault:
 
 
 def by_type(value: object, *, in_query: bool) -> str | list[str] | Fault | None:
-    """A value of which no schema is known; None where it is absent."""
+    """Encode a value without a schema; None if it counts as absent."""
     if value is None:
         return None
     if not is_many(value):
@@ -82,31 +86,31 @@ def by_type(value: object, *, in_query: bool) -> str | list[str] | Fault | None:
 
 
 def needs_json(data: Wire) -> bool:
-    """Whether only a JSON body carries the parameters, not a form.
+    """Whether the parameters need a JSON body because a form can't contain them.
 
-    In a form a list is a key that is repeated: an empty one leaves no trace, and of one member Proxmox makes a list
-    only where Perl takes it for true (``$normalize_legacy_param_formats`` in PVE::RESTHandler). A JSON body keeps both.
-    Proxmox takes JSON since 6.3, and hands it on to other daemons and nodes since 8.0 (libpve-http-server-perl 5.0.2);
-    no release before 8.0 has a parameter of ``type: array``.
+    In a form a list is a repeated key: an empty list is lost, and from a single member Proxmox makes a list only if
+    Perl considers it true (``$normalize_legacy_param_formats`` in PVE::RESTHandler). A JSON body keeps both. Proxmox
+    accepts JSON since 6.3, and forwards it to other daemons and nodes since 8.0 (libpve-http-server-perl 5.0.2); no
+    release before 8.0 has a parameter of ``type: array``.
     """
     return any(isinstance(value, list) and not is_carried_by_form(value) for value in data.values())
 
 
 def is_carried_by_form(texts: Sequence[str]) -> bool:
-    """Whether a list arrives as the same list in a form or a query."""
+    """Whether Proxmox receives the same list from a form or a query."""
     return len(texts) > 1 or (len(texts) == 1 and is_true(texts[0]))
 
 
 def property_string(value: Mapping[object, object], keys: Mapping[str, Schema]) -> str | Fault:
     """An object as a property string.
 
-    A key with null is left out where the format has such a key, and is a bare value where it hasn't, or where it is
-    an alias that says what the default key is (``{"virtio": null, "bridge": "vmbr0"}``).
+    A key with null is left out if the format has the key. If not, or if the key is an alias that sets the default key
+    (``{"virtio": null, "bridge": "vmbr0"}``), it becomes a value without a key.
     """
     parts: list[str] = []
     for key, each in value.items():
         if not isinstance(key, str) or not key or "," in key:
-            return Fault("format", f"has a key that a property string can't have: {key!r:.60}")
+            return Fault("format", f"has a key that is not possible in a property string: {key!r:.60}")
         if each is None:
             if (schema := keys.get(key)) is None or schema.key_alias:
                 parts.append(key)
@@ -115,7 +119,7 @@ def property_string(value: Mapping[object, object], keys: Mapping[str, Schema]) 
         if isinstance(text, Fault):
             return Fault(text.kind, f"{key}: {text.message}", key=key)
         if "," in text or "=" in key:
-            return Fault("format", f"{key}: a comma can't stand within a property string", key=key)
+            return Fault("format", f"{key}: a value in a property string can't contain a comma", key=key)
         parts.append(f"{key}={text}")
     joined = ",".join(parts)
     return unsendable(joined) or joined
@@ -123,7 +127,7 @@ def property_string(value: Mapping[object, object], keys: Mapping[str, Schema]) 
 
 def _value_of_key(value: object) -> str | Fault:
     if isinstance(value, Mapping):
-        return Fault("type", "an object can't stand within a property string")
+        return Fault("type", "a property string can't contain an object")
     if not is_many(value):
         return scalar(value)
     texts = members(value)

@@ -1,4 +1,4 @@
-"""Property strings as people write them, by parameter. Only those that pass are ever shown."""
+"""Example property strings by parameter. A hint shows only an example that the schema accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with one value, before it is known whose it is."""
+"""What is wrong with one value, without the name of its parameter."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ LONGEST_SHOWN = 60
 class Fault:
     """A fault of a value: a kind of ``Problem``, and what is wrong.
 
-    ``key`` is the key of a property string at fault, empty where it is the whole value. ``wire`` is the value as it
-    would be sent nevertheless.
+    ``key`` is the wrong key of a property string, empty if the whole value is wrong. ``wire`` is the encoded value, in
+    case the call is sent anyway.
     """
 
     kind: str
@@ -21,17 +21,17 @@ class Fault:
     wire: str | list[str] | None = None
 
 
-def shown(text: str) -> str:
-    """A value as it stands in a message: quoted, cut where it is long."""
+def quoted_value(text: str) -> str:
+    """A value for a message: quoted, and cut if it is long."""
     return repr(text) if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]!r}…"
 
 
 def unsendable(text: str) -> Fault | None:
-    """The fault of a text that holds half of a surrogate pair, which UTF-8 can't carry."""
+    """The fault of a text with a lone surrogate (JSON's ``"\\ud800"``), which UTF-8 can't encode."""
     if text.isascii():
         return None
     try:
         text.encode()
     except UnicodeEncodeError:
-        return Fault("unsendable", "holds half of a surrogate pair, which can't be sent")
+        return Fault("unsendable", "contains a lone surrogate, which can't be sent")
     return None

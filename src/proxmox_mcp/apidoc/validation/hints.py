@@ -1,4 +1,4 @@
-"""What is allowed, and the nearest right thing: made when somebody reads it."""
+"""Hints for problems: what is allowed, and what was probably meant. Built only when they are read."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _COMMANDS = {"qemu": "qm", "lxc": "pct"}
 _TYPES = {"boolean": "1 or 0", "integer": "an integer", "number": "a number", "array": "a list", "string": "text"}
 _PRIVILEGES = ("pve-priv", "pve-priv-list")
 _GONE_PRIVILEGES = {
-    "VM.Monitor": "VM.Monitor is gone since 9.0. In its place: VM.GuestAgent.Audit, VM.GuestAgent.FileRead, "
+    "VM.Monitor": "VM.Monitor was removed in 9.0. Use VM.GuestAgent.Audit, VM.GuestAgent.FileRead, "
     "VM.GuestAgent.FileWrite, VM.GuestAgent.FileSystemMgmt and VM.GuestAgent.Unrestricted for the guest agent, "
     "Sys.Audit for the monitor."
 }
-"""Privileges that old documents and scripts name (``PVE::AccessControl``), and what has replaced them."""
+"""Privileges that old documents and scripts name, and their replacements (``PVE::AccessControl``)."""
 _FLAGS = {"yes": "1", "true": "1", "on": "1", "no": "0", "false": "0", "off": "0"}
 
 
 def of_value(name: str, schema: Schema, compiler: Compiler, fault: Fault, value: object) -> str:
-    """What a parameter takes, for a value that is none of it."""
+    """What a parameter accepts, for a value that it does not accept."""
     item = schema.items or schema
     if compiler.keys(item) is not None:
         return _of_keys(name, item, compiler, fault)
@@ -48,9 +48,9 @@ def of_value(name: str, schema: Schema, compiler: Compiler, fault: Fault, value:
 
 
 def of_schema(name: str, schema: Schema, compiler: Compiler) -> str:
-    """What the parameter ``name`` takes, as a sentence."""
+    """What the parameter ``name`` accepts, as a sentence."""
     if schema.type == "array" and schema.items:
-        return f"A list, of each member: {of_schema(name, schema.items, compiler)}"
+        return f"A list; each member: {of_schema(name, schema.items, compiler)}"
     keys = compiler.keys(schema)
     if keys is not None:
         return f"{_example(name, schema, compiler)} {_list_keys(keys)}"
@@ -84,10 +84,10 @@ def _enumerate(names: Sequence[str]) -> str:
 
 
 def _example(name: str, schema: Schema, compiler: Compiler) -> str:
-    """An example of a property string that would pass, else its shape."""
-    judge = compiler.judge(name, schema)
+    """A valid example of a property string, or its shape."""
+    validate = compiler.validator(name, schema)
     for text in EXAMPLES.get(name.rstrip("0123456789").removesuffix("[n]"), ()):
-        if judge is None or judge(text) is None:
+        if validate is None or validate(text) is None:
             return f"For example {text}."
     return f"The shape is {shape(compiler.keys(schema) or {})}."
 
@@ -114,7 +114,7 @@ def _list_keys(keys: Mapping[str, Schema]) -> str:
 
 
 def _of_keys(name: str, schema: Schema, compiler: Compiler, fault: Fault) -> str:
-    """What a property string takes; of one key only where that is the one at fault."""
+    """What a property string accepts; only the wrong key if one is known."""
     keys = compiler.keys(schema) or {}
     example = _example(name, schema, compiler)
     key = keys.get(fault.key)
@@ -126,16 +126,16 @@ def _of_keys(name: str, schema: Schema, compiler: Compiler, fault: Fault) -> str
 
 
 def of_index(name: str) -> str:
-    """The names that an indexed parameter has, ``name`` being ``net[n]``."""
+    """The range of an indexed parameter; ``name`` is ``net[n]``."""
     base = name.removesuffix("[n]")
     return f"Allowed: {base}0 to {base}{LAST_INDEX[base]}." if base in LAST_INDEX else ""
 
 
 def of_unknown(endpoint: Endpoint, name: str, parameters: Mapping[str, Schema], version: str) -> str:
-    """The nearest parameter, since or until when there is one of that name, or all names there are."""
+    """Similar parameters, the versions that have this one, or all parameters."""
     sentences = []
     if (other := endpoint.parameters.get(name)) and other.type_property:
-        return f"It is for {other.type_property} {' and '.join(_types(other))} only."
+        return f"Only for {other.type_property} {' and '.join(_types(other))}."
     found = indexed(name)
     if question := did_you_mean(name.rstrip("0123456789") if found else name, map(_spoken, parameters)):
         sentences.append(question)
@@ -144,7 +144,7 @@ def of_unknown(endpoint: Endpoint, name: str, parameters: Mapping[str, Schema], 
         sentences.append(f"{name} {since}.")
     if not sentences:
         names = sorted(set(parameters) - set(endpoint.path_parameters))
-        sentences.append(f"It takes: {_enumerate(names)}." if names else "It takes no parameters.")
+        sentences.append(f"Parameters: {_enumerate(names)}." if names else "This endpoint has no parameters.")
     return " ".join(sentences)
 
 
@@ -157,13 +157,13 @@ def _spoken(name: str) -> str:
 
 
 def _when(versions: Sequence[str], version: str) -> str:
-    """Since or until when something is there, for an index of ``version`` that hasn't got it."""
+    """The first or last version that has something, for an index of ``version`` that lacks it."""
     if not versions:
         return ""
     here = f"; this is {version}" if version else ""
     if version and _parts(versions[-1]) < _parts(version):
-        return f"was there until {versions[-1]}{here}"
-    return f"came with {versions[0]}{here}"
+        return f"was removed after {versions[-1]}{here}"
+    return f"was added in {versions[0]}{here}"
 
 
 def _parts(version: str) -> tuple[int, ...]:
@@ -171,7 +171,7 @@ def _parts(version: str) -> tuple[int, ...]:
 
 
 def of_path(index: Index, method: str, path: ApiPath, found: DeadEnd) -> str:
-    """The nearest endpoints to a path that there isn't, and since or until when there is one."""
+    """Similar paths for an unknown path, and the versions that have it."""
     if instead := _elsewhere(index, path):
         return instead
     sentences = []
@@ -184,23 +184,23 @@ def of_path(index: Index, method: str, path: ApiPath, found: DeadEnd) -> str:
     elif near := _near_paths(index, found):
         sentences.append(f"Did you mean {' or '.join(near)}?")
     elif found.parameter and found.segment.split() != [found.segment]:
-        sentences.append(f"What stands for {{{found.parameter}}} can't have blanks in it.")
+        sentences.append(f"{{{found.parameter}}} can't contain blanks.")
     elif found.choices or found.parameter:
         offered = [*sorted(found.choices), *([f"{{{found.parameter}}}"] if found.parameter else [])]
-        sentences.append(f"At {found.reached} there are: {_enumerate(offered)}.")
+        sentences.append(f"Below {found.reached}: {_enumerate(offered)}.")
     else:
         sentences.append(f"Nothing is below {found.reached}.")
     return " ".join(sentences)
 
 
 def _elsewhere(index: Index, path: ApiPath) -> str:
-    """Where the API has what a path asks for, if that is not near it; empty where nothing is known."""
+    """Where the API has what a path probably means, if the name is not similar; empty if unknown."""
     parts = path.segments
     if len(parts) == 5 and parts[0] == "nodes" and parts[2] in _COMMANDS and parts[4] == "unlock":
-        return f"No call removes the lock of a guest. On the node: `{_COMMANDS[parts[2]]} unlock {parts[3]}`."
+        return f"The API can't unlock a guest. Run on the node: `{_COMMANDS[parts[2]]} unlock {parts[3]}`."
     if len(parts) > 2 and parts[0] == "pools" and _takes(index, "/pools", "poolid"):
         pool = "/".join(parts[1:])
-        return f"A pool within a pool is named by a parameter: GET, PUT or DELETE /pools with poolid={pool}."
+        return f"Nested pools are addressed by a parameter: GET, PUT or DELETE /pools with poolid={pool}."
     return _on_another_level(index, parts)
 
 
@@ -210,7 +210,7 @@ def _takes(index: Index, path: str, parameter: str) -> bool:
 
 
 def _on_another_level(index: Index, parts: Sequence[str]) -> str:
-    """The same path below a node where it was looked for in the cluster, or the other way round."""
+    """The same path below a node instead of the cluster, or the other way round."""
     if parts[:1] == ("nodes",):
         tail, others = parts[2:], ["/cluster/", "/"]
     else:
@@ -227,7 +227,7 @@ def _exists(index: Index, path: str) -> bool:
 
 
 def _near_paths(index: Index, found: DeadEnd) -> list[str]:
-    """Paths that go on from where the path ended, with the nearest part in place of the wrong one."""
+    """Paths with a similar segment in place of the unknown one."""
     base = found.reached.rstrip("/")
     for name, text in found.params.items():
         base = base.replace(f"{{{name}}}", text, 1)
@@ -240,10 +240,10 @@ def _near_paths(index: Index, found: DeadEnd) -> list[str]:
 
 
 def of_method(found: Route, method: str, version: str) -> str:
-    """The methods that a path has, and since or until when it has the one that was asked for."""
+    """The methods of a path, and the versions that have the requested one."""
     offered = ", ".join(
         f"{name} ({endpoint.name.replace('_', ' ')})" if endpoint.name else name
         for name, endpoint in found.methods.items()
     )
     since = _when(history.endpoint_versions(method, found.template), version)
-    return f"{f'{method} {since}. ' if since else ''}Possible: {offered}."
+    return f"{f'{method} {since}. ' if since else ''}Supported: {offered}."

@@ -1,8 +1,9 @@
-"""Perl patterns of the schema as Python's, without their dangers.
+"""Translates Perl patterns of the schema to Python, and runs them safely.
 
-Proxmox tests ``$value =~ m/^$pattern$/``: the anchors are text around the pattern, so that a bare ``a|b`` is anchored
-on one side of each, and ``$`` lets one newline pass. A pattern that could take long on a hostile value is run by an
-automaton in linear time instead; one that neither can take is not judged.
+Proxmox tests ``$value =~ m/^$pattern$/``: the anchors are added as text, so in ``a|b`` each alternative is anchored on
+one side only, and ``$`` also matches before a final newline. A pattern that could backtrack for too long on a hostile
+value (ReDoS) is run by ``Automaton`` in linear time. A pattern that neither supports is not checked: a false refusal is
+worse than a doubt.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from re import _parser  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.validation.automaton import Automaton, UnsupportedPatternError
-from proxmox_mcp.apidoc.validation.perl import SPACE, view
+from proxmox_mcp.apidoc.validation.perl import SPACE, perl_equivalent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     Matches = Callable[[str], object]
 
 SHORT = 256
-"""Where a pattern may cost the square of a value's length, values up to this length are left to ``re``."""
+"""If a pattern may take quadratic time, values up to this length are still matched by ``re``, which is faster."""
 
 NARROW = 16
-"""A repeat that can take no more than this many lengths is taken for a constant."""
+"""A repeat with at most this many different lengths counts as constant."""
 
 _SEES_OTHERWISE = re.compile(r"\\[wWbB]|\(\?i:")
-"""What of a translated pattern Perl and Python read differently beyond ASCII."""
+"""Parts of a translated pattern that Perl and Python treat differently for non-ASCII text."""
 
 _TOKEN = re.compile(
     r"\(\?\^(?P<flags>[a-z]*):"
@@ -46,13 +47,13 @@ _REPEATS = frozenset({sre.MAX_REPEAT, sre.MIN_REPEAT})
 
 
 def anchored(pattern: str) -> Matches | None:
-    """A test (true or false in Python's sense) for ``^pattern$`` in Perl's; None where it can't be judged here."""
+    """A test (result true or false) for Perl's ``^pattern$``; None if the pattern is not supported."""
     return searched(f"^{pattern}$")
 
 
 @lru_cache(maxsize=1024)
 def searched(pattern: str) -> Matches | None:
-    """A test for a Perl pattern anywhere in a value; None where it can't be judged here."""
+    """A test for a Perl pattern anywhere in a value; None if the pattern is not supported."""
     try:
         translated = translate(pattern)
         find = re.compile(translated).search
@@ -63,21 +64,21 @@ def searched(pattern: str) -> Matches | None:
     if any(operation is sre.BRANCH for operation, _ in tree):
         wide += 1
     if wide <= 1 and not nested:
-        return _with_view(find) if _SEES_OTHERWISE.search(translated) else find
+        return _with_perl_classes(find) if _SEES_OTHERWISE.search(translated) else find
     automaton = _Lazy(translated)
     if nested or wide > 2:
         return automaton if automaton.is_supported() else None
 
-    short = _with_view(find)
+    short = _with_perl_classes(find)
     return lambda value: short(value) if len(value) <= SHORT else automaton(value)
 
 
-def _with_view(find: Matches) -> Matches:
-    return lambda value: find(value if value.isascii() else view(value))
+def _with_perl_classes(find: Matches) -> Matches:
+    return lambda value: find(value if value.isascii() else perl_equivalent(value))
 
 
 class _Lazy:
-    """An automaton made when it is first asked. It takes all that it can't judge."""
+    """An automaton that is built on first use. If the pattern is not supported, it accepts every value."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -93,11 +94,11 @@ class _Lazy:
     def __call__(self, value: str) -> bool:
         if self._made is None and not self.is_supported():
             return True
-        return self._made is None or self._made.search(view(value))
+        return self._made is None or self._made.search(perl_equivalent(value))
 
 
 def _wide_repeats(tree: Any) -> int:
-    """How many parts of a pattern can take many lengths: the degree of what backtracking may cost."""
+    """How many unbounded repeats a pattern has: the exponent of the time that backtracking may take."""
     return sum(
         (operation in _REPEATS and argument[1] - argument[0] > NARROW) + sum(map(_wide_repeats, _inner(argument)))
         for operation, argument in tree
@@ -105,7 +106,7 @@ def _wide_repeats(tree: Any) -> int:
 
 
 def _is_nested(tree: Any) -> bool:
-    """Whether a repeated part can itself be taken in several ways, which may cost exponential time."""
+    """Whether a repeated part can itself match in several ways, which may take exponential time."""
     return any(
         (operation in _REPEATS and argument[1] - argument[0] > 1 and any(map(_is_ambiguous, _inner(argument))))
         or any(map(_is_nested, _inner(argument)))
@@ -123,7 +124,7 @@ def _is_ambiguous(tree: Any) -> bool:
 
 
 def _inner(argument: Any) -> list[Any]:
-    """The patterns within one part of a parse tree."""
+    """The patterns inside one part of a parse tree."""
     if isinstance(argument, _parser.SubPattern):
         return [argument]
     if isinstance(argument, list | tuple):
@@ -132,9 +133,9 @@ def _inner(argument: Any) -> list[Any]:
 
 
 def translate(pattern: str) -> str:
-    """A Perl pattern in Python's dialect: ``(?^:`` and its flags, Perl's classes of blanks, POSIX classes.
+    """Translate a Perl pattern to Python: ``(?^:`` and its flags, Perl's classes of blanks, POSIX classes.
 
-    Raises ValueError for what has no counterpart.
+    Raises ValueError for what Python has no equivalent of.
     """
     out: list[str] = []
     depth = 0
@@ -142,7 +143,7 @@ def translate(pattern: str) -> str:
         if (flags := token["flags"]) is not None and not depth:
             out.append("(?i:" if "i" in flags else "(?-i:")
             if set(flags) - set("iua"):
-                raise ValueError(f"the flags {flags} are not known")
+                raise ValueError(f"unknown flags {flags}")
         elif escaped := token["escaped"]:
             out.append(_escaped(escaped, in_class=depth > 0))
         elif depth and (posix := token["posix"]):
@@ -164,10 +165,10 @@ def _escaped(character: str, *, in_class: bool) -> str:
         return spaces if in_class else f"[{spaces}]"
     if (spaces := _SPACES.get(character.lower())) and character.isupper():
         if in_class:
-            raise ValueError(f"\\{character} in a class has no counterpart")
+            raise ValueError(f"\\{character} in a class has no equivalent")
         return f"[^{spaces}]"
     if not in_class and character in _ANCHORS:
         return _ANCHORS[character]
     if character.isalpha() and character not in _SAME:
-        raise ValueError(f"\\{character} has no counterpart")
+        raise ValueError(f"\\{character} has no equivalent")
     return f"\\{character}"

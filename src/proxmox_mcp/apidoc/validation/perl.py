@@ -1,7 +1,7 @@
-"""What Perl makes of text, where Python would read it otherwise.
+"""Perl's treatment of text, where it differs from Python's.
 
-Proxmox judges a call in Perl: ``"0"`` is false, a text is as much of a number as it starts with, and ``\\s``, ``\\w``
-are Unicode classes of Perl's own (perlre, perlnumber, perlrecharclass).
+Proxmox validates in Perl: ``"0"`` is false, a text counts as the number that it starts with, and ``\\s`` and ``\\w``
+are different Unicode classes (perlre, perlnumber, perlrecharclass).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import lru_cache
 from unicodedata import category
 
 SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-"""The members of Perl's ``\\s``, as they stand in a character class (Python's has U+001C to U+001F too)."""
+"""The members of Perl's ``\\s`` for use in a character class (Python's also has U+001C to U+001F)."""
 
 _LEADING_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SEPARATORS = re.compile(rf"[,;{SPACE}]+")
@@ -23,12 +23,12 @@ _DOTLESS = frozenset("\u0130\u0131")
 
 
 def is_true(text: str) -> bool:
-    """Perl's truth of a text."""
+    """Whether Perl considers a text true."""
     return text not in {"", "0"}
 
 
 def number(text: str) -> float:
-    """What arithmetic reads: the number that the text starts with, else 0. Digits other than 0 to 9 are none."""
+    """The value of a text in arithmetic: the number at its start, else 0. Only 0 to 9 are digits."""
     if text.isdecimal() and text.isascii() and len(text) < _EXACT:
         return int(text)
     leading = _LEADING_NUMBER.match(text)
@@ -41,14 +41,14 @@ def number(text: str) -> float:
 
 
 def text_of_number(value: float) -> str:
-    """A number as Perl prints it: 15 significant digits, no fraction where there is none."""
+    """A number as Perl prints it: 15 significant digits, no fraction if it is whole."""
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"
 
 
 def split_list(text: str) -> list[str]:
-    """The members of a ``-list``: split at NULs if there are any, else at commas, semicolons and blanks.
+    """Split a ``-list``: at NULs if it has any, else at commas, semicolons and blanks.
 
-    See ``PVE::Tools::split_list``: leading and trailing separators are dropped (of NULs only the trailing).
+    See ``PVE::Tools::split_list``: leading and trailing separators are dropped (only trailing ones for NUL).
     """
     if "\0" in text:
         members = text.split("\0")
@@ -58,8 +58,8 @@ def split_list(text: str) -> list[str]:
     return [member for member in _SEPARATORS.split(text) if member]
 
 
-def view(text: str) -> str:
-    """The text with each character that Python's classes judge otherwise than Perl's replaced by one they agree on."""
+def perl_equivalent(text: str) -> str:
+    """Replace each character that Python and Perl classify differently by one that they classify as Perl does."""
     return text if text.isascii() else "".join(map(_as_perl_sees, text))
 
 

@@ -1,4 +1,4 @@
-"""What one endpoint asks of its parameters, compiled as far as calls have used it."""
+"""The rules of one endpoint for its parameters, compiled when a call first needs them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from proxmox_mcp.apidoc.model import Endpoint
-    from proxmox_mcp.apidoc.validation.compiler import Compiler, Take
+    from proxmox_mcp.apidoc.validation.compiler import Compiler, Encoder
 
 
-class Takes(dict[str, "Take | None"]):
-    """What takes the values of each parameter, made when first asked for; None for an unknown parameter."""
+class Encoders(dict[str, "Encoder | None"]):
+    """The encoder of each parameter, built on first use; None for an unknown parameter."""
 
     def __init__(self, compiler: Compiler, parameters: Mapping[str, Schema], *, in_query: bool) -> None:
         super().__init__()
@@ -26,12 +26,12 @@ class Takes(dict[str, "Take | None"]):
         self._parameters = parameters
         self._in_query = in_query
 
-    def __missing__(self, name: str) -> Take | None:
+    def __missing__(self, name: str) -> Encoder | None:
         schema = self._schema(name)
         if schema is None:
             return None
-        take = self[name] = self._compiler.take(name, schema, in_query=self._in_query)
-        return take
+        encode_value = self[name] = self._compiler.encoder(name, schema, in_query=self._in_query)
+        return encode_value
 
     def _schema(self, name: object) -> Schema | None:
         if not isinstance(name, str):
@@ -45,16 +45,16 @@ class Takes(dict[str, "Take | None"]):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of an endpoint, or of it for one of its types (see ``Plan``).
+    """The rules of an endpoint, or of one of its types (see ``Plan``).
 
-    ``required`` are the parameters that must be given beside those of the path, ``requires`` what some parameters ask
-    for. ``accepted`` holds texts that the parameters of the path are known to take. ``filled_in`` are required
-    parameters that the node may derive from the others where they are missing.
+    ``required`` are the required parameters other than those of the path, ``requires`` the parameter that a parameter
+    needs. ``accepted`` caches valid texts of the path parameters. ``filled_in`` are required parameters that the node
+    may derive from the others if they are missing.
     """
 
     endpoint: Endpoint
     parameters: Mapping[str, Schema]
-    takes: Takes
+    encoders: Encoders
     accepted: Mapping[str, set[str]]
     required: frozenset[str]
     requires: Mapping[str, str]
@@ -62,7 +62,7 @@ class Rules:
 
 
 class Plan:
-    """All rules of an endpoint: a set of them for each type, where parameters depend on one (``type-property``)."""
+    """All rules of an endpoint: one set for each type if parameters depend on a type (``type-property``)."""
 
     def __init__(self, endpoint: Endpoint, compiler: Compiler) -> None:
         self.endpoint = endpoint
@@ -72,7 +72,7 @@ class Plan:
 
     @cached_property
     def plain(self) -> Rules:
-        """The rules where no type is known."""
+        """The rules if no type is known."""
         return self._rules(None)
 
     def for_type(self, value: object) -> Rules:
@@ -95,7 +95,7 @@ class Plan:
         return Rules(
             endpoint=self.endpoint,
             parameters=parameters,
-            takes=Takes(self._compiler, parameters, in_query=in_query),
+            encoders=Encoders(self._compiler, parameters, in_query=in_query),
             accepted={name: self._compiler.accepted(name, parameters[name]) for name in in_path},
             required=frozenset(name for name, each in parameters.items() if not each.optional).difference(in_path),
             requires={name: each.requires for name, each in parameters.items() if each.requires},
@@ -109,8 +109,8 @@ _RESOLVED = frozenset({"type"})
 def _may_resolve_type(schema: Schema) -> bool:
     """Whether the code of a method may derive the parameter ``type`` from the others.
 
-    From libpve-common-perl 9.1.21 on a method whose schema is a ``oneOf`` by type may bring a ``resolve_type``, so that
-    clients which never sent a type keep working (PVE::RESTHandler::handle). The dump does not say which methods do.
+    Since libpve-common-perl 9.1.21 a method whose schema is a ``oneOf`` by type may have a ``resolve_type``, so that
+    clients that never sent a type keep working (PVE::RESTHandler::handle). The dump does not say which methods do.
     """
     by_type = bool(schema.one_of) and schema.type_property in _RESOLVED and schema.type_property_schema is not None
     return by_type or any(map(_may_resolve_type, schema.all_of))
@@ -131,7 +131,7 @@ def _types(schema: Schema) -> Iterator[str]:
 
 
 def _effective(schema: Schema, type_: str | None) -> Iterator[tuple[str, Schema]]:
-    """The parameters that there are for a type. Where it isn't known, those of every type, none of them required."""
+    """The parameters of a type; if the type is unknown, those of all types, as optional."""
     for name, each in (schema.properties or {}).items():
         if (found := _for_type(each, type_)) is not None:
             yield name, found
@@ -148,7 +148,7 @@ def _effective(schema: Schema, type_: str | None) -> Iterator[tuple[str, Schema]
 
 
 def _for_type(schema: Schema, type_: str | None) -> Schema | None:
-    """One parameter as it is for a type (``PVE::JSONSchema::check_prop``, the part on ``oneOf``)."""
+    """One parameter for a type (``PVE::JSONSchema::check_prop``, the part about ``oneOf``)."""
     if schema.one_of and schema.type_property:
         for alternative in schema.one_of:
             if type_ in alternative.instance_types:

@@ -1,7 +1,7 @@
-"""How a JSON list or object is written where Proxmox takes one text that is a list of its own kind.
+"""The separators of parameters whose text is a list, so that callers can send a JSON list or object.
 
-A format that ends in ``-list`` says that it is one (``formats.is_list``). Others hold a list without saying so: their
-code splits the text itself. The separators are those that this code splits at.
+A format whose name ends in ``-list`` is a list (``formats.is_list``). Other parameters hold a list without saying so:
+their code splits the text. The separators here are those that this code uses.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _BY_NAME: Mapping[str, str] = {
 }
 _BEFORE: Mapping[str, str] = {"pve-qm-boot": "order="}
 _EMPTY: Mapping[str, str] = {"pve-hotplug-features": "0"}
-"""The text that means none of the members. Other formats have no such text."""
+"""The text for an empty list, where the format has one."""
 _REPEATED: Mapping[str, tuple[str, ...]] = {";": (";)*", "(;", "(?:;"), ",": ("(,", "(?:,")}
-"""What a pattern holds that repeats a member after a separator: ``(?:a;)*a``, ``a(;a)*``."""
+"""Parts of a pattern that repeats a member after a separator: ``(?:a;)*a``, ``a(;a)*``."""
 _PAIRS = frozenset({"pve-startup-order"})
 
 
 def separator_of(name: str, schema: Schema) -> str:
-    """What stands between the members of the list that a text is; empty where it is none."""
+    """The separator of the list that a text contains; empty if it is not a list."""
     if schema.type != "string":
         return ""
     if name in _BY_NAME:
@@ -54,7 +54,7 @@ def separator_of(name: str, schema: Schema) -> str:
 
 
 def joined(members: Sequence[str], separator: str, schema: Schema) -> str | None:
-    """The members as one text; None where no text stands for no members."""
+    """The members as one text; None if the format has no text for an empty list."""
     named = schema.format if isinstance(schema.format, str) else ""
     if members:
         before = "" if "=" in members[0] else _BEFORE.get(named, "")
@@ -63,7 +63,7 @@ def joined(members: Sequence[str], separator: str, schema: Schema) -> str | None
 
 
 def takes_pairs(schema: Schema) -> bool:
-    """Whether a text holds ``key=value`` pairs joined by commas, without being a property string."""
+    """Whether a text consists of ``key=value`` pairs joined by commas, but is not a property string."""
     if isinstance(schema.format, str):
         return schema.format in _PAIRS
     pattern = schema.pattern or ""

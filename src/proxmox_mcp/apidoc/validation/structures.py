@@ -1,6 +1,6 @@
-"""What ``apidoc.js`` names and doesn't publish: the keys of some property strings, and the bounds of indexes.
+"""What ``apidoc.js`` refers to but doesn't publish: the keys of some property strings, and the limits of indexes.
 
-The keys are facts in ``formats.jsonl`` beside the snapshots: a line per format, from the version on that it names.
+The keys are facts in ``formats.jsonl``: one line per format and the version since which it is so.
 """
 
 from __future__ import annotations
@@ -36,35 +36,35 @@ LAST_INDEX: Mapping[str, int] = {
     "virtio": 15,
     "virtiofs": 9,
 }
-"""The highest n of parameters such as ``net[n]`` (the constants of PVE::QemuServer, PVE::LXC and PVE::Corosync)."""
+"""The highest n of parameters such as ``net[n]`` (constants in PVE::QemuServer, PVE::LXC and PVE::Corosync)."""
 
 _INDEXED = re.compile(r"([a-z]+)(0|[1-9][0-9]*)")
 
 
 def indexed(name: str) -> tuple[str, int] | None:
-    """What an indexed name is of: ``net12`` is ``net[n]`` and 12; no leading zeros."""
+    """Split an indexed name: ``net12`` is ``net[n]`` and 12. Leading zeros are not allowed."""
     found = _INDEXED.fullmatch(name)
     return (f"{found[1]}[n]", int(found[2][:9])) if found else None
 
 
 @cache
 def is_known_to(version: str) -> bool:
-    """Whether what we know beside ``apidoc.js`` was read of this release or a later one; so it is if none is named."""
+    """Whether the facts that ``apidoc.js`` lacks are known for this release; True if ``version`` is empty."""
     newest = max(_parts(facts["since"]) for facts in _facts())
     return _parts(version) <= newest
 
 
 def is_before(version: str, major: int) -> bool:
-    """Whether a version is of an older major release; False where none is named."""
+    """Whether a version is of an older major release; False if it is empty."""
     parts = _parts(version)
     return bool(parts) and parts[0] < major
 
 
 @cache
 def structures(version: str) -> Mapping[str, Mapping[str, Schema]]:
-    """The keys of property strings by the name of their format, as ``version`` has them; the newest where it is empty.
+    """The keys of property strings by format name, for ``version``; the newest if it is empty.
 
-    A version older than all that we know of has the oldest we know.
+    A version that is older than all known ones gets the oldest.
     """
     known: dict[str, Mapping[str, Schema]] = {}
     wanted = _parts(version)

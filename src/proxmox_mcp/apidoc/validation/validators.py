@@ -1,4 +1,4 @@
-"""What judges a text by one rule of a schema each (``PVE::JSONSchema::check_prop``)."""
+"""Validators: each checks a text against one rule of a schema (``PVE::JSONSchema::check_prop``)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.formats import Format
     from proxmox_mcp.apidoc.model import Schema
 
-Judge = Callable[[str], Fault | None]
-"""What is wrong with a text."""
+Validator = Callable[[str], Fault | None]
+"""Returns what is wrong with a text, None if it is valid."""
 
 Quote = Callable[[str], str]
-"""How a value stands in a message."""
+"""Formats a value for a message."""
 
 _is_integer = re.compile(r"[+-]?\d+\n?").fullmatch
 _is_number = re.compile(r"[+-]?(?:\d+\.\d+|\d+\.|\.\d+|\d+)(?:[eE][+-]?\d+)?\n?").fullmatch
@@ -26,44 +26,44 @@ _FLAGS = frozenset({"1", "0"})
 _UNBOUNDED = (float("-inf"), float("inf"))
 
 
-def first_fault(judges: tuple[Judge, ...]) -> Judge | None:
-    """One judge out of several: the first fault counts."""
-    if len(judges) <= 1:
-        return judges[0] if judges else None
-    if len(judges) == 2:
-        first, second = judges
+def first_fault(validators: tuple[Validator, ...]) -> Validator | None:
+    """Combine validators into one that returns the first fault."""
+    if len(validators) <= 1:
+        return validators[0] if validators else None
+    if len(validators) == 2:
+        first, second = validators
         return lambda text: first(text) or second(text)
 
-    def judge(text: str) -> Fault | None:
-        for each in judges:
+    def validate(text: str) -> Fault | None:
+        for each in validators:
             if fault := each(text):
                 return fault
         return None
 
-    return judge
+    return validate
 
 
-def judge_type(schema: Schema, quote: Quote) -> Judge | None:
+def type_validator(schema: Schema, quote: Quote) -> Validator | None:
     if schema.type == "boolean":
         return lambda text: None if text in _FLAGS else Fault("type", f"{quote(text)} is not a boolean")
     if schema.type == "integer":
-        return _judge_number(_is_integer, "an integer", schema, quote)
+        return _number_validator(_is_integer, "an integer", schema, quote)
     if schema.type == "number":
-        return _judge_number(_is_number, "a number", schema, quote)
+        return _number_validator(_is_number, "a number", schema, quote)
     return None
 
 
-def _judge_number(is_one: Callable[[str], object], kind: str, schema: Schema, quote: Quote) -> Judge:
+def _number_validator(is_one: Callable[[str], object], kind: str, schema: Schema, quote: Quote) -> Validator:
     least, most = _bounds(schema)
     if (least, most) == _UNBOUNDED:
         return lambda text: None if is_one(text) else Fault("type", f"{quote(text)} is not {kind}")
 
-    def judge(text: str) -> Fault | None:
+    def validate(text: str) -> Fault | None:
         if not is_one(text):
             return Fault("type", f"{quote(text)} is not {kind}")
         return None if least <= number(text) <= most else _out_of_bounds(schema, quote(text))
 
-    return judge
+    return validate
 
 
 def _bounds(schema: Schema) -> tuple[float, float]:
@@ -76,62 +76,62 @@ def _out_of_bounds(schema: Schema, quoted: str) -> Fault:
         wanted = f"at most {schema.maximum}" if schema.minimum is None else f"at least {schema.minimum}"
     else:
         wanted = f"{schema.minimum} to {schema.maximum}"
-    return Fault("bound", f"{quoted} is out of bounds: {wanted}")
+    return Fault("bound", f"{quoted} is out of range: {wanted}")
 
 
-def judge_named(name: str, format_: Format | None, quote: Quote) -> Judge | None:
+def named_validator(name: str, format_: Format | None, quote: Quote) -> Validator | None:
     if format_ is None:
         return None
     passes, member = format_.passes, format_.member
 
-    def judge(text: str) -> Fault | None:
+    def validate(text: str) -> Fault | None:
         if passes(text):
             return None
         elements = split_list(text) if member else []
         if member and len(elements) > 1 and (wrong := next((each for each in elements if not member(each)), None)):
-            return Fault("format", f"{quote(wrong)} in the list is not of the format {name.rpartition('-')[0]}")
-        return Fault("format", f"{quote(text)} is not of the format {name}")
+            return Fault("format", f"{quote(wrong)} in the list does not have the format {name.rpartition('-')[0]}")
+        return Fault("format", f"{quote(text)} does not have the format {name}")
 
-    return judge
+    return validate
 
 
-def judge_pattern(pattern: str | None, quote: Quote) -> Judge | None:
+def pattern_validator(pattern: str | None, quote: Quote) -> Validator | None:
     if not pattern or (matches := anchored(pattern)) is None:
         return None
     return lambda text: None if matches(text) else Fault("pattern", f"{quote(text)} does not match the pattern")
 
 
-def judge_length(shortest: int | None, longest: int | None) -> Judge | None:
+def length_validator(shortest: int | None, longest: int | None) -> Validator | None:
     if shortest is None and longest is None:
         return None
     least = shortest or 0
     most = float("inf") if longest is None else longest
 
-    def judge(text: str) -> Fault | None:
+    def validate(text: str) -> Fault | None:
         if least <= len(text) <= most:
             return None
         wanted = f"at most {longest}" if len(text) > most else f"at least {shortest}"
-        return Fault("length", f"is {len(text)} characters long; {wanted} are allowed")
+        return Fault("length", f"has {len(text)} characters; {wanted} are allowed")
 
-    return judge
+    return validate
 
 
-def judge_bounds(schema: Schema, quote: Quote) -> Judge | None:
-    """Bounds of what is not typed as a number: they hold where it looks like one."""
+def bounds_validator(schema: Schema, quote: Quote) -> Validator | None:
+    """Bounds of a text parameter: Proxmox applies them if the text looks like a number."""
     least, most = _bounds(schema)
     if schema.type in {"integer", "number"} or (least, most) == _UNBOUNDED:
         return None
 
-    def judge(text: str) -> Fault | None:
+    def validate(text: str) -> Fault | None:
         if not _is_number(text) or least <= number(text) <= most:
             return None
         return _out_of_bounds(schema, quote(text))
 
-    return judge
+    return validate
 
 
-def judge_enum(enum: tuple[str, ...], quote: Quote) -> Judge | None:
+def enum_validator(enum: tuple[str, ...], quote: Quote) -> Validator | None:
     if not enum:
         return None
     allowed = frozenset(enum)
-    return lambda text: None if text in allowed else Fault("enum", f"{quote(text)} is not one of the values allowed")
+    return lambda text: None if text in allowed else Fault("enum", f"{quote(text)} is not an allowed value")

@@ -1,4 +1,4 @@
-"""How a named format is described: a test, and words for what passes it."""
+"""The definition of a named format: a test, and a description of what passes it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """``passes`` tells whether Proxmox takes a text, ``wanted`` says what it takes, to end a sentence with; ``member``
-    tells it of each element of a list."""
+    """``passes`` tests whether Proxmox accepts a text; ``wanted`` describes what it accepts, for the end of a sentence;
+    ``member`` tests one element of a list."""
 
     passes: Callable[[str], object]
     wanted: str
     member: Callable[[str], object] | None = None
 
 
-def shape(pattern: str, wanted: str, *, shortest: int = 0, longest: int | None = None) -> Format:
-    """A format that is one Perl pattern, anchored as Proxmox anchors it, and lengths in characters."""
+def pattern_format(pattern: str, wanted: str, *, shortest: int = 0, longest: int | None = None) -> Format:
+    """A format defined by a Perl pattern, anchored as Proxmox does, and by its length in characters."""
     matches = anchored(pattern)
     if matches is None:
-        raise ValueError(f"{pattern} can't be judged")
+        raise ValueError(f"unsupported pattern {pattern}")
     if not shortest and longest is None:
         return Format(matches, wanted)
     most = float("inf") if longest is None else longest
@@ -35,11 +35,11 @@ def shape(pattern: str, wanted: str, *, shortest: int = 0, longest: int | None =
 
 
 def one_of(*names: str) -> Format:
-    """A format that is one of a few fixed texts."""
+    """A format with a few fixed values."""
     return Format(frozenset(names).__contains__, f"one of {', '.join(names)}")
 
 
 def any_of(wanted: str, *formats: Format) -> Format:
-    """A format that takes what any of several takes."""
+    """A format that accepts what any of several formats accepts."""
     tests = tuple(each.passes for each in formats)
     return Format(lambda text: any(passes(text) for passes in tests), wanted)
