@@ -70,11 +70,7 @@ class _ResponseReader(io.BufferedReader):
 
 
 class _EndableStream(io.RawIOBase):
-<<<<<<< HEAD
     """A stream that gives no more bytes after ``ended`` is set."""
-=======
-    """A stream that ends (returns nothing) once ``ended`` is set."""
->>>>>>> 975bbbc (Say what an endable stream does)
 
     def __init__(self, inner: io.RawIOBase) -> None:
         self._inner = inner
