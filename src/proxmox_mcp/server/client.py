@@ -1,7 +1,7 @@
 """The MCP client behind a call: whether its user can be asked, whether it wants progress, and the user's answer.
 
-Up to protocol 2025-11-25 the server asks in the middle of the call; from 2026-07-28 the call ends with it, and
-the client repeats it with the answer and the state that we gave it (sealed by the SDK).
+Up to protocol 2025-11-25 the server asks its question in the middle of the call. From 2026-07-28 the call ends with the
+question, and the client repeats the call with the answer and with our state (sealed by the SDK).
 """
 
 from __future__ import annotations
