@@ -226,7 +226,7 @@ def test_options_take_the_place_of_the_variables(tmp_path: Path) -> None:
 def test_over_stdio_there_is_no_address(tmp_path: Path) -> None:
     done = run(tmp_path, "serve", "--stdio", "--port", "8000")
     assert done.returncode == 2
-    assert "leave them out with --stdio" in done.stderr
+    assert "Leave them out with --stdio" in done.stderr
 
 
 def test_a_start_logs_whom_it_uses_where_and_warns_of_an_unchecked_certificate(tmp_path: Path) -> None:
