@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.policy.risk import as_texts, call_key
@@ -39,8 +40,8 @@ def targets_of(call: Call) -> Targets:
     open_ended: set[str] = set()
     for source in (call.path_params, call.data):
         for name, value in source.items():
-            for text in as_texts(value):
-                for kind, target in _named(name, text):
+            for text in (value,) if isinstance(value, str) else as_texts(value):
+                for kind, target in _named(name, text) if len(text) > _LONGEST_KEPT else _kept(name, text):
                     found[kind].add(target)
     if not call.template:
         for segment in call.path.segments:
@@ -53,7 +54,7 @@ def targets_of(call: Call) -> Targets:
     guests = {number for number in map(_guest_number, found["guest"]) if number is not None}
     if len(guests) < len(found["guest"]):
         open_ended.add("guest")
-    if not guests and call_key(call.method, call.template) in _MASS_ACTIONS:
+    if not guests and call.template and _is_mass_action(call.method, call.template):
         open_ended |= {"guest"} if found["node"] else {"guest", "node"}
     return Targets(
         nodes=frozenset(found["node"]),
@@ -108,6 +109,15 @@ def _named(name: str, text: str) -> Iterator[tuple[str, str]]:
         yield "guest", text.partition("-")[0]
     elif _VOLUMES.fullmatch(name):
         yield from _in_volume(text)
+
+
+_LONGEST_KEPT = 64
+"""Characters of a value whose targets are kept: the same nodes and guests are named all day."""
+
+
+@lru_cache(maxsize=4096)
+def _kept(name: str, text: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_named(name, text))
 
 
 def _members(text: str) -> list[str]:
@@ -172,6 +182,11 @@ _MASS_ACTIONS = frozenset(
         ("POST", "/cluster/bulk-action/guest/suspend"),
     )
 )
+
+
+@lru_cache(maxsize=4096)
+def _is_mass_action(method: str, template: str) -> bool:
+    return call_key(method, template) in _MASS_ACTIONS
 
 
 def changes_tags(call: Call) -> bool:
