@@ -50,14 +50,13 @@ def fetch(
     from proxmox_mcp.net.client import HttpClient
     from proxmox_mcp.net.failures import RequestFailedError
 
-    ends = time.monotonic() + deadline
     _check_url(url)
     try:
         client = HttpClient(tls or TlsPolicy(), headers={"Accept-Encoding": "identity"})
     except SettingsError as error:
         raise ApidocSourceError(error.message, error.advice) from None
     try:
-        with client.stream("GET", url, deadline=RequestDeadline(ends)) as response:
+        with client.stream("GET", url, deadline=RequestDeadline(time.monotonic() + deadline)) as response:
             _check_head(url, response)
             return _body(url, response, progress)
     except RequestFailedError as failed:
