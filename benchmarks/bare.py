@@ -1,6 +1,6 @@
-"""The simplest thing that could do it: the SDK's own server with one tool, and ``proxmoxer`` inside that tool.
+"""The baseline: the server of the SDK with one tool, which calls ``proxmoxer``.
 
-``python -m benchmarks.bare`` serves a tool that says a word over stdio; with ``UPSTREAM=host:port`` in the environment
+``python -m benchmarks.bare`` serves a tool that says hello over stdio. With ``UPSTREAM=host:port`` in the environment
 the tool lists the nodes; with ``SERVE=sse`` or ``SERVE=streamable-http`` and ``PORT`` it serves that transport.
 """
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def says_a_word() -> str:
+def say_hello() -> str:
     """Say hello."""
     return "hello"
 
 
 def lists_nodes(upstream: str) -> Callable[[], str]:
-    """A tool that makes the call that ours makes, and hands on the nodes of its answer."""
+    """A tool that makes the same call as this server's, and returns the nodes."""
     from proxmoxer import ProxmoxAPI
 
     host, _, port = upstream.partition(":")
@@ -43,7 +43,7 @@ def main() -> None:
     logging.captureWarnings(capture=True)
     upstream = os.environ.get("UPSTREAM")
     server = MCPServer("bare", log_level="ERROR")
-    server.tool(structured_output=False)(lists_nodes(upstream) if upstream else says_a_word)
+    server.tool(structured_output=False)(lists_nodes(upstream) if upstream else say_hello)
     transport = cast("Literal['stdio', 'sse', 'streamable-http']", os.environ.get("SERVE", "stdio"))
     if transport == "stdio":
         server.run("stdio")

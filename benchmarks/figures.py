@@ -1,4 +1,4 @@
-"""What a benchmark finds: rows of one table, each beside the simplest thing that could do the same work."""
+"""Results of benchmarks: rows of one table, each with a baseline that does the same work in the simplest way."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure. ``simplest`` is what the simplest thing took in the same run, None where there is no such thing.
+    """One figure. ``simplest`` is that of the baseline in the same run, or None.
 
-    ``aim`` bounds the ratio (or ``ours``, where there is no ``simplest``): from above, or from below for ``more``.
+    ``aim`` is the limit of the ratio (of ``ours`` without a baseline): the maximum, or with ``more`` the minimum.
     """
 
     what: str
@@ -31,7 +31,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the aim is met; None where there is none."""
+        """Whether the aim is met; None without an aim."""
         if self.aim is None:
             return None
         figure = self.ours if self.ratio is None else self.ratio
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of many runs of one thing."""
+    """Seconds of many runs."""
 
     seconds: tuple[float, ...]
 
@@ -53,13 +53,13 @@ class Times:
         return min(self.seconds)
 
     def share(self, part: float) -> float:
-        """The time that ``part`` (0 to 1) of the runs stayed within."""
+        """The quantile ``part`` (0 to 1)."""
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
 def interleaved(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
-    """The times of several works, done in turn: what else the machine does falls on all of them alike."""
+    """The times of several functions, run in turn, so that other load on the machine affects all of them equally."""
     found: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(rounds):
         names = list(works)
@@ -88,7 +88,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def shown(figure: float | None) -> str:
-    """A figure with as many digits as it can carry."""
+    """A figure with three significant digits."""
     if figure is None:
         return ""
     return f"{figure:,.0f}" if abs(figure) >= 100 or figure == int(figure) else f"{figure:.3g}"

@@ -1,8 +1,8 @@
-"""What grows with the cluster and with the API: guests from 50 to 10,000, endpoints to eight times those there are.
+"""Growth with the cluster and with the API: from 50 to 10,000 guests, and up to eight times the endpoints.
 
-Guests: ``list_nodes`` over stdio beside the bare tool, which also reads every guest to find the nodes; and the first
-page of all guests, beside that of the smallest cluster. Endpoints: the bundled index with every path again under other
-roots; routing, checking and searching beside the index as it is.
+Guests: ``list_nodes`` over stdio compared with the bare tool, which also reads every guest to find the nodes; and the
+first page of all guests compared with that of the smallest cluster. Endpoints: the bundled index with copies of every
+path under other roots; routing, checking and searching compared with the original index.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ async def asked(session: Session, call: Mapping[str, object], seconds: list[floa
 
 
 async def with_guests(guests: int, rounds: int) -> dict[str, Times]:
-    """Times on a cluster of that size, whose API answers at once."""
+    """Times with a cluster of that size, whose API answers without delay."""
     found: dict[str, list[float]] = {"list": [], "bare": [], "page": [], "find": []}
     async with AsyncExitStack() as stack:
         at = stack.enter_context(upstream(guests, 0.0))
@@ -81,7 +81,7 @@ def guests_rows(rounds: int) -> Iterable[Row]:
 
 
 def multiplied(index: EndpointIndex, by: int) -> EndpointIndex:
-    """The index with all its paths again under other roots."""
+    """The index with copies of all its paths under other roots."""
     again = (replace(each, path=f"/more{number}{each.path}") for number in range(1, by) for each in index.endpoints)
     return EndpointIndex((*index.endpoints, *again), index.origin)
 

@@ -1,4 +1,4 @@
-"""What the guard costs: on a read, on a write, and in taking secrets out of a long answer."""
+"""The cost of the guard: for a read, for a write, and for redacting a long answer."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def passes(policy: Policy, call: tuple[str, str], data: dict[str, Any]) -> Calla
 
 
 def finished(work: Coroutine[Any, Any, object]) -> object:
-    """What a coroutine returns that never waits; an event loop would cost more than the work."""
+    """The result of a coroutine that never waits, without an event loop, which would cost more than the work."""
     try:
         work.send(None)
     except StopIteration as end:

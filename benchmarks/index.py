@@ -1,9 +1,8 @@
-"""Getting an index: from an ``apidoc.js``, from the cache, from a bundled snapshot; beside the JSON of each alone.
+"""Loading an index from an ``apidoc.js``, from the cache, or from a bundled snapshot.
 
-The simplest thing that could do it reads the same bytes with ``json.loads`` and keeps what comes. An index reads the
-facts of an endpoint when they are used, so reading all of them and checking one call are measured too. The
-``apidoc.js`` is of the sample data beside the repository, or any other (``APIDOC=FILE``); without one its rows are
-left out.
+The baseline parses the same bytes with ``json.loads``. An index reads the facts of an endpoint when they are used, so
+reading all of them and checking one call are measured too. The ``apidoc.js`` is the one of the sample data beside the
+repository, or ``APIDOC=FILE``; without one its rows are left out.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ CALL = ("PUT", "/nodes/pve1/qemu/100/config", {"memory": "4096", "net0": "virtio
 
 
 def read_all(version: str) -> None:
-    """Every fact of every endpoint read, as nothing but a search over all of them does."""
+    """Read every fact of every endpoint, as only a search does."""
     for endpoint in load_index(version).endpoints:
         _ = endpoint.schema
 
@@ -52,7 +51,7 @@ def array_of(document: bytes) -> Any:
 
 
 def held(make: Callable[[], object]) -> float:
-    """MiB of Python objects that a result holds."""
+    """MiB of the Python objects of a result."""
     make()
     gc.collect()
     tracemalloc.start()
@@ -65,7 +64,7 @@ def held(make: Callable[[], object]) -> float:
 
 
 def beside(what: str, ours: Callable[[], object], simplest: Callable[[], object]) -> list[Row]:
-    """Time and memory of two ways to one end."""
+    """Time and memory of ours and of the baseline."""
     times = interleaved({"ours": ours, "simplest": simplest}, ROUNDS)
     mine, theirs = times["ours"].median * 1000, times["simplest"].median * 1000
     return [

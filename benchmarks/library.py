@@ -1,10 +1,10 @@
-"""The steps of a call by themselves: search, check, guard, shape; each beside the simplest thing that does the like.
+"""The single steps of a call: search, check, guard, render; each compared with a baseline.
 
-Search beside SQLite's FTS5 on the same text, over the project's own questions; both know these, and find less for
-questions that nobody has seen. The check of path, parameters and formats beside fastjsonschema, which is given the
-parameters alone, already routed. Guarding a read (judged, decided by four rules, counted, put on record) by itself.
-Secrets out of 50 guests beside parsing the same answer. Shaping 50 guests beside writing them as compact JSON, in time
-and in cl100k tokens. ``scripts/bench search``, ``validate``, ``guard`` and ``shape`` go deeper.
+Search is compared with SQLite's FTS5 on the same text and the project's own questions; both find less for unseen
+questions. The check of path, parameters and formats is compared with fastjsonschema, which gets only the parameters,
+already routed. Guarding a read (judge, decide by four rules, count, record) has no baseline. Redacting 50 guests is
+compared with parsing the same answer; rendering them, with compact JSON, in time and in cl100k tokens.
+``scripts/bench search``, ``validate``, ``guard`` and ``shape`` go deeper.
 """
 
 from __future__ import annotations

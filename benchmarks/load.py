@@ -1,9 +1,9 @@
-"""Many sessions at a time over ``/sse`` and ``/mcp``, beside the bare server; and what sessions leave behind.
+"""Many sessions at the same time over ``/sse`` and ``/mcp``, compared with the bare server; and leaks of sessions.
 
 Each session calls ``list_nodes`` again as soon as it has its answer. Both servers run all the time and are loaded in
-turn. Memory is what the process holds by itself; of a session, the growth by the first hundred, threads and buffers
-that they make the server need included. Then a thousand sessions are opened, used and closed, to see whether memory
-and descriptors come back.
+turn. Memory is the private memory of the process; for a session, the growth by the first hundred sessions, including
+threads and buffers of the server. Then a thousand sessions are opened, used and closed, to see whether memory and
+descriptors are released.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KINDS: tuple[Kind, ...] = ("ours", "bare")
 
 @dataclass
 class Load:
-    """What came of loading one server with so many sessions."""
+    """The result of loading one server with a number of sessions."""
 
     throughputs: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -68,7 +68,7 @@ async def calls(session: Session, count: int, load: Load) -> None:
 
 
 async def first_hundred(server: Server, transport: Transport) -> Load:
-    """What a server that has had one session holds more, with a hundred."""
+    """The additional memory and descriptors of a server with a hundred sessions instead of one."""
     lone = await connected(transport, server.port)
     await calls(lone, 4, Load())
     await lone.close()
@@ -84,7 +84,7 @@ async def first_hundred(server: Server, transport: Transport) -> Load:
 async def together(
     servers: Mapping[Kind, Server], transport: Transport, loads: Mapping[Kind, Load], count: int
 ) -> None:
-    """So many sessions with each server, which are called in turn, a slice of the calls at a time."""
+    """A number of sessions with each server, which are loaded in turn, a slice of the calls at a time."""
     sessions = {
         kind: await asyncio.gather(*(connected(transport, server.port) for _ in range(count)))
         for kind, server in servers.items()
@@ -100,7 +100,7 @@ async def together(
 
 
 async def pass_by(server: Server, transport: Transport, count: int) -> None:
-    """So many sessions, each opened, used once and closed."""
+    """Open, use once and close a number of sessions."""
     for _ in range(count // AT_A_TIME):
         sessions = await asyncio.gather(*(connected(transport, server.port) for _ in range(AT_A_TIME)))
         await asyncio.gather(*(session.ask("tools/call", CALL) for session in sessions))
@@ -110,7 +110,7 @@ async def pass_by(server: Server, transport: Transport, count: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What one transport was found to do, by server: loads, the first hundred sessions, and those that passed by.
+    """The results for one transport by server: loads, the first hundred sessions, and the thousand passing ones.
 
     ``passed`` has memory and descriptors, before and after.
     """

@@ -1,10 +1,10 @@
-"""Runs the benchmarks and prints what they find in one table; ``docs/performance.md`` is made from it.
+"""Runs the benchmarks and prints the results in one table; ``docs/performance.md`` is made from it.
 
     scripts/bench [NAME ...] [--write]      the table of these, or of all; --write: into docs/performance.md too
     scripts/bench NAME [OPTIONS]            one that prints its own: validate, search, guard, shape
 
-The table is in Markdown: what was measured, ours, what it is beside, their ratio, and the aim. The status is 1 where
-an aim was missed.
+The table is in Markdown: what was measured, ours, the baseline, their ratio, and the aim. The exit status is 1 if an
+aim was missed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PACKAGES = ("mcp", "proxmoxer", "requests", "uvicorn", "pydantic")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one benchmark found, and what it says of itself."""
+    """The results of one benchmark, and its description."""
 
     title: str
     says: str
@@ -47,7 +47,7 @@ class Section:
 
 
 def run(name: str) -> Section:
-    """One benchmark. Raises ImportError for a name that is none."""
+    """One benchmark. Raises ImportError for an unknown name."""
     print(f"{name} ...", file=sys.stderr, flush=True)
     module = importlib.import_module(f"benchmarks.{name}")
     return Section(TITLES[name], (module.__doc__ or "").strip(), module.measure())
@@ -70,8 +70,8 @@ def page(sections: Sequence[Section]) -> str:
 
 <!-- Made by scripts/bench --write. -->
 
-Every figure stands beside that of the simplest thing that could do the same work, or of the smallest case; both were
-measured in turn in one run, since absolute times are of the machine alone. `scripts/bench` runs all of it again.
+Every figure is compared with a baseline that does the same work in the simplest way, or with the smallest case. Both
+were measured in turn in one run, because absolute times depend on the machine. `scripts/bench` repeats all of it.
 
 This run: {platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores, {packages}.
 
@@ -82,14 +82,14 @@ This run: {platform.python_implementation()} {platform.python_version()}, {os.cp
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0, or 1 where an aim was missed; 2 for a name that is none."""
+    """0, or 1 where an aim was missed; 2 for an unknown name."""
     if arguments and arguments[0] in ALONE:
         sys.argv = list(arguments)
         runpy.run_module(f"benchmarks.{arguments[0]}", run_name="__main__")
         return 0
     names = [each for each in arguments if each != "--write"] or list(TITLES)
     if unknown := [each for each in names if each not in TITLES]:
-        print(f"no benchmark: {', '.join(unknown)}; there are {', '.join((*TITLES, *ALONE))}", file=sys.stderr)
+        print(f"unknown benchmark: {', '.join(unknown)}; known are {', '.join((*TITLES, *ALONE))}", file=sys.stderr)
         return 2
     sections = [run(name) for name in names]
     print(whole_table(sections))

@@ -1,7 +1,7 @@
-"""One ``list_nodes`` call over each transport, beside a bare tool that makes the same ``proxmoxer`` call.
+"""One ``list_nodes`` call over each transport, compared with a bare tool that makes the same ``proxmoxer`` call.
 
-Both ask the same scripted Proxmox; calls are made in turn, one at a time. Beside it the ``proxmoxer`` call by itself,
-and the same with a Proxmox that answers at once, which leaves nothing but the two servers to compare.
+Both ask the same scripted Proxmox; calls are made in turn, one at a time. The ``proxmoxer`` call alone is measured too,
+and all of it again with a Proxmox that answers without delay, which leaves only the two servers to compare.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def started(
 
 
 async def measured(delay: float, rounds: int) -> dict[tuple[str, str], Times]:
-    """Times by server and transport; ``("direct", "")`` is the call by itself."""
+    """Times by server and transport; ``("direct", "")`` is the ``proxmoxer`` call alone."""
     times: dict[tuple[str, str], list[float]] = {}
     async with AsyncExitStack() as stack:
         at = stack.enter_context(upstream(delay=delay))

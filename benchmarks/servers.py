@@ -1,4 +1,4 @@
-"""The processes that are measured: the scripted Proxmox, ours, and the bare server; and what they hold."""
+"""The measured processes: the scripted Proxmox, this server, the bare server; with their memory and descriptors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Server:
 
     @property
     def memory(self) -> float:
-        """MiB that it holds (resident, its own: what it shares with other processes not counted)."""
+        """Private resident memory in MiB (without memory shared with other processes)."""
         text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text(encoding="ascii")
         lines = (line.split() for line in text.splitlines())
         return sum(int(line[1]) for line in lines if line[0] in ("Private_Clean:", "Private_Dirty:")) / 1024
@@ -65,9 +65,9 @@ def upstream(guests: int = 50, delay: float = DELAY) -> Iterator[str]:
 
 
 def environment(kind: Kind, at: str, state: Path) -> dict[str, str]:
-    """What a server is told; ours without the limits that a load test runs into, and otherwise as it comes.
+    """The environment of a server; ours without rate limits, which a load test would reach, and otherwise by default.
 
-    Python keeps what it has compiled, as in any installation.
+    Python keeps its bytecode cache, as in any installation.
     """
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("PROXMOX_", "MCP_"))}
     plain.pop("PYTHONDONTWRITEBYTECODE", None)

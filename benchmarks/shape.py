@@ -1,4 +1,4 @@
-"""What shaping costs beside what it saves: tokens and time, against compact JSON of the same answer, in one run.
+"""Cost and gain of rendering: tokens and time, compared with compact JSON of the same answer, in one run.
 
 PYTHONPATH=src:tests python benchmarks/shape.py
 """

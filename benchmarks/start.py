@@ -1,8 +1,8 @@
-"""From the start of the process to the answer of ``tools/list`` over stdio, beside a bare server with one tool.
+"""From the start of the process to the answer of ``tools/list`` over stdio, compared with a bare server with one tool.
 
-Ours reads its settings, its policy and its risks in that time. It loads its schema and its search half a second later,
-or when the first call asks for them: hence the time to the answer of a first call too, a search of ours beside a word
-of the bare tool. There is no Proxmox here to ask.
+Ours reads its settings, policy and risks in that time. It loads schema and search half a second later, or when the
+first call needs them; therefore the time to the answer of a first call is measured too: a search of ours, and hello of
+the bare tool. No Proxmox is involved.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ AIM = 1.15
 
 FIRST_CALL = {
     "ours": {"name": "search_api", "arguments": {"query": "resize a disk"}},
-    "bare": {"name": "says_a_word", "arguments": {}},
+    "bare": {"name": "say_hello", "arguments": {}},
 }
 
 
@@ -53,7 +53,7 @@ async def start(kind: Kind, command: Sequence[str], told: Mapping[str, str], sta
 
 
 async def measured(rounds: int) -> dict[Kind, Starts]:
-    """Both in turn; a first start of each, which may have to compile, is left out."""
+    """Both in turn, without the first start of each, which may compile bytecode."""
     with tempfile.TemporaryDirectory() as state:
         servers: dict[Kind, tuple[Sequence[str], Mapping[str, str]]] = {
             "ours": (OURS, environment("ours", "", Path(state))),

@@ -1,7 +1,7 @@
-"""A scripted Proxmox, a process of its own: HTTPS on loopback, the same answers after the same delay.
+"""A scripted Proxmox in its own process: HTTPS on loopback, always the same answers after the same delay.
 
-``python -m benchmarks.upstream DELAY GUESTS`` prints its port, and serves until it is ended. It does no more than a
-benchmark needs: ``/version`` at once, ``/cluster/resources`` after DELAY seconds, 404 for anything else.
+``python -m benchmarks.upstream DELAY GUESTS`` prints its port, and serves until it is terminated. It has only what
+benchmarks need: ``/version`` without delay, ``/cluster/resources`` after DELAY seconds, 404 for anything else.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The check against Proxmox's own verdicts, and what it costs.
+"""The check compared with recorded verdicts of Proxmox, and its cost.
 
     benchmarks/validate.py [--data DIR]
 
 Agreement by class on the verdict files, and the time of a check with its routing over the 9.1 file in random order in
 one process, cold (compiling on first use) and warm. For scale, in the same run: fastjsonschema on the schemas of our
-OpenAPI document, which takes the parameters alone: no path, no formats of Proxmox, no property strings.
+OpenAPI document, which checks only parameters: no path, no Proxmox formats, no property strings.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""MCP clients that cost next to nothing, so that what is measured is the server: JSON-RPC over bare streams."""
+"""MCP clients with little overhead, so that the server is measured: JSON-RPC over plain streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Session(Protocol):
     """One client's session with a server."""
 
     async def ask(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The result of a request. Raises RuntimeError for an error, or a tool's result that is one."""
+        """The result of a request. Raises RuntimeError for an error, also one in the result of a tool."""
         ...
 
     async def tell(self, method: str) -> None:
@@ -35,7 +35,7 @@ class Session(Protocol):
 
 
 async def opened(session: Session) -> Session:
-    """The session, past ``initialize``."""
+    """The session, initialized."""
     await session.ask("initialize", _INITIALIZE)
     await session.tell("notifications/initialized")
     return session
@@ -151,7 +151,7 @@ class Sse:
 
 
 class _Connection:
-    """HTTP/1.1 by hand: what these servers send, and no more."""
+    """A minimal HTTP/1.1 client: only what these servers need."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
         self._reader, self._writer, self._port = reader, writer, port
@@ -167,7 +167,7 @@ class _Connection:
         await self._writer.drain()
 
     async def head(self) -> dict[str, str]:
-        """The headers of an answer. Raises RuntimeError for one that is no success."""
+        """The headers of an answer. Raises RuntimeError for an error status."""
         first, *lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         if first.split(" ")[1][0] != "2":

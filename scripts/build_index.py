@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetch Proxmox's apidoc.js and build the index of the API from it.
 
-Exit codes: 0 the index is built, 1 it is not (the reason is on standard error), 2 wrong arguments.
+Exit status: 0 the index is built, 1 it is not (standard error says why), 2 wrong arguments.
 """
 
 from __future__ import annotations
@@ -23,19 +23,21 @@ from proxmox_mcp.net.tls import TlsPolicy, parse_fingerprints
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--node", metavar="HOST[:PORT]", help="a node's own document, true to its version")
+    source.add_argument("--node", metavar="HOST[:PORT]", help="the document of a node, for its exact version")
     source.add_argument("--site", action="store_true", help="the document of the current release, from Proxmox's site")
     source.add_argument("--url", help="any address")
     source.add_argument("--file", type=Path, help="a file")
     source.add_argument("--history", action="store_true", help="only compare the bundled snapshots (history.json)")
-    parser.add_argument("--version", default="", help="the version it is of, as /version says; else it is guessed")
+    parser.add_argument(
+        "--version", default="", help="the version of the document, as /version shows it; by default it is guessed"
+    )
     parser.add_argument("--snapshot", type=Path, metavar="FILE", help="write the facts, without descriptions")
-    parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="keep the index in this cache")
+    parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="store the index in this cache")
     parser.add_argument("--ca-file", type=Path, help="the authority that signed the server's certificate (PEM)")
     parser.add_argument(
         "--fingerprint", default=(), type=parse_fingerprints, help="the SHA-256 fingerprint of the server's certificate"
     )
-    parser.add_argument("--insecure", action="store_true", help="take any certificate")
+    parser.add_argument("--insecure", action="store_true", help="accept any certificate")
     return parser
 
 

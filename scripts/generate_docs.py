@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write the documents that are made from the code: settings, tools, error codes, metrics, risks.
+"""Write the documents that are generated from the code: settings, tools, error codes, metrics, risks.
 
-usage: scripts/generate_docs.py [--check]     --check: say which are stale, write nothing, exit 1 if any is
+usage: scripts/generate_docs.py [--check]     --check: only list stale documents; exit status 1 if there are any
 """
 
 from __future__ import annotations

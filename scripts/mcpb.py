@@ -1,6 +1,6 @@
-"""Packs the ``.mcpb`` bundle: the project at the last commit, its lock and a manifest, started by the host with uv.
+"""Packs the ``.mcpb`` bundle: the project at the last commit, its lock file and a manifest. Hosts start it with uv.
 
-The same commit makes the same bytes. With ``--url`` also prints the package entry for ``server.json``.
+The same commit always gives the same bytes. With ``--url`` also prints the package entry for ``server.json``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 MANIFEST = "mcpb/manifest.json"
 CARRIED = ("LICENSE", "README.md", "apidoc", "pyproject.toml", "src", "uv.lock")
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a zip file can name: no file's own time gets in."""
+"""The earliest time that a zip file can store, for all files, so that the bundle is reproducible."""
 
 
 def git(*words: str) -> bytes:
@@ -25,7 +25,7 @@ def git(*words: str) -> bytes:
 
 
 def files(revision: str) -> dict[str, bytes]:
-    """What the bundle holds: path in it, and content as committed."""
+    """The content of the bundle: paths, and files as committed."""
     names = git("ls-tree", "-r", "-z", "--name-only", revision, *CARRIED).decode().split("\0")
     kept = {name: git("show", f"{revision}:{name}") for name in names if name}
     return {"manifest.json": git("show", f"{revision}:{MANIFEST}"), **kept}

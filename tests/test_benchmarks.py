@@ -51,16 +51,16 @@ def test_a_share_of_times_is_the_time_that_so_many_stayed_within() -> None:
     assert (times.least, times.median, times.share(0.99)) == (1.0, 50.5, 100.0)
 
 
-def test_a_name_that_is_no_benchmark_is_said_to_be_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_benchmark_is_an_error_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert report.main(["nope"]) == 2
-    assert "no benchmark: nope; there are start" in capsys.readouterr().err
+    assert "unknown benchmark: nope; known are start" in capsys.readouterr().err
 
 
 def test_the_client_of_the_benchmarks_calls_a_real_server() -> None:
     async def called() -> object:
         session = await opened(await Stdio.start(BARE, {**os.environ, "PYTHONPATH": str(ROOT)}))
         try:
-            return (await session.ask("tools/call", {"name": "says_a_word"}))["content"]
+            return (await session.ask("tools/call", {"name": "say_hello"}))["content"]
         finally:
             await session.close()
 

@@ -162,7 +162,7 @@ def test_a_fresh_error_keeps_nothing_of_where_it_was_raised(error: ProxmoxMcpErr
     assert seen(fresh) == seen(error)
 
 
-def test_several_faults_of_settings_are_told_in_one_error_each_as_an_entry_of_a_list() -> None:
+def test_several_wrong_settings_are_one_error_with_a_list() -> None:
     faults = SettingsFaults()
     faults.raise_all()
     with faults.collected():

@@ -119,7 +119,7 @@ def test_without_its_source_only_the_packages_of_others_are_named(url: str, pref
     assert line(found, prefix, "replicas") == f"pipx inject {DISTRIBUTION} 'redis>=5.2'"
 
 
-def test_a_damaged_record_of_the_installation_is_taken_for_none(prefix: Path) -> None:
+def test_a_damaged_record_of_the_installation_is_ignored(prefix: Path) -> None:
     found = installed(prefix, "x")
     (prefix / "proxmox_mcp_gateway-0.1.0.dist-info" / "direct_url.json").write_text('{"url": ')
     assert line(found, prefix).startswith(f"{PYTHON} -m pip install 'fakepve")

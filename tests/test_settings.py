@@ -74,9 +74,7 @@ def test_a_wrong_value_is_named_with_what_is_allowed(environment: dict[str, str]
 
 
 @pytest.mark.parametrize("name", known_names())
-def test_whatever_is_wrong_with_a_setting_its_value_is_not_in_the_text_since_it_may_be_a_secret(
-    name: str, tmp_path: Path
-) -> None:
+def test_an_error_of_a_setting_never_contains_its_value_since_it_may_be_a_secret(name: str, tmp_path: Path) -> None:
     """Each variable gets a secret in the forms in which people paste it by mistake; what the parts of the server say
     to it is looked at as well."""
     for value in (SECRET, f"mcp@pve!mcp={SECRET}", f"https://root:{SECRET}@pve1/x y", f"mcp@pve!{SECRET}"):
@@ -213,7 +211,7 @@ def test_several_clusters_share_what_the_environment_says(tmp_path: Path) -> Non
         ("[lab]\nPROXMOX_HOST = 'a'\nPROXMOX_PASSWORD_FILE = '/none'", "[lab] PROXMOX_PASSWORD_FILE: /none can't be"),
     ],
 )
-def test_a_file_of_clusters_that_is_at_fault_is_told_with_the_cluster(text: str, said: str, tmp_path: Path) -> None:
+def test_an_error_in_the_clusters_file_is_reported_with_the_cluster(text: str, said: str, tmp_path: Path) -> None:
     file = tmp_path / "clusters.toml"
     file.write_text(text)
     assert said in fault(MCP_CLUSTERS_FILE=str(file))

@@ -229,7 +229,7 @@ async def test_half_open_connections_of_many_addresses_give_way_to_one_that_asks
         assert await listener.serves("127.0.0.9")
 
 
-async def test_where_all_connections_are_at_work_another_is_told_so_and_served_when_one_is_free(
+async def test_when_all_connections_are_busy_another_gets_503_and_is_served_once_one_is_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     limits(monkeypatch)
@@ -255,7 +255,7 @@ def test_addresses_of_one_network_of_ipv6_count_as_one(address: str, counted: st
     assert connections._address(None) == ""
 
 
-async def test_more_half_open_connections_than_descriptors_shut_nobody_out(tmp_path: Path) -> None:
+async def test_more_half_open_connections_than_descriptors_lock_out_no_one(tmp_path: Path) -> None:
     """As it was found: 1,100 of them, where a process may have 1,024 descriptors, ended the listener for everybody."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 2048:

@@ -40,7 +40,7 @@ def test_a_line_for_people_has_time_level_and_name_and_goes_to_standard_error(
     assert captured.err.rstrip().endswith(" WARNING proxmox_mcp.test: node pve1 is away")
 
 
-def test_a_line_for_collectors_is_one_json_object_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_for_collectors_is_one_json_object_for_any_message(capsys: pytest.CaptureFixture[str]) -> None:
     log = configured(capsys, MCP_LOG_FORMAT="json")
     log.error('broken "quotes"\nand lines: %s', "ü")
     (line,) = capsys.readouterr().err.splitlines()

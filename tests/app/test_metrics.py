@@ -112,7 +112,7 @@ def test_the_host_in_use_is_named_and_why(metrics: Metrics) -> None:
     assert "127.0.0.1:1 failed: 127.0.0.1:1 refuses the connection." in why
 
 
-def test_refused_credentials_and_settings_that_are_right_are_told(metrics: Metrics) -> None:
+def test_refused_credentials_and_correct_settings_are_reported(metrics: Metrics) -> None:
     accepted = 'proxmox_mcp_credentials_accepted{cluster="default"}'
     assert read(metrics)[accepted] == 1
     assert metrics.gateway is not None

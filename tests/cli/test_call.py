@@ -41,7 +41,7 @@ def test_a_read_is_a_table_for_a_person_and_json_for_a_program(on_demo: Mapping[
     assert json.loads(told.stdout) == [{"node": f"pve{number}", "status": "online"} for number in (1, 2, 3)]
 
 
-def test_in_json_the_answer_to_a_write_is_what_proxmox_sent_and_the_words_are_beside_it(
+def test_in_json_the_result_of_a_write_is_what_proxmox_sent_and_its_description_goes_to_standard_error(
     on_demo: Mapping[str, str], tmp_path: Path
 ) -> None:
     told = run(tmp_path, "call", "POST", "/nodes/*/qemu/web-03/status/start", "--json", **on_demo)
@@ -96,7 +96,7 @@ def test_without_the_node_s_own_schema_the_doubt_is_said_and_an_unknown_path_is_
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize(("typed", "status", "said"), [("n", 1, "You answered no. Nothing was sent."), ("y", 0, "")])
-def test_the_person_at_the_terminal_is_asked_and_a_no_is_told_in_their_words(
+def test_the_person_at_the_terminal_is_asked_and_declining_is_confirmed_in_plain_words(
     typed: str, status: int, said: str, on_demo: Mapping[str, str], tmp_path: Path
 ) -> None:
     import pty
@@ -121,9 +121,7 @@ def test_the_person_at_the_terminal_is_asked_and_a_no_is_told_in_their_words(
         assert word not in asked
 
 
-def test_where_nobody_can_be_asked_nothing_is_sent_and_the_way_is_one_that_leads_on(
-    on_demo: Mapping[str, str], tmp_path: Path
-) -> None:
+def test_without_a_terminal_nothing_is_sent_and_the_advice_works(on_demo: Mapping[str, str], tmp_path: Path) -> None:
     stop = ("call", "POST", "/nodes/*/qemu/web-02/status/stop")
     told = run(tmp_path, *stop, **on_demo)
     assert (told.returncode, told.stdout) == (1, "")

@@ -64,7 +64,7 @@ def test_a_word_that_others_use_leads_to_a_command_that_is_there(word: str) -> N
 
 
 @pytest.mark.parametrize("method", ["GET", "post", "Put", "DELETE"])
-def test_a_method_in_the_place_of_a_command_is_a_call(method: str) -> None:
+def test_a_method_instead_of_a_command_suggests_a_call(method: str) -> None:
     told = run(method, "/nodes")
     assert told.exit_code == 2
     assert f"Did you mean: proxmox-mcp call {method.upper()} ...?" in told.output

@@ -27,7 +27,7 @@ PROXMOX = {
 }
 
 
-def test_a_sound_policy_is_told_rule_by_rule(tmp_path: Path) -> None:
+def test_a_policy_without_errors_is_listed_rule_by_rule(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text(POLICY)
     told = run(tmp_path, "policy", "check", str(tmp_path / "policy.toml"))
     assert told.returncode == 0
@@ -38,7 +38,7 @@ def test_a_sound_policy_is_told_rule_by_rule(tmp_path: Path) -> None:
     ]
 
 
-def test_a_policy_at_fault_is_told_with_its_line_by_the_check_and_by_the_server(tmp_path: Path) -> None:
+def test_an_error_in_a_policy_is_reported_with_its_line_by_the_check_and_by_the_server(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text('[[rule]]\nverdict = "deny"\nnodee = "pve1"\n')
     checked = run(tmp_path, "policy", "check", MCP_POLICY_FILE=str(file))

@@ -51,7 +51,7 @@ def test_an_unknown_field_is_refused_with_the_near_one() -> None:
     assert "name" in caught.value.advice
 
 
-def test_an_object_is_a_line_for_each_field_and_a_long_text_stands_below_its_name() -> None:
+def test_an_object_has_a_line_for_each_field_and_a_long_text_is_below_its_name() -> None:
     record = {"cores": 4, "description": "first\nsecond", "net": {"bridge": "vmbr0"}}
     assert text(record).splitlines() == [
         "cores:       4",
@@ -62,7 +62,7 @@ def test_an_object_is_a_line_for_each_field_and_a_long_text_stands_below_its_nam
     ]
 
 
-def test_lists_of_texts_logs_texts_and_nothing_are_told_as_such() -> None:
+def test_lists_of_texts_logs_texts_and_empty_data_are_printed_as_such() -> None:
     assert text(["one", "two"]) == "one\ntwo"
     assert text([{"n": 1, "t": "starting"}, {"n": 2, "t": "TASK OK"}]) == "starting\nTASK OK"
     assert text("a\nb") == "a\nb"

@@ -141,7 +141,7 @@ def test_an_index_is_of_one_source(sources: tuple[str, ...], tmp_path: Path) -> 
         run("index", "--cache-dir", str(tmp_path), *sources)
 
 
-def test_an_index_of_a_node_of_ours_is_fetched_under_its_tls_policy(
+def test_the_schema_of_a_configured_node_is_fetched_under_its_tls_policy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, fingerprint = self_signed(tmp_path / "node.pem")

@@ -30,7 +30,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sse", "/mcp", ""])
-def test_with_the_token_a_server_that_is_well_has_no_error(path: str, server: Served) -> None:
+def test_with_the_token_a_healthy_server_has_no_error(path: str, server: Served) -> None:
     report = examined({"PATH": "/bin", "MCP_AUTH_TOKEN": TOKEN}, url=server.url + path)
     assert report.status == 0
     assert {step["part"] for step in report.steps} == {"settings", server.url}

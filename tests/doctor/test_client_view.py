@@ -63,7 +63,7 @@ def of_mcp(report: Report, status: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/sse", "/mcp", ""])
-def test_a_server_that_is_well_is_reached_over_both_transports(server: Served, look: Look, path: str) -> None:
+def test_a_healthy_server_is_reached_over_both_transports(server: Served, look: Look, path: str) -> None:
     report = look(server.url + path)
     assert of_mcp(report, "fail") == of_mcp(report, "warn") == []
     assert report.step("who may call, from outside")["found"] == "without a token: 401, as it should be"
@@ -90,7 +90,7 @@ def test_an_unknown_host_gets_the_line_that_allows_it(server: Served, look: Look
     assert lines(step) == ["MCP_ALLOWED_HOSTS=pve.example.org,localhost"]
 
 
-def test_a_proxy_that_changes_the_host_is_told_apart(server: Served, look: Look) -> None:
+def test_a_proxy_that_changes_the_host_is_recognised(server: Served, look: Look) -> None:
     with listening(Proxy(server.port, host="upstream.internal:8000")) as port:
         report = look(f"http://localhost:{port}/sse")
     step = report.step("SSE")
@@ -122,7 +122,7 @@ def test_a_proxy_that_asks_for_a_login_itself(server: Served, look: Look) -> Non
     assert "the proxy itself asks for a login (Basic)" in report.step("SSE")["found"]
 
 
-def test_a_server_that_lets_anybody_in(look: Look, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_server_that_accepts_callers_without_a_token(look: Look, tmp_path_factory: pytest.TempPathFactory) -> None:
     settings = {"PROXMOX_HOST": f"127.0.0.1:{free_port()}", "PROXMOX_USER": "mcp@pve", "PROXMOX_TOKEN_ID": "mcp"}
     settings |= {"PROXMOX_PASSWORD": "11111111-2222-3333-4444-555555555555", "PROXMOX_APIDOC": "bundled"}
     with serving(tmp_path_factory.mktemp("open"), **settings) as served:
@@ -131,7 +131,7 @@ def test_a_server_that_lets_anybody_in(look: Look, tmp_path_factory: pytest.Temp
     assert report.status == 1
 
 
-def test_a_stream_that_is_held_back_is_buffering(server: Served, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_brings_nothing_is_buffered(server: Served, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_view, "TOKENLESS_SECONDS", 0.5)
     monkeypatch.setattr(sse_check, "EVENT_SECONDS", 1.0)
     with listening(Proxy(server.port, hold={"/sse": -1})) as port:
@@ -186,7 +186,7 @@ def test_a_proxy_without_a_server_behind_it(server: Served, look: Look) -> None:
     assert "MCP_PORT" in cure(report.step("SSE"))
 
 
-def test_a_web_page_in_the_place_of_the_server(server: Served, look: Look) -> None:
+def test_a_web_page_instead_of_the_server(server: Served, look: Look) -> None:
     with listening(Proxy(server.port, answers={"/": page("200 OK", "<title>Welcome to nginx!</title>")})) as port:
         report = look(f"http://127.0.0.1:{port}/sse")
     assert "Welcome to nginx!" in report.step("SSE")["found"]
@@ -243,7 +243,7 @@ def test_a_short_timeout_is_found_by_patience(server: Served, look: Look, monkey
     assert "proxy_read_timeout 1h;" in lines(step)
 
 
-def test_a_stream_that_lasts_is_well(server: Served, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_stays_open_is_ok(server: Served, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_view, "HOLD", 1.0)
     assert look(f"{server.url}/sse", patient=True).step("patience")["status"] == "ok"
 

@@ -27,7 +27,7 @@ def test_every_file_is_json_with_the_address_in_it(client: str, token: bool) -> 
     assert ("Bearer" in text) == token
 
 
-def test_the_token_stands_as_a_variable_in_each_clients_own_way() -> None:
+def test_the_token_is_a_variable_in_the_syntax_of_each_client() -> None:
     said = texts()
     assert json.loads(said["Gemini CLI"])["mcpServers"]["proxmox"]["headers"] == {
         "Authorization": "Bearer $MCP_AUTH_TOKEN"
@@ -37,7 +37,7 @@ def test_the_token_stands_as_a_variable_in_each_clients_own_way() -> None:
     assert json.loads(said["VS Code"])["inputs"][0]["id"] == "proxmox-mcp-token"
 
 
-def test_gemini_is_told_the_type_of_the_transport() -> None:
+def test_the_configuration_of_gemini_has_the_type_of_the_transport() -> None:
     assert json.loads(texts()["Gemini CLI, over HTTP"])["mcpServers"]["proxmox"]["type"] == "http"
     assert json.loads(texts()["Gemini CLI"])["mcpServers"]["proxmox"]["type"] == "sse"
 
@@ -48,7 +48,7 @@ def test_the_command_for_claude_code_is_one_a_shell_takes() -> None:
     assert words[-3:] == [f"{BASE}/mcp", "--header", "Authorization: Bearer $MCP_AUTH_TOKEN"]
 
 
-def test_the_bridge_of_claude_desktop_is_told_of_plain_http() -> None:
+def test_the_bridge_of_claude_desktop_gets_an_option_for_plain_http() -> None:
     assert "--allow-http" in texts("http://pve.lan:8000")["Claude Desktop"]
     assert "--allow-http" not in texts()["Claude Desktop"]
 

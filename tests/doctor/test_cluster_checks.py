@@ -49,7 +49,7 @@ def answers(version: str = "9.1.9", held: object = None) -> Callable[[Any, Any],
     return script
 
 
-def test_a_sound_cluster_has_nothing_to_cure(fakepve: Any, on_fakepve: Environment) -> None:
+def test_a_healthy_cluster_has_no_errors(fakepve: Any, on_fakepve: Environment) -> None:
     fakepve.acl = {"mcp@pve!mcp": [("/", set(PRIVILEGES))]}
     report = examined(on_fakepve())
     assert report.status == 0
@@ -68,7 +68,7 @@ def test_a_sound_cluster_has_nothing_to_cure(fakepve: Any, on_fakepve: Environme
         ({"PROXMOX_CA_FILE": "/nowhere/ca.pem"}, "No such file", "PEM"),
     ],
 )
-def test_a_setting_of_the_wrong_form_is_told_before_anything_is_sent(
+def test_an_invalid_setting_is_reported_before_anything_is_sent(
     environment: Environment, changed: dict[str, str], fault: str, advice: str
 ) -> None:
     report = examined(environment(1, **changed))
@@ -85,7 +85,7 @@ def test_a_value_that_cannot_be_read_ends_the_examination(environment: Environme
     assert "PROXMOX_PORT" in report.step("environment")["found"]
 
 
-def test_all_settings_at_fault_are_told_at_once(environment: Environment) -> None:
+def test_all_wrong_settings_are_reported_at_once(environment: Environment) -> None:
     report = examined(
         environment(1, PROXMOX_HOST="", PROXMOX_USER="mcp", PROXMOX_FINGERPRINT="AB", MCP_POLICY_FILE="/x")
     )
@@ -105,7 +105,7 @@ def test_variables_that_are_nearly_ours_are_named(environment: Environment) -> N
     ]
 
 
-def test_a_name_that_nobody_knows(environment: Environment) -> None:
+def test_a_name_that_does_not_resolve(environment: Environment) -> None:
     report = examined(environment(8006, PROXMOX_HOST="no-such-node.invalid"))
     assert report.status == 1
     assert "no-such-node.invalid can't be resolved" in report.step("name")["found"]
@@ -202,7 +202,7 @@ def test_a_pvedaemon_that_hangs_is_found(
     assert "systemctl restart pvedaemon pveproxy" in lines(report.step("pvedaemon"))
 
 
-def test_a_web_page_in_the_place_of_the_api(environment: Environment, certificate: Made) -> None:
+def test_a_web_page_instead_of_the_api(environment: Environment, certificate: Made) -> None:
     page = reply(body=b"<!DOCTYPE html><title>My router</title>", Content_Type="text/html")
     with serving(page, certificate.files) as server:
         report = examined(environment(server.port))
@@ -272,7 +272,7 @@ def test_a_certificate_near_its_end(environment: Environment, tmp_path: Path, en
     assert "pvecm updatecerts --force" in lines(report.step("TLS"))
 
 
-def test_a_file_of_authorities_that_holds_none(environment: Environment, certificate: Made, tmp_path: Path) -> None:
+def test_a_file_without_authorities(environment: Environment, certificate: Made, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing\n")
     with serving(REFUSED, certificate.files) as server:
         report = examined(environment(server.port, PROXMOX_CA_FILE=str(tmp_path / "ca.pem")))
@@ -319,7 +319,7 @@ def test_a_wrong_password(fakepve: Any, on_fakepve: Environment) -> None:
     assert lines(report.step("authentication")) == ["pveum user list", "pveum realm list", "passwd root"]
 
 
-def test_a_tokens_secret_in_the_place_of_a_password(fakepve: Any, on_fakepve: Environment) -> None:
+def test_the_secret_of_a_token_instead_of_a_password(fakepve: Any, on_fakepve: Environment) -> None:
     report = examined(on_fakepve(PROXMOX_USER="root@pam", PROXMOX_TOKEN_ID=""))
     assert "looks like the secret of a token" in report.step("authentication")["cures"][0]["text"]
 
@@ -410,7 +410,7 @@ def test_a_cache_that_cannot_be_written_is_named(environment: Environment, certi
     assert "MCP_CACHE_DIR=/data" in lines(report.step("schema"))
 
 
-def test_a_node_that_is_away_is_no_failure_while_another_answers(environment: Environment, certificate: Made) -> None:
+def test_an_unreachable_node_is_a_warning_while_another_answers(environment: Environment, certificate: Made) -> None:
     with serving(answers(), certificate.files) as alive:
         hosts = f"127.0.0.1:{free_port()},127.0.0.1:{alive.port}"
         report = examined(environment(alive.port, PROXMOX_HOST=hosts))
@@ -420,7 +420,7 @@ def test_a_node_that_is_away_is_no_failure_while_another_answers(environment: En
     assert away[0]["found"].endswith("The other nodes are used.")
 
 
-def test_nodes_of_different_versions_are_told(environment: Environment, certificate: Made) -> None:
+def test_nodes_of_different_versions_are_reported(environment: Environment, certificate: Made) -> None:
     with serving(answers("9.1.9"), certificate.files) as one, serving(answers("8.4.1"), certificate.files) as two:
         hosts = f"127.0.0.1:{one.port},127.0.0.1:{two.port}"
         report = examined(environment(one.port, PROXMOX_HOST=hosts))

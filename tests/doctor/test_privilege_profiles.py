@@ -78,7 +78,7 @@ def test_every_privilege_that_is_asked_for_exists() -> None:
     assert asked - {"VM.Monitor"} <= set(PRIVILEGES)
 
 
-def test_a_privilege_below_only_is_told_as_such() -> None:
+def test_a_privilege_on_some_objects_only_is_reported_as_such() -> None:
     held = Permissions.of({"/vms/100": {"VM.Audit": 1}})
     assert READ_ONLY.abilities[1].extent(held) == "some"
     assert READ_ONLY.abilities[0].extent(held) == "none"

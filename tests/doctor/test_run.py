@@ -89,13 +89,13 @@ def test_what_to_paste_into_clients_is_printed_where_it_is_asked_for(environment
     ]
 
 
-def test_a_wrong_environment_is_told_to_programs_too() -> None:
+def test_a_wrong_environment_is_reported_as_json_too() -> None:
     out = io.StringIO()
     assert run({"MCP_PORT": "http"}, as_json=True, out=out) == 2
     assert json.loads(out.getvalue())[0]["found"].startswith("MCP_PORT")
 
 
-def test_it_ends_in_time_whatever_the_node_does(
+def test_it_ends_in_time_although_the_node_hangs(
     environment: Environment, certificate: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node and a server that send a byte now and then outlive every timeout of a single read."""

@@ -29,7 +29,7 @@ def away(environment: Environment) -> Environment:
 
 
 @pytest.mark.parametrize("token", ["", "short"])
-def test_an_open_address_without_a_good_token_is_told_what_to_set(token: str, away: Environment) -> None:
+def test_an_open_address_without_a_valid_token_gets_the_settings_to_correct(token: str, away: Environment) -> None:
     report = examined(away(MCP_HOST="0.0.0.0", MCP_AUTH_TOKEN=token))
     step = report.step("who may call")
     assert step["status"] == "fail"
@@ -51,7 +51,7 @@ def test_an_open_address_without_names_is_a_warning_with_the_line(away: Environm
     assert lines(step) == ["MCP_ALLOWED_HOSTS=proxmox-mcp.example.org"]
 
 
-def test_loopback_with_a_token_is_well(away: Environment) -> None:
+def test_loopback_with_a_token_is_ok(away: Environment) -> None:
     report = examined(away())
     assert {step["status"] for step in report.steps if step["part"] == "server"} == {"ok"}
 
@@ -63,7 +63,7 @@ def test_a_port_that_another_program_has(away: Environment) -> None:
     assert lines(step) == [f"ss -ltnp 'sport = :{port}'"]
 
 
-def test_a_port_that_the_server_itself_has_is_well(away: Environment) -> None:
+def test_a_port_that_this_server_uses_is_ok(away: Environment) -> None:
     with listening(lambda channel: (channel.recv(4096), channel.sendall(page("200 OK", "ok")))) as port:
         step = examined(away(MCP_PORT=str(port))).step("address")
     assert step["status"] == "ok"
@@ -113,7 +113,7 @@ def test_a_state_directory_that_cannot_be_written(away: Environment, tmp_path: P
     assert not (tmp_path / "not").exists()
 
 
-def test_a_shared_state_that_is_away_is_told_without_its_password(away: Environment) -> None:
+def test_an_unreachable_shared_state_is_reported_without_its_password(away: Environment) -> None:
     port = free_port()
     report = examined(away(MCP_STATE_URL=f"redis://:a-password-of-the-store@127.0.0.1:{port}/0"))
     step = report.step("shared state")
@@ -122,7 +122,7 @@ def test_a_shared_state_that_is_away_is_told_without_its_password(away: Environm
     assert "a-password-of-the-store" not in str(report.steps)
 
 
-def test_a_shared_state_that_answers_is_well(away: Environment) -> None:
+def test_a_shared_state_that_answers_is_ok(away: Environment) -> None:
     with socket.create_server(("127.0.0.1", 0)) as store:
         step = examined(away(MCP_STATE_URL=f"redis://127.0.0.1:{store.getsockname()[1]}/0")).step("shared state")
     assert step["status"] == "ok"
