@@ -96,7 +96,7 @@ def error_codes() -> str:
     return "\n".join(
         [
             "# Error codes\n\n" + _MADE,
-            "The codes stand in the audit, in metrics and on the command line. They don't change between versions.\n",
+            "The codes appear in the audit log, metrics and the command line. They don't change between versions.\n",
             "The audit has `ok`, `dry-run`, `unconfirmed` (the way to confirm was told), `cancelled` `internal`.\n",
             "\n".join(rows) + "\n",
         ]

@@ -17,7 +17,6 @@ SOURCE = ROOT / "src" / "proxmox_mcp"
 UNFINISHED = {
     "confirm",
     "demo",
-    "docs",
     "gateway",
     "policy",
     "record",

@@ -1,4 +1,4 @@
-"""Thirty errands of administrators on the demo cluster, through a real client: the regression suite of the whole."""
+"""Thirty common tasks of administrators on the demo cluster, through a real client: the end-to-end regression test."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from clients import connect
 if TYPE_CHECKING:
     from serving import Served
 
-ERRANDS: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("errands.toml").read_text(encoding="utf-8"))[
-    "errand"
+TASKS: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("common_tasks.toml").read_text(encoding="utf-8"))[
+    "task"
 ]
 COUNTED = 15
-DOCUMENT = Path(__file__).parents[2] / "docs" / "errands.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "common-tasks.md"
 _HEAD = """\
-# Errands
+# Common tasks
 
 What administrators ask of a model, and what each takes through these tools: calls, confirmations by a token among
 them, and the cl100k tokens of their answers, on the demo cluster (38 guests). The calls are those of
-`tests/scenarios/errands.toml`, written for a model that knows the tools and searches for each endpoint; a real model
-may take others. A test runs them and holds this table; `UPDATE_GOLDEN=1 scripts/test tests/scenarios` writes it.
+`tests/scenarios/common_tasks.toml`, written for a model that knows the tools and searches for each endpoint; a real
+model may take others. A test runs them and holds this table; `UPDATE_GOLDEN=1 scripts/test tests/scenarios` writes it.
 
 | | asks | calls | tokens |
 |---|---|---|---|
@@ -37,7 +37,7 @@ _NOT_ARGUMENTS = frozenset({"tool", "holds", "lacks", "fails", "confirmed"})
 
 @dataclass(frozen=True)
 class Cost:
-    """What an errand took: calls, and the tokens of their answers."""
+    """What a common task took: calls, and the tokens of their answers."""
 
     calls: int
     tokens: int
@@ -45,7 +45,7 @@ class Cost:
 
 @dataclass
 class Costs:
-    by_errand: dict[int, Cost] = field(default_factory=dict)
+    by_task: dict[int, Cost] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,11 @@ def costs() -> Costs:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("number", range(1, len(ERRANDS) + 1), ids=lambda n: ERRANDS[n - 1]["asks"][:40])
-async def test_an_errand_ends_as_it_was_asked(number: int, served: Served, costs: Costs) -> None:
+@pytest.mark.parametrize("number", range(1, len(TASKS) + 1), ids=lambda n: TASKS[n - 1]["asks"][:40])
+async def test_a_common_task_ends_as_it_was_asked(number: int, served: Served, costs: Costs) -> None:
     made = tokens = 0
     async with connect(served) as client:
-        for call in ERRANDS[number - 1]["calls"]:
+        for call in TASKS[number - 1]["calls"]:
             arguments = {name: value for name, value in call.items() if name not in _NOT_ARGUMENTS}
             answer = await client.call(call["tool"], **arguments)
             made, tokens = made + 1, tokens + count_tokens(answer.text)
@@ -71,31 +71,29 @@ async def test_an_errand_ends_as_it_was_asked(number: int, served: Served, costs
                 assert text in answer.text, answer
             for text in call.get("lacks", ()):
                 assert text not in answer.text, answer
-    costs.by_errand[number] = Cost(made, tokens)
+    costs.by_task[number] = Cost(made, tokens)
 
 
-def test_the_document_says_what_the_errands_take(costs: Costs) -> None:
-    if len(costs.by_errand) < COUNTED:
-        pytest.skip("not all errands were run")
+def test_the_document_says_what_the_common_tasks_take(costs: Costs) -> None:
+    if len(costs.by_task) < COUNTED:
+        pytest.skip("not all common tasks were run")
     if os.environ.get("UPDATE_GOLDEN"):
         DOCUMENT.write_text(_written(costs), encoding="utf-8")
     told = _told(DOCUMENT)
     for number in range(1, COUNTED + 1):
-        cost = costs.by_errand[number]
-        assert told[number].calls == cost.calls, f"errand {number}: the document says {told[number].calls} calls"
-        assert abs(told[number].tokens - cost.tokens) <= 0.15 * cost.tokens + 20, (
-            f"errand {number}: {cost.tokens} tokens"
-        )
+        cost = costs.by_task[number]
+        assert told[number].calls == cost.calls, f"task {number}: the document says {told[number].calls} calls"
+        assert abs(told[number].tokens - cost.tokens) <= 0.15 * cost.tokens + 20, f"task {number}: {cost.tokens} tokens"
     assert sum(told[n].calls for n in range(1, COUNTED + 1)) / COUNTED <= 4
 
 
 def _written(costs: Costs) -> str:
     rows = [
-        f"| {number} | {ERRANDS[number - 1]['asks']} | {cost.calls} | {cost.tokens} |"
-        for number, cost in sorted(costs.by_errand.items())
+        f"| {number} | {TASKS[number - 1]['asks']} | {cost.calls} | {cost.tokens} |"
+        for number, cost in sorted(costs.by_task.items())
         if number <= COUNTED
     ]
-    counted = [costs.by_errand[number] for number in range(1, COUNTED + 1)]
+    counted = [costs.by_task[number] for number in range(1, COUNTED + 1)]
     calls, tokens = sum(c.calls for c in counted) / COUNTED, sum(c.tokens for c in counted) / COUNTED
     return _HEAD + "\n".join([*rows, f"| | in the mean | {calls:.1f} | {tokens:.0f} |", ""])
 
