@@ -147,7 +147,7 @@ async def test_an_explanation_is_of_the_place_that_a_path_stands_for(
 
 
 async def test_an_explanation_says_that_the_schema_knows_no_such_endpoint(gateway: Gateway) -> None:
-    assert "There is no '/nowhere'" in await explain(gateway, LOCAL, "GET", "/nowhere", {})
+    assert "The API has no path '/nowhere'" in await explain(gateway, LOCAL, "GET", "/nowhere", {})
 
 
 async def test_a_refusal_that_echoes_a_secret_is_told_without_it(

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 DOCUMENT = document(path_of("/nodes", GET=method("list")), path_of("/version", GET=method()))
 NEW_ENDPOINT = "/cluster/ha/rules"
-"""It came with 9.1; 8.4 doesn't have it."""
+"""It was added in 9.1; 8.4 doesn't have it."""
 
 
 class Node:
