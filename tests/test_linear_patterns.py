@@ -74,9 +74,16 @@ def used_patterns() -> Iterator[Used]:
         for name, value in vars(module).items():
             for pattern, method in _within(value):
                 methods = {method} if method else asked.get(name) or {"search", "sub"}
-                yield Used(f"{module.__name__}.{name}", pattern, methods)
+                yield Used(f"{module.__name__}.{name}", _of_text(pattern), methods)
         for pattern, method, line in _inline(tree):
             yield Used(f"{module.__name__}:{line}", pattern, {method})
+
+
+def _of_text(pattern: re.Pattern[Any]) -> re.Pattern[str]:
+    """A pattern for bytes as the same one for text: what it costs does not depend on that."""
+    if isinstance(pattern.pattern, str):
+        return pattern
+    return re.compile(pattern.pattern.decode("latin-1"), pattern.flags | re.ASCII)
 
 
 def _asked(tree: ast.Module) -> dict[str, set[str]]:

@@ -57,7 +57,7 @@ async def test_the_secret_of_a_new_token_reaches_the_operator_once_and_nobody_el
         assert VALUE not in text
     shown = run(tmp_path, "secret", "1")
     assert shown.stdout == f"{VALUE}\n"
-    assert f"value of POST {TOKEN_PATH}, asked for by local at " in shown.stderr
+    assert f"value of POST {TOKEN_PATH}, called by local at " in shown.stderr
     again = run(tmp_path, "secret", "1")
     assert again.returncode == 1
     assert "It was shown before" in again.stderr

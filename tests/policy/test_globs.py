@@ -34,7 +34,7 @@ def test_a_path_is_matched_as_a_regular_expression_would(segments: list[str], pa
             said += "(?:/[^/]+)*"
         else:
             inner = parameter if segment == "{x}" else "[^/]*".join(map(re.escape, segment.split("*")))
-            said += "/" + inner
+            said += "/(?=[^/])" + inner
     assert path_matches(pattern, template, literal=literal) == (re.fullmatch(said, template) is not None)
 
 

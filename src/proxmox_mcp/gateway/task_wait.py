@@ -100,7 +100,7 @@ def _told(outcome: TaskOutcome, wording: Wording) -> str:
 
 def _made(outcome: TaskOutcome) -> str:
     """The archives that a backup wrote, as its log names them: what whoever asked for one wants to know."""
-    found = [match[1] for line in outcome.tail if (match := _ARCHIVE.search(line))]
+    found = list(dict.fromkeys(match[1] for line in outcome.tail if (match := _ARCHIVE.search(line))))
     names = ", ".join(shown(name, _LONGEST_LINE) for name in found[:_TAIL])
     more = f" and {len(found) - _TAIL} more" if len(found) > _TAIL else ""
     return f"\nWritten: {names}{more}" if found else ""

@@ -38,11 +38,12 @@ def _fits(pattern: str, text: str) -> bool:
 def path_matches(pattern: str, template: str, *, literal: bool = False) -> bool:
     """Whether a rule's path fits a template: ``*`` within a segment, ``**`` any segments, ``{x}`` any parameter.
 
-    With ``literal``, against a path instead: a parameter fits any segment.
+    With ``literal``, against a path instead: a parameter fits any segment. No segment of a path is empty, so nothing
+    fits one.
     """
     head, *others = _runs(pattern)
-    segments = template.removeprefix("/").split("/") if template.startswith("/") else None
-    if segments is None or (others and "" in segments):
+    segments = template.removeprefix("/").split("/") if template.startswith("/") else [""]
+    if "" in segments:
         return False
     if not others:
         return len(segments) == len(head) and _all_fit(head, segments, 0, literal)
