@@ -72,6 +72,12 @@ async def test_a_task_that_fails_is_an_error_with_its_cause_and_the_tail_of_its_
     golden("tasks/failed", answer.text)
 
 
+def _each_guest_once(text: str) -> str:
+    """The report with one archive of each guest: how many of the backup's archives its last lines name varies."""
+    archives = {guest: path for path, guest in re.findall(r'("/[^"]*-qemu-(\d+)-[^"]*")', text)}
+    return re.sub(r"Written: .*", "Written: " + ", ".join(archives[guest] for guest in sorted(archives)), text)
+
+
 async def test_a_task_that_outlasts_its_wait_is_picked_up_again_to_its_end(
     server: Served, upstream: Upstream, golden: Golden
 ) -> None:
@@ -84,7 +90,7 @@ async def test_a_task_that_outlasts_its_wait_is_picked_up_again_to_its_end(
         once = await session.get(found[1], fields="status,type")
         assert once.text == "status: running\ntype: vzdump"
         again = await session.get(found[1], wait=30)
-        golden("tasks/picked-up", again.text)
+        golden("tasks/picked-up", _each_guest_once(again.text))
         later = await session.get(found[1], wait=30)
     assert later.text == re.sub(r" after .*", ".", again.text, count=1)
 

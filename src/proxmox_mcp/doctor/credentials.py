@@ -76,7 +76,7 @@ def _password(connection: Connection) -> tuple[Fix, ...]:
         Fix(f"The password may be wrong; change it {where}", (change,))
         if realm in ("pam", "pve")
         else Fix(f"The realm {realm} uses the password of its directory: check it there."),
-        Fix("A token of a separate user is better than a password: see docs/tokens-and-privileges.md."),
+        Fix("A token of a separate user is better than a password (docs/tokens-and-privileges.md)."),
     )
 
 
