@@ -16,12 +16,13 @@ from proxmox_mcp.gateway.gateway import Gateway
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
 from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
+from proxmox_mcp.guests import GuestCommands, LocalLocks
 from proxmox_mcp.policy.caller import Limits, Mode
 from proxmox_mcp.policy.callers import Callers, CallersSource
 from proxmox_mcp.policy.limits import ProcessLimits, RateLimits
 from proxmox_mcp.policy.policy_file import PolicySource
 from proxmox_mcp.policy.risk import reviewed_risks
-from proxmox_mcp.proxmox.access import Reader, Writer
+from proxmox_mcp.proxmox.access import GuestAccess, Reader, Writer
 from proxmox_mcp.proxmox.client import Proxmox
 from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.record.audit import AuditLog, why_unwritable
@@ -134,6 +135,8 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     faults = SettingsFaults()
     clusters: dict[str, Cluster] = {}
     writers: dict[str, Writer] = {}
+    guests: dict[str, GuestCommands] = {}
+    locks = LocalLocks()
     guard: Guard | None = None
     several = len(settings.clusters) > 1
     for name, each in settings.clusters.items():
@@ -141,6 +144,8 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
             proxmox = Proxmox(connection_of(each), observe=observer.exchanges(name))
             clusters[name] = cluster_of(name, each, store, Reader(proxmox))
             writers[name] = Writer(proxmox)
+            by_token = bool(proxmox.connection.token)
+            guests[name] = GuestCommands(GuestAccess(proxmox), locks, name=name, by_token=by_token)
     with faults.collected():
         guard = guard_of(settings)
     if guard is None or faults.found:

@@ -82,6 +82,9 @@ class ServerSettings(_SettingsModel):
         "guarded", description="What callers may do: `read-only`, `guarded` (risky calls are confirmed), `full`."
     )
     mcp_policy_file: str = Field("", description="File with rules that allow, deny or confirm calls (TOML).")
+    mcp_guest_exec: bool = Field(
+        False, description="List the tool `guest_exec`: commands in guests (see docs/guest-commands.md)."
+    )
     mcp_confirm: Literal["token", "elicit", "operator"] = Field(
         "token",
         description="How calls are confirmed: `token` (ask the person, else a one-time token), `elicit` (ask the "

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from proxmox_mcp.errors import FailedError, ParametersError
-from proxmox_mcp.guests.terminal import Posted
+from proxmox_mcp.net.address import HostPort
+from proxmox_mcp.proxmox.access import Posted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,12 +164,12 @@ class AgentNode:
             if any(ord(character) > 255 for character in data):
                 raise FailedError("Wide character in subroutine entry", status=500)
             arguments["input-data"] = base64.b64encode(data.encode("latin-1")).decode()
-        return Posted(await self._agent("guest-exec", arguments), "pve1")
+        return Posted(await self._agent("guest-exec", arguments), HostPort("pve1", 8006))
 
-    async def connect(self, host: str) -> ByteStream:
+    async def connect(self, host: HostPort) -> ByteStream:
         raise AssertionError("no terminal is opened for a VM")
 
-    async def credentials(self, host: str) -> Mapping[str, str]:
+    async def credentials(self, host: HostPort) -> Mapping[str, str]:
         raise AssertionError("no terminal is opened for a VM")
 
     async def _agent(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,8 @@ import anyio
 
 from patience import PATIENCE, until
 from proxmox_mcp.errors import ProxmoxError
-from proxmox_mcp.guests.terminal import Posted
+from proxmox_mcp.net.address import HostPort
+from proxmox_mcp.proxmox.access import Posted
 from tools import required
 
 if TYPE_CHECKING:
@@ -121,13 +122,12 @@ class Node:
         upid = f"UPID:pve1:{secrets.token_hex(8)}:vncproxy:{VMID}:{USER}:"
         answer = {"user": USER, "ticket": self.tickets[port], "port": str(port), "upid": upid}
         self.tasks.append({"upid": upid, "id": str(VMID), "type": "vncproxy", "user": USER, "port": port})
-        return Posted(answer, f"127.0.0.1:{self.port}")
+        return Posted(answer, HostPort("127.0.0.1", self.port))
 
-    async def connect(self, host: str) -> ByteStream:
-        name, _, port = host.rpartition(":")
-        return await anyio.connect_tcp(name, int(port))
+    async def connect(self, host: HostPort) -> ByteStream:
+        return await anyio.connect_tcp(host.host, host.port)
 
-    async def credentials(self, host: str) -> Mapping[str, str]:
+    async def credentials(self, host: HostPort) -> Mapping[str, str]:
         return {"Authorization": f"PVEAPIToken={TOKEN}"}
 
     # The websocket.

@@ -397,7 +397,7 @@ async def test_a_socket_that_stays_open_after_the_end_does_not_hold_up_the_resul
 
 async def test_a_wrong_ticket_is_told_from_a_node_that_is_too_old(node: Node) -> None:
     class Wrong(Node):
-        async def credentials(self, host: str) -> dict[str, str]:
+        async def credentials(self, host: object) -> dict[str, str]:
             return {"Authorization": "PVEAPIToken=nobody"}
 
     node.__class__ = Wrong

@@ -32,6 +32,10 @@ _COMPOSED = frozenset({"disks", "snapshots", "backups", "state"})
 """Details in words of ours, whose names are quoted where they are put together."""
 _LONGEST_VALUE = 2000
 """Characters of one parameter: whoever confirms a command or a list of users must see all of it."""
+_CODE = frozenset({"command", "input-data"})
+_LONGEST_CODE = 400_000
+"""Characters of what runs in a guest, with each line break as two and each character that does not show as up to ten:
+nothing that runs may be hidden from the person who confirms it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ def state(call: Call, subjects: Sequence[Subject], redactor: Redactor) -> Statem
     lines += [f"Hits {subject}." for subject in subjects]
     sent = redactor.data(dict(call.data), call.template)
     if sent:
-        values = (f"{one_line(name)}={_value(value, call.data[name])}" for name, value in sent.items())
+        values = (f"{one_line(name)}={_value(name, value, call.data[name])}" for name, value in sent.items())
         lines.append(f"With {', '.join(values)}.")
     identity = [[subject.kind, subject.id, dict(subject.identity), bool(subject.unread)] for subject in subjects]
     return Statement("\n".join(lines), json.dumps(identity, sort_keys=True))
@@ -163,12 +167,14 @@ def _several(names: Sequence[str]) -> str:
     return f"{listed} and {len(names) - _MOST_NAMED} more (#{digest})"
 
 
-def _value(value: Any, sent: Any) -> str:
+def _value(name: str, value: Any, sent: Any) -> str:
     """A parameter without its secrets. Where those are parts of a text, it says how much of it is not seen."""
     if sent == []:
         return "[]"
     kept, whole = ", ".join(as_texts(value)), ", ".join(as_texts(sent))
-    told = exactly(kept, _LONGEST_VALUE)
+    if name == "command" and isinstance(sent, list):  # Which words are one argument makes all the difference.
+        kept, whole = (json.dumps(list(as_texts(each)), ensure_ascii=False) for each in (value, sent))
+    told = exactly(kept, _LONGEST_CODE if name in _CODE else _LONGEST_VALUE)
     if kept in (whole, HIDDEN):
         return told
     return f"{told} ({len(whole) - len(kept.replace(HIDDEN, ''))} characters of it hidden as secrets)"

@@ -14,6 +14,7 @@ from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.gateway.answers import Result, result_of
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fan_out import gather
+from proxmox_mcp.gateway.guest_command import CARRIERS, find_guest
 from proxmox_mcp.gateway.places import find_places, method_of
 from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request
 from proxmox_mcp.gateway.working import off_the_loop
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.gateway.enforcement import Guard
     from proxmox_mcp.gateway.pipeline import Pipeline
+    from proxmox_mcp.guests import GuestExec
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.render import Budget
 
@@ -83,6 +85,19 @@ class Gateway:
                 cluster = choose(self.clusters, request.cluster, request.caller)
             call = _call_of(request, "GET", path, cluster.name)
             return cluster, (await self.pipeline.run(call, request, cluster, NO_CLIENT)).received.data
+
+    async def run_command(self, request: Request, which: str, work: GuestExec, client: Client = NO_CLIENT) -> Result:
+        """Run a command in the guest with an id or a name (``work.guest`` is filled in). Raises ProxmoxMcpError."""
+        path = ApiPath.given(request.path)
+        async with AsyncExitStack() as until_done:
+            async with self._on_record_if_it_fails(request, path):
+                await until_done.enter_async_context(self.admitted(request.caller))
+                cluster = choose(self.clusters, request.cluster, request.caller)
+                work = replace(work, guest=await find_guest(which, cluster))
+                work.check()
+            carrier = CARRIERS[work.guest.kind].format(node=work.guest.node, vmid=work.guest.vmid)
+            call = _call_of(request, "POST", ApiPath.given(carrier), cluster.name)
+            return result_of(await self.pipeline.run(call, replace(request, work=work), cluster, client))
 
     async def _one_of_many(self, request: Request, cluster: Cluster, path: ApiPath) -> Call:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""

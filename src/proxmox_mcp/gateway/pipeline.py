@@ -16,6 +16,7 @@ from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.gateway.check import check, must_be_sendable
 from proxmox_mcp.gateway.denials import missing_rights
 from proxmox_mcp.gateway.dry_run import dry_run
+from proxmox_mcp.gateway.guest_command import carried, digests, must_be_showable, told
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.suggestions import candidates, why_empty
 from proxmox_mcp.gateway.task_wait import advice_on_tasks, follow, patience, report
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.enforcement import Guard
     from proxmox_mcp.gateway.metrics_hooks import Observer
     from proxmox_mcp.gateway.request import Client, Request
+    from proxmox_mcp.guests import GuestCommands, GuestExec
     from proxmox_mcp.proxmox.access import Writer
     from proxmox_mcp.proxmox.answers import Answer
 
@@ -47,12 +49,14 @@ class Pipeline:
         self,
         guard: Guard,
         writers: Mapping[str, Writer],
+        guests: Mapping[str, GuestCommands],
         *,
         validation: ValidationMode,
         task_wait: float,
         observer: Observer,
     ) -> None:
         self.guard = guard
+        self._guests = guests
         self._writers, self._observer = writers, observer
         self._validation: ValidationMode = validation
         self._task_wait = task_wait
@@ -61,7 +65,10 @@ class Pipeline:
         """One call to one concrete path, as ``request`` asks for it; on record in any case."""
         guard = self.guard
         async with AuditRecord(guard.audit, call).closed() as record:
-            call = record.keep(await check(call, request.data, self._validation, cluster))
+            if request.work is not None:
+                call = record.keep(carried(call, request.work))
+            else:
+                call = record.keep(await check(call, request.data, self._validation, cluster))
             call = record.keep(judge(call, guard.risks))
             must_be_sendable(call)
             live = LiveState(call, cluster)
@@ -71,6 +78,8 @@ class Pipeline:
                 record.success = "dry-run"
                 return await dry_run(call, guard, live, cluster)
             guard.admit(call, request)
+            if request.work is not None:
+                must_be_showable(call, request.work)
             call = record.keep(await guard.confirm(call, request, live, client))
             await record.intent()
             call = await self._answered(record, request, cluster, client)
@@ -79,6 +88,8 @@ class Pipeline:
     async def _answered(self, record: AuditRecord, request: Request, cluster: Cluster, client: Client) -> Call:
         """Send the call, and make of the answer what its caller is told."""
         call, started = record.call, time.monotonic()
+        if request.work is not None:
+            return await self._run_in_guest(record, request.work, cluster)
         seconds = patience(request.wait, self._task_wait, client)
         if call.template == _TASK_STATUS and not call.writes and request.wait:
             return await self._asked_about_task(call, request, seconds, cluster, client)
@@ -105,6 +116,21 @@ class Pipeline:
         except ProxmoxError as error:
             refusal = error
         # Raised outside of except: its context would be the refusal as it came, secrets and all.
+        raise await self._explained(refusal, call, cluster)
+
+    async def _run_in_guest(self, record: AuditRecord, work: GuestExec, cluster: Cluster) -> Call:
+        """The result of a command in a guest; its exit code and the digests of its output are recorded."""
+        call = record.call
+        refusal: ProxmoxError
+        try:
+            result = await self._guests[cluster.name].run(work)
+        except ProxmoxError as error:
+            refusal = error
+        else:
+            record.details = digests(result)
+            words = self._words(call)
+            text = words(told(result, work))
+            return replace(call, received=Received(data=result, told=text))
         raise await self._explained(refusal, call, cluster)
 
     async def _explained(self, refusal: ProxmoxError, call: Call, cluster: Cluster) -> ProxmoxError:

@@ -13,6 +13,8 @@ from proxmox_mcp.render import WHOLE, View
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from proxmox_mcp.guests import GuestExec
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -20,7 +22,8 @@ class Request:
 
     ``wait`` is in seconds, None for the server's own measure. ``reads_only`` is set by the read tool: what does more
     than read the cluster is refused there. ``places`` is where a call that fans out goes on; ``alone`` is false for one
-    place of many, about which nobody is asked. ``most_rows`` bounds what is read of a list that Proxmox pages.
+    place of many, about which nobody is asked. ``most_rows`` bounds what is read of a list that Proxmox pages. ``work``:
+    a command for a guest, in place of a call with ``data``.
     """
 
     path: str
@@ -36,6 +39,7 @@ class Request:
     most_rows: int = MOST_ROWS
     cluster: str = ""
     wording: Wording = FOR_MODELS
+    work: GuestExec | None = None
     tool: str = ""
     caller: Caller = LOCAL
     client: str = ""

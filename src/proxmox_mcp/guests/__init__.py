@@ -13,7 +13,7 @@ from proxmox_mcp.guests.model import (
     GuestCommand,
     Output,
 )
-from proxmox_mcp.guests.terminal import Cluster, Posted
+from proxmox_mcp.guests.terminal import Cluster
 
 __all__ = [
     "DEFAULT_TIMEOUT",
@@ -30,5 +30,4 @@ __all__ = [
     "GuestLocks",
     "LocalLocks",
     "Output",
-    "Posted",
 ]

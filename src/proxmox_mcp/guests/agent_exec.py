@@ -21,6 +21,7 @@ from proxmox_mcp.errors import GuestAnswerError, GuestStateError, InvalidCallErr
 from proxmox_mcp.guests.model import MAX_OUTPUT, ExecResult, Output, kept
 
 if TYPE_CHECKING:
+    from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.guests.model import Guest, GuestCommand
     from proxmox_mcp.guests.terminal import Cluster
 
@@ -106,7 +107,7 @@ class _Agent:
 
     async def start(self, argv: tuple[str, ...], data: bytes = b"") -> int | ExecResult:
         """The number of the process in the guest, or the result where there is no such program."""
-        params: dict[str, Any] = {"command": list(argv)}
+        params: Wire = {"command": list(argv)}
         if data:
             params["input-data"] = data.decode("latin-1")
         try:
@@ -137,7 +138,7 @@ class _Agent:
 
     async def _status(self, process: int) -> dict[str, Any]:
         try:
-            status: Any = await self._cluster.get(f"{self._guest.path}/agent/exec-status", {"pid": process})
+            status: Any = await self._cluster.get(f"{self._guest.path}/agent/exec-status", {"pid": str(process)})
         except ProxmoxError as error:
             raise GuestAnswerError(
                 f"The command was started in {self._guest} (process {process}), and its result can't be read: "

@@ -32,6 +32,7 @@ from proxmox_mcp.guests.terminal import open_terminal
 from proxmox_mcp.guests.websocket import ClosedError
 
 if TYPE_CHECKING:
+    from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.guests.model import Guest, GuestCommand
     from proxmox_mcp.guests.terminal import Cluster, Terminal
 
@@ -316,7 +317,7 @@ class _Session:
                 await anyio.sleep(0.1)
 
     async def _listed(self) -> bool:
-        params = {"vmid": self._guest.vmid, "source": "active", "typefilter": "vncproxy"}
+        params: Wire = {"vmid": str(self._guest.vmid), "source": "active", "typefilter": "vncproxy"}
         tasks = await self._cluster.get(f"/nodes/{self._guest.node}/tasks", params)
         return any(isinstance(task, dict) and task.get("upid") == self._terminal.upid for task in tasks or ())
 

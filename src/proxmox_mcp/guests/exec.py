@@ -67,7 +67,7 @@ class GuestCommands:
         return await self._in_container(request)
 
     async def _in_vm(self, request: GuestExec) -> ExecResult:
-        config: Any = await self._cluster.get(f"{request.guest.path}/config", {"current": 1})
+        config: Any = await self._cluster.get(f"{request.guest.path}/config", {"current": "1"})
         system = str(config.get("ostype", "")) if isinstance(config, dict) else ""
         return await run_in_vm(
             self._cluster,
@@ -92,7 +92,7 @@ class GuestCommands:
 
     async def _has_shell(self, guest: Guest) -> None:
         """The configuration in force decides (``current=1``); without it, what the next start brings is shown."""
-        in_force: Any = await self._cluster.get(f"{guest.path}/config", {"current": 1})
+        in_force: Any = await self._cluster.get(f"{guest.path}/config", {"current": "1"})
         mode = str(in_force.get("cmode", "tty")) if isinstance(in_force, dict) else "tty"
         if mode != "shell":
             pending: Any = await self._cluster.get(f"{guest.path}/config")

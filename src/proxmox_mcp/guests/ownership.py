@@ -18,6 +18,7 @@ from proxmox_mcp.untrusted import shown
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.guests.model import Guest
     from proxmox_mcp.guests.terminal import Cluster
 
@@ -103,7 +104,7 @@ async def terminals_of_others(cluster: Cluster, guest: Guest, own: Collection[st
 
     Without Sys.Audit on the node Proxmox lists one's own tasks only (PVE::API2::Tasks).
     """
-    params = {"vmid": guest.vmid, "source": "active", "typefilter": "vncproxy"}
+    params: Wire = {"vmid": str(guest.vmid), "source": "active", "typefilter": "vncproxy"}
     tasks: Any = await cluster.get(f"/nodes/{guest.node}/tasks", params)
     found = [task for task in tasks or () if isinstance(task, dict) and str(task.get("id")) == str(guest.vmid)]
     return tuple(str(task.get("user", "")) for task in found if task.get("upid", "") not in own or not task.get("upid"))

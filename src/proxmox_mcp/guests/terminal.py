@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
+    from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.guests.model import Guest
+    from proxmox_mcp.net.address import HostPort
+    from proxmox_mcp.proxmox.access import Posted
 
 OK_SECONDS = 10.0
 OVERLAP = 1024
@@ -33,31 +36,22 @@ MAX_SHOWN = 8 * 1024 * 1024
 """Bytes of a terminal that are kept while something is waited for: twice a MiB of output in base64, and room."""
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """The answer to a POST, and which host gave it: the websocket goes to the same one, its ticket is good for no
-    other (the port that it names is open there)."""
-
-    data: Mapping[str, Any]
-    host: str
-
-
 class Cluster(Protocol):
     """What commands in guests need of a cluster. Paths are canonical, without ``/api2/json``."""
 
-    async def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+    async def get(self, path: str, params: Wire | None = None) -> Any:
         """The ``data`` of a GET."""
         ...
 
-    async def post(self, path: str, params: Mapping[str, Any] | None = None) -> Posted:
+    async def post(self, path: str, params: Wire | None = None) -> Posted:
         """Send a POST once, to one host."""
         ...
 
-    async def connect(self, host: str) -> ByteStream:
+    async def connect(self, host: HostPort) -> ByteStream:
         """A connection to a host as ``Posted`` names it, its certificate checked and pinned as for every call."""
         ...
 
-    async def credentials(self, host: str) -> Mapping[str, str]:
+    async def credentials(self, host: HostPort) -> Mapping[str, str]:
         """The headers that authenticate a GET at this host."""
         ...
 
@@ -133,7 +127,7 @@ async def open_terminal(cluster: Cluster, guest: Guest) -> AsyncIterator[Termina
     stream = await cluster.connect(posted.host)
     socket: WebSocket | None = None
     try:
-        socket = await _opened(stream, posted.host, f"/api2/json{guest.path}/vncwebsocket?{query}", headers)
+        socket = await _opened(stream, str(posted.host), f"/api2/json{guest.path}/vncwebsocket?{query}", headers)
         terminal = Terminal(socket, str(posted.data.get("upid", "")))
         await _sign_in(terminal, socket, f"{user}:{ticket}\n".encode())
         yield terminal

@@ -7,6 +7,7 @@
     risk = "destroy"
     node = "pve1"                        # globs with * for node, pool, tag, storage, caller, cluster
     guest = [100, "200-299"]
+    command = '^systemctl status [a-z-]+$'   # of a command in a guest: a regular expression for all of it
     by = "person"                        # with confirm: no token will do
     reason = "production"
 
@@ -45,7 +46,8 @@ _GLOB_KEYS = {
     "caller": "callers",
     "cluster": "clusters",
 }
-_KEYS = ("verdict", "by", "path", "method", "risk", "guest", "reason", *_GLOB_KEYS)
+_KEYS = ("verdict", "by", "path", "method", "risk", "guest", "command", "reason", *_GLOB_KEYS)
+_COMMANDS = r"Write a regular expression for the whole command: '^systemctl status [a-z-]+$'."
 _PATH = re.compile(r"(?:/(?:[^\s?#%\[\]\\{}/]+|\{[^\s{}/]+\}))+")
 _NAME = re.compile(r"[\w.@!*+:/-]+", re.ASCII)
 _MAX_BYTES = 1 << 20
@@ -166,6 +168,7 @@ class _RuleReader:
             methods=frozenset(self._texts("method", self._member(_METHODS))),
             risks=frozenset(map(Risk, self._texts("risk", self._member(list(Risk))))),
             guests=self._guests(),
+            commands=tuple(map(re.compile, self._texts("command", self._pattern))),
             reason=self._text("reason"),
             source=self._file.name,
             line=self._section.line,
@@ -217,6 +220,15 @@ class _RuleReader:
     def _glob(self, key: str, value: str) -> str:
         if not _NAME.fullmatch(value):
             raise self._fault(key, f"`{key}` can't be {value!r:.60}", "A name, with * for any characters.")
+        return value
+
+    def _pattern(self, key: str, value: str) -> str:
+        try:
+            re.compile(value)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise self._fault(key, f"`{key}` is not a regular expression: {error}", _COMMANDS) from None
+        if not (value.startswith("^") and value.endswith("$")):
+            raise self._fault(key, f"`{key}` must describe the whole command: {value!r:.100}", _COMMANDS)
         return value
 
     def _path(self, key: str, value: str) -> str:

@@ -6,6 +6,8 @@ when all of it does, for certain. So what can't be looked up, and what nobody ha
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -50,6 +52,7 @@ class Rule:
     storages: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
+    commands: tuple[re.Pattern[str], ...] = ()
     reason: str = ""
     source: str = ""
     line: int = 0
@@ -84,6 +87,8 @@ class Rule:
         """The name of the first condition that does not hold, empty where all do."""
         if self.risks and not self._fits_risk(call):
             return "risk"
+        if self.commands and not self._fits_command(call):
+            return "command"
         if not self.looks_at_targets:
             return ""
         hit = call.targets
@@ -115,6 +120,20 @@ class Rule:
             return call.judgement.risk in self.risks
         return self.verdict is not Verdict.ALLOW
 
+    def _fits_command(self, call: Call) -> bool:
+        """Whether the command that a call runs in a guest is, as a whole, one of those in the rule.
+
+        A rule that allows is not met by a text that a shell would take apart, nor by a command that gets input: the
+        pattern does not see what would run then.
+        """
+        command = call.data.get("command")
+        if not isinstance(command, str | list) or not command:
+            return False
+        line = command if isinstance(command, str) else shlex.join(map(str, command))
+        if self.verdict is Verdict.ALLOW and (call.data.get("input-data") or not _runs_as_written(command)):
+            return False
+        return any(pattern.fullmatch(line) for pattern in self.commands)
+
     def _fits_live(
         self,
         condition: str,
@@ -140,6 +159,14 @@ class Rule:
         if self.verdict is Verdict.ALLOW:
             return bool(results) and all(results) and not unknown
         return unknown or any(results)
+
+
+_PLAIN_WORDS = re.compile(r"[A-Za-z0-9_@%+=:,./-]+(?: [A-Za-z0-9_@%+=:,./-]+)*")
+
+
+def _runs_as_written(command: str | list[object]) -> bool:
+    """Whether nothing but the named program runs: no shell reads the words, or finds nothing in them to act on."""
+    return isinstance(command, list) or _PLAIN_WORDS.fullmatch(command) is not None
 
 
 def _in_ranges(ranges: tuple[range, ...], guests: frozenset[int]) -> list[bool]:

@@ -1,15 +1,22 @@
-"""Who may send what to a cluster, by type: a ``Reader`` sends GETs only, a ``Writer`` any call.
+"""Who may send what to a cluster, by type: a ``Reader`` sends GETs only, a ``Writer`` any call, a ``GuestAccess`` what
+runs a command in a guest.
 
-The guarded pipeline is the only holder of a ``Writer`` (``tests/gateway/test_only_the_pipeline_writes.py``), so
+The guarded pipeline is the only holder of the last two (``tests/gateway/test_only_the_pipeline_writes.py``), so
 other code that reads from the cluster can't change it, even by mistake.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anyio.abc import ByteStream
+
     from proxmox_mcp.apidoc.model import Wire
+    from proxmox_mcp.net.address import HostPort
     from proxmox_mcp.proxmox.answers import Answer
     from proxmox_mcp.proxmox.client import Proxmox
     from proxmox_mcp.proxmox.connection import Connection
@@ -57,3 +64,35 @@ class Writer:
     async def send(self, method: str, path: str, params: Wire) -> Answer:
         """Send one call. Raises as ``Proxmox.answer`` does."""
         return await self._proxmox.answer(method, path, params)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The answer to a POST and the host that gave it: what its ticket opens is opened there, and nowhere else."""
+
+    data: Mapping[str, Any]
+    host: HostPort
+
+
+class GuestAccess:
+    """What the commands in guests need of one cluster (``guests.Cluster``). Only ``gateway/pipeline.py`` holds one."""
+
+    def __init__(self, proxmox: Proxmox) -> None:
+        self._proxmox = proxmox
+
+    async def get(self, path: str, params: Wire | None = None) -> Any:
+        """The ``data`` of the answer to a GET."""
+        return await self._proxmox.request("GET", path, params)
+
+    async def post(self, path: str, params: Wire | None = None) -> Posted:
+        """Send a POST once, to one host."""
+        answer, host = await self._proxmox.answer_from_host("POST", path, params)
+        return Posted(answer.data if isinstance(answer.data, dict) else {}, host)
+
+    async def connect(self, host: HostPort) -> ByteStream:
+        """A TLS connection to a host, its certificate checked as for every call."""
+        return await self._proxmox.stream(host)
+
+    async def credentials(self, host: HostPort) -> Mapping[str, str]:
+        """The headers that authenticate a GET at a host."""
+        return await self._proxmox.headers(host)

@@ -32,12 +32,14 @@ from proxmox_mcp.net.deadline import AbortHandle, RequestDeadline
 from proxmox_mcp.proxmox.answers import NO_CONNECTION, PROXY_STATUS, Answer, Refusal, read
 from proxmox_mcp.proxmox.credentials import Credentials
 from proxmox_mcp.proxmox.errors import Asked, is_of_the_network, refused, version_of_node
-from proxmox_mcp.proxmox.failover import CONNECT, Hosts, State
+from proxmox_mcp.proxmox.failover import CONNECT, CONNECT_ALONE, Hosts, State
 from proxmox_mcp.proxmox.shares import Shares, owner
 from proxmox_mcp.proxmox.workers import in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from anyio.abc import ByteStream
 
     from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.net.address import HostPort
@@ -56,6 +58,7 @@ VERSION_WITHIN = 3.0
 """Seconds for the request of a node's version after a 595."""
 _GRACE = 1.0
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
+_AUTHENTICATE = frozenset({"Authorization", "Cookie"})
 _LOST = (UnreachableError, TlsError, DeadlineError, AnswerError)
 
 
@@ -98,14 +101,22 @@ class Proxmox:
         self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
     ) -> Answer:
         """As ``request``, with the ``total`` that lists and logs bring."""
+        return (await self.answer_from_host(method, path, params, deadline=deadline))[0]
+
+    async def answer_from_host(
+        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
+    ) -> tuple[Answer, HostPort]:
+        """As ``answer``, with the host that gave it: what a ticket opens is to be opened there."""
         _check_sendable(method, path)
         seconds = deadline if deadline is not None else self.connection.timeout + 5.0
         call = _Sending(method, path, params or {}, time.monotonic() + seconds)
         with closing(self._hosts.attempts()) as attempts:
             return await self._first_answer(call, attempts)
 
-    async def _first_answer(self, call: _Sending, attempts: Iterator[tuple[HostPort, float]]) -> Answer:
-        """The answer of the first host that has one."""
+    async def _first_answer(
+        self, call: _Sending, attempts: Iterator[tuple[HostPort, float]]
+    ) -> tuple[Answer, HostPort]:
+        """The answer of the first host that has one, and that host."""
         error: ProxmoxError | None = None
         for host, connect_timeout in attempts:
             started = time.monotonic()
@@ -117,7 +128,7 @@ class Proxmox:
                     raise
                 continue
             if isinstance(result, Answer):
-                return result
+                return result, host
             daemon_down = await self._daemon_down(host, call, result)
             error = refused(result, Asked(call.method, call.path), self.connection, daemon_down=daemon_down)
             if not self._another_host_may_know(call, result):
@@ -126,6 +137,33 @@ class Proxmox:
         if error is not None and (len(self.connection.hosts) == 1 or not isinstance(error, _LOST)):
             raise error
         raise self._hosts.nobody()
+
+    async def stream(self, host: HostPort) -> ByteStream:
+        """A TLS connection to a host, its certificate checked as for every call. Raises ProxmoxError."""
+        # requests, which the failures are read from, is slow to import; a terminal is rarely opened.
+        from proxmox_mcp.net.failures import RequestFailedError
+        from proxmox_mcp.net.stream import open_tls_stream
+        from proxmox_mcp.proxmox.connection_errors import explain
+
+        try:
+            return await open_tls_stream(host, self.connection.tls, seconds=CONNECT_ALONE)
+        except RequestFailedError as failed:
+            raise explain(failed, host, writes=False, connect_seconds=CONNECT_ALONE) from None
+
+    async def headers(self, host: HostPort) -> dict[str, str]:
+        """The headers that authenticate a GET at a host: what signs in may have to ask it for a ticket first."""
+        deadline = time.monotonic() + self.connection.timeout
+        abort = AbortHandle()
+        await self.shares.take(owner())
+        return await in_worker(partial(self._headers, host, deadline, abort), abort, self.shares, owner())
+
+    def _headers(self, host: HostPort, deadline: float, abort: AbortHandle) -> dict[str, str]:
+        import requests
+
+        _, login = self._wired()
+        auth = login.sign(host, RequestDeadline(deadline, connect=CONNECT, abort=abort))
+        request = requests.Request("GET", f"https://{host}/", auth=auth).prepare()
+        return {name: value for name, value in request.headers.items() if name in _AUTHENTICATE}
 
     def state(self) -> State:
         """Which host is in use and why, what is known of the others, and whether the credentials are accepted."""

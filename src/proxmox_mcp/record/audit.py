@@ -37,12 +37,13 @@ _LONGEST_TEXT, _LONGEST_METHOD = 2000, 20
 class Outcome:
     """``result``: ``ok``, ``dry-run``, ``unconfirmed``, ``cancelled``, ``internal`` or an error's code.
 
-    ``seconds``: all it took.
+    ``seconds``: all it took. ``details``: what else the line holds, such as a command's exit code.
     """
 
     result: str
     seconds: float
     message: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class AuditLog:
@@ -66,7 +67,7 @@ class AuditLog:
         extra = {"result": outcome.result, "seconds": round(outcome.seconds, 3), "upid": " ".join(call.upids)}
         secrets = secrets_in(call.data, call.template) if outcome.message else ()
         message = self._redactor.text(_short(outcome.message), secrets)
-        self._write(self._line("outcome", call, {**extra, "message": message}), sync=False)
+        self._write(self._line("outcome", call, {**extra, **outcome.details, "message": message}), sync=False)
 
     def close(self) -> None:
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 
@@ -13,7 +13,7 @@ from proxmox_mcp.errors import AuditError, ConfirmationNeededError, ProxmoxMcpEr
 from proxmox_mcp.record.audit import LOGGER, AuditLog, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from proxmox_mcp.policy.call import Call
 
@@ -28,6 +28,8 @@ class AuditRecord:
         self._log, self._started = log, time.monotonic()
         self.call = call
         self.success = "ok"
+        self.details: Mapping[str, Any] = {}
+        """What an outcome holds beside its result, such as a command's exit code."""
 
     def keep(self, call: Call) -> Call:
         """The call as it is now: what the record will say."""
@@ -65,7 +67,7 @@ class AuditRecord:
             result = "" if only_failures else self.success
         finally:
             if result:
-                self._close(Outcome(result=result, seconds=time.monotonic() - self._started, message=message))
+                self._close(Outcome(result=result, seconds=time.monotonic() - self._started, message=message, details=self.details))
 
     def _close(self, outcome: Outcome) -> None:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.policy.caller import Mode
-from proxmox_mcp.server.tools import api_call, api_get, cluster_resources, list_nodes, search_api
+from proxmox_mcp.server.tools import api_call, api_get, cluster_resources, guest_exec, list_nodes, search_api
 from proxmox_mcp.server.tools.arguments import read
 from proxmox_mcp.server.tools.tool import Parameter, Tool, ToolCall
 
@@ -35,12 +35,19 @@ def tools_for(caller: Caller, gateway: Gateway) -> Mapping[str, Tool]:
     several = len(gateway.clusters) > 1
     clusters = [name for name in gateway.clusters if caller.may_use(name)] if several else []
     writes = gateway.guard.policy.effective_mode(caller) is not Mode.READ_ONLY
-    return select_tools(writes=writes, clusters=clusters)
+    return select_tools(writes=writes, clusters=clusters, guest_commands=gateway.guest_commands)
 
 
-def select_tools(*, writes: bool, clusters: Sequence[str] = ()) -> Mapping[str, Tool]:
-    """The tools by name: only those that read where ``writes`` is false; with ``cluster`` where there are several."""
+def select_tools(
+    *, writes: bool, clusters: Sequence[str] = (), guest_commands: bool = False
+) -> Mapping[str, Tool]:
+    """The tools by name: only those that read where ``writes`` is false; with ``cluster`` where there are several.
+
+    ``guest_commands``: also the one that runs commands in guests, which an operator must switch on.
+    """
     chosen = [tool for tool in TOOLS if tool.reads_only or writes]
+    if writes and guest_commands:
+        chosen.append(guest_exec.TOOL)
     if len(clusters) > 1:
         chosen = [tool.with_clusters(clusters) for tool in chosen]
     return {tool.name: tool for tool in chosen}

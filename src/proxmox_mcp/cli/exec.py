@@ -1,0 +1,98 @@
+"""``proxmox-mcp exec``: a command in a guest, through the same gateway as the tool."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, TYPE_CHECKING
+
+import anyio
+import click
+
+from proxmox_mcp.assembly import gateway_of
+from proxmox_mcp.cli.call import Terminal
+from proxmox_mcp.errors import ConfirmationError
+from proxmox_mcp.gateway import Request
+from proxmox_mcp.gateway.wording import FOR_PEOPLE
+from proxmox_mcp.guests import DEFAULT_TIMEOUT, MAX_INPUT, MAX_OUTPUT, ExecResult, Guest, GuestCommand, GuestExec, Output
+from proxmox_mcp.settings import load_settings
+
+if TYPE_CHECKING:
+    from proxmox_mcp.gateway import Gateway
+
+
+@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("guest")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--timeout", "seconds", type=float, default=DEFAULT_TIMEOUT, show_default=True, help="Seconds.")
+@click.option("--input", "source", type=click.File("rb"), help="File that the command reads as its input; - for stdin.")
+@click.option("--wait-for-ready", type=float, default=0.0, help="Seconds to wait for a guest that is starting.")
+@click.option("--confirm", default="", help="Number of an approval (proxmox-mcp approve).")
+@click.option("--yes", is_flag=True, help="Confirm the command without a question: you know its effects.")
+@click.option("--cluster", default="", help="Which cluster, if several are configured.")
+def exec_(
+    guest: str,
+    command: tuple[str, ...],
+    seconds: float,
+    source: IO[bytes] | None,
+    wait_for_ready: float,
+    confirm: str,
+    yes: bool,
+    cluster: str,
+) -> None:
+    """Run a command in a VM or container, without SSH.
+
+    \b
+    proxmox-mcp exec web-01 -- systemctl status nginx
+    proxmox-mcp exec 105 -- 'df -h | sort'
+    proxmox-mcp exec 105 --input script.sh -- sh
+
+    One COMMAND in quotes is read by the guest's shell; several words are a program with its arguments. VMs need the
+    guest agent, containers cmode=shell. Output, errors and exit status are the command's; 1 also means that it did not
+    run, and 124 that it was stopped after --timeout.
+    """
+    words = command[1:] if command[:1] == ("--",) else command
+    work = GuestExec(
+        guest=Guest("", 0, ""),  # found by the gateway
+        command=GuestCommand.parse(words[0] if len(words) == 1 else words),
+        data=source.read(MAX_INPUT + 1) if source is not None else b"",
+        seconds=seconds,
+        wait_until_ready=wait_for_ready,
+    )
+    asked = Request(tool="cli", wording=FOR_PEOPLE, path="/guest", method="POST", confirm=confirm, cluster=cluster)
+    gateway, terminal = gateway_of(load_settings()), Terminal(agrees=yes)
+    try:
+        result = anyio.run(_run, gateway, asked, guest, work, terminal)
+    except ConfirmationError as error:
+        if not terminal.declined:
+            raise
+        click.echo(f"{error.message} {error.advice}", err=True)
+        sys.exit(1)
+    _write(result)
+
+
+async def _run(gateway: Gateway, asked: Request, guest: str, work: GuestExec, terminal: Terminal) -> ExecResult:
+    try:
+        result: ExecResult = (await gateway.run_command(asked, guest, work, terminal)).data
+        return result
+    finally:
+        for cluster in gateway.clusters.values():
+            await cluster.pve.aclose()
+
+
+def _write(result: ExecResult) -> None:
+    sys.stdout.buffer.write(result.stdout.data)
+    sys.stdout.buffer.flush()
+    sys.stderr.buffer.write(result.stderr.data)
+    sys.stderr.buffer.flush()
+    notes = [*result.notes, *_cut("output", result.stdout), *_cut("errors", result.stderr)]
+    for note in notes:
+        click.echo(note, err=True)
+    if result.timed_out:
+        sys.exit(124)
+    if result.exit_code is None:
+        sys.exit(128 + result.signal if result.signal else 1)
+    sys.exit(result.exit_code)
+
+
+def _cut(name: str, output: Output) -> list[str]:
+    return [f"The {name} was cut after {MAX_OUTPUT} bytes."] if output.cut else []

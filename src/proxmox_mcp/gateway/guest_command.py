@@ -1,0 +1,128 @@
+"""A command for a guest as one call on the path of all calls, and its result as text.
+
+It is judged, decided, confirmed and recorded as the endpoint that carries it: ``agent/exec`` of a VM, ``termproxy`` of
+a container, with the command and its input as parameters. So a policy needs to know only one kind of call.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import DeniedError, TargetError
+from proxmox_mcp.gateway.places import unknown_guest
+from proxmox_mcp.guests import Guest
+from proxmox_mcp.policy.rules import Verdict
+from proxmox_mcp.proxmox.inventory import listed_guests
+from proxmox_mcp.untrusted import mark
+
+if TYPE_CHECKING:
+    from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.guests import ExecResult, GuestExec, Output
+    from proxmox_mcp.policy.call import Call
+
+CARRIERS = {"qemu": "/nodes/{node}/qemu/{vmid}/agent/exec", "lxc": "/nodes/{node}/lxc/{vmid}/termproxy"}
+MAX_CONFIRMED_INPUT = 32 * 1024
+"""Bytes of input that a person can be asked about: the statement shows all of it."""
+_FIRST_SHOWN, _LAST_SHOWN = 4_000, 8_000
+"""Characters of an output that a model reads: its begin and, more of interest, its end."""
+
+
+async def find_guest(which: str, cluster: Cluster) -> Guest:
+    """The guest with an id or a name. Raises TargetError, ProxmoxError."""
+    resources = await cluster.inventory.resources()
+    by_id = resources.guest(which)
+    found = (by_id,) if by_id else resources.named(which)
+    if not found:
+        raise TargetError(f"There is no guest {which[:80]}.", unknown_guest(which, resources))
+    if len(found) > 1:
+        raise TargetError(f"{len(found)} guests are named {which[:80]}: {listed_guests(found)}.", "Use the id.")
+    return Guest(found[0].type, found[0].vmid, found[0].node)
+
+
+def carried(call: Call, work: GuestExec) -> Call:
+    """The call as it is judged: the endpoint that carries the command, with what will run as its parameters."""
+    data: dict[str, Any] = {"command": work.command.text or list(work.command.argv)}
+    if work.data:
+        data["input-data"] = _as_text(work.data)
+    places = {"node": work.guest.node, "vmid": str(work.guest.vmid)}
+    return replace(call, template=CARRIERS[work.guest.kind], path_params=places, data=data)
+
+
+def must_be_showable(call: Call, work: GuestExec) -> None:
+    """Refuse what needs a confirmation and can't be shown whole to a person. Raises DeniedError."""
+    asked = call.decision is not None and call.decision.verdict is Verdict.CONFIRM
+    if asked and len(work.data) > MAX_CONFIRMED_INPUT:
+        raise DeniedError(
+            f"The input has {len(work.data)} bytes; a person can confirm at most {MAX_CONFIRMED_INPUT}, since all of "
+            "it is shown.",
+            "Nothing was run. Send it in parts, or have the operator allow this command by a rule.",
+        )
+
+
+def _as_text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return f"base64:{base64.b64encode(data).decode()}"
+
+
+def told(result: ExecResult, work: GuestExec) -> str:
+    """The result for a model: how it ended, then output and errors as data."""
+    lines = [f"{_ended(result)} after {result.seconds:.1f} s in {work.guest} on {work.guest.node}."]
+    lines += result.notes
+    for name, output in (("output", result.stdout), ("errors", result.stderr)):
+        if output.data:
+            lines.append(mark(_shown(output), f"{name} of the command, {len(output.data)} bytes"))
+        lines += _cut(name, output)
+    if not result.stdout.data and not result.stderr.data:
+        lines.append("It printed nothing.")
+    return "\n".join(lines)
+
+
+def _ended(result: ExecResult) -> str:
+    if result.timed_out:
+        return "Timed out: the command was stopped"
+    if result.signal is not None:
+        return f"Ended by signal {result.signal}"
+    return "Stopped" if result.exit_code is None else f"Exit code {result.exit_code}"
+
+
+def _shown(output: Output) -> str:
+    text = output.text
+    left_out = len(text) - _FIRST_SHOWN - _LAST_SHOWN
+    if left_out <= 0:
+        return text
+    return f"{text[:_FIRST_SHOWN]}\n[... {left_out} characters left out ...]\n{text[-_LAST_SHOWN:]}"
+
+
+def _cut(name: str, output: Output) -> list[str]:
+    advice = "Filter it in the guest (grep, tail -n 100, sed -n 1,200p), or write it to a file and read that in parts."
+    if output.cut:
+        more = f"at least {output.dropped} bytes more" if output.dropped else "more"
+        return [f"The {name} was cut after {len(output.data)} bytes; there was {more}. {advice}"]
+    if len(output.text) > _FIRST_SHOWN + _LAST_SHOWN:
+        return [f"Not all of the {name} is shown. {advice}"]
+    return []
+
+
+def as_data(result: ExecResult) -> dict[str, Any]:
+    """The result for a program, and for the audit log without the outputs (``digests``)."""
+    return {
+        "exit_code": result.exit_code,
+        "signal": result.signal,
+        "timed_out": result.timed_out,
+        "seconds": round(result.seconds, 3),
+        "output": result.stdout.text,
+        "errors": result.stderr.text,
+    }
+
+
+def digests(result: ExecResult) -> dict[str, Any]:
+    """What the audit log holds of a result: its exit code, and SHA-256 of output and errors as far as they were kept."""
+    return {
+        "exit_code": result.exit_code,
+        "output_sha256": result.stdout.digest,
+        "errors_sha256": result.stderr.digest,
+    }
