@@ -151,9 +151,10 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     if guard is None or faults.found:
         raise faults.error()
     pipeline = Pipeline(
-        guard, writers, validation=server.mcp_validation, task_wait=server.mcp_task_wait, observer=observer
+        guard, writers, guests, validation=server.mcp_validation, task_wait=server.mcp_task_wait, observer=observer
     )
-    return Gateway(clusters, pipeline, budget=Budget.of(server.mcp_result_tokens))
+    budget = Budget.of(server.mcp_result_tokens)
+    return Gateway(clusters, pipeline, budget=budget, guest_commands=server.mcp_guest_exec)
 
 
 def checked_gateway_of(

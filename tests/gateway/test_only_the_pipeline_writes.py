@@ -35,6 +35,11 @@ def test_only_the_pipeline_names_a_writer() -> None:
     assert modules_naming("Writer") - MAKERS == {"gateway/pipeline.py"}
 
 
+def test_only_the_pipeline_is_handed_what_runs_commands_in_guests() -> None:
+    assert modules_naming("GuestAccess") - MAKERS == set()
+    assert modules_naming("GuestCommands") - MAKERS == {"gateway/pipeline.py", "guests/__init__.py"}
+
+
 def test_nobody_else_holds_what_a_writer_is_made_of() -> None:
     assert modules_naming("Proxmox") - MAKERS == set()
     assert modules_naming("_proxmox") - MAKERS == set()

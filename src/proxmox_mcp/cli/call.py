@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.cluster import Cluster
 
 
-class _Terminal:
+class Terminal:
     """The person at the terminal, as a client."""
 
     def __init__(self, *, agrees: bool) -> None:
@@ -109,7 +109,7 @@ def call(
         confirm=confirm,
         cluster=cluster,
     )
-    gateway, terminal = gateway_of(load_settings()), _Terminal(agrees=yes)
+    gateway, terminal = gateway_of(load_settings()), Terminal(agrees=yes)
     try:
         result = anyio.run(_run, gateway, asked, terminal)
     except ConfirmationError as error:
@@ -127,7 +127,7 @@ def call(
         click.echo(note, err=as_json)
 
 
-async def _run(gateway: Gateway, asked: Request, terminal: _Terminal) -> Result:
+async def _run(gateway: Gateway, asked: Request, terminal: Terminal) -> Result:
     try:
         await _learn_schema(choose(gateway.clusters, asked.cluster, asked.caller))
         return await gateway.result(asked, terminal)

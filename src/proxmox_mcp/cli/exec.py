@@ -13,7 +13,16 @@ from proxmox_mcp.cli.call import Terminal
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.wording import FOR_PEOPLE
-from proxmox_mcp.guests import DEFAULT_TIMEOUT, MAX_INPUT, MAX_OUTPUT, ExecResult, Guest, GuestCommand, GuestExec, Output
+from proxmox_mcp.guests import (
+    DEFAULT_TIMEOUT,
+    MAX_INPUT,
+    MAX_OUTPUT,
+    ExecResult,
+    Guest,
+    GuestCommand,
+    GuestExec,
+    Output,
+)
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:

@@ -37,8 +37,12 @@ if TYPE_CHECKING:
 class Gateway:
     """All clusters behind one guard."""
 
-    def __init__(self, clusters: Mapping[str, Cluster], pipeline: Pipeline, *, budget: Budget) -> None:
+    def __init__(
+        self, clusters: Mapping[str, Cluster], pipeline: Pipeline, *, budget: Budget, guest_commands: bool = False
+    ) -> None:
+        """``guest_commands``: whether models are offered the tool that runs commands in guests."""
         self.clusters = clusters
+        self.guest_commands = guest_commands
         self.pipeline = pipeline
         self.budget = budget
 

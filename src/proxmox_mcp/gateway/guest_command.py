@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import DeniedError, TargetError
-from proxmox_mcp.gateway.places import unknown_guest
+from proxmox_mcp.gateway.resolve import unknown_guest
 from proxmox_mcp.guests import Guest
 from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.inventory import listed_guests
@@ -120,7 +120,7 @@ def as_data(result: ExecResult) -> dict[str, Any]:
 
 
 def digests(result: ExecResult) -> dict[str, Any]:
-    """What the audit log holds of a result: its exit code, and SHA-256 of output and errors as far as they were kept."""
+    """What the audit log holds of a result: its exit code, and SHA-256 of the outputs as far as they were kept."""
     return {
         "exit_code": result.exit_code,
         "output_sha256": result.stdout.digest,

@@ -49,14 +49,14 @@ class Pipeline:
         self,
         guard: Guard,
         writers: Mapping[str, Writer],
-        guests: Mapping[str, GuestCommands],
+        guests: Mapping[str, GuestCommands] | None = None,
         *,
         validation: ValidationMode,
         task_wait: float,
         observer: Observer,
     ) -> None:
         self.guard = guard
-        self._guests = guests
+        self._guests = guests or {}
         self._writers, self._observer = writers, observer
         self._validation: ValidationMode = validation
         self._task_wait = task_wait

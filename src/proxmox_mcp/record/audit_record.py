@@ -67,7 +67,11 @@ class AuditRecord:
             result = "" if only_failures else self.success
         finally:
             if result:
-                self._close(Outcome(result=result, seconds=time.monotonic() - self._started, message=message, details=self.details))
+                self._close(
+                    Outcome(
+                        result=result, seconds=time.monotonic() - self._started, message=message, details=self.details
+                    )
+                )
 
     def _close(self, outcome: Outcome) -> None:
         try:

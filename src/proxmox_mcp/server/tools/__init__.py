@@ -38,9 +38,7 @@ def tools_for(caller: Caller, gateway: Gateway) -> Mapping[str, Tool]:
     return select_tools(writes=writes, clusters=clusters, guest_commands=gateway.guest_commands)
 
 
-def select_tools(
-    *, writes: bool, clusters: Sequence[str] = (), guest_commands: bool = False
-) -> Mapping[str, Tool]:
+def select_tools(*, writes: bool, clusters: Sequence[str] = (), guest_commands: bool = False) -> Mapping[str, Tool]:
     """The tools by name: only those that read where ``writes`` is false; with ``cluster`` where there are several.
 
     ``guest_commands``: also the one that runs commands in guests, which an operator must switch on.

@@ -71,6 +71,8 @@ def _typed(parameter: Parameter, value: Any) -> Any:
             return _integer(value)
         case "boolean":
             return _boolean(value)
+        case "strings":
+            return _strings(value)
         case _:
             text = _text(value, parameter.max_length)
             if parameter.enum and text not in parameter.enum and text.upper() not in parameter.enum:
@@ -88,6 +90,21 @@ def _text(value: Any, longest: int) -> str:
     if any(isinstance(member, int) and abs(member) >= _LARGEST_INTEGER for member in members):
         raise ValueError("is too large a number.")
     return ",".join(map(str, members))
+
+
+def _strings(value: Any) -> list[str]:
+    """A list of texts; a text that is a JSON list of them, or else one text, is taken too."""
+    if isinstance(value, str):
+        try:
+            parsed = json.loads(value) if value.lstrip().startswith("[") and len(value) < OBJECT.characters else value
+        except (ValueError, RecursionError):
+            parsed = value
+        value = parsed if isinstance(parsed, list) else [value]
+    if not isinstance(value, list) or len(value) > OBJECT.members or not all(isinstance(each, str) for each in value):
+        raise ValueError('must be a list of texts, such as ["df", "-h"].')
+    if sum(map(len, value)) > OBJECT.characters:
+        raise ValueError(f"is longer than {OBJECT.characters:,} characters.")
+    return value
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """``kind`` is a JSON type; ``enum`` the values allowed; ``max_length`` the most characters of a string."""
+    """``kind`` is a JSON type, or ``strings`` for a list of them; ``enum`` the values allowed; ``max_length`` the most
+    characters of a string."""
 
     kind: str
     description: str
@@ -35,6 +36,8 @@ class Parameter:
 
     def schema(self) -> dict[str, Any]:
         written: dict[str, Any] = {"type": self.kind, "description": self.description}
+        if self.kind == "strings":
+            written |= {"type": "array", "items": {"type": "string"}}
         if self.enum:
             written["enum"] = list(self.enum)
         return written
