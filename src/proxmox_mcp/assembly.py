@@ -16,7 +16,7 @@ from proxmox_mcp.gateway.gateway import Gateway
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
 from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
-from proxmox_mcp.guests import GuestCommands, LocalLocks
+from proxmox_mcp.guests import GuestCommands, GuestLocks, LocalLocks
 from proxmox_mcp.policy.caller import Limits, Mode
 from proxmox_mcp.policy.callers import Callers, CallersSource
 from proxmox_mcp.policy.limits import ProcessLimits, RateLimits
@@ -128,6 +128,17 @@ def _counted(server: ServerSettings) -> tuple[ConfirmationStore, RateLimits]:
     return SharedConfirmations(state), SharedLimits(state, default)
 
 
+def _locks_of(server: ServerSettings) -> GuestLocks:
+    """What lets one command at a time into a container: among all replicas where they share a store."""
+    url = server.mcp_state_url.get_secret_value()
+    if not url:
+        return LocalLocks()
+    from proxmox_mcp.guests.shared_locks import SharedLocks
+    from proxmox_mcp.store.valkey import SharedState
+
+    return SharedLocks(SharedState(url))
+
+
 def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     """The gateway; nothing is connected yet. Raises SettingsError with all errors."""
     server = settings.server
@@ -136,7 +147,7 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     clusters: dict[str, Cluster] = {}
     writers: dict[str, Writer] = {}
     guests: dict[str, GuestCommands] = {}
-    locks = LocalLocks()
+    locks = _locks_of(server)
     guard: Guard | None = None
     several = len(settings.clusters) > 1
     for name, each in settings.clusters.items():

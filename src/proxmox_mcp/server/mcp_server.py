@@ -157,7 +157,7 @@ class _Handlers:
         )
 
     async def list_prompts(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListPromptsResult:
-        return types.ListPromptsResult(prompts=prompts.listed())
+        return types.ListPromptsResult(prompts=prompts.listed(guest_commands=self._gateway.guest_commands))
 
     async def get_prompt(self, _: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
         return prompts.get(params.name, params.arguments or {})

@@ -75,8 +75,52 @@ PROMPTS = (
     ),
 )
 
+_GUEST = {"guest": "id or name of the guest"}
+IN_GUESTS = (
+    Prompt(
+        "update_guest",
+        "Update a guest",
+        "Snapshot, package updates, services before and after, what needs a restart",
+        "Update the packages of guest `{guest}`. First, with guest_exec: which package manager it has, what would be "
+        "updated, and `systemctl list-units --type=service --state=running --no-legend --plain`. Show me the plan: a "
+        "snapshot (POST .../snapshot, named after today), the update with timeout 600, then the comparison. After I "
+        "agree: carry it out, list the services that no longer run, what needs a restart (`needrestart -b`, "
+        "/var/run/reboot-required), and whether the snapshot can go. Roll back only when I say so.",
+        _GUEST,
+    ),
+    Prompt(
+        "what_fills_the_disk",
+        "Find what fills a disk",
+        "Largest directories, deleted files that are still open, logs and caches of a guest",
+        "The disk of guest `{guest}` is filling. With guest_exec run `df -h`, `du -xh --max-depth=2 / | sort -h | tail "
+        "-n 25`, `journalctl --disk-usage`, and look for deleted files that are still open (/proc/*/fd). Say what takes "
+        "the room, what could go and how much that frees. Delete nothing before I agree to each.",
+        _GUEST,
+    ),
+    Prompt(
+        "service_does_not_start",
+        "Why a service does not start",
+        "Status, log, unit and configuration check of a service in a guest",
+        "Service `{service}` in guest `{guest}` does not start. With guest_exec look at `systemctl status {service} "
+        "--no-pager -l`, `journalctl -u {service} -n 50 --no-pager`, `systemctl cat {service}`, and run the program's "
+        "own check of its configuration if it has one. Say why it fails and what to change. Change nothing before I "
+        "agree.",
+        {**_GUEST, "service": "name of the service"},
+    ),
+    Prompt(
+        "expiring_certificates",
+        "Certificates that run out",
+        "TLS certificates in a guest with their dates, soonest first",
+        "List the TLS certificates of guest `{guest}` with guest_exec: files below /etc/letsencrypt/live, /etc/ssl and "
+        "/etc/pki (`openssl x509 -noout -enddate -subject`), and those that its listening ports show (`openssl "
+        "s_client`). Give name, place and last day, soonest first, and how each is renewed. Change nothing.",
+        _GUEST,
+    ),
+)
+"""For servers where ``guest_exec`` is switched on."""
 
-def listed() -> list[types.Prompt]:
+
+def listed(*, guest_commands: bool = False) -> list[types.Prompt]:
     """All prompts, for ``prompts/list``."""
     return [
         types.Prompt(
@@ -88,13 +132,13 @@ def listed() -> list[types.Prompt]:
                 for name, says in prompt.arguments.items()
             ],
         )
-        for prompt in PROMPTS
+        for prompt in (*PROMPTS, *(IN_GUESTS if guest_commands else ()))
     ]
 
 
 def get(name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:
     """One prompt with its arguments filled in. Raises MCPError."""
-    prompt = next((each for each in PROMPTS if each.name == name), None)
+    prompt = next((each for each in (*PROMPTS, *IN_GUESTS) if each.name == name), None)
     if prompt is None:
         raise MCPError(code=types.INVALID_PARAMS, message=f"There is no prompt {name[:80]}")
     missing = [each for each in prompt.arguments if not arguments.get(each)]
