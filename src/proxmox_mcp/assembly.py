@@ -146,21 +146,23 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     faults = SettingsFaults()
     clusters: dict[str, Cluster] = {}
     writers: dict[str, Writer] = {}
-    guests: dict[str, GuestCommands] = {}
-    locks = _locks_of(server)
+    nodes: dict[str, Proxmox] = {}
     guard: Guard | None = None
     several = len(settings.clusters) > 1
     for name, each in settings.clusters.items():
         with faults.collected(f"[{name}] " if several else ""):
-            proxmox = Proxmox(connection_of(each), observe=observer.exchanges(name))
+            nodes[name] = proxmox = Proxmox(connection_of(each), observe=observer.exchanges(name))
             clusters[name] = cluster_of(name, each, store, Reader(proxmox))
             writers[name] = Writer(proxmox)
-            by_token = bool(proxmox.connection.token)
-            guests[name] = GuestCommands(GuestAccess(proxmox), locks, name=name, by_token=by_token)
     with faults.collected():
         guard = guard_of(settings)
     if guard is None or faults.found:
         raise faults.error()
+    locks = _locks_of(server)
+    guests = {
+        name: GuestCommands(GuestAccess(proxmox), locks, name=name, by_token=bool(proxmox.connection.token))
+        for name, proxmox in nodes.items()
+    }
     pipeline = Pipeline(
         guard, writers, guests, validation=server.mcp_validation, task_wait=server.mcp_task_wait, observer=observer
     )

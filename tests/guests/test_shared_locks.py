@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from patience import PATIENCE, eventually
-from redis_server import RedisServer, needs_redis, redis_server
 
+from patience import PATIENCE, eventually
 from proxmox_mcp.errors import GuardError, GuestSessionError
 from proxmox_mcp.guests.shared_locks import SharedLocks
 from proxmox_mcp.store.valkey import SharedState
+from redis_server import RedisServer, needs_redis, redis_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -76,4 +76,7 @@ class SharedLocks:
             _LOG.info("the lock of a guest ends with its lease: %s", error.message)
 
     async def _in_thread(self, *command: str) -> Any:
-        return await anyio.to_thread.run_sync(lambda: self._state.ask(lambda store: store.execute_command(*command)))
+        def ask(store: Any) -> Any:
+            return store.execute_command(*command)
+
+        return await anyio.to_thread.run_sync(lambda: self._state.ask(ask))

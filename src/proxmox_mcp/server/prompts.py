@@ -93,8 +93,8 @@ IN_GUESTS = (
         "Find what fills a disk",
         "Largest directories, deleted files that are still open, logs and caches of a guest",
         "The disk of guest `{guest}` is filling. With guest_exec run `df -h`, `du -xh --max-depth=2 / | sort -h | tail "
-        "-n 25`, `journalctl --disk-usage`, and look for deleted files that are still open (/proc/*/fd). Say what takes "
-        "the room, what could go and how much that frees. Delete nothing before I agree to each.",
+        "-n 25`, `journalctl --disk-usage`, and look for deleted files that are still open (/proc/*/fd). Say what "
+        "takes the room, what could go and how much that frees. Delete nothing before I agree to each.",
         _GUEST,
     ),
     Prompt(
