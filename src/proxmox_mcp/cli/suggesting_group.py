@@ -10,7 +10,6 @@ _METHODS = ("GET", "POST", "PUT", "DELETE")
 _SYNONYMS = {
     "config": "doctor",
     "diagnose": "doctor",
-    "exec": "call",
     "explain": "policy explain",
     "fetch": "index",
     "find": "search",

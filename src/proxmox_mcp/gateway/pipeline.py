@@ -79,7 +79,7 @@ class Pipeline:
                 return await dry_run(call, guard, live, cluster)
             guard.admit(call, request)
             if request.work is not None:
-                must_be_showable(call, request.work)
+                must_be_showable(call, request.work, guard.redactor)
             call = record.keep(await guard.confirm(call, request, live, client))
             await record.intent()
             call = await self._answered(record, request, cluster, client)

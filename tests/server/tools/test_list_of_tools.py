@@ -22,12 +22,12 @@ CEILING = 840
 """Tokens of the whole answer with the spaces of ``json.dumps``; to be raised only for good reason, never to 1,000."""
 
 FORBIDDEN = {"anyOf", "oneOf", "allOf", "$ref", "$defs", "additionalProperties", "default", "title", "nullable"}
-SIMPLE = {"string", "integer", "boolean", "object"}
+SIMPLE = {"string", "integer", "boolean", "object", "array"}
 
 
-def listed(*, writes: bool = True, clusters: Sequence[str] = ()) -> list[dict[str, Any]]:
+def listed(*, writes: bool = True, clusters: Sequence[str] = (), guest_commands: bool = False) -> list[dict[str, Any]]:
     """The tools as they go over the wire."""
-    chosen = select_tools(writes=writes, clusters=clusters).values()
+    chosen = select_tools(writes=writes, clusters=clusters, guest_commands=guest_commands).values()
     answer = types.ListToolsResult(tools=[tool.listed() for tool in chosen])
     tools: list[dict[str, Any]] = answer.model_dump(mode="json", by_alias=True, exclude_none=True)["tools"]
     return tools
@@ -35,16 +35,31 @@ def listed(*, writes: bool = True, clusters: Sequence[str] = ()) -> list[dict[st
 
 @pytest.mark.parametrize(
     ("name", "writes", "clusters"),
-    [("tools", True, ()), ("tools-read-only", False, ()), ("tools-two-clusters", True, ("lab", "office"))],
+    [
+        ("tools", True, ()),
+        ("tools-with-guest-commands", True, ()),
+        ("tools-read-only", False, ()),
+        ("tools-two-clusters", True, ("lab", "office")),
+    ],
 )
 def test_the_list_of_tools_is_as_agreed(name: str, writes: bool, clusters: Sequence[str]) -> None:
-    hold(GOLDEN.with_name(f"{name}.json"), json.dumps(listed(writes=writes, clusters=clusters), indent=1))
+    found = listed(writes=writes, clusters=clusters, guest_commands="guest" in name)
+    hold(GOLDEN.with_name(f"{name}.json"), json.dumps(found, indent=1))
 
 
 def test_the_list_of_tools_costs_less_than_a_thousand_tokens() -> None:
     assert count_tokens(json.dumps({"tools": listed()})) <= CEILING < 1000
     on_the_wire = json.dumps({"tools": listed(clusters=("lab", "office", "colocation"))}, separators=(",", ":"))
     assert count_tokens(on_the_wire) < 1000
+
+
+def test_with_commands_in_guests_all_that_a_model_reads_first_stays_below_1200_tokens() -> None:
+    tools = listed(guest_commands=True)
+    assert [tool["name"] for tool in tools[:-1]] == [tool["name"] for tool in listed()]
+    assert tools[-1]["name"] == "guest_exec"
+    assert tools[-1]["annotations"] == {"readOnlyHint": False, "destructiveHint": True}
+    assert count_tokens(json.dumps({"tools": tools}) + INSTRUCTIONS) <= 1200
+    assert listed(writes=False, guest_commands=True) == listed(writes=False)
 
 
 def test_the_instructions_are_short() -> None:
@@ -69,7 +84,7 @@ def _keys(value: Any) -> set[str]:
 
 @pytest.mark.parametrize("clusters", [(), ("lab", "office")])
 def test_schemas_are_in_the_subset_that_every_client_takes(clusters: Sequence[str]) -> None:
-    for tool in listed(clusters=clusters):
+    for tool in listed(clusters=clusters, guest_commands=True):
         assert tool["description"]
         schema = tool["inputSchema"]
         assert not _keys(schema) & FORBIDDEN
@@ -79,7 +94,8 @@ def test_schemas_are_in_the_subset_that_every_client_takes(clusters: Sequence[st
         for name, parameter in schema["properties"].items():
             assert parameter["type"] in SIMPLE, name
             assert parameter["description"], name
-            assert set(parameter) <= {"type", "description", "enum"}, name
+            assert set(parameter) <= {"type", "description", "enum", "items"}, name
+            assert parameter.get("items") == ({"type": "string"} if parameter["type"] == "array" else None), name
             assert all(isinstance(value, str) for value in parameter.get("enum", ())), name
 
 

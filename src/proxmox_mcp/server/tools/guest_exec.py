@@ -45,17 +45,15 @@ def _encoded(text: Any) -> bytes:
 
 TOOL = Tool(
     "guest_exec",
-    "Run a command in a VM (guest agent) or container, without SSH.",
+    "Run a command in a VM or container.",
     _run,
     {
         "guest": Parameter("string", "id or name", required=True, max_length=256),
-        "command": Parameter(
-            "strings", 'program and arguments, or one text for the shell: ["df -h | sort"]', required=True
-        ),
+        "command": Parameter("strings", 'program and arguments, or one shell text: ["df -h | sort"]', required=True),
         "input": Parameter("string", "standard input", max_length=MAX_INPUT),
-        "timeout": Parameter("integer", f"seconds, {DEFAULT_TIMEOUT} unless given, at most {MAX_TIMEOUT}"),
-        "wait_for": Parameter("string", "wait up to `timeout` for a starting guest", enum=("ready",)),
-        "confirm": Parameter("string", "token or number of a confirmation, from the call before"),
+        "timeout": Parameter("integer", f"seconds: {DEFAULT_TIMEOUT}, at most {MAX_TIMEOUT}"),
+        "wait_for": Parameter("string", "wait for a guest that is starting", enum=("ready",)),
+        "confirm": Parameter("string", "confirmation, from the call before"),
     },
     reads_only=False,
 )
