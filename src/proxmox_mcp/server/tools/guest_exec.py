@@ -45,14 +45,14 @@ def _encoded(text: Any) -> bytes:
 
 TOOL = Tool(
     "guest_exec",
-    "Run a command in a VM or container.",
+    "Run a command in a guest.",
     _run,
     {
         "guest": Parameter("string", "id or name", required=True, max_length=256),
         "command": Parameter("strings", 'program and arguments, or one shell text: ["df -h | sort"]', required=True),
         "input": Parameter("string", "standard input", max_length=MAX_INPUT),
-        "timeout": Parameter("integer", f"seconds: {DEFAULT_TIMEOUT}, at most {MAX_TIMEOUT}"),
-        "wait_for": Parameter("string", "wait for a guest that is starting", enum=("ready",)),
+        "timeout": Parameter("integer", f"seconds ({DEFAULT_TIMEOUT}), at most {MAX_TIMEOUT}"),
+        "wait_for": Parameter("string", "wait for a starting guest", enum=("ready",)),
         "confirm": Parameter("string", "confirmation, from the call before"),
     },
     reads_only=False,
