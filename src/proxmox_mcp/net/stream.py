@@ -28,9 +28,11 @@ async def open_tls_stream(host: HostPort, tls: TlsPolicy, *, seconds: float) -> 
             except BaseException:
                 await anyio.aclose_forcefully(plain)
                 raise
+    except TimeoutError:  # Its context is what the handshake waited for, which says nothing.
+        raise RequestFailedError(FailureKind.CONNECT_TIMEOUT) from None
     except anyio.EndOfStream:
         raise RequestFailedError(FailureKind.CLOSED_IN_HANDSHAKE) from None
-    except (OSError, ssl.SSLError, TimeoutError, anyio.BrokenResourceError, UnicodeError) as error:
+    except (OSError, ssl.SSLError, anyio.BrokenResourceError, UnicodeError) as error:
         raise classify(error) from None
     certificate = stream.extra(TLSAttribute.peer_certificate_binary) or b""  # noqa: S610
     if not tls.accepts(certificate):
