@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from guests.agent import VMID as VM_ID
 from guests.agent import AgentNode, EmulatedAgent
-from guests.node import TOKEN, VMID, Node
+from guests.node import PASSWORD, TICKET, VMID, Node, accepted
 from proxmox_mcp.errors import ProxmoxError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class HttpsNode(Node):
         headers = {n.strip().lower(): v.strip() for n, _, v in (line.partition(":") for line in lines)}
         method, target, _ = request.split(" ")
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        assert headers["authorization"] == f"PVEAPIToken={TOKEN}"
+        assert accepted(headers) or target.endswith("/access/ticket")
         url = urlsplit(target)
         given = parse_qs((body or url.query.encode()).decode(), keep_blank_values=True, strict_parsing=False)
         params: dict[str, Any] = {name: each[0] if name != "command" else each for name, each in given.items()}
@@ -99,6 +99,9 @@ class HttpsNode(Node):
     async def _answer(self, method: str, path: str, params: dict[str, Any]) -> tuple[int, str, Any]:
         if self.forbids and self.forbids in path:
             return 403, f"Permission check failed (/vms/{VMID}, VM.Console)", None
+        if path == "/access/ticket":
+            assert params == {"username": "op@pve", "password": PASSWORD}
+            return 200, "OK", {"ticket": TICKET, "CSRFPreventionToken": "6AAA0000:csrf", "username": "op@pve"}
         try:
             if method == "GET":
                 return 200, "OK", await self.get(path, params)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 TOKEN = "op@pve!mcp=11111111-2222-3333-4444-555555555555"
 USER = TOKEN.partition("=")[0]
+PASSWORD, TICKET = "a-password", "PVE:op@pve:6AAA0000::signature"
 VMID = 105
 BUFFER = 4096
 SHELL = ("bash", "--norc", "--noprofile", "-i")
@@ -149,7 +150,7 @@ class Node:
         assert target.path == f"/api2/json/nodes/pve1/lxc/{VMID}/vncwebsocket"
         port = int(query["port"])
         ticket = self.tickets.pop(port, "")
-        if headers.get("authorization") != f"PVEAPIToken={TOKEN}" or ticket != query["vncticket"]:
+        if not accepted(headers) or ticket != query["vncticket"]:
             writer.write(b"HTTP/1.1 401 permission denied - invalid PVEVNC ticket\r\nContent-Length: 0\r\n\r\n")
             return
         if self.variant == "hang":
@@ -178,6 +179,11 @@ class Node:
     def drop_connections(self) -> None:
         for client in self.clients:
             client.writer.transport.abort()
+
+
+def accepted(headers: Mapping[str, str]) -> bool:
+    """Whether a request has the token, or the ticket of a login by password."""
+    return headers.get("authorization") == f"PVEAPIToken={TOKEN}" or headers.get("cookie") == f"PVEAuthCookie={TICKET}"
 
 
 @dataclass

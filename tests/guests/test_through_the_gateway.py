@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from mcp import Client
 
 from guests.https_node import HttpsNode
-from guests.node import TOKEN, VMID
+from guests.node import PASSWORD, TOKEN, VMID
 from patience import PATIENCE
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.server.mcp_server import make_server
@@ -214,6 +217,37 @@ async def test_a_missing_right_is_named(cluster: HttpsNode) -> None:
 
     assert refused
     assert "VM.Console" in told
+
+
+async def test_a_login_by_password_opens_terminals_too(cluster: HttpsNode) -> None:
+    cluster.packages = [{"Package": "pve-container", "OldVersion": "6.0.18"}]  # too old for tokens
+    async with client_of(cluster, MCP_MODE="full", PROXMOX_TOKEN_ID="", PROXMOX_PASSWORD=PASSWORD) as client:
+        told, failed = await call(client, guest="web", command=["echo", "hello"])
+
+    assert (failed, "| hello" in told) == (False, True)
+
+
+@pytest.mark.parametrize("guest", ["web", "db"])
+async def test_the_command_line_gives_output_errors_and_exit_code_as_they_are(cluster: HttpsNode, guest: str) -> None:
+    (cluster.directory / "in").write_bytes(bytes(range(256)))
+    command = [sys.executable, "-m", "proxmox_mcp", "exec", guest, "--yes", "--input", str(cluster.directory / "in")]
+    environment = {**os.environ, **settings_for(cluster)}
+    done = await anyio.run_process([*command, "--", "cat; echo err >&2; exit 9"], env=environment, check=False)
+
+    assert (done.returncode, done.stdout) == (9, bytes(range(256)))
+    assert done.stderr.endswith(b"err\n")
+    assert b"command=cat; echo err >&2; exit 9" in done.stderr  # the statement
+    stopped = await anyio.run_process([*command, "--timeout", "1", "--", "sleep", "1000"], env=environment, check=False)
+    assert stopped.returncode == 124
+
+
+async def test_the_command_line_asks_where_nobody_agreed(cluster: HttpsNode) -> None:
+    command = [sys.executable, "-m", "proxmox_mcp", "exec", "web", "--", "id"]
+    done = await anyio.run_process(command, env={**os.environ, **settings_for(cluster)}, check=False, input=b"")
+
+    assert done.returncode == 1
+    assert b"add --yes if you agree" in done.stderr
+    assert not cluster.typed
 
 
 async def test_another_certificate_than_the_pinned_one_gets_no_ticket(cluster: HttpsNode) -> None:
