@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 CONTAINER = Guest("lxc", VMID, "pve1")
-PATIENT = Patience(prompt=PATIENCE, answer=PATIENCE, line=PATIENCE, stopping=PATIENCE, report=PATIENCE, age=PATIENCE)
+PATIENT = Patience(prompt=PATIENCE, answer=PATIENCE, line=PATIENCE, stopping=PATIENCE, report=PATIENCE)
 """A busy machine makes everything late."""
 BRIEF = Patience(prompt=1.5, answer=PATIENCE, ending=1)
 """Where what is waited for does not come."""
@@ -462,13 +462,11 @@ async def test_a_command_that_outlives_its_kill_is_told(node: Node) -> None:
     real = node.get
     del real
     with pytest.raises(GuestAnswerError, match="nor when it was killed"):
-        await run(
-            node, "kill -STOP $PPID; sleep 5", seconds=0.5, patience=Patience(prompt=PATIENCE, stopping=0.5, age=60)
-        )
+        await run(node, "kill -STOP $PPID; sleep 5", seconds=0.5, patience=Patience(prompt=PATIENCE, stopping=0.5))
 
 
 @needs("dtach")
 def test_the_terminals_buffers_hold_what_may_be_under_way() -> None:
     frame = len(f"0:{script.LINE + 1}:") + script.LINE + 1
     assert script.WINDOW * frame < 4096
-    assert len(script.bootstrap(script.Nonces.make(), age=9999)) < 1024  # busybox's line editor takes no more
+    assert len(script.bootstrap(script.Nonces.make())) < 1024  # busybox's line editor takes no more

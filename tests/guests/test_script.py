@@ -102,7 +102,7 @@ def test_every_call_has_nonces_of_its_own() -> None:
 
 def test_the_nonce_of_the_report_is_not_in_the_line_that_is_typed() -> None:
     nonces = Nonces.make()
-    typed = bootstrap(nonces, age=1)
+    typed = bootstrap(nonces)
 
     assert nonces.nonce.encode() not in typed
     assert nonces.mark.encode() not in typed  # in halves, so that its echo is not its answer
@@ -117,8 +117,8 @@ def test_shells_read_what_is_typed_and_the_script(shell: str) -> None:
     program = [required(shell), *(["sh"] if shell == "busybox" else [])]
     nonces = Nonces.make()
     for text in (
-        bootstrap(nonces, age=1).rstrip(b"\r"),
-        bootstrap(nonces, age=1, leave=True).rstrip(b"\r"),
+        bootstrap(nonces).rstrip(b"\r"),
+        bootstrap(nonces, leave=True).rstrip(b"\r"),
         script(nonces, limit=1 << 20),
     ):
         read = subprocess.run([*program, "-n"], input=text, capture_output=True, check=False)

@@ -38,13 +38,14 @@ if TYPE_CHECKING:
 
 _INTERRUPT = b"\x03\n"
 """Ctrl-C, and a line: dash runs a trap only when the ``read`` that it is in has ended."""
+_ROUNDING = 3
+"""Ticks: start times in /proc are rounded."""
 _END_OF_SESSION = rb"\[EOF - dtach terminating\]"
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds for each part. ``age`` is how much older than our connection a shell may look: a busy node takes its
-    time between what is typed and its run."""
+    """Seconds for each part."""
 
     prompt: float = PROMPT_SECONDS
     settle: float = 0.15
@@ -54,7 +55,6 @@ class Patience:
     stopping: float = 12.0
     report: float = 60.0
     ending: float = 3.0
-    age: float = 1.0
 
 
 class _Stage(IntEnum):
@@ -103,6 +103,10 @@ class _Session:
         self._cluster, self._guest, self._terminal, self._patience = cluster, guest, terminal, patience
         self._nonces = script.Nonces.make()
         self._stage = _Stage.ATTACHED
+        self._age: int | None = None
+        """Of the shell, in ticks, once it was told; ``_connected`` are the seconds that our connection had by then."""
+        self._connected = 0.0
+        self._answered = False
         self._sent: deque[bytes] = deque()
         """Lines that the guest has not given back yet."""
 
@@ -152,17 +156,27 @@ class _Session:
     async def _start_shell(self) -> None:
         self._terminal.shown.clear()
         self._stage = _Stage.TYPED
-        age = time.monotonic() - self._terminal.since + self._patience.age
-        await self._terminal.type(script.bootstrap(self._nonces, age=age))
-        if await self._mark_shown() == b"old":
-            self._stage = _Stage.NOT_OURS
-            raise too_old(self._guest)
+        await self._terminal.type(script.bootstrap(self._nonces))
+        await self._prove_ours()
+        await self._marked(rb"(ready)")
         self._stage = _Stage.READING
 
-    async def _mark_shown(self) -> bytes:
-        found = await self._terminal.until(
-            rb"\n%s:(old|ready)\r*\n" % self._nonces.mark.encode(), self._patience.answer
-        )
+    async def _prove_ours(self) -> None:
+        """Answer the typed line, which has told the age of the shell. One that we started is never older than our
+        connection at this moment, however long all of it took."""
+        if self._age is None:
+            self._age = int(await self._marked(rb"age:(\d+):"))
+            self._connected = time.monotonic() - self._terminal.since
+        ours = self._age <= self._connected * script.TICKS + _ROUNDING
+        await self._terminal.type(script.answer(self._nonces, ours=ours))
+        self._answered = True
+        if not ours:
+            self._stage = _Stage.NOT_OURS
+            raise too_old(self._guest)
+
+    async def _marked(self, pattern: bytes) -> bytes:
+        mark = self._nonces.mark.encode()
+        found = await self._terminal.until(rb"\n%s:%s\r*\n" % (mark, pattern), self._patience.answer)
         if found is None:
             self._raise_if_broken()
             raise GuestStateError(
@@ -293,13 +307,16 @@ class _Session:
 
     async def _end_session(self) -> None:
         if self._stage is _Stage.ATTACHED and await self._first_screen() is Screen.PROMPT:
-            age = time.monotonic() - self._terminal.since + self._patience.age
-            await self._terminal.type(script.bootstrap(self._nonces, age=age, leave=True))
+            self._terminal.shown.clear()
+            await self._terminal.type(script.bootstrap(self._nonces, leave=True))
+            await self._prove_ours()
         elif self._stage is _Stage.ATTACHED:
             self._stage = _Stage.NOT_OURS
         elif self._stage is _Stage.TYPED:
-            if await self._mark_shown() == b"ready":
-                await self._terminal.type(_INTERRUPT)
+            if not self._answered:
+                await self._prove_ours()
+            await self._marked(rb"(ready)")
+            await self._terminal.type(_INTERRUPT)
         elif self._stage is _Stage.READING:
             await self._terminal.type(_INTERRUPT)
         elif self._stage is _Stage.RUNNING:

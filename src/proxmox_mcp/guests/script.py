@@ -29,7 +29,7 @@ on the way (termproxy, two ptys); 300 kB without acknowledgement once killed the
 WINDOW = 4
 KEPT_MORE = 64 * 1024
 """Bytes that a file of output may take beyond the limit: it is cut to the limit when it is sent."""
-_TICKS = 100
+TICKS = 100
 """USER_HZ, the unit of times in /proc, is 100 on every Linux that runs containers."""
 
 
@@ -52,10 +52,11 @@ class Nonces:
 
 
 _BOOTSTRAP = (
-    # A leading blank keeps it out of a history that ignores such lines. The first shell looks whether the shell that
-    # shows the prompt (its parent) is older than this connection: then it is a person's, and nothing else is done.
+    # A leading blank keeps it out of a history that ignores such lines. The first shell tells how old the shell is that
+    # shows the prompt (its parent), and goes on only if the client answers that this is not older than its connection:
+    # an older one is a person's. So a slow node makes no difference.
     " sh -c 'read -r x </proc/$PPID/stat;set -- ${x##*) };a=${20};read -r x </proc/$$/stat;set -- ${x##*) };"
-    '[ $((${20}-a)) -le @AGE@ ]||{ printf "\\n%s%s:old\\n" @HALVES@;exit 1;}\''
+    'printf "\\n%s%s:age:%s:\\n" @HALVES@ $((${20}-a));read -r x;[ "$x" = @ANSWER@ ]\''
     # HISTFILE goes before the exec, at which bash writes its history; nothing is typed at a prompt after it.
     ' && H=$HISTFILE && unset HISTFILE && exec env H="$H" sh -c \''
 )
@@ -66,12 +67,18 @@ _READ_SCRIPT = (
 _LEAVE = "exit"
 
 
-def bootstrap(nonces: Nonces, *, age: float, leave: bool = False) -> bytes:
-    """The line to type at a fresh prompt of a POSIX shell that is at most ``age`` seconds old; an older one is left
-    alone and answers ``old``. With ``leave`` the shell only ends."""
+def answer(nonces: Nonces, *, ours: bool) -> bytes:
+    """What the typed line waits for once it has told the age of the shell."""
+    return f"{'ours' if ours else 'left'}-{nonces.mark}\n".encode()
+
+
+def bootstrap(nonces: Nonces, *, leave: bool = False) -> bytes:
+    """The line to type at a fresh prompt of a POSIX shell. It tells the age of that shell (``TICKS``) and waits for the
+    ``answer``. With ``leave`` the shell only ends then."""
     inner = _LEAVE if leave else _READ_SCRIPT
     line = _BOOTSTRAP + inner + "'\r"
-    return _filled(line, nonces, AGE=str(int(age * _TICKS)), SILENCE=str(int(SILENCE * 10))).encode()
+    yes = answer(nonces, ours=True).decode().strip()
+    return _filled(line, nonces, ANSWER=yes, SILENCE=str(int(SILENCE * 10))).encode()
 
 
 _SCRIPT = r"""
