@@ -234,7 +234,7 @@ async def test_the_command_line_gives_output_errors_and_exit_code_as_they_are(cl
     environment = {**os.environ, **settings_for(cluster)}
     done = await anyio.run_process([*command, "--", "cat; echo err >&2; exit 9"], env=environment, check=False)
 
-    assert (done.returncode, done.stdout) == (9, bytes(range(256)))
+    assert (done.returncode, done.stdout) == (9, bytes(range(256))), done.stderr
     assert done.stderr.endswith(b"err\n")
     assert b"command=cat; echo err >&2; exit 9" in done.stderr  # the statement
     stopped = await anyio.run_process([*command, "--timeout", "1", "--", "sleep", "1000"], env=environment, check=False)

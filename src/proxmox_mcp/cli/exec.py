@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway import Gateway
 
 
-@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command("exec")
 @click.argument("guest")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, required=True)
 @click.option("--timeout", "seconds", type=float, default=DEFAULT_TIMEOUT, show_default=True, help="Seconds.")
 @click.option("--input", "source", type=click.File("rb"), help="File that the command reads as its input; - for stdin.")
 @click.option("--wait-for-ready", type=float, default=0.0, help="Seconds to wait for a guest that is starting.")
@@ -59,10 +59,9 @@ def exec_(
     guest agent, containers cmode=shell. Output, errors and exit status are the command's; 1 also means that it did not
     run, and 124 that it was stopped after --timeout.
     """
-    words = command[1:] if command[:1] == ("--",) else command
     work = GuestExec(
         guest=Guest("", 0, ""),  # found by the gateway
-        command=GuestCommand.parse(words[0] if len(words) == 1 else words),
+        command=GuestCommand.parse(command[0] if len(command) == 1 else command),
         data=source.read(MAX_INPUT + 1) if source is not None else b"",
         seconds=seconds,
         wait_until_ready=wait_for_ready,

@@ -6,7 +6,7 @@ a container, with the command and its input as parameters. So a policy needs to 
 
 from __future__ import annotations
 
-import base64
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,8 @@ def carried(call: Call, work: GuestExec) -> Call:
     """The call as it is judged: the endpoint that carries the command, with what will run as its parameters."""
     data: dict[str, Any] = {"command": work.command.text or list(work.command.argv)}
     if work.data:
-        data["input-data"] = _as_text(work.data)
+        data["input-data"] = work.data.decode("utf-8", "backslashreplace")
+        data["input-bytes"] = f"{len(work.data)}, SHA-256 {hashlib.sha256(work.data).hexdigest()}"
     places = {"node": work.guest.node, "vmid": str(work.guest.vmid)}
     return replace(call, template=CARRIERS[work.guest.kind], path_params=places, data=data)
 
@@ -66,13 +67,6 @@ def must_be_showable(call: Call, work: GuestExec, redactor: Redactor) -> None:
             "it is shown.",
             "Nothing was run. Send it in parts, or have the operator allow this command by a rule.",
         )
-
-
-def _as_text(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return f"base64:{base64.b64encode(data).decode()}"
 
 
 def told(result: ExecResult, work: GuestExec) -> str:
