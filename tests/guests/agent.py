@@ -89,6 +89,7 @@ class EmulatedAgent:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await outputs
+        self.processes.clear()
 
 
 @dataclass

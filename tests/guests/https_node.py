@@ -38,17 +38,22 @@ class HttpsNode(Node):
     """A node with a container (``web``) and a VM (``db``)."""
 
     certificate: tuple[Path, Path] | None = None
-    vm: AgentNode = field(default_factory=lambda: AgentNode(EmulatedAgent()))
+    agent: EmulatedAgent = field(default_factory=EmulatedAgent)
     forbids: str = ""
 
     async def start(self) -> None:
         self.home = self.directory / "root"
         self.home.mkdir()
+        self.vm = AgentNode(self.agent)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         assert self.certificate
         context.load_cert_chain(*self.certificate)
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        await self.agent.stop()
+        await super().stop()
 
     async def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         if f"/qemu/{VM_ID}/" in path and "/snapshot" not in path:
