@@ -256,9 +256,10 @@ class Client:
         typed.feed_eof()
 
     async def _shows(self) -> None:
-        while data := await self._read():
-            self.message(data)
-            await self.writer.drain()
+        with contextlib.suppress(ConnectionError):
+            while data := await self._read():
+                self.message(data)
+                await self.writer.drain()
 
     async def _read(self) -> bytes:
         ready = asyncio.Event()

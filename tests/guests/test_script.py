@@ -105,7 +105,7 @@ def test_the_nonce_of_the_report_is_not_in_the_line_that_is_typed() -> None:
     typed = bootstrap(nonces)
 
     assert nonces.nonce.encode() not in typed
-    assert nonces.mark.encode() not in typed  # in halves, so that its echo is not its answer
+    assert f"{nonces.mark}:".encode() not in typed  # so that its echo is not taken for what it prints
     assert typed.count(b"\r") == 1
     assert typed.startswith(b" ")
     assert b"@" not in typed
