@@ -72,8 +72,8 @@ class Found:
 class Terminal:
     """What is typed into a terminal and what it shows. ``shown`` holds what came and was not yet taken."""
 
-    def __init__(self, socket: WebSocket, upid: str) -> None:
-        self._socket = socket
+    def __init__(self, websocket: WebSocket, upid: str) -> None:
+        self._socket = websocket
         self.upid = upid
         self.since = time.monotonic()
         """When its ticket was sent: a shell that it starts is not older."""
@@ -125,15 +125,15 @@ async def open_terminal(cluster: Cluster, guest: Guest) -> AsyncIterator[Termina
     query = urlencode({"port": port, "vncticket": ticket})
     headers = await cluster.credentials(posted.host)
     stream = await cluster.connect(posted.host)
-    socket: WebSocket | None = None
+    websocket: WebSocket | None = None
     try:
-        socket = await _opened(stream, str(posted.host), f"/api2/json{guest.path}/vncwebsocket?{query}", headers)
-        terminal = Terminal(socket, str(posted.data.get("upid", "")))
-        await _sign_in(terminal, socket, f"{user}:{ticket}\n".encode())
+        websocket = await _opened(stream, str(posted.host), f"/api2/json{guest.path}/vncwebsocket?{query}", headers)
+        terminal = Terminal(websocket, str(posted.data.get("upid", "")))
+        await _sign_in(terminal, websocket, f"{user}:{ticket}\n".encode())
         yield terminal
     finally:
-        if socket is not None:
-            await socket.aclose()
+        if websocket is not None:
+            await websocket.aclose()
         else:
             with anyio.CancelScope(shield=True):
                 await anyio.aclose_forcefully(stream)
@@ -153,9 +153,9 @@ async def _opened(stream: ByteStream, host: str, target: str, headers: Mapping[s
         ) from None
 
 
-async def _sign_in(terminal: Terminal, socket: WebSocket, line: bytes) -> None:
+async def _sign_in(terminal: Terminal, websocket: WebSocket, line: bytes) -> None:
     try:
-        await socket.send(line)
+        await websocket.send(line)
     except ClosedError:
         terminal.ended = True
     found = await terminal.until(rb"\A([\s\S]{2})", OK_SECONDS)

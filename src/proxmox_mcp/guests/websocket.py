@@ -68,17 +68,17 @@ class WebSocket:
             max_size=MAX_MESSAGE,
             logger=_QUIET,
         )
-        socket = cls(stream, protocol)
+        connection = cls(stream, protocol)
         request = protocol.connect()
         for name, value in headers.items():
             request.headers[name] = value
         protocol.send_request(request)
         answered = False
         with anyio.move_on_after(HANDSHAKE_SECONDS) as waiting:
-            await socket._flush()
+            await connection._flush()
             while not answered and protocol.handshake_exc is None:
-                await socket._feed()
-                answered = bool(socket._events)
+                await connection._feed()
+                answered = bool(connection._events)
         if waiting.cancelled_caught:
             raise GuestAnswerError(
                 f"The node did not answer the opening of the terminal within {HANDSHAKE_SECONDS:g} s.",
@@ -92,8 +92,8 @@ class WebSocket:
                 "What answered is not the websocket of a Proxmox node.",
                 "Nothing was run. A reverse proxy before the node must pass websockets on.",
             )
-        socket._events.pop(0)
-        return socket
+        connection._events.pop(0)
+        return connection
 
     async def send(self, data: bytes) -> None:
         """Send one binary message, unfragmented: a fragmented one kills the node's proxy."""
