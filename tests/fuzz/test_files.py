@@ -161,7 +161,7 @@ ACTIONS = [
 
 def explained(error: SettingsError, *names: str) -> None:
     """Names the file or one of the variables, in words and in a few lines."""
-    assert any(name in error.message for name in names), error
+    assert any(name in str(error) for name in names), error
     assert len(str(error)) < 1500
     assert "Traceback" not in str(error)
 

@@ -68,8 +68,9 @@ _LEAVE = "exit"
 
 
 def answer(nonces: Nonces, *, ours: bool) -> bytes:
-    """What the typed line waits for once it has told the age of the shell."""
-    return f"{'ours' if ours else 'left'}-{nonces.mark}\n".encode()
+    """What the typed line waits for once it has told the age of the shell; the halves of the mark change places, since
+    the line that is typed holds this too."""
+    return f"{'ours' if ours else 'left'}-{nonces.mark[8:]}{nonces.mark[:8]}\n".encode()
 
 
 def bootstrap(nonces: Nonces, *, leave: bool = False) -> bytes:
