@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.policy.call import Call, judge
@@ -14,6 +15,10 @@ from proxmox_mcp.policy.risk import reviewed_risks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# On a busy machine hypothesis takes its own examples for too slow: no test may depend on the clock.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 
