@@ -23,6 +23,7 @@ import proxmox_mcp
 from fuzz.scripted import schema
 from growth import SHORT, USUAL, WHOLE_MEGABYTE, steepest
 from proxmox_mcp import suggest, untrusted
+from proxmox_mcp.apidoc import reviews
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.formats import FORMATS
 from proxmox_mcp.apidoc.path import ApiPath
@@ -124,7 +125,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "record.redaction.Redactor.text": REDACTOR.text,
     "record.redaction.Redactor.data": lambda text: REDACTOR.data([{"a": text, "env": text, "tfa": text, text: 1}]),
     "record.redaction.secrets_in": lambda text: secrets_in({"password": text, "description": text, text: "x"}),
-    "policy.risk.call_key": lambda text: risk.call_key("GET", text),
+    "apidoc.reviews.call_key": lambda text: reviews.call_key("GET", text),
     "policy.risk.by_rule": lambda text: risk.by_rule("GET", text),
     "policy.risk.judge": lambda text: risk.reviewed_risks().judge("PUT", "/cluster/options", {"notify": text, text: 1}),
     "policy.effects.judge": lambda text: effects.judge(

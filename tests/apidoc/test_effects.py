@@ -11,8 +11,8 @@ import pytest
 from growth import USUAL, steepest
 from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.apidoc.data_files import data_directory
-from proxmox_mcp.apidoc.effects import alternatives, bundled_effects, load_effects
-from proxmox_mcp.apidoc.reviews import Effect, Reach, Undo, call_key
+from proxmox_mcp.apidoc.effects import bundled_effects, load_effects
+from proxmox_mcp.apidoc.reviews import Effect, Reach, Undo, alternatives, call_key
 from proxmox_mcp.errors import ApidocFormatError
 from proxmox_mcp.policy.predicates import PREDICATES
 from proxmox_mcp.policy.values import ALIASES, DEFAULT_KEYS

@@ -160,7 +160,7 @@ CASES = [
     Case("more than its length says", on_call(too_short), "something that is not JSON", 2, done=1,
          doubtful=True),
     Case("no length at all", on_call(without_length), "", 2, done=1),
-    Case("chunks that are none", on_call(broken_chunks), "was cut off", 2, done=1, doubtful=True),
+    Case("malformed chunks", on_call(broken_chunks), "was cut off", 2, done=1, doubtful=True),
     Case("a slow first byte, within PROXMOX_TIMEOUT", on_call(late), "", 2, done=1),
     Case("no first byte", on_call(silent), "did not answer in PROXMOX_TIMEOUT", 4, done=1,
          doubtful=True, cluster="quick"),

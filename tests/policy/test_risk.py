@@ -8,7 +8,8 @@ import pytest
 from proxmox_mcp.apidoc import bundled_versions
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.load import load_bundled
-from proxmox_mcp.policy.risk import Risk, RiskTable, call_key, expand, reviewed_risks
+from proxmox_mcp.apidoc.reviews import call_key
+from proxmox_mcp.policy.risk import Risk, RiskTable, expand, reviewed_risks
 
 QEMU = "/nodes/{node}/qemu/{vmid}"
 

@@ -44,8 +44,8 @@ from proxmox_mcp.apidoc.reviews import (
     Target,
     Undo,
     UndoKind,
+    alternatives,
     call_key,
-    indexed_name,
 )
 from proxmox_mcp.errors import ApidocFormatError
 
@@ -245,16 +245,6 @@ def _targets(kinds: Iterable[str]) -> frozenset[Target]:
     return frozenset(cast("list[Target]", named))
 
 
-def alternatives(written: str) -> Iterator[str]:
-    """The paths behind ``/cluster/(a|b/{id})``."""
-    innermost = re.search(r"\(([^()]*)\)", written)
-    if innermost is None:
-        yield written
-        return
-    for choice in innermost[1].split("|"):
-        yield from alternatives(written[: innermost.start()] + choice + written[innermost.end() :])
-
-
 def _joined(
     first: Mapping[str, tuple[Finding, ...]], second: Mapping[str, tuple[Finding, ...]]
 ) -> dict[str, tuple[Finding, ...]]:
@@ -265,4 +255,4 @@ def _frozen(parameters: Mapping[str, list[Finding]]) -> dict[str, tuple[Finding,
     return {name: tuple(findings) for name, findings in parameters.items()}
 
 
-__all__ = ["alternatives", "bundled_effects", "call_key", "indexed_name", "load_effects"]
+__all__ = ["bundled_effects", "load_effects"]

@@ -66,7 +66,7 @@ class EndpointIndex:
         return self.router.find(_parsed(path))
 
     def resolve(self, method: str, path: ApiPath | str) -> Endpoint | None:
-        """The endpoint of a call, None if there is none."""
+        """The endpoint of a call; None for an unknown one."""
         found = self.route(path)
         return found.methods.get(cast("Method", method)) if isinstance(found, Route) else None
 

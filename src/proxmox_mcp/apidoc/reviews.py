@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 class Effect(StrEnum):
@@ -112,6 +112,16 @@ class Reviews:
 def call_key(method: str, template: str) -> str:
     """``GET /nodes/{}``: an endpoint whatever its path parameters are named, which differs between versions."""
     return f"{method} {re.sub(r'{[^{}]*}', '{}', template)}"
+
+
+def alternatives(written: str) -> Iterator[str]:
+    """The paths behind ``/cluster/(a|b/{id})``."""
+    innermost = re.search(r"\(([^()]*)\)", written)
+    if innermost is None:
+        yield written
+        return
+    for choice in innermost[1].split("|"):
+        yield from alternatives(written[: innermost.start()] + choice + written[innermost.end() :])
 
 
 def indexed_name(name: str) -> str:

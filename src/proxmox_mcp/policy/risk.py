@@ -18,6 +18,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.data_files import data_directory
+from proxmox_mcp.apidoc.reviews import alternatives, call_key, indexed_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -154,7 +155,7 @@ class RiskTable:
         judgement = compiled.base
         if data and compiled.raises:
             for name, value in data.items():
-                for rule in compiled.raises.get(name) or compiled.raises.get(_any_index(name), ()):
+                for rule in compiled.raises.get(name) or compiled.raises.get(indexed_name(name), ()):
                     if rule.to.risk > judgement.risk and rule.matches(value):
                         judgement = Judgement(rule.to.risk, f"{name}: {rule.to.why}", compiled.base.reviewed)
         return judgement
@@ -175,16 +176,11 @@ def by_rule(method: str, path: str) -> Judgement:
     return Judgement(Risk.DESTROY, "not reviewed: may destroy", reviewed=False)
 
 
-def call_key(method: str, template: str) -> str:
-    """``GET /nodes/{}``: a call by its template, whatever its parameters are named."""
-    return f"{method} {re.sub(r'{[^{}]*}', '{}', template)}"
-
-
 def expand(written: str) -> Iterator[str]:
     """The calls behind ``GET|PUT /cluster/(a|b/{id})``, as ``call_key`` writes them."""
     methods, template = written.split(" ", 1)
     for method in methods.split("|"):
-        for alternative in dict.fromkeys(_alternatives(template)):
+        for alternative in dict.fromkeys(alternatives(template)):
             yield call_key(method, alternative)
 
 
@@ -197,20 +193,6 @@ def as_texts(value: object) -> Iterator[str]:
             yield from as_texts(member)
     elif value is not None:
         yield str(value)
-
-
-def _any_index(name: str) -> str:
-    """``scsi[n]`` for ``scsi3``: how the schema names them."""
-    return f"{name.rstrip('0123456789')}[n]"
-
-
-def _alternatives(template: str) -> Iterator[str]:
-    innermost = re.search(r"\(([^()]*)\)", template)
-    if innermost is None:
-        yield template
-        return
-    for choice in innermost[1].split("|"):
-        yield from _alternatives(template[: innermost.start()] + choice + template[innermost.end() :])
 
 
 def _read_raise(table: Mapping[str, Any]) -> Raise:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.policy.risk import as_texts, call_key
+from proxmox_mcp.apidoc.reviews import call_key
+from proxmox_mcp.policy.risk import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.policy.risk import call_key
+from proxmox_mcp.apidoc.reviews import call_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
