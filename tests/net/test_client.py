@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 UNCHECKED = TlsPolicy(verify=False)
 HTTP_LIBRARIES = {"http.client", "httpx", "httpx2", "requests", "requests.auth", "urllib.request", "urllib3"}
 OTHER_USES = {
+    "proxmox/client.py: requests": "what signs in is an AuthBase, which signs a request that is never sent",
     "proxmox/login.py: requests": "credentials are an AuthBase, which the client takes",
     "proxmox/login.py: requests.auth": "the same",
     "proxmox/transport.py: requests.auth": "the same",

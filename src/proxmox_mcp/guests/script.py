@@ -32,6 +32,10 @@ KEPT_MORE = 64 * 1024
 TICKS = 100
 """USER_HZ, the unit of times in /proc, is 100 on every Linux that runs containers."""
 
+NEW = 60
+"""Seconds within which a shell was started that shows us a prompt and whose age we could not answer: nobody leaves a
+terminal so soon after opening it with something in it to keep."""
+
 
 @dataclass(frozen=True, slots=True)
 class Nonces:
@@ -54,12 +58,16 @@ class Nonces:
 _BOOTSTRAP = (
     # A leading blank keeps it out of a history that ignores such lines. The first shell tells how old the shell is that
     # shows the prompt (its parent), and goes on only if the client answers that this is not older than its connection:
-    # an older one is a person's. So a slow node makes no difference.
+    # an older one is a person's. So a slow node makes no difference. Where no answer comes the connection broke: a
+    # shell that is new all the same is ours, and ends (status 3).
     " sh -c 'read -r x </proc/$PPID/stat;set -- ${x##*) };a=${20};read -r x </proc/$$/stat;set -- ${x##*) };"
-    'printf "\\n%s%s:age:%s:\\n" @HALVES@ $((${20}-a));read -r x;[ "$x" = @ANSWER@ ]\''
+    "a=$((${20}-a));t=$(stty -g)||exit;stty -icanon min 0 time @SILENCE@;"
+    'printf "\\n%s%s:age:%s:\\n" @HALVES@ $a;read -r x;stty $t;'
+    '[ "$x" = @ANSWER@ ]||{ [ -z "$x" ]&&[ $a -lt @NEW@ ]&&exit 3;exit 1;}\''
     # HISTFILE goes before the exec, at which bash writes its history; nothing is typed at a prompt after it.
     ' && H=$HISTFILE && unset HISTFILE && exec env H="$H" sh -c \''
 )
+_OF_NO_ANSWER = "'||[ $? -ne 3 ]||exit\r"
 _READ_SCRIPT = (
     'stty -echo -icanon min 0 time @SILENCE@||exit;printf "\\n%s%s:ready\\n" @HALVES@;B=;while read -r l;do case $l in '
     '.)eval "$(printf %s "$B"|base64 -d)";exit;;esac;printf "%s\\n" "$l";B=$B$l;done'
@@ -77,9 +85,9 @@ def bootstrap(nonces: Nonces, *, leave: bool = False) -> bytes:
     """The line to type at a fresh prompt of a POSIX shell. It tells the age of that shell (``TICKS``) and waits for the
     ``answer``. With ``leave`` the shell only ends then."""
     inner = _LEAVE if leave else _READ_SCRIPT
-    line = _BOOTSTRAP + inner + "'\r"
+    line = _BOOTSTRAP + inner + _OF_NO_ANSWER
     yes = answer(nonces, ours=True).decode().strip()
-    return _filled(line, nonces, ANSWER=yes, SILENCE=str(int(SILENCE * 10))).encode()
+    return _filled(line, nonces, ANSWER=yes, SILENCE=str(int(SILENCE * 10)), NEW=str(NEW * TICKS)).encode()
 
 
 _SCRIPT = r"""
