@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio.to_thread
 
@@ -36,6 +36,33 @@ _LONGEST_NUMBER = 15
 """Digits of an approval's number: SQLite holds no more than 18, and nobody has asked for so many."""
 _in_thread = anyio.to_thread.run_sync
 """Confirmations and approvals may lie in a file or on another machine."""
+
+
+class Stated(Protocol):
+    """What is to be confirmed, as a statement from the state of what it hits."""
+
+    async def statement(self, *, backups: bool = True) -> Statement:
+        """The statement. ``backups``: told too where something is destroyed; no confirmation is bound to them."""
+        ...
+
+    async def again(self) -> Stated:
+        """The same with the state read again: somebody was asked meanwhile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallStatement:
+    """The statement of one call."""
+
+    guard: Guard
+    call: Call
+    live: LiveState
+
+    async def statement(self, *, backups: bool = True) -> Statement:
+        return await self.guard.statement(self.call, self.live, backups=backups)
+
+    async def again(self) -> Stated:
+        return CallStatement(self.guard, self.call, await self.live.reread())
 
 
 @dataclass(frozen=True)
@@ -94,6 +121,13 @@ class Guard:
     async def confirm(self, call: Call, request: Request, live: LiveState, client: Client) -> Call:
         """The call with who or what confirmed it, where the decision asks for a confirmation; else the call as it is.
 
+        Raises as ``confirm_stated`` does.
+        """
+        return await self.confirm_stated(call, request, CallStatement(self, call, live), client)
+
+    async def confirm_stated(self, call: Call, request: Request, stated: Stated, client: Client) -> Call:
+        """As ``confirm``, with the statement from elsewhere: that of a plan is made of many calls.
+
         Raises ConfirmationNeededError with the way to confirm, ConfirmationError for a confirmation that is none,
         DeniedError where this client can't give the one that is asked for.
         """
@@ -105,13 +139,13 @@ class Guard:
             if not client.answer.agreed:
                 await _in_thread(self.confirmations.withdraw, client.answer.token)
                 raise _declined(request.wording)
-            statement = await self.statement(call, live, backups=False)
+            statement = await stated.statement(backups=False)
             await _in_thread(self.confirmations.redeem, client.answer.token, call, statement)
             return replace(call, confirmation="person")
         if request.confirm:
-            statement = await self.statement(call, live, backups=False)
+            statement = await stated.statement(backups=False)
             return replace(call, confirmation=await _in_thread(self._redeem, request.confirm, call, statement))
-        statement = await self.statement(call, live)
+        statement = await stated.statement()
         said = "\n".join(filter(None, (statement.text, call.caution)))
         match by_rung:
             case Rung.ELICIT:
@@ -119,7 +153,7 @@ class Guard:
                 if not await client.ask(f"{said}\nDo it?", token):
                     await _in_thread(self.confirmations.withdraw, token)
                     raise _declined(request.wording)
-                statement = await self.statement(call, await live.reread())
+                statement = await (await stated.again()).statement()
                 await _in_thread(self.confirmations.redeem, token, call, statement)
                 return replace(call, confirmation="person")
             case Rung.TOKEN:
