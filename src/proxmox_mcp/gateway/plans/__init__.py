@@ -1,0 +1,1 @@
+"""Plans: several writes that are checked, stated and confirmed together, and carried out by the server in order."""
