@@ -54,10 +54,11 @@ class Factors:
     ``others`` documents after those of the endpoints are left as they are.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], others: int, weights: HintWeights) -> None:
+    def __init__(
+        self, endpoints: Sequence[Endpoint], directories: frozenset[str], others: int, weights: HintWeights
+    ) -> None:
         self._weights = weights
         self._others = [1.0] * others
-        directories = _directories(endpoints)
         of_each = [_traits(endpoint, directories) for endpoint in endpoints]
         self._traits = list(dict.fromkeys(of_each))
         self._of_each = [self._traits.index(traits) for traits in of_each]
@@ -96,14 +97,14 @@ class _Traits(NamedTuple):
     directory: bool
 
 
-def _traits(endpoint: Endpoint, directories: set[str]) -> _Traits:
+def _traits(endpoint: Endpoint, directories: frozenset[str]) -> _Traits:
     directory = endpoint.method == "GET" and endpoint.path in directories
     if match := re.match(r"/nodes/\{node\}/(qemu|lxc)\b", endpoint.path):
         return _Traits(endpoint.method, "vm" if match[1] == "qemu" else "container", "guest", directory)
     return _Traits(endpoint.method, "", "node" if endpoint.path.startswith("/nodes") else "cluster", directory)
 
 
-def _directories(endpoints: Sequence[Endpoint]) -> set[str]:
+def directories_of(endpoints: Sequence[Endpoint]) -> frozenset[str]:
     """Paths whose GET only lists what is below: everything below has a fixed name, and an entry is such a name."""
     below: dict[str, list[str]] = {}
     for path in {endpoint.path for endpoint in endpoints}:
@@ -116,4 +117,4 @@ def _directories(endpoints: Sequence[Endpoint]) -> set[str]:
             items = endpoint.returns.items
             if endpoint.returns.type == "array" and len((items and items.properties) or ()) <= 1:
                 found.add(endpoint.path)
-    return found
+    return frozenset(found)

@@ -76,10 +76,11 @@ def _facts(endpoint: Endpoint) -> tuple[str, list[str]]:
     Asking the endpoint for them would build the schema of every endpoint, which takes four times as long (measured).
     """
     facts = json.loads(endpoint.facts)
-    return facts.get("description", ""), list(dict.fromkeys(_names(facts["parameters"])))
+    return facts.get("description", ""), list(dict.fromkeys(parameter_names(facts["parameters"])))
 
 
-def _names(schema: Mapping[str, Any]) -> Iterator[str]:
+def parameter_names(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the parameters in the facts of an endpoint; those of several alternatives may come twice."""
     yield from schema.get("properties", ())
     for part in (*schema.get("allOf", ()), *schema.get("oneOf", ())):
-        yield from _names(part)
+        yield from parameter_names(part)

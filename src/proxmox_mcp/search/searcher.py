@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.search.absent import Absence, load_absences
-from proxmox_mcp.search.boosts import Factors, HintWeights, hints_of
+from proxmox_mcp.search.api_names import ApiNames, arranged
+from proxmox_mcp.search.boosts import Factors, HintWeights, directories_of, hints_of
 from proxmox_mcp.search.browse import browse, path_query
 from proxmox_mcp.search.documents import Document, document_of, documents
 from proxmox_mcp.search.index_cache import pack, source_of, unpack
@@ -100,8 +101,10 @@ class Searcher:
         self.was_stored = unpacked is not None
         self._documents, self._known_words = unpacked or self._read_all()
         self._ranker = Ranker(self._documents, weights or Weights())
-        self._factors = Factors(self._endpoints, len(self._absences), hints or HintWeights())
+        directories = directories_of(self._endpoints)
+        self._factors = Factors(self._endpoints, directories, len(self._absences), hints or HintWeights())
         self._corrector = Corrector(self._known_words)
+        self._names = ApiNames(self._endpoints, directories)
 
     def _read_all(self) -> tuple[list[Document], Mapping[str, int]]:
         reader = TermReader(self._vocabulary)
@@ -139,12 +142,17 @@ class Searcher:
         units = self._vocabulary.units(stems)
         matches = self._ranker.rank(units, self._factors.of(hints_of(stems, units, self._vocabulary)))
         count = len(self._endpoints)
-        absent = self._absences[matches[0].document - count] if matches and matches[0].document >= count else None
+        named = self._names.of(query)
+        is_absent = bool(matches) and matches[0].document >= count and not named.spelled
+        absent = self._absences[matches[0].document - count] if is_absent else None
         scale = NEIGHBOUR if absent else 1.0
-        found = [(self._endpoints[m.document], m) for m in matches if m.document < count]
-        chosen = [(e, m) for e, m in found if not method or e.method == method][:limit]
-        hits = tuple(self._hit(e, scale * m.score, m.parameter) for e, m in chosen)
-        return Results(hits, bool(hits) and hits[0].score >= CONFIDENT, absent, corrections)
+        found = {match.document: match for match in matches if match.document < count}
+        order = arranged({number: match.score for number, match in found.items()}, named)
+        chosen = [(n, score) for n, score in order if not method or self._endpoints[n].method == method][:limit]
+        asked = {n: found[n].parameter for n in found} | dict.fromkeys(named.takers, named.parameter)
+        hits = tuple(self._hit(self._endpoints[n], scale * score, asked.get(n, "")) for n, score in chosen)
+        confident = bool(hits) and absent is None and (named.is_something or hits[0].score >= CONFIDENT)
+        return Results(hits, confident, absent, corrections)
 
     def _read(self, query: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
         """The stems of a question, typos corrections; unknown words with digits are names, and left out."""

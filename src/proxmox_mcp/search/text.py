@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 STOP_WORDS = frozenset(
     """
-    a about actually after again all also am an and another any are as at be because been before being but by can cannot
-    cant could did do does doesnt doing done dont each either else etc ever every exactly for from get gets got had has
-    have having help here hey hi how i id ids if im in into is isnt it its itself ive just kind let like ll make may me
-    might mine more most much must my need needed needs no not now of off ok on once one only or other our ours out over
-    own please pls possible proxmox pve re really s same see shall she should so some somebody somehow someone something
-    still such sure t tell than thanks that the their them then there these they thing things this those through to too
-    up upon us use used uses using ve very via want wanted wants was way we well were what whats when where whether
-    which while who whom whose why will with within without wont would you your yours
+    a about actually after again all also am an and another any api are as at be because been before being but by can
+    cannot cant could did do does doesnt doing done dont each either else etc ever every exactly for from get gets got
+    had has have having help here hey hi how i id ids if im in into is isnt it its itself ive just kind let like ll make
+    may me might mine more most much must my need needed needs no not now of off ok on once one only or other our ours
+    out over own please pls possible proxmox pve re really s same see shall she should so some somebody somehow someone
+    something still such sure t tell than thanks that the their them then there these they thing things this those
+    through to too up upon us use used uses using ve very via want wanted wants was way we well were what whats when
+    where whether which while who whom whose why will with within without wont would you your yours
 
     aber als am an auf aus bei beim bin bitte da damit dann das dass dem den denn der des die dies diese diesem diesen
     dieser dieses doch du durch ein eine einem einen einer eines er es etwas fuer gibt habe haben hat ich ihr im in ins
