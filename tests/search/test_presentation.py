@@ -7,15 +7,19 @@ from pathlib import Path
 
 from cl100k import count_tokens
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.search import Searcher, answer, group, reference
-from proxmox_mcp.search.presentation import render_hits
+from proxmox_mcp.search import Searcher, answer, reference
 
 _SEARCHER = Searcher(load_index("9.1"))
 _QUESTIONS = Path(__file__).with_name("questions.jsonl").read_text(encoding="utf-8").splitlines()
 
 
 def _hits(query: str) -> str:
-    return render_hits(group(_SEARCHER.search(query, 15))[:5])
+    """The hits, without what is said before them."""
+    return answer(_SEARCHER, query).text.partition("1. ")[2]
+
+
+def _of_first(query: str) -> list[str]:
+    return _hits(query).split("\n2. ")[0].splitlines()
 
 
 def test_five_results_stay_within_their_tokens() -> None:
@@ -23,11 +27,32 @@ def test_five_results_stay_within_their_tokens() -> None:
 
 
 def test_a_hit_tells_call_purpose_parameters_and_privileges() -> None:
-    first = _hits("clone a vm").split("\n2. ")[0].splitlines()
-    assert first[0].startswith("1. POST /nodes/{node}/qemu/{vmid}/clone")
+    first = _of_first("clone a vm")
+    assert first[0].startswith("POST /nodes/{node}/qemu/{vmid}/clone")
     assert "task" in first[1]
-    assert first[2].startswith("  newid* ")
+    assert first[2].startswith("  newid* <vmid>, ")
     assert "VM.Clone on /vms/{vmid}" in first[2]
+
+
+def test_required_parameters_have_their_shapes() -> None:
+    assert "disk* ide[0-3]|scsi[0-30]|" in _of_first("resize a disk of a vm")[2]
+    assert "type* nfs|" in _of_first("add an nfs storage")[2]
+    assert "map* list, " in _hits("create a pci mapping")
+    assert "target-endpoint* {apitoken*, host*, fingerprint, port}" in _hits("migrate a vm to another cluster")
+
+
+def test_optional_parameters_that_the_question_names_come_before_popular_ones_and_have_their_shapes() -> None:
+    parameters = _of_first("move a disk of a vm to another storage and delete the source")[2]
+    assert "|…, delete bool, storage <storage-id>, format, " in parameters
+    assert "memory {[current=]int}, tags, " in _of_first("set memory of a vm")[2]
+
+
+def test_later_hits_name_only_what_is_required_or_asked_for() -> None:
+    fourth = answer(_SEARCHER, "clone a vm with bwlimit").text.split("\n4. ")[1].splitlines()
+    assert (
+        fourth[2]
+        == "  id* <replication-job-id>, target* <node>, type* local, rate number, +5 | VM.Replicate on /vms/{guest}"
+    )
 
 
 def test_twins_are_named_in_one_line() -> None:
@@ -35,7 +60,7 @@ def test_twins_are_named_in_one_line() -> None:
 
 
 def test_the_parameter_that_was_asked_for_is_shown() -> None:
-    assert " onboot " in _hits("enable autostart of a container").split("\n2. ")[0]
+    assert " onboot bool, " in _of_first("enable autostart of a container")[2]
 
 
 def test_what_the_token_may_not_do_is_marked() -> None:

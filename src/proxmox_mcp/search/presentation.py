@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.reference.endpoint import render_reference, starts_task
+from proxmox_mcp.apidoc.reference.parameters import brief, keys_of
 from proxmox_mcp.apidoc.reference.privileges import needed
+from proxmox_mcp.apidoc.validation.structures import structures
+from proxmox_mcp.search.api_names import named_in
 from proxmox_mcp.search.browse import exact
 from proxmox_mcp.search.grouping import group
+from proxmox_mcp.search.text import words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.apidoc.model import Endpoint, Schema
+    from proxmox_mcp.apidoc.reference.parameters import Keys
     from proxmox_mcp.search.grouping import Group
     from proxmox_mcp.search.searcher import Hit, Searcher
 
@@ -22,8 +27,10 @@ if TYPE_CHECKING:
 
 _HITS_PER_GROUP = 3
 """Hits fetched for each group that is shown, since a group merges several."""
-_MOST_PARAMETERS = 5
-_LONGEST_LINE = 130
+_IN_DETAIL = 2
+"""The first hits also name parameters that the question does not ask for: one of them is nearly always right."""
+_MOST_PARAMETERS, _MOST_NAMED = 5, 3
+_LONGEST_LINE, _LONGEST_NEEDS = 130, 100
 _NOT_ALLOWED = "not allowed to this token"
 
 
@@ -61,7 +68,8 @@ def answer(
         return SearchAnswer("\n".join(lines), fits=False)
     if not results.confident and results.absent is None:
         lines.append("Not sure that any of these fits; other words may find better:")
-    lines.append(render_hits(groups, denial))
+    asked = Asked(query, frozenset(words(query)), structures(searcher.index.version))
+    lines.append(render_hits(groups, asked, denial))
     return SearchAnswer("\n".join(filter(None, [*lines, next_step])), fits=results.absent is None)
 
 
@@ -76,15 +84,24 @@ def _corrected(corrections: Sequence[tuple[str, str]]) -> str:
     return f"Read {', '.join(f'`{word}` as `{meant}`' for word, meant in corrections)}."
 
 
-def render_hits(groups: Sequence[Group], denial: Denial = allowed) -> str:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, its words, and the keys of the property strings of the version that it is about."""
+
+    query: str
+    words: frozenset[str]
+    structures: Mapping[str, Keys]
+
+
+def render_hits(groups: Sequence[Group], asked: Asked, denial: Denial = allowed) -> str:
     """Groups of hits, each in two to four lines: method and path, what it does, what it takes and needs.
 
     Five of them stay within 450 cl100k tokens.
     """
-    return "\n".join(_hit(number, each, denial) for number, each in enumerate(groups, 1))
+    return "\n".join(_hit(number, each, asked, denial) for number, each in enumerate(groups, 1))
 
 
-def _hit(number: int, group: Group, denial: Denial) -> str:
+def _hit(number: int, group: Group, asked: Asked, denial: Denial) -> str:
     endpoint = group.best.endpoint
     twins = f" (also {', '.join(_twin(endpoint, each) for each in group.endpoints[1:])})" if group.twins else ""
     summary = _cut(group.best.summary or endpoint.description)
@@ -93,15 +110,15 @@ def _hit(number: int, group: Group, denial: Denial) -> str:
     lines = [f"{number}. {endpoint.method} {endpoint.path}{twins}"]
     if summary or marks:
         lines.append(f"  {summary}{' ' if summary and marks else ''}{''.join(f'[{mark}]' for mark in marks)}")
-    parameters = _parameters(group.best)
+    parameters = _parameters(group.best, asked, _MOST_PARAMETERS if number <= _IN_DETAIL else 0)
     needs = needed(endpoint, short=True)
-    lines.append(f"  {parameters + ' | ' if parameters else ''}{_cut(needs)}")
+    lines.append(f"  {parameters + ' | ' if parameters else ''}{_cut(needs, _LONGEST_NEEDS)}")
     return "\n".join(lines)
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, longest: int = _LONGEST_LINE) -> str:
     first = text.split("\n", 1)[0]
-    return first if len(first) <= _LONGEST_LINE else first[: first.rfind(" ", 0, _LONGEST_LINE)] + " …"
+    return first if len(first) <= longest else first[: first.rfind(" ", 0, longest)] + " …"
 
 
 def _twin(best: Endpoint, other: Endpoint) -> str:
@@ -115,13 +132,29 @@ def _twin(best: Endpoint, other: Endpoint) -> str:
     return f"{method} {kind or vnet or segments[1].removesuffix('s')}".strip()
 
 
-def _parameters(hit: Hit) -> str:
-    """The parameters that are required (``*``), the one that was asked for, and those that people ask for most."""
-    parameters = hit.endpoint.parameters
+def _parameters(hit: Hit, asked: Asked, most: int) -> str:
+    """The parameters that are required (``*``), then those that the question names, then those that people ask for most
+    (up to ``most`` in all).
+
+    The first two have their shapes: a simple call needs no reference.
+    """
+    parameters = {n: s for n, s in hit.endpoint.parameters.items() if n not in hit.endpoint.path_parameters}
     required = [name for name, schema in parameters.items() if not schema.optional]
-    required = [name for name in required if name not in hit.endpoint.path_parameters]
-    asked = [name for name in (hit.parameter, *hit.popular) if name in parameters and name not in required]
-    chosen = list(dict.fromkeys(asked))[: max(1, _MOST_PARAMETERS - len(required))]
-    left = len(parameters) - len(hit.endpoint.path_parameters) - len(required) - len(chosen)
-    more = [f"+{left}"] if left > 0 else []
-    return " ".join([*(f"{name}*" for name in required), *chosen, *more])
+    named = [hit.parameter] if hit.parameter in parameters else []
+    named = [name for name in dict.fromkeys([*named, *named_in(asked.query, parameters)]) if name not in required][
+        :_MOST_NAMED
+    ]
+    popular = [name for name in hit.popular if name in parameters and name not in (*required, *named)]
+    optional = [*named, *popular][: max(len(named), most - len(required))]
+    left = len(parameters) - len(required) - len(optional)
+    return ", ".join(
+        [
+            *(_shaped(f"{name}*", parameters[name], asked) for name in required),
+            *(_shaped(name, parameters[name], asked) if name in named else name for name in optional),
+            *([f"+{left}"] if left else []),
+        ]
+    )
+
+
+def _shaped(name: str, schema: Schema, asked: Asked) -> str:
+    return f"{name} {brief(schema, keys_of(schema, asked.structures), asked.words)}".rstrip()

@@ -15,7 +15,7 @@ from proxmox_mcp.apidoc.reference.perl_patterns import readable
 from proxmox_mcp.apidoc.validation.structures import LAST_INDEX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from proxmox_mcp.apidoc.model import Schema
 
@@ -25,6 +25,7 @@ _TYPES = {"boolean": "bool", "integer": "int", "number": "number", "string": "te
 _ALIKE = 0.5
 _FEW = 2
 _MANY = 64
+_BRIEF, _SHORT_PATTERN = 44, 24
 
 
 def folded(name: str) -> str:
@@ -56,6 +57,52 @@ def plain(schema: Schema, *, inside: bool = False) -> str:
         text += f" (with {schema.requires})"
     if schema.instance_types:
         text += f" ({', '.join(schema.instance_types)})"
+    return text
+
+
+def brief(schema: Schema, keys: Keys | None = None, asked: Collection[str] = (), most: int = _BRIEF) -> str:
+    """The type of a value for a list of search results: enough for a simple call, in about ``most`` characters.
+
+    Any text is nothing. The values of an enumeration that are ``asked`` for come first, as do the required keys of a
+    property string. Lengths and long patterns are left out: the check of a call tells them where they matter.
+    """
+    if keys is not None:
+        return _brief_keys(keys, most)
+    if schema.type == "array":
+        of_items = brief(schema.items) if schema.items else ""
+        return f"list of {of_items}" if of_items else "list"
+    if schema.one_of:
+        return brief(schema.one_of[0], None, asked, most)
+    if schema.enum:
+        first = [value for value in schema.enum if value in asked]
+        return _cut([*first, *fold_names(value for value in schema.enum if value not in first)], "|", most)
+    if isinstance(schema.format, str):
+        return f"<{schema.format.removeprefix('pve-')}>"
+    if schema.pattern and len(pattern := readable(schema.pattern)) <= _SHORT_PATTERN:
+        return f"/{pattern}/"
+    if schema.type == "string":
+        return ""
+    return _TYPES.get(schema.type, schema.type) + (_bounds(schema.minimum, schema.maximum) if schema.maximum else "")
+
+
+def _brief_keys(keys: Keys, most: int) -> str:
+    """The keys of a property string: the one that may be left out and the required ones, or else as many as fit."""
+    own = {key: each for key, each in keys.items() if not (each.alias or each.key_alias)}
+    default = [f"[{key}=]{brief(each, most=most // 2)}" for key, each in own.items() if each.default_key]
+    required = [f"{key}*" for key, each in own.items() if not (each.optional or each.default_key)]
+    optional = [key for key, each in own.items() if each.optional and not each.default_key]
+    if default and optional:
+        optional = ["…"]
+    return "{" + _cut([*default, *required, *optional], ", ", most) + "}"
+
+
+def _cut(parts: Sequence[str], separator: str, most: int) -> str:
+    """The parts until the text is long enough, the first in any case."""
+    text, *rest = parts or [""]
+    for part in rest:
+        if len(text) + len(part) > most:
+            return f"{text}{separator}…"
+        text += separator + part
     return text
 
 
