@@ -14,12 +14,12 @@ WORKDIR /src
 RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir "uv==${UV_VERSION}"
 # The dependencies change less often than the code: a layer of their own, from wheels alone, so that no compiler is needed.
 COPY pyproject.toml uv.lock ./
-RUN /opt/uv/bin/uv sync --locked --extra replicas --extra guests --no-build --no-install-project
+RUN /opt/uv/bin/uv sync --locked --extra replicas --extra postgres --extra guests --no-build --no-install-project
 COPY . .
-RUN /opt/uv/bin/uv sync --locked --extra replicas --extra guests --no-editable
+RUN /opt/uv/bin/uv sync --locked --extra replicas --extra postgres --extra guests --no-editable
 
 FROM build AS build-demo
-RUN /opt/uv/bin/uv sync --locked --extra replicas --extra guests --extra demo --no-editable
+RUN /opt/uv/bin/uv sync --locked --extra replicas --extra postgres --extra guests --extra demo --no-editable
 
 FROM ${BASE_IMAGE} AS runtime
 ARG VERSION=0.0.0
@@ -38,6 +38,7 @@ ENV PATH=/app/bin:$PATH \
     MCP_HOST=0.0.0.0 \
     MCP_PORT=8000 \
     MCP_CACHE_DIR=/data/cache \
+    MCP_STATE_DIR=/data/state \
     MCP_AUDIT_FILE=/data/audit.jsonl
 USER 10001:10001
 WORKDIR /data

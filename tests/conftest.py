@@ -12,9 +12,12 @@ from hypothesis import HealthCheck, settings
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.policy.call import Call, judge
 from proxmox_mcp.policy.risk import reviewed_risks
+from stores import open_store, postgres, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+__all__ = ["open_store", "postgres", "store"]
 
 # On a busy machine hypothesis takes its own examples for too slow: no test may depend on the clock.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -29,6 +29,7 @@ from proxmox_mcp.record.audit import AuditLog, why_unwritable
 from proxmox_mcp.record.one_time_secrets import Vault
 from proxmox_mcp.record.redaction import Redactor
 from proxmox_mcp.render import Budget
+from proxmox_mcp.store import Store
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway.metrics_hooks import Observer
@@ -70,9 +71,12 @@ def guard_of(settings: Settings) -> Guard:
     audit_file = Path(server.mcp_audit_file) if server.mcp_audit_file else None
     faults = SettingsFaults()
     counted: tuple[ConfirmationStore, RateLimits] | None = None
+    state: Store | None = None
     source: PolicySource | None = None
     with faults.collected():
         counted = _counted(server)
+    with faults.collected():
+        state = store_of(server)
     with faults.collected():
         source = PolicySource(Mode(server.mcp_mode), policy_file, risks.templates)
     with faults.collected():
@@ -81,7 +85,7 @@ def guard_of(settings: Settings) -> Guard:
                 f"MCP_AUDIT_FILE: {audit_file} can't be written: {fault}.",
                 "Name a file in a directory that this user can write: no change is sent without an audit line.",
             )
-    if counted is None or source is None or faults.found:
+    if counted is None or state is None or source is None or faults.found:
         raise faults.error()
     store, limits = counted
     return Guard(
@@ -89,11 +93,11 @@ def guard_of(settings: Settings) -> Guard:
         source=source,
         setting=Setting(server.mcp_confirm),
         confirmations=Confirmations(store),
-        approvals=Approvals(server.state_directory / "approvals.sqlite"),
+        approvals=Approvals(state),
         limits=limits,
         audit=AuditLog(audit_file, redactor),
         redactor=redactor,
-        vault=Vault(server.state_directory / "secrets.sqlite"),
+        vault=Vault(state),
     )
 
 
@@ -102,7 +106,7 @@ def redactor_of(settings: Settings) -> Redactor:
     server = settings.server
     secrets = [each.proxmox_password.get_secret_value() for each in settings.clusters.values()]
     secrets += [server.mcp_auth_token.get_secret_value(), server.mcp_state_key.get_secret_value()]
-    secrets.append(password_of(server.mcp_state_url.get_secret_value()))
+    secrets += [password_of(url.get_secret_value()) for url in (server.mcp_state_url, server.mcp_database_url)]
     return Redactor(secrets)
 
 
@@ -112,6 +116,14 @@ def password_of(url: str) -> str:
         return urlsplit(url).password or ""
     except ValueError:
         return url
+
+
+def store_of(server: ServerSettings) -> Store:
+    """The store of all durable state; nothing is opened yet. Raises SettingsError."""
+    earlier = (server.cache_directory, server.state_directory)
+    if url := server.mcp_database_url.get_secret_value():
+        return Store.at_url(url, earlier=earlier)
+    return Store.in_directory(server.state_directory, earlier=earlier)
 
 
 def _counted(server: ServerSettings) -> tuple[ConfirmationStore, RateLimits]:
@@ -142,7 +154,7 @@ def _locks_of(server: ServerSettings) -> GuestLocks:
 def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     """The gateway; nothing is connected yet. Raises SettingsError with all errors."""
     server = settings.server
-    store = IndexStore(server.state_directory / "schema")
+    store = IndexStore(server.cache_directory / "schema")
     faults = SettingsFaults()
     clusters: dict[str, Cluster] = {}
     writers: dict[str, Writer] = {}

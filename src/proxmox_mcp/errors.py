@@ -19,6 +19,8 @@
         ConfirmationError           guard.confirmation  the confirmation is wrong, used, expired or for another call
         RateLimitError              guard.rate          too many calls per minute, or at the same time
         AuditError                  guard.audit         the audit line could not be written, so nothing was sent
+        StoreError                  guard.store         the durable state can't be read or written
+        FrozenError                 guard.frozen        a person has frozen all writes
       ProxmoxError                  pve                 Proxmox refused the request, or is unreachable
         UnreachableError            pve.unreachable     no host is reachable, or the connection broke
         TlsError                    pve.tls             the certificate is not trusted
@@ -257,6 +259,14 @@ class RateLimitError(GuardError):
 
 class AuditError(GuardError):
     code = "guard.audit"
+
+
+class StoreError(GuardError):
+    code = "guard.store"
+
+
+class FrozenError(GuardError):
+    code = "guard.frozen"
 
 
 class ProxmoxError(ProxmoxMcpError):

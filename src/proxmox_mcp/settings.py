@@ -22,7 +22,7 @@ from proxmox_mcp.suggest import CLOSE, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL")
+SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL", "MCP_DATABASE_URL")
 _MIN_KEY_BYTES = 32
 """Bytes. The SDK (2.3.0, ``RequestStateSecurity``) refuses shorter keys."""
 
@@ -91,8 +91,15 @@ class ServerSettings(_SettingsModel):
         "person), `operator` (`proxmox-mcp approve`).",
     )
     mcp_audit_file: str = Field("", description="File of the audit log; unset: standard error.")
-    mcp_cache_dir: str = Field(
-        "", description="Directory for the schema cache and state; unset: `~/.cache/proxmox-mcp`."
+    mcp_cache_dir: str = Field("", description="Directory for the schema cache; unset: `~/.cache/proxmox-mcp`.")
+    mcp_state_dir: str = Field(
+        "",
+        description="Directory for approvals, changes, secrets and all other state; unset: `state` in `MCP_CACHE_DIR`, "
+        "else `~/.local/state/proxmox-mcp`.",
+    )
+    mcp_database_url: SecretStr = Field(
+        SecretStr(""),
+        description="PostgreSQL that holds the state in place of a file, `postgresql://user:password@host/database`.",
     )
     mcp_validation: Literal["auto", "enforce", "warn"] = Field(
         "auto", description="`auto` refuses calls that the node would refuse; `enforce` all with errors; `warn` none."
@@ -172,11 +179,17 @@ class ServerSettings(_SettingsModel):
         return self.mcp_host in ("localhost", "::1", "[::1]") or self.mcp_host.startswith("127.")
 
     @property
+    def cache_directory(self) -> Path:
+        """Directory of the schema cache: what is lost there is fetched again."""
+        return Path(self.mcp_cache_dir) if self.mcp_cache_dir else Path.home() / ".cache" / "proxmox-mcp"
+
+    @property
     def state_directory(self) -> Path:
-        """Directory of the schema cache, approvals and secrets for the operator."""
-        if self.mcp_cache_dir:
-            return Path(self.mcp_cache_dir)
-        return Path.home() / ".cache" / "proxmox-mcp"
+        """Directory of the state that must be kept. Below an explicit cache directory, as long as that is all that is
+        named: the home directory of a service is often not writable."""
+        if self.mcp_state_dir:
+            return Path(self.mcp_state_dir)
+        return self.cache_directory / "state" if self.mcp_cache_dir else Path.home() / ".local/state/proxmox-mcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +321,11 @@ def _incomplete(server: ServerSettings) -> tuple[str, ...]:
 
 def _maybe_public(server: ServerSettings) -> tuple[str, ...]:
     """Private files that others may be able to read: on Windows, files outside the user's profile."""
-    places = {"MCP_CACHE_DIR": server.mcp_cache_dir, "MCP_AUDIT_FILE": server.mcp_audit_file}
+    places = {
+        "MCP_CACHE_DIR": server.mcp_cache_dir,
+        "MCP_STATE_DIR": server.mcp_state_dir,
+        "MCP_AUDIT_FILE": server.mcp_audit_file,
+    }
     faults = {name: why_maybe_public(Path(place)) for name, place in places.items() if place}
     return tuple(
         f"{name}={places[name]} may be readable by others on this machine: {fault}. Use a path in your profile."

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import sqlite3
-import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,13 @@ import pytest
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.confirm.approvals import Approvals, ApprovalState
 from proxmox_mcp.confirm.statement import Statement
-from proxmox_mcp.errors import ConfirmationError, GuardError
+from proxmox_mcp.errors import ConfirmationError, StoreError
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Caller
+from proxmox_mcp.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CALL = Call(
@@ -40,20 +41,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "approvals.db"
-
-
-@pytest.fixture
-def approvals(path: Path, clock: Clock) -> Approvals:
-    return Approvals(path, clock)
+def approvals(store: Store, clock: Clock) -> Approvals:
+    return Approvals(store, clock)
 
 
 def test_what_a_person_approved_in_another_process_goes_through_once(
-    approvals: Approvals, path: Path, clock: Clock
+    approvals: Approvals, open_store: Callable[[], Store], clock: Clock
 ) -> None:
     number = approvals.request(CALL, STATEMENT)
-    Approvals(path, clock).decide(number, approve=True, by="anna")
+    Approvals(open_store(), clock).decide(number, approve=True, by="anna")
     assert approvals.redeem(number, CALL, STATEMENT) == "anna"
     with pytest.raises(ConfirmationError, match="is used"):
         approvals.redeem(number, CALL, STATEMENT)
@@ -133,35 +129,31 @@ def test_an_unknown_number_is_an_error(approvals: Approvals) -> None:
         approvals.decide(7, approve=True, by="anna")
 
 
-def test_the_file_is_for_its_owner_only_and_holds_no_parameters(approvals: Approvals, path: Path) -> None:
-    approvals.request(CALL, STATEMENT)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert b"hunter2" not in path.read_bytes()
+def test_of_many_that_redeem_one_approval_at_once_one_succeeds(
+    approvals: Approvals, open_store: Callable[[], Store], clock: Clock
+) -> None:
+    number = approvals.request(CALL, STATEMENT)
+    approvals.decide(number, approve=True, by="anna")
+    replicas = [Approvals(open_store(), clock) for _ in range(4)]
+
+    def redeem(replica: Approvals) -> str:
+        try:
+            return replica.redeem(number, CALL, STATEMENT)
+        except ConfirmationError:
+            return ""
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(redeem, replicas * 2)) == [""] * 7 + ["anna"]
 
 
-def test_a_file_that_can_not_be_used_lets_nothing_through(approvals: Approvals, path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(b"not a database, but long enough to be read as the header of one" * 20)
-    with pytest.raises(GuardError, match="can't be used"):
-        approvals.request(CALL, STATEMENT)
+def test_the_file_holds_no_parameters(tmp_path: Path) -> None:
+    Approvals(Store.in_directory(tmp_path)).request(CALL, STATEMENT)
+    written = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"deletes VM 102" in written
+    assert b"hunter2" not in written
 
 
-def test_a_locked_file_lets_nothing_through(approvals: Approvals, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxmox_mcp.store.sqlite_file._BUSY_SECONDS", 0.05)
-    approvals.request(CALL, STATEMENT)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    try:
-        with pytest.raises(GuardError, match="locked"):
-            approvals.redeem(1, CALL, STATEMENT)
-    finally:
-        other.close()
-
-
-def test_a_link_in_place_of_the_file_is_not_followed(path: Path, tmp_path: Path) -> None:
-    path.parent.mkdir()
-    path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(GuardError):
-        Approvals(path).pending()
-    assert not (tmp_path / "elsewhere").exists()
+def test_a_store_that_can_not_be_used_lets_nothing_through(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite").write_bytes(b"not a database, but long enough to be read as the header of one" * 20)
+    with pytest.raises(StoreError, match="can't be used"):
+        Approvals(Store.in_directory(tmp_path)).redeem(1, CALL, STATEMENT)

@@ -82,6 +82,7 @@ def test_compose_itself_names_what_is_missing_and_takes_what_is_given() -> None:
 def test_with_nothing_given_all_settings_are_sound() -> None:
     settings = load_settings(environment(**EMPTY))
     assert settings.server.mcp_cache_dir == "/data/cache"
+    assert settings.server.mcp_state_dir == "/data/state"
     assert settings.server.mcp_audit_file == "/data/audit.jsonl"
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from postgres_server import PostgresServer
+
     Environment = Callable[..., dict[str, str]]
 
 
@@ -106,10 +108,10 @@ def test_an_audit_file_that_cannot_be_written(away: Environment, tmp_path: Path)
 
 def test_a_state_directory_that_cannot_be_written(away: Environment, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    step = examined(away(MCP_CACHE_DIR=str(tmp_path / "file" / "cache"))).step("state")
+    step = examined(away(MCP_STATE_DIR=str(tmp_path / "file" / "state"))).step("state")
     assert step["status"] == "warn"
-    assert "MCP_CACHE_DIR" in cure(step)
-    assert examined(away(MCP_CACHE_DIR=str(tmp_path / "not" / "yet"))).step("state")["status"] == "ok"
+    assert "MCP_STATE_DIR" in cure(step)
+    assert examined(away(MCP_STATE_DIR=str(tmp_path / "not" / "yet"))).step("state")["status"] == "ok"
     assert not (tmp_path / "not").exists()
 
 
@@ -126,3 +128,14 @@ def test_a_shared_state_that_answers_is_ok(away: Environment) -> None:
     with socket.create_server(("127.0.0.1", 0)) as store:
         step = examined(away(MCP_STATE_URL=f"redis://127.0.0.1:{store.getsockname()[1]}/0")).step("shared state")
     assert step["status"] == "ok"
+
+
+def test_the_database_of_the_state_is_opened_and_a_fault_told_without_its_password(
+    away: Environment, postgres: PostgresServer
+) -> None:
+    assert examined(away(MCP_DATABASE_URL=postgres.new_database())).step("database")["status"] == "ok"
+    wrong = examined(away(MCP_DATABASE_URL=postgres.url("postgres", password="wr0ng-w0rd")))
+    assert wrong.step("database")["status"] == "fail"
+    assert "No change of the cluster is sent" in wrong.step("database")["found"]
+    assert "wr0ng-w0rd" not in str(wrong.steps)
+    assert examined(away(MCP_DATABASE_URL="mysql://h/d")).step("database")["status"] == "fail"

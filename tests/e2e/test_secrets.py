@@ -67,7 +67,7 @@ async def test_a_secret_that_cannot_be_kept_is_not_shown_and_the_call_is_said_to
     tmp_path: Path, certificate: tuple[Path, Path], golden: Callable[[str, str], None]
 ) -> None:
     async with giving(tmp_path, certificate) as (_, session):
-        (tmp_path / "state" / "secrets.sqlite").mkdir()
+        (tmp_path / "state" / "state" / "state.sqlite").mkdir(parents=True)
         made = await session.make("POST", TOKEN_PATH)
     assert made.is_error
     golden("secrets/not-kept", made.text.replace(str(tmp_path), "<directory>"))

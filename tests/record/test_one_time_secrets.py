@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,51 +7,56 @@ import pytest
 from proxmox_mcp.errors import GuardError
 from proxmox_mcp.record.one_time_secrets import Vault
 from proxmox_mcp.record.redaction import Redactor
+from proxmox_mcp.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CALL = "POST /access/users/anna@pve/token/t1"
 
 
-def test_a_new_token_reaches_the_operator_once_and_the_model_never(tmp_path: Path) -> None:
-    vault = Vault(tmp_path / "secrets.db")
+def test_a_new_token_reaches_the_operator_once_and_the_model_never(open_store: Callable[[], Store]) -> None:
+    vault = Vault(open_store())
     result = {"full-tokenid": "anna@pve!t1", "value": "ef30d6e0-7527", "info": {"privsep": "1"}}
     shown = Redactor().data(result, "/access/users/{userid}/token/{tokenid}", vault.keeper("ops", CALL))
     assert shown == {**result, "value": "[kept for the operator: proxmox-mcp secret 1]"}
-    secret = Vault(tmp_path / "secrets.db").take(1)
+    secret = Vault(open_store()).take(1)
     assert (secret.value, secret.name, secret.caller, secret.call) == ("ef30d6e0-7527", "value", "ops", CALL)
     with pytest.raises(GuardError, match="no secret 1"):
         vault.take(1)
 
 
-def test_several_secrets_of_one_result_are_kept_as_they_are(tmp_path: Path) -> None:
-    vault = Vault(tmp_path / "secrets.db")
+def test_several_secrets_of_one_result_are_kept_as_they_are(store: Store) -> None:
+    vault = Vault(store)
     result = {"ticket": "PVE:x", "CSRFPreventionToken": "y", "recovery": ["a1", "b2"]}
     Redactor().data(result, "/access/tfa/{userid}", vault.keeper("ops", CALL))
     assert [vault.take(number).value for number in (1, 2, 3)] == ["PVE:x", "y", '["a1", "b2"]']
 
 
-def test_a_secret_is_forgotten_after_seven_days(tmp_path: Path) -> None:
+def test_a_secret_is_forgotten_after_seven_days(store: Store) -> None:
     now = 0.0
-    vault = Vault(tmp_path / "secrets.db", clock=lambda: now)
+    vault = Vault(store, clock=lambda: now)
     first = vault.keep("ops", CALL, "value", "x")
     now = 8 * 86400
-    vault.keep("ops", CALL, "value", "y")
     with pytest.raises(GuardError):
         vault.take(first)
 
 
-def test_a_shown_secret_leaves_no_trace_in_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "secrets.db"
-    vault = Vault(path)
-    vault.take(vault.keep("ops", CALL, "value", "s3cr3t-s3cr3t"))
-    assert b"s3cr3t-s3cr3t" not in path.read_bytes()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+def test_a_shown_secret_leaves_no_trace_in_the_files(tmp_path: Path) -> None:
+    vault = Vault(Store.in_directory(tmp_path))
+    number = vault.keep("ops", CALL, "value", "s3cr3t-s3cr3t")
+    assert b"s3cr3t-s3cr3t" in _everything_in(tmp_path)
+    vault.take(number)
+    assert b"s3cr3t-s3cr3t" not in _everything_in(tmp_path)
 
 
-def test_a_number_is_never_given_twice(tmp_path: Path) -> None:
-    vault = Vault(tmp_path / "secrets.db")
+def _everything_in(directory: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in directory.iterdir())
+
+
+def test_a_number_is_never_given_twice(store: Store) -> None:
+    vault = Vault(store)
     first = vault.keep("ops", CALL, "value", "x")
     vault.take(first)
     assert vault.keep("ops", CALL, "value", "y") > first

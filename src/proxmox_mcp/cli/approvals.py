@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from proxmox_mcp.assembly import store_of
 from proxmox_mcp.confirm.approvals import Approvals
 from proxmox_mcp.record.one_time_secrets import Vault
 from proxmox_mcp.settings import load_settings
@@ -49,14 +50,14 @@ def deny(number: int) -> None:
 @click.argument("number", type=int)
 def secret(number: int) -> None:
     """Show a secret that a call returned (such as a new token), once."""
-    found = Vault(load_settings().server.state_directory / "secrets.sqlite").take(number)
+    found = Vault(store_of(load_settings().server)).take(number)
     created = datetime.fromtimestamp(found.created, UTC).isoformat(timespec="seconds")
     click.echo(f"{found.name} of {found.call}, called by {found.caller} at {created}:", err=True)
     click.echo(found.value)
 
 
 def _approvals() -> Approvals:
-    return Approvals(load_settings().server.state_directory / "approvals.sqlite")
+    return Approvals(store_of(load_settings().server))
 
 
 def _operator() -> str:

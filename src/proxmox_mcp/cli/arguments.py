@@ -59,7 +59,7 @@ def _cache_directory() -> Path | None:
     from proxmox_mcp.settings import load_settings
 
     try:
-        return load_settings().server.state_directory / "schema"
+        return load_settings().server.cache_directory / "schema"
     except SettingsError:
         return None
 

@@ -55,7 +55,7 @@ def index(
     made, likeness = build(document, version)
     if not version and likeness.same < _MIN_LIKENESS:
         raise CallError("The document resembles no bundled version.", "Name its version: --version 9.1.9")
-    store = IndexStore((cache_dir or load_settings().server.state_directory) / "schema")
+    store = IndexStore((cache_dir or load_settings().server.cache_directory) / "schema")
     store.save(made)
     if snapshot:
         save_snapshot(made, snapshot)

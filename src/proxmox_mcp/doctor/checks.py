@@ -38,7 +38,7 @@ def run_checks(
     fix = Fix("Correct its name, or unset it: it has no effect.")
     yield from (SETTINGS.warn("names", note, fix) for note in (*settings.notes, *_misspelt(names)))
     several = len(settings.clusters) > 1
-    cache = settings.server.state_directory / "schema"
+    cache = settings.server.cache_directory / "schema"
     groups = [
         _Group(part, partial(cluster_checks.look, part, each, cache, deadline), deadline)
         for part, each in (
@@ -108,7 +108,7 @@ class _Group:
 def secrets_of(settings: Settings, environment: Mapping[str, str]) -> tuple[str, ...]:
     """All secrets of the settings, also those from files."""
     server = settings.server
-    held = [server.mcp_auth_token, server.mcp_state_key, server.mcp_state_url]
+    held = [server.mcp_auth_token, server.mcp_state_key, server.mcp_state_url, server.mcp_database_url]
     held += [each.proxmox_password for each in settings.clusters.values()]
     given = [environment.get(name, "") for name in SECRETS]
     return tuple(dict.fromkeys(value for value in (*(each.get_secret_value() for each in held), *given) if value))

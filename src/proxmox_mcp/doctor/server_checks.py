@@ -14,12 +14,13 @@ from proxmox_mcp.assembly import callers_of
 from proxmox_mcp.doctor import http
 from proxmox_mcp.doctor.steps import Fix, Section, Step
 from proxmox_mcp.doctor.summary import RUNS
-from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.errors import SettingsError, StoreError
 from proxmox_mcp.net.failures import RequestFailedError
 from proxmox_mcp.policy.callers import load_callers
 from proxmox_mcp.policy.policy_file import load_rules
 from proxmox_mcp.policy.risk import reviewed_risks
 from proxmox_mcp.record.audit import why_unwritable
+from proxmox_mcp.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,8 @@ def look(settings: Settings, deadline: Deadline) -> Iterator[Step]:
     yield from _files(settings)
     if url := server.mcp_state_url.get_secret_value():
         yield _store(url, deadline)
+    if url := server.mcp_database_url.get_secret_value():
+        yield _database(url)
 
 
 def _authentication(server: ServerSettings) -> Step:
@@ -136,7 +139,8 @@ def _files(settings: Settings) -> Iterator[Step]:
             yield PART.ok("callers", f"{path} has no errors")
     if path := server.mcp_audit_file:
         yield _audit(Path(path))
-    yield _state(server.state_directory)
+    if not server.mcp_database_url.get_secret_value():
+        yield _state(server.state_directory)
 
 
 def _policy(path: Path) -> Step:
@@ -164,15 +168,15 @@ def _audit(path: Path) -> Step:
 
 
 def _state(directory: Path) -> Step:
-    """The directory of cache, approvals and secrets, which is created when it is first needed."""
+    """The directory of the durable state, which is created when it is first needed."""
     there = next((each for each in (directory, *directory.parents) if each.exists()), directory)
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return PART.ok("state", f"{directory} can be written")
     return PART.warn(
         "state",
-        f"{directory} can't be written: the schema is fetched at every start, `proxmox-mcp approve` finds no calls, "
-        "and secrets that calls return are lost",
-        Fix("Set MCP_CACHE_DIR to a directory that the user of the server can write (in a container, a volume)."),
+        f"{directory} can't be written: no change of the cluster is sent, `proxmox-mcp approve` finds no calls, and "
+        "secrets that calls return are lost",
+        Fix("Set MCP_STATE_DIR to a directory that the user of the server can write (in a container, a volume)."),
     )
 
 
@@ -193,3 +197,19 @@ def _store(url: str, deadline: Deadline) -> Step:
         said = f"The store of MCP_STATE_URL ({host} port {port}) is unreachable: {error.strerror or error}."
         return PART.fail(name, said, Fix("Start it, or check host and port in MCP_STATE_URL, and the network."))
     return PART.ok(name, f"{host} port {port} accepts connections")
+
+
+def _database(url: str) -> Step:
+    """The database of the durable state, opened as the server opens it: a new one gets its tables."""
+    name = "database"
+    try:
+        store = Store.at_url(url)
+    except SettingsError as error:
+        return _refused(name, error)
+    try:
+        with store.reading():
+            return PART.ok(name, "the database of MCP_DATABASE_URL can be used")
+    except StoreError as error:
+        return PART.fail(name, f"No change of the cluster is sent. {error.message}.", Fix(error.advice))
+    finally:
+        store.close()

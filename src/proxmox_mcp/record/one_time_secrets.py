@@ -8,19 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import GuardError
-from proxmox_mcp.store.sqlite_file import StateFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from proxmox_mcp.store import Store, Transaction
 
 _KEPT_SECONDS = 7 * 86400
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS secret (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    created REAL NOT NULL, caller TEXT NOT NULL, call TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL
-)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +30,20 @@ class Secret:
 
 
 class Vault:
-    """A file in the state directory. A secret is shown once and forgotten, after seven days in any case."""
+    """Keeps them in the store. A secret is shown once and forgotten, after seven days in any case.
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self._state, self._clock = StateFile(path, _SCHEMA), clock
+    ``keep`` and ``take`` raise ``GuardError`` where the store can't be used.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._clock = store, clock
 
     def keep(self, caller: str, call: str, name: str, value: Any) -> int:
-        """Keep one secret, give its number. Raises ``GuardError`` where the file can't be used."""
+        """Keep one secret, give its number."""
         text = value if isinstance(value, str) else json.dumps(value)
-        with self._state.transaction() as db:
-            db.execute("DELETE FROM secret WHERE created < ?", (self._clock() - _KEPT_SECONDS,))
-            cursor = db.execute(
-                "INSERT INTO secret (created, caller, call, name, value) VALUES (?, ?, ?, ?, ?)",
-                (self._clock(), caller, call, name, text),
-            )
-            return cursor.lastrowid or 0
+        with self._store.transaction() as db:
+            self._expire(db)
+            return db.insert(db.tables.secrets, created=self._clock(), caller=caller, call=call, name=name, value=text)
 
     def keeper(self, caller: str, call: str) -> Callable[[str, Any], str]:
         """For ``Redactor.data(..., keep=...)``: keeps what a call gave, and says how the operator gets it."""
@@ -62,8 +55,14 @@ class Vault:
 
     def take(self, number: int) -> Secret:
         """The secret, once. Raises ``GuardError`` where there is none of that number any more."""
-        with self._state.transaction() as db:
-            row = db.execute("DELETE FROM secret WHERE number = ? RETURNING *", (number,)).fetchone()
+        with self._store.transaction(erasing=True) as db:
+            self._expire(db)
+            table = db.tables.secrets
+            row = db.row(table.delete().where(table.c.number == number).returning(*table.c))
         if row is None:
             raise GuardError(f"there is no secret {number}", "It was shown before, or is older than seven days.")
-        return Secret(**dict(row))
+        return Secret(**row)
+
+    def _expire(self, db: Transaction) -> None:
+        table = db.tables.secrets
+        db.execute(table.delete().where(table.c.created < self._clock() - _KEPT_SECONDS))
