@@ -33,6 +33,7 @@ _COMMANDS = {
     "search": _Command("search", "search", "Find endpoints for a question, keywords or a path."),
     "check": _Command("check", "check", "Check a call against the schema; nothing is sent."),
     "call": _Command("call", "call", "Make one API call, checked and guarded like the tools' calls."),
+    "problems": _Command("problems", "problems", "List what is wrong in the cluster, with where to look next."),
     "exec": _Command("exec", "exec_", "Run a command in a VM or container, without SSH."),
     "index": _Command("index", "index", "Fetch an apidoc.js and cache its index."),
     "openapi": _Command("index", "openapi", "Write the schema as an OpenAPI 3.1 document."),

@@ -19,6 +19,7 @@ from fakepve.lxc import format_size, parse_size
 from proxmox_mcp.demo import fixtures
 from proxmox_mcp.demo.configuration.cluster import ClusterConfiguration
 from proxmox_mcp.demo.fixtures import DAY, GIB
+from proxmox_mcp.demo.health import ClusterHealth
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,7 +44,7 @@ def _own_apidoc() -> str:
     return f"const apiSchema = {json.dumps(tree)};\n"
 
 
-class DemoPve(ClusterConfiguration, FakePve):  # type: ignore[misc]
+class DemoPve(ClusterHealth, ClusterConfiguration, FakePve):  # type: ignore[misc]
     """A fakepve with figures, backups, a configuration, and tasks that take ``task_seconds`` and tell progress."""
 
     def __init__(self, host: str, port: int, password: str, task_seconds: float, apidoc: Path | None) -> None:

@@ -152,6 +152,23 @@ FILES = (
 BACKUP_AGES = {"shop": (1, 2, 3, 4, 5, 6, 7), "office": (3, 10)}
 """The ages in days of the backups of the pools that a job saves; what is in neither has none."""
 
+OLD_BACKUPS = {120: (24, 31)}
+"""The same of guests whose job has not saved them lately."""
+
+SERVICES = {
+    "corosync": "Corosync Cluster Engine",
+    "postfix": "Postfix Mail Transport Agent",
+    "pve-cluster": "The Proxmox VE cluster filesystem",
+    "pvedaemon": "PVE API Daemon",
+    "pveproxy": "PVE API Proxy Server",
+    "pvescheduler": "Proxmox VE scheduler",
+    "pvestatd": "PVE Status Daemon",
+    "sshd": "OpenBSD Secure Shell server",
+}
+FAILED_SERVICES = {"pve3": ("postfix",)}
+CERTIFICATES = {"pve2": {"pveproxy-ssl.pem": 12}}
+"""Certificates of nodes beside their own, by the days for which they are still good."""
+
 FIREWALL = {
     103: (
         {"type": "in", "action": "ACCEPT", "proto": "tcp", "dport": "5432", "source": "10.20.0.0/24", "enable": 1},

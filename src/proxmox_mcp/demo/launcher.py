@@ -125,7 +125,7 @@ def _agent(guest: fixtures.Guest, mac: str) -> dict[str, Any]:
 def _add_backups(pve: DemoPve, guest: fixtures.Guest, now: float) -> None:
     from proxmox_mcp.demo.fake import backup_entry, backup_volume
 
-    for age in fixtures.BACKUP_AGES.get(guest.pool, ()):
+    for age in fixtures.OLD_BACKUPS.get(guest.vmid) or fixtures.BACKUP_AGES.get(guest.pool, ()):
         moment = now - age * DAY + guest.vmid * 60
         volume = backup_volume(guest.kind, guest.vmid, moment)
         pve.storages["nas"]["volumes"][volume] = backup_entry(guest.vmid, guest.disk, moment, guest.name)

@@ -22,9 +22,10 @@ from proxmox_mcp.policy.call import Call
 from proxmox_mcp.proxmox.paged import MOST_ROWS
 from proxmox_mcp.proxmox.shares import on_behalf_of
 from proxmox_mcp.record.audit_record import AuditRecord
+from proxmox_mcp.render import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from proxmox_mcp.gateway.enforcement import Guard
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.guests import GuestExec
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.render import Budget
+
+    ReadCall = Callable[[str, Mapping[str, Any]], Awaitable[Call]]
 
 
 class Gateway:
@@ -89,6 +92,23 @@ class Gateway:
                 cluster = choose(self.clusters, request.cluster, request.caller)
             call = _call_of(request, "GET", path, cluster.name)
             return cluster, (await self.pipeline.run(call, request, cluster, NO_CLIENT)).received.data
+
+    @asynccontextmanager
+    async def reading(self, request: Request) -> AsyncIterator[tuple[Cluster, ReadCall]]:
+        """For several GETs of one request: the cluster, and what makes a GET of a path with parameters.
+
+        The request counts once towards the caller's limits. Each GET is guarded and recorded; nobody is asked: what
+        needs a confirmation is refused.
+        """
+        async with AsyncExitStack() as until_done:
+            async with self._on_record_if_it_fails(request, ApiPath.given(request.path)):
+                await until_done.enter_async_context(self.admitted(request.caller))
+                cluster = choose(self.clusters, request.cluster, request.caller)
+
+            async def read(path: str, data: Mapping[str, Any]) -> Call:
+                return await self._one_of_many(replace(request, data=data, view=WHOLE), cluster, ApiPath.given(path))
+
+            yield cluster, read
 
     async def run_command(self, request: Request, which: str, work: GuestExec, client: Client = NO_CLIENT) -> Result:
         """Run a command in the guest with an id or a name (``work.guest`` is filled in). Raises ProxmoxMcpError."""

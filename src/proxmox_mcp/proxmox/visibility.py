@@ -23,6 +23,7 @@ _SHOWN_BY: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (r"/access/acl", "/", ("Sys.Audit", "Permissions.Modify")),
     (r"/nodes/\{node\}/tasks|/cluster/tasks|/cluster/log", "/nodes", ("Sys.Audit", "Sys.Syslog")),
     (r"/cluster/backup", "/", ("Sys.Audit",)),
+    (r"/cluster/backup-info/not-backed-up", "/vms", ("VM.Audit",)),
     (r"/cluster/replication|/nodes/\{node\}/replication", "/vms", ("VM.Audit",)),
     (r"/cluster/mapping/(pci|usb|dir)", "/mapping", ("Mapping.Audit", "Mapping.Use", "Mapping.Modify")),
     (r"/cluster/sdn/(zones|vnets)|/nodes/\{node\}/sdn/zones", "/sdn", ("SDN.Audit", "SDN.Allocate")),

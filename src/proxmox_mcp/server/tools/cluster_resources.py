@@ -1,17 +1,20 @@
-"""``get_cluster_resources``: guests, storages, nodes and pools as a table."""
+"""``get_cluster_resources``: guests, storages, nodes and pools as a table, or what is wrong with them."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.errors import ViewError
+from proxmox_mcp.gateway.problems import problems_of, problems_text
 from proxmox_mcp.gateway.suggestions import unseen_in
 from proxmox_mcp.gateway.working import off_the_loop
-from proxmox_mcp.render import resources_table
-from proxmox_mcp.server.tools.each_cluster import RESOURCES, Records, each_cluster
+from proxmox_mcp.render import WHOLE, resources_table
+from proxmox_mcp.server.tools.each_cluster import RESOURCES, Records, each_cluster, tell_each
 from proxmox_mcp.server.tools.tool import CURSOR, FIELDS, FILTER, LIMIT, Parameter, Tool, ToolCall
 
 if TYPE_CHECKING:
+    from proxmox_mcp.gateway import Request
     from proxmox_mcp.gateway.cluster import Cluster
 
 _GUESTS = "/nodes/{node}/qemu"
@@ -25,12 +28,15 @@ _KINDS = {
     "pool": (frozenset({"pool"}), "/pools"),
 }
 """For each type its records, and an endpoint that lists them: who may see that endpoint's records may see these."""
+_PROBLEMS = "problems"
 
 
 async def _run(call: ToolCall) -> str:
     """Raises ViewError for an unknown type, field or filter."""
     request = call.request(RESOURCES)
     type_ = call.arguments.get("type", "all")
+    if type_ == _PROBLEMS:
+        return await _problems(call, request)
 
     async def table(cluster: Cluster, records: Records) -> str:
         render = partial(resources_table, budget=call.gateway.budget)
@@ -43,12 +49,23 @@ async def _run(call: ToolCall) -> str:
     return await each_cluster(call.gateway, request, table)
 
 
+async def _problems(call: ToolCall, request: Request) -> str:
+    if request.view != WHOLE:
+        raise ViewError("type=problems takes no filter, fields, limit or cursor.", "It is one short report.")
+
+    async def tell(one: Request) -> str:
+        _, report = await problems_of(call.gateway, one)
+        return problems_text(report)
+
+    return await tell_each(call.gateway, request, tell)
+
+
 TOOL = Tool(
     "get_cluster_resources",
-    "Guests, storages, nodes and pools as a table.",
+    "Lists guests, storages, nodes, pools, or problems.",
     _run,
     {
-        "type": Parameter("string", "default all", enum=tuple(_KINDS)),
+        "type": Parameter("string", "default all", enum=(*_KINDS, _PROBLEMS)),
         "filter": FILTER,
         "fields": FIELDS,
         "limit": LIMIT,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Records = list[dict[str, object]]
 Table = Callable[["Cluster", Records], Awaitable[str]]
+Tell = Callable[["Request"], Awaitable[str]]
 
 RESOURCES = "/cluster/resources"
 _PATIENCE, _PATIENCE_WITH_THE_DEAD = 8.0, 2.0
@@ -24,10 +25,19 @@ _PATIENCE, _PATIENCE_WITH_THE_DEAD = 8.0, 2.0
 
 async def each_cluster(gateway: Gateway, request: Request, table: Table) -> str:
     """The table of the cluster that the request names; of every cluster, side by side, where it names none."""
-    if request.cluster or len(gateway.clusters) == 1:
-        cluster, answer = await gateway.read(request)
+
+    async def tell(one: Request) -> str:
+        cluster, answer = await gateway.read(one)
         return await table(cluster, _records(answer))
-    return await _side_by_side(gateway, request, table)
+
+    return await tell_each(gateway, request, tell)
+
+
+async def tell_each(gateway: Gateway, request: Request, tell: Tell) -> str:
+    """What ``tell`` says of the cluster that the request names; of every cluster, side by side, where it names none."""
+    if request.cluster or len(gateway.clusters) == 1:
+        return await tell(request)
+    return await _side_by_side(gateway, request, tell)
 
 
 def _records(answer: Any) -> Records:
@@ -40,7 +50,7 @@ def _records(answer: Any) -> Records:
     return answer
 
 
-async def _side_by_side(gateway: Gateway, request: Request, table: Table) -> str:
+async def _side_by_side(gateway: Gateway, request: Request, tell: Tell) -> str:
     """Each cluster under its name; one that doesn't answer says so and delays none of the others for long."""
     texts: dict[str, str] = {}
 
@@ -49,8 +59,7 @@ async def _side_by_side(gateway: Gateway, request: Request, table: Table) -> str
         texts[cluster.name] = f"(unavailable: no answer within {patience:g} s; name it in `cluster` to wait longer)"
         try:
             with anyio.move_on_after(patience):
-                _, answer = await gateway.read(replace(request, cluster=cluster.name))
-                texts[cluster.name] = await table(cluster, _records(answer))
+                texts[cluster.name] = await tell(replace(request, cluster=cluster.name))
         except ProxmoxMcpError as error:
             texts[cluster.name] = f"(unavailable: {error.message})"
 

@@ -1,0 +1,158 @@
+"""What is wrong in a cluster: read past the guard, and told in few tokens, each kind with where to look next."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.errors import PermissionDeniedError
+from proxmox_mcp.proxmox.problems import TITLES, Problem, Report, Unread, examine
+from proxmox_mcp.proxmox.visibility import hidden
+from proxmox_mcp.render import estimate_tokens
+from proxmox_mcp.render.units import moment_text, short_duration
+from proxmox_mcp.untrusted import one_line, shown, with_notice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.gateway import Gateway
+    from proxmox_mcp.gateway.request import Request
+    from proxmox_mcp.proxmox.permissions import Permissions
+
+RESOURCES = "/cluster/resources"
+MOST_TOKENS = 400
+_LONGEST_NAME, _LONGEST_WHY = 60, 80
+_MOST_UNREAD = 4
+_CONTENT = "/nodes/{node}/storage/{storage}/content"
+_CHECKED = "Checked: nodes, quorum, HA, replication, storages, services, tasks, certificates, locks, backups."
+
+
+async def problems_of(gateway: Gateway, request: Request, now: float | None = None) -> tuple[Cluster, Report]:
+    """The problems of the cluster that a request names, as its caller may see them.
+
+    The request is one for ``RESOURCES``. Raises ProxmoxMcpError where not even these can be read.
+    """
+    moment = time.time() if now is None else now
+    partly: dict[str, Unread] = {}
+    guests: list[Mapping[str, Any]] = []
+    async with gateway.reading(request) as (cluster, read_call):
+        rights = await cluster.permissions.rights()
+
+        async def read(path: str, params: Mapping[str, Any]) -> Any:
+            call = await read_call(path, params)
+            missing = hidden(call.template, rights.permissions) if rights and rights.identity != "root@pam" else None
+            if missing is not None:
+                partly.setdefault(call.template, Unread(f"all of {call.template}", "", path, f"lacks {missing}"))
+            data = call.received.data
+            if call.template == _CONTENT and rights is not None and rights.identity != "root@pam":
+                _must_show_backups(call.path_params["storage"], guests, rights.permissions)
+            if path == RESOURCES:
+                guests.extend(record for record in data if isinstance(record, dict) and "vmid" in record)
+            return data
+
+        report = await examine(read, moment, _yesterday(moment))
+    return cluster, replace(report, unread=(*report.unread, *partly.values()))
+
+
+def _must_show_backups(storage: str, guests: Sequence[Mapping[str, Any]], permissions: Permissions) -> None:
+    """Raise PermissionDeniedError where Proxmox leaves backups out of a storage's list without a word
+    (``PVE::Storage::check_volume_access``): a list without them looks as if there were none."""
+    held = permissions.at(f"/storage/{storage}")
+    if "Datastore.Allocate" in held:
+        return
+    if "Datastore.AllocateSpace" not in held:
+        raise PermissionDeniedError("lacks Datastore.AllocateSpace, without which backups are hidden")
+    if any("VM.Backup" not in permissions.at(f"/vms/{guest['vmid']}") for guest in guests):
+        raise PermissionDeniedError("lacks VM.Backup of some guests, without which their backups are hidden")
+
+
+def _yesterday(now: float) -> float:
+    """The first second of yesterday."""
+    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (today - timedelta(days=1)).timestamp()
+
+
+def problems_text(report: Report, *, most_tokens: int = MOST_TOKENS) -> str:
+    """The report for a model: a line for each kind of problem, as much of each as fits; of the rest its number."""
+    kinds = len(report.of_kind())
+    shapes = [*_SHAPES, *(replace(_SHAPES[-1], kinds=most) for most in range(kinds - 1, -1, -1))]
+    for shape in shapes:
+        text = with_notice("\n".join(_lines(report, shape)))
+        if estimate_tokens(text) <= most_tokens:
+            break
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How much is told: ``subjects`` of a kind, ``words`` (characters) of each, ``reasons`` why something is unread,
+    ``kinds`` with a line of their own."""
+
+    subjects: int
+    words: int
+    reasons: int
+    kinds: int = len(TITLES)
+
+
+_SHAPES = (_Shape(6, 80, 4), _Shape(4, 80, 4), _Shape(3, 60, 3), _Shape(2, 40, 2), _Shape(1, 40, 1))
+
+
+def _lines(report: Report, shape: _Shape) -> list[str]:
+    count = len(report.problems)
+    found = f"{count} problem{'' if count == 1 else 's'}" if count else "No problems found"
+    lines = [f"{found}, {moment_text(report.taken)}", *([] if count else [_CHECKED])]
+    kinds = list(report.of_kind().items())
+    for kind, problems in kinds[: shape.kinds]:
+        told = _in_a_row([_told(each, report.taken, shape.words) for each in problems], shape.subjects, "; ")
+        heading = f"{problems[0].severity}: {TITLES[kind]} ({len(problems)})"
+        lines.append(f"{heading}: {told} -> GET {_path(problems[0].look)}")
+    if rest := [f"{TITLES[kind]} ({len(problems)})" for kind, problems in kinds[shape.kinds :]]:
+        lines.append(f"also: {', '.join(rest)}")
+    return [*lines, *_unread(report.unread, shape.reasons)]
+
+
+def _told(problem: Problem, now: float, words: int) -> str:
+    subject = " ".join(shown(one_line(name, _LONGEST_NAME)) for name in problem.names)
+    node = f" on {shown(problem.node)}" if problem.node else ""
+    age = f" {age_of(problem, now)}" if problem.when is not None else ""
+    said = f" {shown(one_line(problem.said, words))}" if problem.said else ""
+    return f"{subject}{node}{age}{said}"
+
+
+def _path(path: str) -> str:
+    """A path whose segments may be names that anybody chose; a task's id among them is longer than other tokens."""
+    return "/".join(segment and shown(segment) for segment in path.split("/"))
+
+
+def age_of(problem: Problem, now: float) -> str:
+    """``3d ago``, ``in 12d``; empty where no moment matters."""
+    if problem.when is None:
+        return ""
+    age = now - problem.when
+    return f"{short_duration(age)} ago" if age >= 0 else f"in {short_duration(-age)}"
+
+
+def _unread(unread: Sequence[Unread], most: int) -> list[str]:
+    """What is not known, grouped by the reason."""
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for each in unread:
+        places = reasons.setdefault(one_line(each.why, _LONGEST_WHY), {}).setdefault(each.what, [])
+        places += [each.of] if each.of else []
+    lines = [
+        f"not read: {_in_a_row([_with_places(what, of) for what, of in whats.items()], _MOST_UNREAD)} ({why})"
+        for why, whats in list(reasons.items())[:most]
+    ]
+    others = sum(len(whats) for whats in list(reasons.values())[most:])
+    return [*lines, f"not read for other reasons: {others} more"] if others else lines
+
+
+def _with_places(what: str, places: Sequence[str]) -> str:
+    return f"{what} of {_in_a_row([shown(each, _LONGEST_NAME) for each in places], _MOST_UNREAD)}" if places else what
+
+
+def _in_a_row(texts: Sequence[str], most: int, between: str = ", ") -> str:
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return between.join(texts[:most]) + more
