@@ -1,0 +1,60 @@
+"""How writes are undone: what has to be read before one, and the calls that take it back.
+
+Pure: nothing here reads or sends anything. ``apidoc/effects`` says in words how each endpoint is undone and which have
+no way back; ``recipes`` does what those words say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.apidoc.effects import bundled_effects
+from proxmox_mcp.apidoc.reviews import call_key
+from proxmox_mcp.record.undo.model import After, Case, Get, Inverse, InverseCall, Parameters, Recipe, State, none
+from proxmox_mcp.record.undo.proven import proven
+from proxmox_mcp.record.undo.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from proxmox_mcp.policy.call import Call
+
+__all__ = [
+    "RECIPES",
+    "After",
+    "Case",
+    "Get",
+    "Inverse",
+    "InverseCall",
+    "Parameters",
+    "State",
+    "inverse",
+    "proven",
+    "wanted",
+]
+
+
+def wanted(case: Case) -> tuple[Get, ...]:
+    """The GETs that have to be read before a write so that it can be undone; asked again with what was read, until it
+    names nothing new."""
+    recipe = _recipe(case.call)
+    return recipe.wanted(case) if isinstance(recipe, Recipe) else ()
+
+
+def inverse(case: Case) -> Inverse:
+    """How a call is undone."""
+    recipe = _recipe(case.call)
+    if isinstance(recipe, Inverse):
+        return recipe
+    found = recipe.inverse(case)
+    shown = proven().get(call_key(case.call.method, case.call.template))
+    return replace(found, proven=shown is not None and found.forms <= shown)
+
+
+def _recipe(call: Call) -> Recipe | Inverse:
+    review = bundled_effects().of(call.method, call.template)
+    if review is None or review.undo is None:
+        return none("nobody reviewed how this is undone")
+    if review.undo.kind == "none":
+        return none(review.undo.how)
+    recipe = RECIPES.get(call_key(call.method, call.template))
+    return recipe or none(f"only by hand: {review.undo.how}")
