@@ -3,6 +3,7 @@
 Booleans are true or absent (``additionalProperties`` and ``allowtoken``: false or absent); bounds are numbers; members
 of enumerations are text; keys that don't describe the API (``typetext``, ``links``, ...) are dropped. The other keys
 keep Proxmox's names. Descriptions (``PROSE``) can be left out: the repository contains no text written by Proxmox.
+The unit of a returned number, which only its description tells, is kept as a fact of its own (``unit``).
 """
 
 from __future__ import annotations
@@ -39,6 +40,20 @@ they look like methods without parameters. Read in Proxmox's code.
 _WORDS = re.compile(r"\S+(, ?\S+)*")
 _NUMERIC = frozenset({"integer", "number", "boolean"})
 
+_UNITS = (
+    ("epoch", re.compile(r"\bepoch\b|\btime ?stamp\b", re.IGNORECASE)),
+    ("minutes", re.compile(r"\bin minutes\b|\(minutes\)", re.IGNORECASE)),
+    ("seconds", re.compile(r"\bin seconds\b|\(seconds\)", re.IGNORECASE)),
+    ("KiB/s", re.compile(r"\b[Kk]i?B/s")),
+    ("MiB/s", re.compile(r"\bMi?B/s|\bmegabytes per second\b")),
+    ("KiB", re.compile(r"\bin [Kk]i?B\b")),
+    ("MiB", re.compile(r"\bin Mi?B\b")),
+    ("bytes", re.compile(r"\bbytes\b", re.IGNORECASE)),
+    ("percent", re.compile(r"\bin percent\b", re.IGNORECASE)),
+)
+"""The units of numbers, and the words of a description that tell them; the first that fits. Proxmox writes MB and
+means MiB (``PVE::QemuServer``: ``memory`` times 1,048,576)."""
+
 
 def endpoint_facts(method: str, path: str, info: Mapping[str, Any]) -> Facts:
     """The canonical facts of one method (``info`` of the dump) of one path template.
@@ -59,8 +74,25 @@ def endpoint_facts(method: str, path: str, info: Mapping[str, Any]) -> Facts:
     if (method, path) in UNDECLARED_OPEN and not parameters.get("properties"):
         parameters.pop("additionalProperties", None)
     facts["parameters"] = parameters
-    facts["returns"] = schema_facts(info.get("returns") or {})
+    facts["returns"] = _with_units(schema_facts(info.get("returns") or {}))
     return facts
+
+
+def unit_of(description: str) -> str:
+    """The unit of a number, by the words of its description; empty if they tell none."""
+    return next((unit for unit, words in _UNITS if words.search(description)), "")
+
+
+def _with_units(facts: Facts) -> Facts:
+    """The facts of a returned value with the units of its numbers."""
+    changed = dict(facts)
+    if facts.get("type") in ("integer", "number") and (unit := unit_of(facts.get("description", ""))):
+        changed["unit"] = unit
+    if isinstance(items := facts.get("items"), dict):
+        changed["items"] = _with_units(items)
+    if isinstance(properties := facts.get("properties"), dict):
+        changed["properties"] = {name: _with_units(each) for name, each in properties.items()}
+    return changed | {key: [_with_units(each) for each in facts[key]] for key in _LISTED if key in facts}
 
 
 def schema_facts(raw: Mapping[str, Any]) -> Facts:

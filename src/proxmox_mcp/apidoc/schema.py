@@ -27,7 +27,8 @@ class Schema:
     ``one_of`` holds alternatives (9.x), each for its ``instance_types``; the parameter ``type_property`` selects one,
     and is described by ``type_property_schema`` if it is not an ordinary parameter.
     ``enum`` members are text, because Proxmox compares them as text. ``additional_properties`` may be a schema.
-    ``renderer`` is how Proxmox displays the value (``bytes``, ``duration``, ``fraction_as_percentage``, ...).
+    ``renderer`` is how Proxmox displays the value (``bytes``, ``duration``, ``fraction_as_percentage``, ...), ``unit``
+    the unit of a returned number (``facts.py`` lists them); either is empty if unknown.
     ``description`` is empty if the schema comes from a bundled snapshot.
     """
 
@@ -55,6 +56,7 @@ class Schema:
     one_of: tuple[Schema, ...] = ()
     all_of: tuple[Schema, ...] = ()
     renderer: str = ""
+    unit: str = ""
 
     @classmethod
     def read(cls, facts: Mapping[str, Any]) -> Self:
@@ -99,6 +101,7 @@ _FIELDS: Mapping[str, tuple[str, Callable[[Any], object] | None]] = {
     "oneOf": ("one_of", _alternatives),
     "allOf": ("all_of", _alternatives),
     "renderer": ("renderer", None),
+    "unit": ("unit", None),
 }
 
 
