@@ -40,7 +40,19 @@ from proxmox_mcp.proxmox.answers import read
 from proxmox_mcp.proxmox.inventory import Resources, near
 from proxmox_mcp.record import secret_names, secrets_in_text
 from proxmox_mcp.record.redaction import Redactor, secrets_in
-from proxmox_mcp.render import View, cells, estimate_tokens, fields, filters, lines, render, tokens, units
+from proxmox_mcp.render import (
+    View,
+    cells,
+    estimate_tokens,
+    fields,
+    filters,
+    lines,
+    quantities,
+    render,
+    selection,
+    tokens,
+    units,
+)
 from proxmox_mcp.search import Searcher, browse
 from proxmox_mcp.server import reference_resource
 from proxmox_mcp.server.tools import TOOLS, arguments
@@ -191,7 +203,7 @@ READERS: dict[str, Callable[[str], object]] = {
         reference_resource.PREFIX + text, schema().index
     ),
     "server.reference_resource.paths_like": lambda text: reference_resource.paths_like(text, schema().index),
-    "render.filters.share_of": lambda text: filters.share_of({"a": 1, "maxa": 2, text: 1}, text),
+    "render.selection.share_of": lambda text: selection.share_of({"a": 1, "maxa": 2, text: 1}, text),
     "search.text.words": lambda text: importlib.import_module("proxmox_mcp.search.text").words(text),
     "render.cells.text_cell": cells.text_cell,
     "render.cells.line_text": cells.line_text,
@@ -200,10 +212,15 @@ READERS: dict[str, Callable[[str], object]] = {
     "render.tokens.estimate_tokens": estimate_tokens,
     "render.tokens.token_cost": tokens.token_cost,
     "render.filters.parse_filter": filters.parse_filter,
-    "render.filters.select": lambda text: filters.select([{"a": text}], filters.parse_filter("a~b and a!=c and a=d")),
+    "render.selection.select": lambda text: selection.select(
+        [{"a": text}], filters.parse_filter("a~b and a!=c and a=d")
+    ),
     "render.fields.lookup": lambda text: fields.lookup({"a": {"a": 1}}, text),
     "render.fields.lookup, lists": lambda text: fields.lookup([[[1]]], text),
     "render.fields.require_field": lambda text: fields.require_field(text, [{"a": 1}], argument="fields"),
+    "render.quantities.quantity_by_name": lambda text: quantities.quantity_by_name(text, 2.0**30),
+    "render.quantities.is_named_for_time": quantities.is_named_for_time,
+    "render.quantities.in_series": lambda text: quantities.in_series(text, None),
     "render.units.parse_size": units.parse_size,
     "render.units.parse_duration": units.parse_duration,
     "render.units.parse_moment": lambda text: units.parse_moment(text, 0.0),

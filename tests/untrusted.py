@@ -15,8 +15,14 @@ _OURS = (
     re.compile(r"\(shortened: [^()\"]*(?:\"\"[^()\"]*)*\)"),
     re.compile(r"\[lines \d+-\d+ of \d+ left out: cursor=[\w-]+\]"),
     re.compile(r"\(\d+ (?:rows|keys), too (?:wide|long) to show\)"),
-    re.compile(r"\d+ points from [\d :-]+ UTC to [\d :-]+ UTC, every \d+ s"),
+    re.compile(r"\d+ points from [\d :.+e-]+ to [\d :.+e-]+, every \w+"),
+    re.compile(r"\(now \d{4}-\d\d-\d\d \d\d:\d\d [\w/+-]+\)"),
 )
+_TIME = re.compile(
+    r"(?<![^ ])\d{4}-\d\d-\d\d(?:T\d\d:\d\d\(\w+\)| \d\d:\d\d \((?:in )?\d+ [dhms](?: \d+ [hm])?(?: ago)?\))"
+    r"|(?<= )0 \((?:never|none)\)|(?<=[\w-])\(age\)"
+)
+"""Times as the server writes them, and the mark of a column of times: nothing else in an answer has brackets."""
 
 
 def bare(text: str) -> str:
@@ -31,7 +37,7 @@ def forged_lines(text: str) -> list[str]:
     for line in text.split("\n"):
         if line.lstrip(" ").startswith("| ") or any(ours.fullmatch(line) for ours in _OURS):
             continue
-        rest = _STRING.sub("", line)
+        rest = _TIME.sub("", _STRING.sub("", line))
         if any(ours.fullmatch(_STRING.sub('""', line)) for ours in _OURS):
             continue
         if '"' in rest or not all(map(_is_piece, rest.split(" "))):

@@ -51,7 +51,9 @@ def connection_of(settings: ClusterSettings) -> Connection:
     )
 
 
-def cluster_of(name: str, settings: ClusterSettings, store: IndexStore | None, reader: Reader) -> Cluster:
+def cluster_of(
+    name: str, settings: ClusterSettings, store: IndexStore | None, reader: Reader, timezone: str = ""
+) -> Cluster:
     """A cluster, not connected yet. Raises SettingsError."""
     schema = SchemaKeeper(reader, settings.proxmox_apidoc, store)
     if settings.proxmox_apidoc not in ("auto", "bundled") and "://" not in settings.proxmox_apidoc:
@@ -59,7 +61,7 @@ def cluster_of(name: str, settings: ClusterSettings, store: IndexStore | None, r
             schema.load()
         except ApidocError as error:
             raise SettingsError(f"PROXMOX_APIDOC: {error.message}", error.advice) from error
-    return Cluster.of(name, reader, schema)
+    return Cluster.of(name, reader, schema, timezone=timezone)
 
 
 def guard_of(settings: Settings) -> Guard:
@@ -164,7 +166,7 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     for name, each in settings.clusters.items():
         with faults.collected(f"[{name}] " if several else ""):
             nodes[name] = proxmox = Proxmox(connection_of(each), observe=observer.exchanges(name))
-            clusters[name] = cluster_of(name, each, store, Reader(proxmox))
+            clusters[name] = cluster_of(name, each, store, Reader(proxmox), server.mcp_timezone)
             writers[name] = Writer(proxmox)
     with faults.collected():
         guard = guard_of(settings)

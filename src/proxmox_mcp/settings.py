@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
@@ -108,6 +109,9 @@ class ServerSettings(_SettingsModel):
         0.0, ge=0, le=3600, description="Seconds to wait for a task; 0: 300 if the client shows progress, else 50."
     )
     mcp_result_tokens: int = Field(4000, ge=200, le=100_000, description="Maximum tokens of one result.")
+    mcp_timezone: str = Field(
+        "", description="Time zone in which times are shown, such as `Europe/Berlin`; unset: that of the nodes."
+    )
     mcp_stateless: bool = Field(False, description="Serve `/mcp` without sessions, for several replicas.")
     mcp_state_url: SecretStr = Field(
         SecretStr(""),
@@ -138,6 +142,16 @@ class ServerSettings(_SettingsModel):
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("mcp_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            if value:
+                ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is not a time zone: write one such as Europe/Berlin or UTC") from None
+        return value
 
     @field_validator("mcp_root_path")
     @classmethod

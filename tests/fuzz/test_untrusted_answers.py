@@ -12,7 +12,7 @@ from fuzz.examples import examples
 from fuzz.test_foreign_data import SPOKEN, shows_itself
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.errors import ViewError
-from proxmox_mcp.gateway.answers import terms_of
+from proxmox_mcp.gateway.returned import legend_of
 from proxmox_mcp.render import Budget, View, nodes_table, render, resources_table
 from untrusted import bare, forged_lines
 
@@ -92,7 +92,7 @@ def test_no_text_in_any_answer_of_any_endpoint_reads_as_ours(
     answer: tuple[Endpoint, Any], tokens: int, limit: int | None
 ) -> None:
     endpoint, data = answer
-    _must_hold_no_forgery(render(data, View.of(limit=limit), budget=Budget.of(tokens), terms=terms_of(endpoint)))
+    _must_hold_no_forgery(render(data, View.of(limit=limit), budget=Budget.of(tokens), legend=legend_of(endpoint)))
 
 
 @given(_ANYTHING, _TEXTS, _TEXTS)

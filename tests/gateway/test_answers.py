@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.gateway.answers import terms_of
+from proxmox_mcp.gateway.returned import legend_of
 from proxmox_mcp.render import render
 from proxmox_mcp.untrusted import NOTICE, is_token
 from untrusted import bare, forged_lines
@@ -63,9 +63,9 @@ KINDS: dict[str, tuple[str, Any]] = {
 
 
 @cache
-def _terms(path: str) -> Any:
+def _legend(path: str) -> Any:
     found = [each for each in load_index("9.2").endpoints if (each.method, each.path) == ("GET", path)]
-    return terms_of(found[0])
+    return legend_of(found[0])
 
 
 def _filled(shape: Any, text: str) -> Any:
@@ -80,7 +80,7 @@ def _filled(shape: Any, text: str) -> Any:
 @pytest.mark.parametrize("kind", KINDS)
 def test_text_of_any_kind_is_marked_as_data(kind: str, text: str) -> None:
     path, shape = KINDS[kind]
-    told = render(_filled(shape, text), terms=_terms(path))
+    told = render(_filled(shape, text), legend=_legend(path))
     assert told.startswith(f"{NOTICE}\n"), told
     assert not forged_lines(told), told
     assert not any(line in bare(told) for line in text.splitlines()), told
@@ -97,7 +97,7 @@ def test_an_answer_of_tokens_needs_no_mark_and_costs_nothing_more() -> None:
         "cpu": "x86-64-v2-AES",
         "cipassword": "[secret]",
     }
-    told = render(config, terms=_terms(f"{GUEST}/config"))
+    told = render(config, legend=_legend(f"{GUEST}/config"))
     assert told == "\n".join(f"{key}: {value}" for key, value in config.items())
 
 

@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxmox_mcp.errors import ViewError
-from proxmox_mcp.render.filters import Condition, parse_filter, select
+from proxmox_mcp.render.clock import Clock
+from proxmox_mcp.render.filters import NO_FILTER, Condition, Filter, parse_filter
+from proxmox_mcp.render.legend import Legend
+from proxmox_mcp.render.selection import select
 
 NOW = 1_760_000_000.0
 RECORDS: list[dict[str, Any]] = [
@@ -19,7 +22,7 @@ RECORDS: list[dict[str, Any]] = [
 
 
 def names(text: str) -> list[str]:
-    return [record["name"] for record in select(RECORDS, parse_filter(text), now=NOW)]
+    return [record["name"] for record in select(RECORDS, parse_filter(text), legend=Legend(clock=Clock(NOW)))]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,12 @@ def names(text: str) -> list[str]:
         ("snaptime>2025-10-01", ['a"b']),
         ("memory>80%", ['a"b']),
         ("memory.used=9", ['a"b']),
+        ("lock?", ["web 2"]),
+        ("mem?", ["web-01", "db"]),
+        ("tags ? and status=running", ["web-01"]),
+        ("lock? or uptime>1d", ["web 2", 'a"b']),
+        ("status=running and mem>80% OR lock=backup and mem=0", ["web-01", "web 2"]),
+        ("snaptime<now+1d and snaptime>now-1d", ['a"b']),
     ],
 )
 def test_a_filter_keeps_what_it_says(text: str, expected: list[str]) -> None:
@@ -58,10 +67,14 @@ def test_a_filter_keeps_what_it_says(text: str, expected: list[str]) -> None:
     [
         ("status", "expected a condition at `status`"),
         ("status=", "expected a condition"),
-        ("status=running or mem>80%", "`or` is not supported"),
+        ("status=running or", "expected `and` or `or`"),
+        ("(status=running or mem>80%) and name~web", "Brackets are not supported"),
+        ("status=running || lock?", "Write `or`"),
+        ("mem>5", "Write mem>5GiB"),
+        ("snaptime<30", "Write snaptime<now-30d"),
         ("status=running, mem>80%", "expected `and`"),
         ("status=running,mem>80%", "expected `and`"),
-        ("name=web 2", "needs quotes"),
+        ("name=web 2", "with blanks"),
         ("status=running and", "expected `and`"),
         ("stauts=running", "Did you mean `status`"),
         ("mem>lots", "a size \\(8G\\)"),
@@ -78,7 +91,7 @@ def test_a_faulty_filter_is_refused_with_what_is_right(text: str, told: str) -> 
 
 
 def test_quoted_text_is_text_even_if_it_looks_like_a_size() -> None:
-    assert parse_filter('name="8G"') == (Condition("name", "=", "8G", quoted=True),)
+    assert parse_filter('name="8G"') == Filter(((Condition("name", "=", "8G", quoted=True),),))
     assert select([{"name": "8G"}, {"name": "x"}], parse_filter('name="8G"')) == [{"name": "8G"}]
 
 
@@ -96,7 +109,7 @@ def test_any_text_is_a_filter_or_refused_as_one(text: str) -> None:
     try:
         conditions = parse_filter(text)
     except ViewError as refusal:
-        conditions = ()
+        conditions = NO_FILTER
         refused = bool(refusal.advice)
     else:
         refused = False
@@ -105,4 +118,4 @@ def test_any_text_is_a_filter_or_refused_as_one(text: str) -> None:
 
 @given(st.sampled_from(["=", "!=", ">", "<", ">=", "<=", "~"]), st.text(alphabet="aZ09.-", min_size=1, max_size=12))
 def test_a_condition_is_read_as_it_is_written(operator: str, value: str) -> None:
-    assert parse_filter(f"name{operator}{value}") == (Condition("name", operator, value),)  # type: ignore[arg-type]
+    assert parse_filter(f"name{operator}{value}") == Filter(((Condition("name", operator, value),),))  # type: ignore[arg-type]

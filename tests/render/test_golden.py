@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from cl100k import count_tokens
-from proxmox_mcp.render import View, render
+from proxmox_mcp.render import WHOLE, Clock, Legend, View, render
 from resources import resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+CLOCK = Clock(1_760_610_000, ZoneInfo("Europe/Berlin"), "Europe/Berlin")
+LEGEND = Legend(clock=CLOCK)
+
+
+def shown(data: Any, view: View = WHOLE) -> str:
+    return render(data, view, legend=LEGEND)
+
 
 CONFIG = {
     "name": "web-01",
@@ -63,14 +72,14 @@ STATUS = {
 }
 
 ANSWERS: dict[str, tuple[Callable[[], str], int]] = {
-    "get-config": (lambda: render(CONFIG), 140),
-    "get-snapshots": (lambda: render(SNAPSHOTS), 100),
-    "get-snapshots-older": (lambda: render(SNAPSHOTS, View.of(filter="snaptime<now-30d"), now=1_755_000_000), 60),
-    "get-tasks": (lambda: render(TASKS, View.of("type,id,status,starttime", limit=6)), 140),
-    "get-task-log": (lambda: render(LOG), 4000),
-    "get-rrddata": (lambda: render(RRD), 4000),
-    "get-node-status": (lambda: render(STATUS), 110),
-    "get-resources-raw": (lambda: render(resources(4), View.of(filter="type=qemu")), 260),
+    "get-config": (lambda: shown(CONFIG), 140),
+    "get-snapshots": (lambda: shown(SNAPSHOTS), 130),
+    "get-snapshots-older": (lambda: shown(SNAPSHOTS, View.of(filter="snaptime<now-30d")), 80),
+    "get-tasks": (lambda: shown(TASKS, View.of("type,id,status,starttime", limit=6)), 210),
+    "get-task-log": (lambda: shown(LOG), 4000),
+    "get-rrddata": (lambda: shown(RRD), 4000),
+    "get-node-status": (lambda: shown(STATUS), 110),
+    "get-resources-raw": (lambda: shown(resources(4), View.of(filter="type=qemu")), 260),
 }
 
 

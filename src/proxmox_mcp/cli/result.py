@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render.fields import is_empty, lookup, require_field
-from proxmox_mcp.render.filters import select
+from proxmox_mcp.render.selection import select
 from proxmox_mcp.render.view import page_start
 from proxmox_mcp.untrusted import clean, flat
 

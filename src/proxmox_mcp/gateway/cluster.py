@@ -1,4 +1,4 @@
-"""One cluster with all that is kept for it: the way to it, what it holds, its tasks, rights and schema."""
+"""One cluster with all that is kept for it: the way to it, what it holds, its tasks, rights, schema and time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import CallError
+from proxmox_mcp.gateway.cluster_time import ClusterTime
 from proxmox_mcp.proxmox.inventory import Inventory
 from proxmox_mcp.proxmox.permission_cache import PermissionCache
 from proxmox_mcp.proxmox.tasks import TaskWatcher
@@ -28,11 +29,14 @@ class Cluster:
     inventory: Inventory
     tasks: TaskWatcher
     permissions: PermissionCache
+    time: ClusterTime
 
     @classmethod
-    def of(cls, name: str, pve: Reader, schema: SchemaKeeper) -> Cluster:
-        rights = PermissionCache(pve, pve.connection.identity)
-        return cls(name, pve, schema, Inventory(pve), TaskWatcher(pve), rights)
+    def of(cls, name: str, pve: Reader, schema: SchemaKeeper, *, timezone: str = "") -> Cluster:
+        """``timezone`` is the zone in which times are shown, empty for that of the nodes."""
+        rights, inventory = PermissionCache(pve, pve.connection.identity), Inventory(pve)
+        watcher, clock = TaskWatcher(pve), ClusterTime(pve, inventory, timezone)
+        return cls(name, pve, schema, inventory, watcher, rights, clock)
 
 
 def choose(clusters: Mapping[str, Cluster], name: str, caller: Caller) -> Cluster:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import ProxmoxMcpError
-from proxmox_mcp.gateway.answers import Result, returned_fields, terms_of
+from proxmox_mcp.gateway.answers import Result
 from proxmox_mcp.gateway.places import PLACE_FIELDS, place_of
+from proxmox_mcp.gateway.returned import legend_of, returned_fields
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def gather(ask_at: Callable[[ApiPath], Awaitable[Call]], places: Places, c
     notes = (*_notes(places, failures), *_unread(got))
     endpoint = _endpoint(got)
     known = (*PLACE_FIELDS, *returned_fields(endpoint))
-    return Result(records, notes=notes, known=known, terms=terms_of(endpoint), places=places)
+    return Result(records, notes=notes, known=known, legend=legend_of(endpoint), places=places)
 
 
 async def _all(ask: Any, targets: list[Target]) -> None:

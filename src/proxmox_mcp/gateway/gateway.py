@@ -79,9 +79,12 @@ class Gateway:
                 places = await find_places(path, request, method, cluster)
             if places.fanned:
                 share = replace(request, most_rows=MOST_ROWS // max(1, len(places.targets)))
-                return await gather(partial(self._one_of_many, share, cluster), places, client)
+                result = await gather(partial(self._one_of_many, share, cluster), places, client)
+                return await result.dated(request.view, cluster.time, places.a_node)
             call = _call_of(request, method, places.targets[0].path, cluster.name)
-            return result_of(await self.pipeline.run(call, request, cluster, client))
+            call = await self.pipeline.run(call, request, cluster, client)
+            result = result_of(call, (await cluster.schema.current()).index)
+            return await result.dated(request.view, cluster.time, call.path.node)
 
     async def read(self, request: Request) -> tuple[Cluster, Any]:
         """The data of a GET that a tool of ours makes, and the cluster that it is of; guarded and recorded as any."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.errors import InvalidCallError, TargetError, ViewError
 from proxmox_mcp.gateway.resolve import Target, resolve
 from proxmox_mcp.gateway.suggestions import no_guests
+from proxmox_mcp.render.filters import Filter
+from proxmox_mcp.render.selection import select
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.path import ApiPath
@@ -31,6 +33,11 @@ class Places:
     total: int = 1
     first: int = 0
     fanned: bool = False
+
+    @property
+    def a_node(self) -> str:
+        """A node that is up and among the places; empty if there is none."""
+        return next((target.node for target in self.targets if target.online and target.node), "")
 
     @property
     def following(self) -> int:
@@ -104,9 +111,12 @@ def place_of(target: Target) -> dict[str, object]:
 
 def _fits(target: Target, request: Request) -> bool:
     """Whether the conditions on the place itself hold, so that what they leave out is not even asked."""
-    conditions = [each for each in request.view.conditions if each.field in PLACE_FIELDS]
-    if not conditions:
+    told = Filter(
+        tuple(
+            tuple(each for each in every if each.field in PLACE_FIELDS)
+            for every in request.view.conditions.alternatives
+        )
+    )
+    if not all(told.alternatives):
         return True
-    from proxmox_mcp.render.filters import select
-
-    return bool(select([place_of(target)], conditions, known=PLACE_FIELDS))
+    return bool(select([place_of(target)], told, known=PLACE_FIELDS))

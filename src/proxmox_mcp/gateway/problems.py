@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp.errors import PermissionDeniedError
 from proxmox_mcp.proxmox.problems import TITLES, Problem, Report, Unread, examine
 from proxmox_mcp.proxmox.visibility import hidden
-from proxmox_mcp.render import estimate_tokens
-from proxmox_mcp.render.units import moment_text, short_duration
+from proxmox_mcp.render import Clock, estimate_tokens
+from proxmox_mcp.render.units import short_duration
 from proxmox_mcp.untrusted import one_line, shown, with_notice
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ _SHAPES = (_Shape(6, 80, 4), _Shape(4, 80, 4), _Shape(3, 60, 3), _Shape(2, 40, 2
 def _lines(report: Report, shape: _Shape) -> list[str]:
     count = len(report.problems)
     found = f"{count} problem{'' if count == 1 else 's'}" if count else "No problems found"
-    lines = [f"{found}, {moment_text(report.taken)}", *([] if count else [_CHECKED])]
+    lines = [f"{found}, {Clock(report.taken).present}", *([] if count else [_CHECKED])]
     kinds = list(report.of_kind().items())
     for kind, problems in kinds[: shape.kinds]:
         told = _in_a_row([_told(each, report.taken, shape.words) for each in problems], shape.subjects, "; ")

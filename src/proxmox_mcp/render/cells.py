@@ -8,12 +8,9 @@ commas, 1,437 with tabs, 1,557 with bars, 1,702 with two blanks.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 from proxmox_mcp.untrusted import clean, escaped, is_token
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 EMPTY = "-"
 
@@ -21,14 +18,6 @@ CUT = "…+"
 
 LONGEST_CELL = 400
 """Characters of one cell in a table; a single record is shown whole."""
-
-Terms: TypeAlias = "Callable[[str], bool]"
-"""``terms(field)``: whether the field holds Proxmox's own terms (a fixed vocabulary, property strings)."""
-
-
-def no_terms(_field: str) -> bool:
-    """For results without a schema: no field holds Proxmox's own terms."""
-    return False
 
 
 def compact_json(value: Any) -> str:

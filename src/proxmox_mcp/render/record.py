@@ -13,41 +13,43 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxmox_mcp.render.budget import Budget
-    from proxmox_mcp.render.cells import Terms
+    from proxmox_mcp.render.legend import Legend
 
 _MOST_PATHS = 8
 _LONGEST_PATH = 60
 _SHRINK = 0.7
 
 
-def record_body(record: Mapping[str, Any], budget: Budget, terms: Terms) -> str:
+def record_body(record: Mapping[str, Any], budget: Budget, legend: Legend) -> str:
     """A record within a budget. Empty members are left out, unless all are empty."""
     if not record:
         return "(an empty object)"
     kept = {key: value for key, value in record.items() if not is_empty(value)} or dict(record)
-    whole = _lines(kept, terms)
+    whole = _lines(kept, legend)
     if budget.fits(whole):
         return whole
     allowance = min(budget.characters, int(budget.tokens * 4))
     while allowance > 1:
         pruned = prune(kept, allowance)
-        text = f"{_lines(pruned.value, terms)}\n{_paths(pruned.left_out)}"
+        text = f"{_lines(pruned.value, legend)}\n{_paths(pruned.left_out)}"
         if budget.fits(text):
             return text
         allowance = int(allowance * _SHRINK)
     return f"({count_of(kept)}, too long to show)"
 
 
-def _lines(record: Mapping[str, Any], terms: Terms) -> str:
+def _lines(record: Mapping[str, Any], legend: Legend) -> str:
     return "\n".join(
-        f"{name if name == MORE else text_cell(name)}:{_value(name, value, terms)}" for name, value in record.items()
+        f"{name if name == MORE else text_cell(name)}:{_value(name, value, legend)}" for name, value in record.items()
     )
 
 
-def _value(name: str, value: Any, terms: Terms) -> str:
+def _value(name: str, value: Any, legend: Legend) -> str:
     """The value after its name: a token or JSON on the same line, text of several lines quoted below it."""
-    if not isinstance(value, str) or not value or is_token(value, term=terms(name)):
-        return " " + (value if isinstance(value, str) and value else compact_json(value))
+    if (text := legend.line(name, value)) is not None:
+        return f" {text}"
+    if not isinstance(value, str) or not value or is_token(value, term=legend.terms(name)):
+        return " " + (value if isinstance(value, str) and value else compact_json(legend.readable(name, value)))
     lines = value.splitlines()
     if len(lines) == 1:
         return " " + compact_json(value)

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render.budget import Budget
-from proxmox_mcp.render.cells import compact_json, no_terms, text_cell
+from proxmox_mcp.render.cells import compact_json, text_cell
 from proxmox_mcp.render.fields import field_names, lookup, require_field
-from proxmox_mcp.render.filters import select
+from proxmox_mcp.render.filters import NO_FILTER
+from proxmox_mcp.render.legend import Legend
 from proxmox_mcp.render.lines import lines_body
 from proxmox_mcp.render.paging import Section, page_of_sections
 from proxmox_mcp.render.record import record_body
+from proxmox_mcp.render.selection import select
 from proxmox_mcp.render.series import is_series, series_body
 from proxmox_mcp.render.table import plain_table
 from proxmox_mcp.render.view import WHOLE, View, digest, page_footer, page_start
@@ -20,8 +22,6 @@ from proxmox_mcp.untrusted import NOTICE, with_notice
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-
-    from proxmox_mcp.render.cells import Terms
 
     Record = Mapping[str, Any]
 
@@ -40,19 +40,22 @@ def render(
     view: View = WHOLE,
     *,
     budget: Budget = _DEFAULT_BUDGET,
-    terms: Terms = no_terms,
+    legend: Legend | None = None,
     notes: Sequence[str] = (),
     known: Collection[str] = (),
-    now: float | None = None,
 ) -> str:
     """The text of a result, within the budget. What is left out is counted, and the text says how to get it.
 
-    All text is untrusted (``untrusted.py``), except tokens and the fields that ``terms`` names. ``notes`` are lines
-    of the server that follow the result. ``known`` are fields that records may have even if none of these has them
-    (the endpoint's returned fields). ``now`` is the time (epoch) for filters such as ``now-30d``. Raises ViewError if
-    the view does not fit the data.
+    All text is untrusted (``untrusted.py``), except tokens and the fields that the legend calls terms. ``notes`` are
+    lines of the server that follow the result. ``known`` are fields that records may have even if none of these has
+    them (the endpoint's returned fields). Raises ViewError if the view does not fit the data.
     """
     budget = budget.less(NOTICE)
+    legend = legend or Legend()
+    if view.raw != legend.raw:
+        legend = legend.at(legend.clock, raw=view.raw)
+    if legend.tells_time(data, view.fields):
+        notes = (f"(now {legend.clock.present})", *notes)
     if isinstance(data, list) and len(data) > MOST_ROWS:
         cut = f"Only the first {MOST_ROWS:,} of {len(data):,} entries were read."
         data, notes = data[:MOST_ROWS], (*notes, f"{cut} Ask for fewer (start, limit, or a narrower path).")
@@ -60,43 +63,41 @@ def render(
     if not budget.share(2).fits(closing):
         closing = lines_body(closing.split("\n"), WHOLE, budget.share(2), ours=True)
     room = budget.less(closing) if closing else budget
-    body = _body(data, view, room, terms, known, now)
+    body = _body(data, view, room, legend, known)
     return with_notice(f"{body}\n{closing}" if closing else body)
 
 
-def _body(data: Any, view: View, budget: Budget, terms: Terms, known: Collection[str], now: float | None) -> str:
+def _body(data: Any, view: View, budget: Budget, legend: Legend, known: Collection[str]) -> str:
     if isinstance(data, dict):
-        return _object(data, view, budget, terms, known, now)
+        return _object(data, view, budget, legend, known)
     if isinstance(data, list):
         if not data:
             return "(an empty list)"
         if all(isinstance(item, dict) for item in data):
-            return _records(data, view, budget, terms, known, now)
-        return _plain_lines([_item(item) for item in data], view, budget, now, overview=False)
+            return _records(data, view, budget, legend, known)
+        return _plain_lines([_item(item) for item in data], view, budget, legend, overview=False)
     if data is None:
         return "null"
-    return _plain_lines((data if isinstance(data, str) else compact_json(data)).splitlines(), view, budget, now)
+    return _plain_lines((data if isinstance(data, str) else compact_json(data)).splitlines(), view, budget, legend)
 
 
 def _item(item: Any) -> str:
     return item if isinstance(item, str) and item.isprintable() and item else compact_json(item)
 
 
-def _plain_lines(lines: list[str], view: View, budget: Budget, now: float | None, *, overview: bool = True) -> str:
+def _plain_lines(lines: list[str], view: View, budget: Budget, legend: Legend, *, overview: bool = True) -> str:
     if view.fields and view.fields != (_LINE_FIELD,):
         raise ViewError("fields: this result has no fields.", f"Leave it out; a filter can use `{_LINE_FIELD}~text`.")
     if not view.conditions:
         return lines_body(lines, view, budget, overview=overview)
-    kept = select([{_LINE_FIELD: line} for line in lines], view.conditions, now=now)
+    kept = select([{_LINE_FIELD: line} for line in lines], view.conditions, legend=legend)
     if not kept:
         return f"(none of {len(lines)} matches the filter)"
     suffix = f"; {len(kept)} of {len(lines)} match"
     return lines_body([r[_LINE_FIELD] for r in kept], view, budget, overview=overview, suffix=suffix)
 
 
-def _object(
-    record: dict[str, Any], view: View, budget: Budget, terms: Terms, known: Collection[str], now: float | None
-) -> str:
+def _object(record: dict[str, Any], view: View, budget: Budget, legend: Legend, known: Collection[str]) -> str:
     for field in view.fields:
         require_field(field, [record], known, argument="fields")
     if len(view.fields) == 1:
@@ -104,34 +105,34 @@ def _object(
         part = lookup(record, name)
         if isinstance(part, (dict, list)) or (isinstance(part, str) and (view.pages or not budget.fits(part))):
             inner = replace(view, fields=())
-            return f"{text_cell(name)}:\n{_body(part, inner, budget.less(name), terms, (), now)}"
-    if view.conditions and not select([record], view.conditions, known=known, now=now):
+            return f"{text_cell(name)}:\n{_body(part, inner, budget.less(name), legend, ())}"
+    if view.conditions and not select([record], view.conditions, known=known, legend=legend):
         return "(the object does not match the filter)"
     if view.cursor is not None:
         raise ViewError("cursor: this result has no pages.", "Leave cursor out.")
-    return record_body(_project(record, view.fields), budget, terms)
+    return record_body(_project(record, view.fields), budget, legend)
 
 
 def _project(record: Record, fields: Sequence[str]) -> Record:
     return {name: lookup(record, name) for name in fields} if fields else record
 
 
-def _records(
-    records: list[dict[str, Any]], view: View, budget: Budget, terms: Terms, known: Collection[str], now: float | None
-) -> str:
+def _records(records: list[dict[str, Any]], view: View, budget: Budget, legend: Legend, known: Collection[str]) -> str:
     for field in view.fields:
         require_field(field, records, known, argument="fields")
-    kept: Sequence[Record] = select(records, view.conditions, known=known, now=now) if view.conditions else records
+    kept: Sequence[Record] = (
+        select(records, view.conditions, known=known, legend=legend) if view.conditions else records
+    )
     if not kept:
         return f"(none of {len(records)} matches the filter)"
     suffix = f"; {len(kept)} of {len(records)} match" if view.conditions else ""
     if len(records) == 1:
-        return _object(records[0], replace(view, conditions=()), budget, terms, known, now)
+        return _object(records[0], replace(view, conditions=NO_FILTER), budget, legend, known)
     if not view.fields and _is_log(kept):
         return lines_body([str(record["t"]) for record in kept], view, budget, suffix=suffix)
-    if not view.pages and is_series(kept) and (text := series_body(kept, view.fields, budget)) is not None:
+    if not view.pages and is_series(kept) and (text := series_body(kept, view.fields, budget, legend)) is not None:
         return text
-    return _table_page(kept, view, budget, terms, suffix)
+    return _table_page(kept, view, budget, legend, suffix)
 
 
 def _is_log(records: Sequence[Record]) -> bool:
@@ -139,19 +140,19 @@ def _is_log(records: Sequence[Record]) -> bool:
     return all(record.keys() == {"n", "t"} and isinstance(record["t"], str) for record in records)
 
 
-def _table_page(records: Sequence[Record], view: View, budget: Budget, terms: Terms, suffix: str) -> str:
+def _table_page(records: Sequence[Record], view: View, budget: Budget, legend: Legend, suffix: str) -> str:
     """A page of a table; a page of one record shows it whole."""
     start, note = page_start(view, records)
     if view.limit == 1:
         last = page_footer(start, start + 1, len(records), digest(records), "record", suffix)
-        body = record_body(_project(records[start], view.fields), budget.less(last + note), terms)
+        body = record_body(_project(records[start], view.fields), budget.less(last + note), legend)
         return "\n".join(filter(None, (body, last, note)))
     fields = view.fields
     if not fields and len(names := field_names(records)) > MOST_COLUMNS:
         fields = tuple(names[:MOST_COLUMNS])
         suffix += f"; {len(names) - MOST_COLUMNS} more columns left out, name them in fields="
     return page_of_sections(
-        lambda longest: [Section(plain_table(records, fields, terms, longest), records)],
+        lambda longest: [Section(plain_table(records, fields, legend, longest), records)],
         view,
         budget,
         suffix=suffix,

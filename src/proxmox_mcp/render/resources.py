@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render.budget import Budget
 from proxmox_mcp.render.cells import EMPTY, cut, text_cell
+from proxmox_mcp.render.clock import Clock
 from proxmox_mcp.render.fields import is_empty, lookup, require_field
-from proxmox_mcp.render.filters import select
 from proxmox_mcp.render.grouping import best_grouping, group
+from proxmox_mcp.render.legend import Legend
 from proxmox_mcp.render.paging import Section, page_of_sections
+from proxmox_mcp.render.selection import select
 from proxmox_mcp.render.table import Column, Table, cell
 from proxmox_mcp.render.units import gib, short_duration
 from proxmox_mcp.render.view import WHOLE, View
@@ -90,7 +92,7 @@ def resources_table(
     view: View = WHOLE,
     *,
     budget: Budget = _DEFAULT_BUDGET,
-    now: float | None = None,
+    clock: Clock | None = None,
 ) -> str:
     """Resources of one type, or all types in sections, as a table within the budget.
 
@@ -100,7 +102,11 @@ def resources_table(
     chosen = _storages_once([resource for resource in resources if resource.get("type") in types])
     for field in view.fields:
         require_field(field, chosen, KNOWN_FIELDS, argument="fields")
-    kept = select(chosen, view.conditions, known=KNOWN_FIELDS, now=now) if view.conditions else chosen
+    kept = (
+        select(chosen, view.conditions, known=KNOWN_FIELDS, legend=Legend(clock=clock or Clock()))
+        if view.conditions
+        else chosen
+    )
     what = _NAMES[_KIND_OF[types[0]]] if len({_KIND_OF[t] for t in types}) == 1 else "resources"
     if not kept:
         return f"(none of {len(chosen)} {what} matches the filter)" if chosen else f"(no {what})"

@@ -15,13 +15,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.render.cells import EMPTY, compact_json, cut, text_cell
+from proxmox_mcp.render.columns import column_in, quantity_of
 from proxmox_mcp.render.fields import is_empty, lookup
 from proxmox_mcp.render.prune import prune
+from proxmox_mcp.render.quantities import TIMES, number_of
+from proxmox_mcp.render.units import short_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from proxmox_mcp.render.cells import Terms
+    from proxmox_mcp.render.columns import Cell
+    from proxmox_mcp.render.legend import Legend
 
     Record = Mapping[str, Any]
 
@@ -65,17 +69,52 @@ class Table:
         return " ".join([*cells, *few]) or EMPTY
 
 
-def plain_table(records: Sequence[Record], fields: Sequence[str], terms: Terms, longest_cell: int) -> Table:
+def plain_table(records: Sequence[Record], fields: Sequence[str], legend: Legend, longest_cell: int) -> Table:
     """The table of records: all fields, or ``fields`` in their order."""
     names, sparse, shared = lay_out(records, fields)
+    meanings = {
+        name: quantity_of(legend, name, (lookup(record, name) for record in records))
+        for name in (*names, *sparse, *shared)
+    }
+    ages = sum(quantity in TIMES for quantity, _ in meanings.values()) > 1
 
     def column(name: str) -> Column:
-        known = terms(name)
-        return Column(text_cell(cut(name, longest_cell)), lambda r: cell(lookup(r, name), longest_cell, term=known))
+        quantity, numbers = meanings[name]
+        header = text_cell(cut(name, longest_cell))
+        if name == _END and ages and _START in names:
+            return Column(f"{_END}-{_START}", lambda record: _taken(record) or EMPTY)
+        if quantity is None:
+            return Column(header, _plain_cell(name, legend, longest_cell))
+        unit, text = column_in(legend, name, quantity, numbers, ages=ages)
+        return Column(header + unit, _number_cell(name, legend, longest_cell, text))
 
     few = [column(name) for name in sparse]
     same = " ".join(f"{c.header}={c.text(records[0])}" for c in map(column, shared))
     return Table(tuple(column(name) for name in names), tuple(few), same)
+
+
+def _plain_cell(name: str, legend: Legend, longest: int) -> Callable[[Record], str]:
+    term = legend.terms(name)
+    return lambda record: cell(lookup(record, name), longest, term=term)
+
+
+def _number_cell(name: str, legend: Legend, longest: int, text: Cell) -> Callable[[Record], str]:
+    plain = _plain_cell(name, legend, longest)
+
+    def number(record: Record) -> str:
+        shown = text(lookup(record, name))
+        return plain(record) if shown is None else shown
+
+    return number
+
+
+_START, _END = "starttime", "endtime"
+
+
+def _taken(record: Record) -> str:
+    """How long a task took: more to the point than the age of its end; empty while it runs."""
+    start, end = number_of(record.get(_START)), number_of(record.get(_END))
+    return short_duration(end - start) if start and end and end >= start else ""
 
 
 def cell(value: Any, longest: int, *, term: bool = False) -> str:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from proxmox_mcp.errors import ViewError
-from proxmox_mcp.render.filters import Condition, parse_filter
+from proxmox_mcp.render.filters import NO_FILTER, Filter, parse_filter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_FIELDS, _LONGEST_FIELD = 200, 200
 _CURSOR = re.compile(r"([0-9]{1,9})-([0-9a-f]{4})")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _IDENTITY = ("id", "upid", "volid", "userid", "vmid", "node", "name", "type", "storage", "pos", "n", "time")
 
 
@@ -32,12 +33,16 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Which part of a result to show. If all are empty: as much as the budget allows."""
+    """Which part of a result to show. If all are empty: as much as the budget allows.
+
+    ``raw`` shows numbers as Proxmox sent them.
+    """
 
     fields: tuple[str, ...] = ()
-    conditions: tuple[Condition, ...] = ()
+    conditions: Filter = NO_FILTER
     limit: int | None = None
     cursor: Cursor | None = None
+    raw: bool = False
 
     @classmethod
     def of(
@@ -46,6 +51,7 @@ class View:
         filter: str | None = None,  # noqa: A002 - the argument's name in the tools
         limit: int | None = None,
         cursor: str | None = None,
+        raw: bool = False,
     ) -> View:
         """A view from the arguments of a tool: ``fields`` as a list or one text with commas. Raises ViewError."""
         if limit is not None and limit < 1:
@@ -59,7 +65,13 @@ class View:
             parse_filter(filter or ""),
             limit if limit is None else min(limit, sys.maxsize),
             _cursor(cursor) if cursor else None,
+            raw,
         )
+
+    @property
+    def names_a_date(self) -> bool:
+        """Whether the filter names a date, which means another time in each zone (``now-30d`` doesn't)."""
+        return any(_DATE.match(condition.value) for condition in self.conditions.conditions)
 
     @property
     def pages(self) -> bool:

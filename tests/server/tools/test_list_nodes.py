@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,21 @@ pytestmark = pytest.mark.anyio
 GOLDEN = Path(__file__).parent / "golden"
 
 
-async def test_the_nodes_are_listed_with_one_request(gateway: Gateway, recorder: RawServer) -> None:
+async def test_the_nodes_are_listed_with_one_request_once_their_zone_is_known(
+    gateway: Gateway, recorder: RawServer
+) -> None:
     before = len(recorder.requests)
     nodes = await run_tool(gateway, "list_nodes")
-    hold(GOLDEN / "list_nodes.txt", nodes)
+    told, present = nodes.rsplit("now ", 1)
+    hold(GOLDEN / "list_nodes.txt", f"{told}now (the present time)")
+    assert re.fullmatch(r"[0-9-]{10} [0-9:]{5} \S+", present)
     assert "pve3 offline" in nodes
-    assert [request.target for request in recorder.requests[before:]] == ["/api2/json/cluster/resources"]
+    assert [request.target for request in recorder.requests[before:]] == [
+        "/api2/json/cluster/resources",
+        "/api2/json/nodes/pve1/time",
+    ]
+    await run_tool(gateway, "list_nodes")
+    assert [request.target for request in recorder.requests[before + 2 :]] == ["/api2/json/cluster/resources"]
 
 
 async def test_clusters_are_listed_under_their_names_and_one_that_is_away_says_so(

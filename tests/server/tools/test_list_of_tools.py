@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GOLDEN = Path(__file__).parent / "golden" / "tools.json"
-CEILING = 840
+CEILING = 860
 """Tokens of the whole answer with the spaces of ``json.dumps``; to be raised only for good reason, never to 1,000."""
 
 FORBIDDEN = {"anyOf", "oneOf", "allOf", "$ref", "$defs", "additionalProperties", "default", "title", "nullable"}

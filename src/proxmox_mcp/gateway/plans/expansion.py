@@ -14,15 +14,15 @@ from proxmox_mcp.gateway.plans.references import IDENTIFIERS, references_in, sub
 from proxmox_mcp.gateway.plans.steps import ConcreteStep, PlanStep, StepFault, refuse
 from proxmox_mcp.gateway.resolve import Target, resolve, unknown_guest
 from proxmox_mcp.proxmox.inventory import Guest
-from proxmox_mcp.render.filters import select
 from proxmox_mcp.render.resources import KNOWN_FIELDS
+from proxmox_mcp.render.selection import select
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from proxmox_mcp.proxmox.inventory import Resources
-    from proxmox_mcp.render.filters import Condition
+    from proxmox_mcp.render.filters import Filter
 
 NEXT = "next"
 GUESTS = "guests"
@@ -58,7 +58,7 @@ class Expansion:
 
 def expand(
     steps: Sequence[PlanStep],
-    conditions: Sequence[Condition],
+    conditions: Filter,
     resources: Resources,
     identifiers: Identifiers,
     most: int,
@@ -78,9 +78,7 @@ def expand(
 
 
 class _Expander:
-    def __init__(
-        self, conditions: Sequence[Condition], resources: Resources, identifiers: Identifiers, most: int
-    ) -> None:
+    def __init__(self, conditions: Filter, resources: Resources, identifiers: Identifiers, most: int) -> None:
         self._conditions, self._resources, self._identifiers, self._most = conditions, resources, identifiers, most
         self._records = {key: record for record in resources.records for key in _keys(record)}
         self._of: dict[int, list[ConcreteStep]] = {}

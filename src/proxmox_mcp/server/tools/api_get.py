@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxmox_mcp.server.tools.tool import CURSOR, FIELDS, FILTER, LIMIT, PATH, Parameter, Tool, ToolCall
+from proxmox_mcp.server.tools.tool import CURSOR, FIELDS, FILTER, LIMIT, PATH, RAW, Parameter, Tool, ToolCall
 
 
 async def _run(call: ToolCall) -> str:
@@ -21,6 +21,7 @@ TOOL = Tool(
         "filter": FILTER,
         "limit": LIMIT,
         "cursor": CURSOR,
-        "wait": Parameter("integer", "on a task's status: seconds to wait for its end"),
+        "raw": RAW,
+        "wait": Parameter("integer", "seconds to wait for a task's end"),
     },
 )

@@ -10,7 +10,7 @@ from proxmox_mcp.gateway.problems import problems_of, problems_text
 from proxmox_mcp.gateway.suggestions import unseen_in
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.render import WHOLE, resources_table
-from proxmox_mcp.server.tools.each_cluster import RESOURCES, Records, each_cluster, tell_each
+from proxmox_mcp.server.tools.each_cluster import RESOURCES, Records, a_node, each_cluster, tell_each
 from proxmox_mcp.server.tools.tool import CURSOR, FIELDS, FILTER, LIMIT, Parameter, Tool, ToolCall
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ async def _run(call: ToolCall) -> str:
         return await _problems(call, request)
 
     async def table(cluster: Cluster, records: Records) -> str:
-        render = partial(resources_table, budget=call.gateway.budget)
+        clock = await cluster.time.clock(a_node(records)) if request.view.names_a_date else None
+        render = partial(resources_table, budget=call.gateway.budget, clock=clock)
         text = await off_the_loop(records, render, records, type_, request.view)
         kinds, template = _KINDS[type_]
         if any(record.get("type") in kinds for record in records):

@@ -40,6 +40,12 @@ async def tell_each(gateway: Gateway, request: Request, tell: Tell) -> str:
     return await _side_by_side(gateway, request, tell)
 
 
+def a_node(records: Records) -> str:
+    """A node that is up, empty if there is none."""
+    nodes = (each for each in records if each.get("type") == "node" and each.get("status") == "online")
+    return next((str(each.get("node", "")) for each in nodes), "")
+
+
 def _records(answer: Any) -> Records:
     """What ``/cluster/resources`` answered. Raises AnswerError where that is not a list of objects."""
     if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):

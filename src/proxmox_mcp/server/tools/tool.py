@@ -63,14 +63,15 @@ class ToolCall:
     def request(self, path: str, **asked: Any) -> Request:
         """The API call that a tool asks for, on behalf of this caller. Raises ViewError for a broken cursor or filter.
 
-        The arguments that most tools share (``fields``, ``filter``, ``limit``, ``cursor``, ``data``) are taken over.
+        The arguments that most tools share (``fields``, ``filter``, ``limit``, ``cursor``, ``raw``, ``data``) are taken
+        over.
         """
         given = self.arguments
         places, cursor = split_cursor(str(given.get("cursor", "")))
         return Request(
             path=path,
             data=given.get("data", {}),
-            view=View.of(given.get("fields"), given.get("filter"), given.get("limit"), cursor),
+            view=View.of(given.get("fields"), given.get("filter"), given.get("limit"), cursor, given.get("raw", False)),
             places=places,
             tool=self.tool,
             cluster=self.cluster,
@@ -121,8 +122,9 @@ class Tool:
 
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
-PATH = Parameter("string", "API path, e.g. /nodes/pve1/qemu/100/config", required=True, max_length=4_096)
-FIELDS = Parameter("string", "only these columns, comma separated")
-FILTER = Parameter("string", "e.g. status=running and mem>80%; = != > < >= <= ~ (contains), joined by and")
+PATH = Parameter("string", "e.g. /nodes/*/qemu/web-01/config", required=True, max_length=4_096)
+FIELDS = Parameter("string", "columns, comma separated")
+FILTER = Parameter("string", "e.g. mem>80% and name~web or ctime<now-30d; lock? (is set)")
 LIMIT = Parameter("integer", "most rows")
-CURSOR = Parameter("string", "next page, from the last line of a result")
+RAW = Parameter("boolean", "numbers as sent")
+CURSOR = Parameter("string", "next page, as a result names it")

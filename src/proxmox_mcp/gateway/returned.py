@@ -1,0 +1,70 @@
+"""What the schema tells of the fields of an answer: which hold Proxmox's own terms, and what their numbers mean."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.render import OF_RENDERER, OF_UNIT, Legend
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.apidoc import Endpoint, EndpointIndex
+    from proxmox_mcp.apidoc.schema import Schema
+    from proxmox_mcp.render import Quantity
+
+_CLOSED = frozenset({"pve-priv-list", "pve-storage-content-list", "pve-vmid-list", "pve-hotplug-features", "ip-list"})
+"""Formats of lists whose members Proxmox itself names, or numbers: of any length, they say nothing of anybody's."""
+
+_INDEX = re.compile(r"(?<![0-9])[0-9]+$")
+
+
+def returned_fields(endpoint: Endpoint | None) -> tuple[str, ...]:
+    """The fields that an endpoint's records may have."""
+    return tuple(_members(endpoint.returns)) if endpoint else ()
+
+
+def legend_of(endpoint: Endpoint | None, index: EndpointIndex | None = None) -> Legend:
+    """How an endpoint's answer reads. With the ``index``, what a PUT to the same path takes back is kept exact."""
+    if endpoint is None or not (members := _members(endpoint.returns)):
+        return Legend()
+
+    @cache
+    def schema_of(field: str) -> Schema | None:
+        return _at(members, field)
+
+    def terms(field: str) -> bool:
+        schema = schema_of(field)
+        if schema is None:
+            return False
+        named = schema.format is None or isinstance(schema.format, str)
+        return bool(schema.enum) or not named or schema.format in _CLOSED
+
+    def quantities(field: str) -> Quantity | None:
+        schema = schema_of(field)
+        return None if schema is None else OF_RENDERER.get(schema.renderer) or OF_UNIT.get(schema.unit)
+
+    setter = index.get("PUT", endpoint.path) if index and endpoint.returns.type != "array" else None
+    return Legend(terms, quantities, frozenset(setter.parameters) if setter else frozenset())
+
+
+def _at(members: Mapping[str, Schema], field: str) -> Schema | None:
+    """The schema of a field, which may be dotted; an indexed one (``net0``) is described as ``net[n]``."""
+    name, _, rest = field.partition(".")
+    schema = members.get(name) or members.get(_INDEX.sub("[n]", name))
+    if schema is None or not rest:
+        return schema
+    return _at(_members(schema), rest)
+
+
+def _members(schema: Schema) -> Mapping[str, Schema]:
+    """The fields of an object, or of the objects of a list."""
+    while schema.type == "array" and schema.items is not None:
+        schema = schema.items
+    members = dict(schema.properties or {})
+    for part in (*schema.all_of, *schema.one_of):
+        for name, each in _members(part).items():
+            members.setdefault(name, each)
+    return members
