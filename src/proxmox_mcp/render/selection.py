@@ -151,7 +151,7 @@ def _refuse_wrong_duration(condition: Condition, records: Sequence[Mapping[str, 
 
 
 def _refuse_number_without_unit(condition: Condition, records: Sequence[Mapping[str, Any]], legend: Legend) -> None:
-    """A bare number compared with a size or a fraction was read from a table, whose headers are ``mem/GiB`` and ``cpu%``."""
+    """A bare number for a size or a share was read from a table, whose headers are ``mem/GiB`` and ``cpu%``."""
     field, value = condition.field, condition.value
     if not _NUMBER.fullmatch(value) or not 1 < abs(float(value)) < _SURELY_BYTES:
         return
