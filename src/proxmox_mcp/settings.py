@@ -7,6 +7,7 @@ the descriptions here. A secret may also come from the file that ``NAME_FILE`` n
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,14 @@ from proxmox_mcp.suggest import CLOSE, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL", "MCP_DATABASE_URL")
+SECRETS = (
+    "PROXMOX_PASSWORD",
+    "MCP_AUTH_TOKEN",
+    "MCP_STATE_KEY",
+    "MCP_STATE_URL",
+    "MCP_DATABASE_URL",
+    "MCP_CONSOLE_PASSWORD",
+)
 _MIN_KEY_BYTES = 32
 """Bytes. The SDK (2.3.0, ``RequestStateSecurity``) refuses shorter keys."""
 
@@ -130,6 +138,22 @@ class ServerSettings(_SettingsModel):
     mcp_metrics_port: int = Field(
         0, ge=0, le=65535, description="Separate port for `/metrics`, without a token; 0: on the main port."
     )
+    mcp_console: Literal["on", "off"] = Field("on", description="`off` serves no console.")
+    mcp_console_host: str = Field(
+        "",
+        description="Host name for the console alone, such as `console.example.org`; unset: each name of the server.",
+    )
+    mcp_console_port: int = Field(
+        0, ge=0, le=65535, description="Port for the console alone; 0: below `/console/` of the main port."
+    )
+    mcp_console_password: SecretStr = Field(
+        SecretStr(""),
+        description="Who may sign in to the console with a password: lines of `proxmox-mcp console password`, or one "
+        "password for `admin`. Unset: only by links of `proxmox-mcp console link`.",
+    )
+    mcp_public_url: str = Field(
+        "", description="Address of this server for people, for links: `https://proxmox-mcp.example.org`."
+    )
     mcp_clusters_file: str = Field(
         "", description="File with several clusters (TOML), each a table of `PROXMOX_` settings."
     )
@@ -159,6 +183,21 @@ class ServerSettings(_SettingsModel):
         value = value.rstrip("/")
         if value and not value.startswith("/"):
             raise ValueError("must start with a slash, such as /proxmox")
+        return value
+
+    @field_validator("mcp_console_host")
+    @classmethod
+    def _only_a_name(cls, value: str) -> str:
+        if "/" in value or " " in value or "," in value:
+            raise ValueError("is not a host name. Write it as in a URL, without https:// and path")
+        return value.lower()
+
+    @field_validator("mcp_public_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        value = value.rstrip("/")
+        if value and not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("is not an address. Write it as https://proxmox-mcp.example.org")
         return value
 
     @field_validator("mcp_allowed_hosts")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from proxmox_mcp.doctor.clients import configurations
+from proxmox_mcp.client_configurations import configurations
 from proxmox_mcp.doctor.stdio_clients import stdio_configurations
 
 BASE = "https://example.org/proxmox"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxmox_mcp.apidoc import bundled_versions, load_index
-from proxmox_mcp.doctor.clients import configurations
+from proxmox_mcp.client_configurations import configurations
 from proxmox_mcp.doctor.privilege_profiles import PROFILES
 from proxmox_mcp.doctor.stdio_clients import stdio_configurations
 from proxmox_mcp.net.address import HostPort

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
@@ -16,14 +15,16 @@ from proxmox_mcp.app.authentication import Authentication
 from proxmox_mcp.app.bodies import MAX_BODY_BYTES, BufferedBodies
 from proxmox_mcp.app.cors import Cors
 from proxmox_mcp.app.framing import Framing
-from proxmox_mcp.app.hosts import HostGuard
+from proxmox_mcp.app.hosts import LOOPBACK, HostGuard
+from proxmox_mcp.app.lifecycle import running
 from proxmox_mcp.app.metrics import CONTENT_TYPE
+from proxmox_mcp.app.people import ByPort, ConsoleOnly, WithPages
 from proxmox_mcp.app.request_ids import RequestIds
 from proxmox_mcp.app.routes import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, RootPath
 from proxmox_mcp.app.shares import MAX_SESSIONS, CallerShares
 from proxmox_mcp.app.sse import Sse
-from proxmox_mcp.gateway.schema_source import warm
 from proxmox_mcp.server.mcp_server import CALLER
+from proxmox_mcp.web import FrontPages, make_console
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.policy.callers import Callers, CallersSource
     from proxmox_mcp.settings import ServerSettings
+    from proxmox_mcp.web import Console
 
 
 def make_app(
@@ -45,10 +47,11 @@ def make_app(
     callers: Callers | CallersSource | None,
     metrics: Metrics | None = None,
     what_to_set: str = "",
+    console: Console | None = None,
 ) -> ASGIApp:
     """The application with its checks: request id, framing, path, Host and Origin, CORS, token, share, whole body.
 
-    ``gateway`` None: the settings are wrong, and ``what_to_set`` says what to correct.
+    ``gateway`` None: the settings are wrong, and ``what_to_set`` says what to correct. ``console`` None: there is none.
     """
     stateless = settings.mcp_stateless
     sse = Sse(server, settings.mcp_stream_idle)
@@ -87,8 +90,33 @@ def make_app(
     shared = CallerShares(
         BufferedBodies(app), server, settings.mcp_sessions, settings.mcp_stream_idle, stateless=stateless
     )
-    guarded = HostGuard(Cors(Authentication(shared, callers), origins), settings.mcp_allowed_hosts, origins)
-    return RequestIds(Framing(RootPath(guarded, settings.mcp_root_path)))
+    speaking = Cors(Authentication(shared, callers), origins)
+    return RequestIds(
+        Framing(RootPath(_with_pages(speaking, gateway, settings, callers, console), settings.mcp_root_path))
+    )
+
+
+def _with_pages(
+    app: ASGIApp,
+    gateway: Gateway | None,
+    settings: ServerSettings,
+    callers: Callers | CallersSource | None,
+    console: Console | None,
+) -> ASGIApp:
+    """The application with the pages for people, behind the check of Host and Origin."""
+    port, name = settings.mcp_console_port, settings.mcp_console_host
+    pages = make_console(console) if console is not None else None
+    here = pages is not None and not port and not name
+    front = FrontPages(healthy=lambda: health.is_ready(gateway), console=here, asks_token=callers is not None)
+    served = WithPages(app, front, None if port else pages, "" if port else name)
+    hosts = settings.mcp_allowed_hosts
+    guarded = HostGuard(
+        served, (*(hosts or LOOPBACK), name) if name and not port else hosts, settings.mcp_allowed_origins
+    )
+    if pages is None or not port:
+        return guarded
+    named = tuple(filter(None, (name, console.public.host if console and console.public else "")))
+    return ByPort(guarded, ConsoleOnly(app, front, pages, named or hosts), port)
 
 
 def _sessions(server: Server[Any]) -> int:
@@ -109,16 +137,7 @@ class _AsgiEndpoint:
 def _lifespan(server: Server[Any], gateway: Gateway | None) -> Any:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(server.session_manager.run())
-            if gateway is not None:
-                group = await stack.enter_async_context(anyio.create_task_group())
-                for cluster in gateway.clusters.values():
-                    warm(cluster.schema)
-                    group.start_soon(cluster.schema.keep)
-                    stack.push_async_callback(cluster.pve.aclose)
-                group.start_soon(gateway.guard.limits.keep)
-                stack.callback(group.cancel_scope.cancel)
+        async with server.session_manager.run(), running(gateway):
             yield
 
     return lifespan

@@ -22,6 +22,13 @@ def live(_: Request) -> Response:
     return PlainTextResponse("ok")
 
 
+def is_ready(gateway: Gateway | None) -> bool:
+    """Whether calls can be served: the schemas are loaded, and the shared state is reachable."""
+    if gateway is None or gateway.guard.limits.fault:
+        return False
+    return all("fault" not in _cluster(cluster) for cluster in gateway.clusters.values())
+
+
 def readiness(gateway: Gateway | None, what_to_set: str = "") -> Any:
     """The endpoint for ``/readyz``. ``gateway`` None: the settings are wrong, for the reason ``what_to_set``.
 
@@ -29,23 +36,22 @@ def readiness(gateway: Gateway | None, what_to_set: str = "") -> Any:
     server unready, because clients would then see the proxy's error instead of this server's; the reasons name it.
     """
 
-    def ready(request: Request) -> Response:
+    def answer(request: Request) -> Response:
         verbose = "verbose" in request.query_params
         if gateway is None:
             told = {"ready": False, "version": __version__, "settings": what_to_set}
             return JSONResponse(told, 503) if verbose else PlainTextResponse("not ready", 503)
-        reasons = {name: _cluster(cluster) for name, cluster in gateway.clusters.items()}
-        fault = gateway.guard.limits.fault
-        is_ready = not fault and all("fault" not in each for each in reasons.values())
-        status = 200 if is_ready else 503
+        ready = is_ready(gateway)
+        status = 200 if ready else 503
         if verbose:
+            reasons = {name: _cluster(cluster) for name, cluster in gateway.clusters.items()}
             caller = request.scope[CALLER]
             shown = {name: why for name, why in reasons.items() if caller.may_use(name)}
-            told = {"ready": is_ready, "version": __version__, "settings": "ok", "clusters": shown}
-            return JSONResponse({**told, "shared_state": fault or "ok"}, status)
-        return PlainTextResponse("ready" if is_ready else "not ready", status)
+            told = {"ready": ready, "version": __version__, "settings": "ok", "clusters": shown}
+            return JSONResponse({**told, "shared_state": gateway.guard.limits.fault or "ok"}, status)
+        return PlainTextResponse("ready" if ready else "not ready", status)
 
-    return ready
+    return answer
 
 
 def _credentials(state: State) -> str:

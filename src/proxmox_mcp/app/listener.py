@@ -33,8 +33,8 @@ def require_authentication(settings: ServerSettings) -> None:
 
 
 @contextmanager
-def listening_sockets(host: str, port: int) -> Iterator[list[socket.socket]]:
-    """Sockets on every address of ``host`` (``localhost``: two); port 0 takes a free one.
+def listening_sockets(host: str, port: int, setting: str = "MCP_PORT") -> Iterator[list[socket.socket]]:
+    """Sockets on every address of ``host`` (``localhost``: two); port 0 takes a free one. ``setting`` names the port.
 
     Raises SettingsError, in one line with what to do, if one of them can't be opened.
     """
@@ -56,17 +56,18 @@ def listening_sockets(host: str, port: int) -> Iterator[list[socket.socket]]:
             except OSError as error:
                 if opened and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     continue  # /etc/hosts may list ::1 for localhost although the kernel has no IPv6
-                raise SettingsError(listen_fault(error, host, port)) from None
+                raise SettingsError(listen_fault(error, host, port, setting)) from None
         yield opened
 
 
-def listen_fault(error: OSError, host: str, port: int) -> str:
+def listen_fault(error: OSError, host: str, port: int, setting: str = "MCP_PORT") -> str:
     """Why the server can't listen on an address, and what to do, in one line."""
+    choose = f"{setting}, or serve --port" if setting == "MCP_PORT" else setting
     match error.errno:
         case errno.EADDRINUSE:
             return (
                 f"Port {port} of {host} is in use by another program: stop it (`ss -ltnp 'sport = :{port}'` names it), "
-                "or choose another port (MCP_PORT, or serve --port)."
+                f"or choose another port ({choose})."
             )
         case errno.EADDRNOTAVAIL:
             return (
@@ -74,6 +75,6 @@ def listen_fault(error: OSError, host: str, port: int) -> str:
                 "(this machine only)."
             )
         case errno.EACCES:
-            return f"Port {port} needs root rights: choose a port above 1023 (MCP_PORT, or serve --port)."
+            return f"Port {port} needs root rights: choose a port above 1023 ({choose})."
         case _:
-            return f"Can't listen on {host} port {port} ({error.strerror}): check MCP_HOST and MCP_PORT."
+            return f"Can't listen on {host} port {port} ({error.strerror}): check MCP_HOST and {setting}."

@@ -19,6 +19,11 @@ def route_of(scope: Scope) -> str:
     return path.removeprefix(root) if root and path.startswith(f"{root}/") else path
 
 
+def is_known(route: str) -> bool:
+    """Whether a program may have business at a route: others get a page that says that there is nothing."""
+    return route in (SSE, HTTP, LIVE, READY, METRICS) or route.startswith((MESSAGES, WELL_KNOWN)) or route in _SAME
+
+
 def is_open(scope: Scope) -> bool:
     """Whether a request needs no token: a health check without details (``/readyz`` with a query gives reasons)."""
     route = route_of(scope)

@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import signal
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
 from prometheus_client import start_http_server
 
 from proxmox_mcp.app.application import make_app
-from proxmox_mcp.app.connections import bounded_protocol, max_connections
 from proxmox_mcp.app.listener import listening_sockets, require_authentication
 from proxmox_mcp.app.logs import configure_logging, log_start
 from proxmox_mcp.app.metrics import Metrics
+from proxmox_mcp.app.uvicorn_server import run_until_signal
 from proxmox_mcp.assembly import callers_of, checked_gateway_of, redactor_of
 from proxmox_mcp.errors import SettingsError, SettingsFaults
 from proxmox_mcp.policy.callers import CallersSource
 from proxmox_mcp.server.mcp_server import make_server
 from proxmox_mcp.server.misconfigured import make_misconfigured_server, what_to_set
+from proxmox_mcp.web import Passwords, console_address, console_of
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from starlette.types import ASGIApp
 
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.policy.callers import Callers
     from proxmox_mcp.settings import ServerSettings, Settings
+    from proxmox_mcp.web import Console
 
 _LOG = logging.getLogger("proxmox_mcp")
-_SHUTDOWN_SECONDS = 5
-"""Seconds that running calls have to finish when the server shuts down."""
 _CALLER_SETTINGS = frozenset({"MCP_AUTH", "MCP_AUTH_TOKEN", "MCP_CALLERS_FILE"})
-_KEEP_ALIVE_SECONDS = 75
-"""Seconds that an idle connection stays open. uvicorn's 5 are shorter than a model thinks between two calls, and a
-server that closes first gives proxies (nginx: 60) a broken connection now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +47,7 @@ class _Served:
     core: Gateway | SettingsError
     callers: Callers | CallersSource | None
     callers_known: bool = True
+    console: Console | None = None
 
 
 def _assemble(settings: Settings, metrics: Metrics) -> _Served:
@@ -63,9 +59,17 @@ def _assemble(settings: Settings, metrics: Metrics) -> _Served:
             require_authentication(settings.server)
         with caller_faults.collected():
             callers = callers_of(settings.server, tuple(settings.clusters))
-    core = checked_gateway_of(settings, metrics, caller_faults)
     known = not (caller_faults.found or settings.wrong & _CALLER_SETTINGS)
-    return _Served(core, callers if known else None, known)
+    faults, passwords = SettingsFaults(caller_faults.found), Passwords()
+    with faults.collected():
+        passwords = Passwords(settings.server.mcp_console_password.get_secret_value())
+    core = checked_gateway_of(settings, metrics, faults)
+    console: Console | None = None
+    if settings.server.mcp_console == "on":
+        # What is wrong with the store is among the faults of the core already.
+        with contextlib.suppress(SettingsError):
+            console = console_of(settings.server, core, passwords, open_sessions=lambda: metrics.sessions())
+    return _Served(core, callers if known else None, known, console)
 
 
 def serve(settings: Settings) -> None:
@@ -74,7 +78,7 @@ def serve(settings: Settings) -> None:
     Raises SettingsError if the address can't be opened.
     """
     server_settings = settings.server
-    with listening_sockets(server_settings.mcp_host, server_settings.mcp_port) as sockets:
+    with _sockets(server_settings) as sockets:
         configure_logging(server_settings, redactor_of(settings))
         metrics = Metrics()
         parts = _assemble(settings, metrics)
@@ -84,7 +88,18 @@ def serve(settings: Settings) -> None:
         log_start(parts.core)
         _log_addresses(server_settings, sockets[0].getsockname()[1])
         with _metrics_port(server_settings, metrics):
-            _run(uvicorn.Server(_config(app)), sockets, partial(_reload, parts))
+            run_until_signal(app, sockets, reload=partial(_reload, parts))
+
+
+@contextlib.contextmanager
+def _sockets(settings: ServerSettings) -> Iterator[list[socket.socket]]:
+    """The sockets of the main port, and of the console's own port if it has one."""
+    with listening_sockets(settings.mcp_host, settings.mcp_port) as sockets:
+        if settings.mcp_console == "off" or not settings.mcp_console_port:
+            yield sockets
+            return
+        with listening_sockets(settings.mcp_host, settings.mcp_console_port, setting="MCP_CONSOLE_PORT") as more:
+            yield [*sockets, *more]
 
 
 def _application(parts: _Served, settings: ServerSettings, metrics: Metrics) -> ASGIApp:
@@ -93,11 +108,13 @@ def _application(parts: _Served, settings: ServerSettings, metrics: Metrics) -> 
     if isinstance(core, SettingsError):
         told = what_to_set(core, callers_known=parts.callers_known)
         server = make_misconfigured_server(told, writes=settings.mcp_mode != "read-only", observe=metrics.called)
-        return make_app(server, None, settings, parts.callers, metrics if parts.callers_known else None, told)
+        return make_app(
+            server, None, settings, parts.callers, metrics if parts.callers_known else None, told, parts.console
+        )
     metrics.gateway = core
     state_key = settings.mcp_state_key.get_secret_value()
     server = make_server(core, state_key=state_key, observe=metrics.called)
-    return make_app(server, core, settings, parts.callers, metrics)
+    return make_app(server, core, settings, parts.callers, metrics, console=parts.console)
 
 
 def _reload(parts: _Served) -> None:
@@ -108,33 +125,6 @@ def _reload(parts: _Served) -> None:
         _LOG.info("policy reloaded")
     if isinstance(parts.callers, CallersSource) and parts.callers.reload():
         _LOG.info("callers reloaded")
-
-
-def _config(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=bounded_protocol(max_connections()),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        lifespan="on",
-        ws="none",
-    )
-
-
-def _run(server: uvicorn.Server, sockets: list[socket.socket], reload: Callable[[], None]) -> None:
-    """Run until SIGTERM or SIGINT; SIGHUP reloads policy and callers.
-
-    After a clean shutdown uvicorn (0.54) raises the signal again, which would end the process with an error status:
-    handlers that do nothing prevent that.
-    """
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, lambda *_: reload())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    server.run(sockets=sockets)
 
 
 @contextlib.contextmanager
@@ -163,5 +153,9 @@ def _log_addresses(settings: ServerSettings, port: int) -> None:
     named = "" if ":" in host.strip("[]") else f":{port}"
     base = f"http://{host}{named}{settings.mcp_root_path}"
     _LOG.info("serving %s/mcp (streamable HTTP) and %s/sse, mode %s", base, base, settings.mcp_mode)
+    if settings.mcp_console == "on":
+        _LOG.info(
+            "console: %s; `proxmox-mcp console link` prints a link to sign in", console_address(settings, port=port)
+        )
     if not settings.mcp_allowed_hosts:
         _LOG.info("clients must use a loopback name; set MCP_ALLOWED_HOSTS to allow others")

@@ -43,6 +43,7 @@ _COMMANDS = {
     "approve": _Command("approvals", "approve", "Approve a waiting call; it can then be made once within ten minutes."),
     "deny": _Command("approvals", "deny", "Deny a waiting call."),
     "secret": _Command("approvals", "secret", "Show a secret that a call returned (such as a new token), once."),
+    "console": _Command("console", "console", "Serve the console on loopback, for servers over stdio."),
     "audit": _Command("audit", "audit", "List and filter the audit log."),
     "completion": _Command("completion", "completion", "Print the completion script for a shell."),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.confirm.confirmations import LIFETIME_SECONDS
 from proxmox_mcp.errors import ConfirmationError
+from proxmox_mcp.untrusted import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,10 @@ class ApprovalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One request. ``created`` and ``decided`` are seconds since 1970; ``statement`` holds no secret."""
+    """One request. ``created`` and ``decided`` are seconds since 1970; ``statement`` holds no secret.
+
+    ``asked_reason`` is the caller's for asking, ``reason`` that of whoever decided.
+    """
 
     number: int
     created: float
@@ -48,6 +52,10 @@ class Approval:
     path: str
     statement: str
     decided_by: str
+    client: str = ""
+    effects: tuple[str, ...] = ()
+    asked_reason: str = ""
+    reason: str = ""
 
 
 class Approvals:
@@ -86,6 +94,7 @@ class Approvals:
                 cluster=call.cluster,
                 method=call.method,
                 path=call.path.text,
+                effects=[str(call.judgement.risk)],
                 statement=statement.text,
                 binding=binding,
                 fingerprint=fingerprint,
@@ -105,7 +114,26 @@ class Approvals:
             waiting = table.select().where(table.c.state == ApprovalState.PENDING).order_by(table.c.number)
             return [_approval(row) for row in db.rows(waiting)]
 
-    def decide(self, number: int, *, approve: bool, by: str) -> Approval:
+    def count_pending(self) -> int:
+        """How many wait for a decision. Only reads: cheap enough for every page."""
+        from sqlalchemy import func, select
+
+        with self._store.reading() as db:
+            c = db.tables.approvals.c
+            waits = (c.state == ApprovalState.PENDING) & (c.created >= self._clock() - PENDING_SECONDS)
+            return int(db.execute(select(func.count()).where(waits)).scalar_one())
+
+    def decided(self, most: int) -> list[Approval]:
+        """What no longer waits, the newest decision first."""
+        with self._store.transaction() as db:
+            self._expire(db, self._clock())
+            table = db.tables.approvals
+            # What ran out was decided by nobody: it stands where it was asked.
+            newest = (table.c.decided.desc().nulls_last(), table.c.number.desc())
+            done = table.select().where(table.c.state != ApprovalState.PENDING).order_by(*newest).limit(most)
+            return [_approval(row) for row in db.rows(done)]
+
+    def decide(self, number: int, *, approve: bool, by: str, reason: str = "") -> Approval:
         """Approve or deny a request, in the name of ``by``. Raises ``ConfirmationError`` where it doesn't wait."""
         state = ApprovalState.APPROVED if approve else ApprovalState.DENIED
         with self._store.transaction() as db:
@@ -116,7 +144,7 @@ class Approvals:
                     f"request {number} is {approval.state}", "`proxmox-mcp approvals` lists the open."
                 )
             table = db.tables.approvals
-            decided = {"state": state, "decided": self._clock(), "decided_by": by}
+            decided = {"state": state, "decided": self._clock(), "decided_by": by, "reason": reason}
             db.execute(table.update().where(table.c.number == number).values(decided))
             return self._read(db, number)
 
@@ -141,7 +169,8 @@ class Approvals:
                     f"Ask the operator to run `proxmox-mcp approve {number}` on the server, then repeat the call.",
                 )
             if approval.state is not ApprovalState.APPROVED:
-                raise ConfirmationError(f"request {number} is {approval.state}", "Nothing was sent.")
+                why = f": {quoted(approval.reason)}" if approval.reason else ""
+                raise ConfirmationError(f"request {number} is {approval.state}{why}", "Nothing was sent.")
             if not hmac.compare_digest(row["fingerprint"], statement.fingerprint()):
                 raise ConfirmationError(
                     f"what this call would hit has changed since the approval. Now: {statement.text}",
@@ -171,4 +200,5 @@ class Approvals:
 
 def _approval(row: dict[str, Any]) -> Approval:
     fields = {name: row[name] for name in Approval.__slots__}
-    return Approval(**{**fields, "state": ApprovalState(row["state"])})
+    state, effects = ApprovalState(row["state"]), tuple(row["effects"] or ())
+    return Approval(**{**fields, "state": state, "effects": effects})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
+from proxmox_mcp.client_configurations import configurations
 from proxmox_mcp.doctor import client_view
 from proxmox_mcp.doctor.checks import SETTINGS, TOTAL_SECONDS, run_checks, secrets_of
 from proxmox_mcp.doctor.client_url import ClientUrl
-from proxmox_mcp.doctor.clients import configurations
 from proxmox_mcp.doctor.report import Printer, SecretMask, write_json
 from proxmox_mcp.doctor.stdio_clients import stdio_configurations
 from proxmox_mcp.doctor.summary import counted, next_step
@@ -18,7 +18,7 @@ from proxmox_mcp.settings import SECRETS, known_names, read_settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from proxmox_mcp.doctor.clients import Configuration
+    from proxmox_mcp.client_configurations import Configuration
     from proxmox_mcp.doctor.steps import Step
     from proxmox_mcp.settings import ServerSettings
 

@@ -11,7 +11,7 @@ from proxmox_mcp.doctor.steps import Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxmox_mcp.doctor.clients import Configuration
+    from proxmox_mcp.client_configurations import Configuration
     from proxmox_mcp.doctor.steps import Status
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}

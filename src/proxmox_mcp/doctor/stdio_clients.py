@@ -12,7 +12,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.doctor.clients import SERVER, Configuration
+from proxmox_mcp.client_configurations import SERVER, Configuration
 from proxmox_mcp.settings import SECRETS, known_names
 
 if TYPE_CHECKING:

@@ -1,0 +1,30 @@
+"""What runs beside the requests as long as a server lives: the schemas are kept current, and the limits."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+from proxmox_mcp.gateway.schema_source import warm
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from proxmox_mcp.gateway import Gateway
+
+
+@asynccontextmanager
+async def running(gateway: Gateway | None) -> AsyncIterator[None]:
+    """Around the life of a server; without a gateway there is nothing to run."""
+    async with AsyncExitStack() as stack:
+        if gateway is not None:
+            group = await stack.enter_async_context(anyio.create_task_group())
+            for cluster in gateway.clusters.values():
+                warm(cluster.schema)
+                group.start_soon(cluster.schema.keep)
+                stack.push_async_callback(cluster.pve.aclose)
+            group.start_soon(gateway.guard.limits.keep)
+            stack.callback(group.cancel_scope.cancel)
+        yield

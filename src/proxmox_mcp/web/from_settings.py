@@ -1,0 +1,84 @@
+"""Builds the console from the settings, and says where it is served."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from proxmox_mcp.assembly import store_of
+from proxmox_mcp.confirm.approvals import Approvals
+from proxmox_mcp.errors import SettingsError, listed
+from proxmox_mcp.record.audit import why_unwritable
+from proxmox_mcp.web.console import Console
+from proxmox_mcp.web.live import Live
+from proxmox_mcp.web.marks import marks
+from proxmox_mcp.web.security import Origin
+from proxmox_mcp.web.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.settings import ServerSettings
+    from proxmox_mcp.web.passwords import Passwords
+
+
+def console_of(
+    server: ServerSettings,
+    core: Gateway | SettingsError | None,
+    passwords: Passwords,
+    *,
+    open_sessions: Callable[[], Mapping[str, int]] = dict,
+    serves_clients: bool = True,
+) -> Console:
+    """The console over a gateway; nothing is opened yet.
+
+    ``core``: the gateway, or what is wrong with the settings, or None where there is no cluster. ``serves_clients``:
+    whether MCP clients connect to this server. Raises SettingsError for an unusable store.
+    """
+    gateway = None if isinstance(core, SettingsError) else core
+    store = store_of(server)
+    return Console(
+        store=store,
+        gateway=gateway,
+        approvals=gateway.guard.approvals if gateway else Approvals(store),
+        sessions=Sessions(store),
+        passwords=passwords,
+        live=Live(store, partial(marks, store)),
+        faults="\n".join(map(listed, core.faults)) if isinstance(core, SettingsError) else "",
+        public=Origin.parsed(server.mcp_public_url) if server.mcp_public_url else None,
+        mcp=_mcp_address(server) if serves_clients else "",
+        asks_token=bool(server.mcp_auth_token.get_secret_value() or server.mcp_callers_file),
+        open_sessions=open_sessions,
+        audit_fault=lambda: why_unwritable(Path(server.mcp_audit_file)) if server.mcp_audit_file else "",
+    )
+
+
+def console_address(server: ServerSettings, port: int | None = None) -> str:
+    """The address of the console for people, with a slash at the end: a guess where MCP_PUBLIC_URL is not set.
+
+    ``port``: where it listens, in place of the setting.
+    """
+    if server.mcp_public_url:
+        return f"{server.mcp_public_url}/console/"
+    listens = port or server.mcp_console_port or server.mcp_port
+    host = server.mcp_console_host or (server.mcp_allowed_hosts[0] if server.mcp_allowed_hosts else "127.0.0.1")
+    return f"http://{_with_port(host, listens)}{server.mcp_root_path}/console/"
+
+
+def _mcp_address(server: ServerSettings) -> str | None:
+    """Where MCP clients connect; None if that is where the console is, since its visitors know the address best."""
+    if not server.mcp_console_port and not server.mcp_console_host:
+        return None
+    host = server.mcp_allowed_hosts[0] if server.mcp_allowed_hosts else "127.0.0.1"
+    return f"http://{_with_port(host, server.mcp_port)}{server.mcp_root_path}"
+
+
+def _with_port(host: str, port: int) -> str:
+    try:
+        has_port = urlsplit(f"//{host}").port is not None
+    except ValueError:
+        has_port = True
+    return host if has_port else f"{host}:{port}"

@@ -1,0 +1,90 @@
+"""Tells open pages what has changed, so that they fetch themselves again: a stream of names, never of content.
+
+The store is looked at once a second while anybody listens, since other processes and replicas change it too. All
+streams share one look.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import anyio
+
+from proxmox_mcp.errors import RateLimitError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from proxmox_mcp.store import Store
+
+    Marks = Mapping[str, object]
+
+PAUSE = 1.0
+"""Seconds between two looks at the store, and so the least time between two updates of a page."""
+SLOWER: Mapping[str, float] = {"activity": 3.0}
+"""Seconds between two updates of what changes all the time: to make a page costs some milliseconds."""
+CLUSTER_SECONDS = 30.0
+"""A page with the state of clusters is made again so often."""
+_PING_SECONDS = 20.0
+_LIFE_SECONDS = 3600.0
+"""After an hour a stream ends and the browser asks for another, which it gets only with a session."""
+_MOST, _MOST_OF_SESSION = 100, 8
+
+
+class Live:
+    """The streams of all open pages. ``marks`` reads (in a thread) what tells two states of a subject apart."""
+
+    def __init__(self, store: Store, marks: Callable[[], Marks], clock: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._read, self._clock = store, marks, clock
+        self._open: list[str] = []
+        self._marks: Marks = {}
+        self._looked = float("-inf")
+        self._turn = anyio.Lock()
+
+    def admit(self, session: str) -> None:
+        """Raises RateLimitError if this session, or everybody together, has too many pages open."""
+        if len(self._open) >= _MOST or self._open.count(session) >= _MOST_OF_SESSION:
+            raise RateLimitError("Too many pages of the console are open.", "Close some, then reload this one.")
+
+    async def events(self, session: str) -> AsyncIterator[bytes]:
+        """What one page is told, until it has been open for an hour."""
+        self._open.append(session)
+        try:
+            began = pinged = self._clock()
+            known = dict(await self._current())
+            told = dict.fromkeys((*known, "cluster"), began)
+            yield b"retry: 3000\n\n"
+            while (now := self._clock()) - began < _LIFE_SECONDS:
+                await anyio.sleep(PAUSE)
+                marks = await self._current()
+                now = self._clock()
+                changed = [
+                    subject
+                    for subject, mark in marks.items()
+                    if mark != known.get(subject) and now - told.get(subject, 0.0) >= SLOWER.get(subject, 0.0)
+                ]
+                if now - told["cluster"] >= CLUSTER_SECONDS:
+                    changed.append("cluster")
+                if changed:
+                    known.update({subject: marks[subject] for subject in changed if subject in marks})
+                    told.update(dict.fromkeys(changed, now))
+                    yield f"event: changed\ndata: {' '.join(changed)}\n\n".encode()
+                elif now - pinged >= _PING_SECONDS:
+                    yield b": still here\n\n"
+                else:
+                    continue
+                pinged = now
+        finally:
+            self._open.remove(session)
+
+    async def _current(self) -> Marks:
+        """The marks, at most ``PAUSE`` old: read once for all streams. A store that fails has the last known ones."""
+        async with self._turn:
+            if self._clock() - self._looked >= PAUSE * 0.9:
+                # Each page says so when it is loaded; the stream goes on for when the store is back.
+                with suppress(StoreError):
+                    self._marks = await self._store.in_thread(self._read)
+                self._looked = self._clock()
+            return self._marks

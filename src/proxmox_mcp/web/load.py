@@ -1,0 +1,126 @@
+"""The load of nodes over the last hour, as lines: read from Proxmox once a minute at most, however many people look."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import anyio
+
+from proxmox_mcp.errors import ProxmoxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from proxmox_mcp.proxmox.access import Reader
+
+KEPT_SECONDS = 60.0
+_PATIENCE = 6.0
+"""Seconds for all nodes together: a page doesn't wait longer for its lines."""
+_MOST_NODES = 32
+_MOST_POINTS = 80
+WIDTH, HEIGHT = 100, 28
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Fractions from 0 to 1 in the order of time; ``points`` draws them into a box of ``WIDTH`` by ``HEIGHT``."""
+
+    values: tuple[float, ...] = ()
+
+    @property
+    def points(self) -> str:
+        if len(self.values) < 2:
+            return ""
+        step = WIDTH / (len(self.values) - 1)
+        return " ".join(f"{place * step:.1f},{_y(value):.1f}" for place, value in enumerate(self.values))
+
+    @property
+    def area(self) -> str:
+        return f"0,{HEIGHT} {self.points} {WIDTH},{HEIGHT}" if self.points else ""
+
+    def said(self, name: str) -> str:
+        """The line in words, for those who don't see it."""
+        if not self.values:
+            return f"{name}: no values of the last hour"
+        least, most = min(self.values), max(self.values)
+        return f"{name} in the last hour: from {least:.0%} to {most:.0%}"
+
+
+def _y(fraction: float) -> float:
+    return HEIGHT - 1 - min(1.0, max(0.0, fraction)) * (HEIGHT - 2)
+
+
+NO_LINE = Line()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLoad:
+    """The lines of one node."""
+
+    cpu: Line = NO_LINE
+    memory: Line = NO_LINE
+
+
+@dataclass(slots=True)
+class _Kept:
+    taken: float = -KEPT_SECONDS
+    loads: dict[str, NodeLoad] = field(default_factory=dict)
+    turn: anyio.Lock = field(default_factory=anyio.Lock)
+
+
+class LoadHistory:
+    """Keeps the lines of each cluster's nodes."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._of: dict[str, _Kept] = {}
+
+    async def loads(self, cluster: str, reader: Reader, nodes: Sequence[str]) -> dict[str, NodeLoad]:
+        """The lines of the nodes that could be read; a node that doesn't answer has none."""
+        kept = self._of.setdefault(cluster, _Kept(self._clock() - KEPT_SECONDS))
+        async with kept.turn:
+            if self._clock() - kept.taken >= KEPT_SECONDS:
+                kept.loads = await _read(reader, nodes[:_MOST_NODES])
+                kept.taken = self._clock()
+        return kept.loads
+
+
+async def _read(reader: Reader, nodes: Sequence[str]) -> dict[str, NodeLoad]:
+    found: dict[str, NodeLoad] = {}
+
+    async def read(node: str) -> None:
+        try:
+            rows = await reader.get(f"/nodes/{quote(node, safe='')}/rrddata", {"timeframe": "hour"}, deadline=_PATIENCE)
+        except ProxmoxError:
+            return  # The table says that the node is offline; a missing line needs no words of its own.
+        found[node] = load_of(rows)
+
+    with anyio.move_on_after(_PATIENCE):
+        async with anyio.create_task_group() as group:
+            for node in nodes:
+                group.start_soon(read, node)
+    return found
+
+
+def load_of(rows: Any) -> NodeLoad:
+    """From the ``data`` of ``/nodes/{node}/rrddata``: ``cpu`` is a fraction, memory ``memused`` of ``memtotal``."""
+    records = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    records.sort(key=lambda row: _number(row.get("time")) or 0.0)
+    cpu = [value for row in records if (value := _number(row.get("cpu"))) is not None]
+    memory = [
+        used / total
+        for row in records
+        if (used := _number(row.get("memused"))) is not None and (total := _number(row.get("memtotal")))
+    ]
+    return NodeLoad(Line(tuple(cpu[-_MOST_POINTS:])), Line(tuple(memory[-_MOST_POINTS:])))
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if number == number and abs(number) != float("inf") else None

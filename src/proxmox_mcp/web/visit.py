@@ -1,0 +1,208 @@
+"""One request of a person who is signed in: who it is, what every page shows, and how a page is answered."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from proxmox_mcp import __version__
+from proxmox_mcp.errors import (
+    ConfirmationError,
+    DeniedError,
+    PermissionDeniedError,
+    ProxmoxMcpError,
+    RateLimitError,
+    StoreError,
+)
+from proxmox_mcp.web import cookies
+from proxmox_mcp.web.rendering import render
+from proxmox_mcp.web.roles import Role
+from proxmox_mcp.web.security import FormRefusedError, read_form, require_form_token, require_same_origin
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+
+    from proxmox_mcp.web.console import Console
+    from proxmox_mcp.web.sessions import Session
+
+    Handler = Callable[["Visit"], Awaitable[Response]]
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+_LOG = logging.getLogger("proxmox_mcp.web")
+_LONGEST_PATH = 500
+_LARGEST_NUMBER = 2**53
+_STATUS: tuple[tuple[type[ProxmoxMcpError], int], ...] = (
+    (StoreError, 503),
+    (ConfirmationError, 409),
+    (DeniedError, 403),
+    (PermissionDeniedError, 403),
+    (RateLimitError, 429),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What every page shows around its content."""
+
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request with its session. ``fields`` are those of a form, empty for a page that is only read."""
+
+    request: Request
+    console: Console
+    session: Session
+    shell: Shell
+    fields: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The person's name."""
+        return self.session.person.name
+
+    @property
+    def number(self) -> int:
+        """The number in the path. Raises HTTPException if no store can hold it."""
+        number = int(self.request.path_params["number"])
+        if number > _LARGEST_NUMBER:
+            raise HTTPException(404)
+        return number
+
+    def may(self, role: Role) -> bool:
+        return self.session.person.role.may(role)
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """A page for this person."""
+        return HTMLResponse(render(template, **_frame(self.request), **self._own(), **values), status)
+
+    def to(self, path: str) -> Response:
+        """After a form was carried out: on to a page (below ``/console/``), which a reload doesn't send again."""
+        return RedirectResponse(f"{base_of(self.request)}{path}", 303)
+
+    def _own(self) -> dict[str, Any]:
+        return {
+            "person": self.session.person,
+            "form_token": self.session.form_token,
+            "shell": self.shell,
+            "is_operator": self.may(Role.OPERATOR),
+            "is_admin": self.may(Role.ADMIN),
+        }
+
+
+def base_of(request: Request) -> str:
+    """The path of the console as the browser sees it, with a slash at the end."""
+    return f"{request.scope.get('root_path', '')}/console/"
+
+
+def plain_page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """A page for somebody who need not be signed in."""
+    return HTMLResponse(render(template, **_frame(request), person=None, **values), status)
+
+
+def _frame(request: Request) -> dict[str, Any]:
+    return {"base": base_of(request), "version": __version__, "here": str(request.scope["path"])}
+
+
+def page(handler: Handler, role: Role = Role.VIEWER) -> Endpoint:
+    """The endpoint of a page: for people who are signed in with a role; others are asked to sign in."""
+
+    @wraps(handler)
+    async def endpoint(request: Request) -> Response:
+        return await _answered(request, handler, role, sends_form=False)
+
+    return endpoint
+
+
+def form(handler: Handler, role: Role = Role.OPERATOR) -> Endpoint:
+    """The endpoint of a form: as ``page``, and the form must come from a page of this console and this session."""
+
+    @wraps(handler)
+    async def endpoint(request: Request) -> Response:
+        return await _answered(request, handler, role, sends_form=True)
+
+    return endpoint
+
+
+async def _answered(request: Request, handler: Handler, role: Role, *, sends_form: bool) -> Response:
+    console: Console = request.app.state.console
+    try:
+        if sends_form:
+            require_same_origin(request, console.public)
+        session = await find_session(request)
+        if session is None:
+            return _ask_to_sign_in(request, sends_form=sends_form)
+        fields = await read_form(request) if sends_form else {}
+        if sends_form:
+            require_form_token(fields.get("form_token", ""), session.form_token)
+        shell = await console.store.in_thread(_shell_of, console)
+        visit = Visit(request, console, session, shell, fields)
+        if not visit.may(role):
+            said = f"This needs the role {role}; you are signed in as {session.person.role}."
+            return visit.page("problem.html", 403, title="Not allowed", said=said, advice="Nothing was done.")
+        try:
+            return await handler(visit)
+        except ProxmoxMcpError as error:
+            return visit.page(
+                "problem.html", status_of(error), title="Not done", said=error.message, advice=error.advice
+            )
+    except FormRefusedError as refused:
+        return plain_page(request, "problem.html", refused.status, title="Refused", said=refused.reason, advice="")
+    except StoreError as error:
+        _LOG.error("%s", error.message)
+        return plain_page(request, "problem.html", 503, title="Unavailable", said=error.message, advice=error.advice)
+
+
+def status_of(error: ProxmoxMcpError) -> int:
+    """The HTTP status of a page that tells an error."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+
+
+async def find_session(request: Request) -> Session | None:
+    """The session of a request: only at the place where it was opened, and by the kind of cookie that it got there."""
+    console: Console = request.app.state.console
+    host = request.headers.get("host", "").lower()
+    for token, secure in cookies.session_cookies(request):
+        session = await console.store.in_thread(console.sessions.find, token)
+        if session is not None and _belongs_here(session.origin, host, secure=secure):
+            return session
+    return None
+
+
+def _belongs_here(origin: str, host: str, *, secure: bool) -> bool:
+    scheme, _, opened_at = origin.partition("://")
+    here = host.removesuffix(":443" if scheme == "https" else ":80")
+    return here == opened_at and secure == (scheme == "https")
+
+
+def _shell_of(console: Console) -> Shell:
+    return Shell(waiting=console.approvals.count_pending())
+
+
+def _ask_to_sign_in(request: Request, *, sends_form: bool) -> Response:
+    where = f"{base_of(request)}sign-in"
+    if sends_form or request.method != "GET":
+        return RedirectResponse(where, 303)
+    inside = str(request.scope["path"]).removeprefix(base_of(request))
+    query = f"?{request.scope['query_string'].decode()}" if request.scope["query_string"] else ""
+    return RedirectResponse(f"{where}?next={quote(inside + query)}" if inside else where, 303)
+
+
+def back_to(request: Request, given: str) -> str:
+    """Where to go after signing in: a page of this console; what isn't one counts as the first page.
+
+    ``given`` is a path below ``/console/``. A browser would read ``//host`` or ``/\\host`` as another host.
+    """
+    inside = (
+        given if given.isascii() and given.isprintable() and "\\" not in given and len(given) < _LONGEST_PATH else ""
+    )
+    return base_of(request) + inside.lstrip("/")

@@ -1,0 +1,46 @@
+"""A console without a cluster, on a store of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from console_site import Site, served
+from proxmox_mcp.app.people import ConsoleOnly
+from proxmox_mcp.settings import load_settings
+from proxmox_mcp.web import FrontPages, Passwords, console_of, make_console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
+
+
+async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise AssertionError("only the console is served")
+
+
+@pytest.fixture
+def serving_console(tmp_path: Path) -> Callable[..., AbstractContextManager[Site]]:
+    """Serves a console with settings, for the length of a block."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def serve(hosts: tuple[str, ...] = (), **settings: str) -> Iterator[Site]:
+        read = load_settings({"MCP_STATE_DIR": str(tmp_path / "state"), **settings})
+        passwords = Passwords(read.server.mcp_console_password.get_secret_value())
+        console = console_of(read.server, None, passwords, serves_clients=False)
+        front = FrontPages(healthy=lambda: True, console=True, asks_token=True)
+        with served(ConsoleOnly(_nothing, front, make_console(console), hosts)) as port:
+            yield Site(console, port)
+
+    return serve
+
+
+@pytest.fixture
+def site(serving_console: Callable[..., AbstractContextManager[Site]]) -> Iterator[Site]:
+    with serving_console() as found:
+        yield found

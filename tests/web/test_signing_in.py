@@ -1,0 +1,231 @@
+"""Signing in: by a link or a password, for whom, where, how long, and how it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from proxmox_mcp.store import Store
+from proxmox_mcp.web import Person, Role, Sessions
+from proxmox_mcp.web.sessions import IDLE_SECONDS, LINK_SECONDS, SESSION_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from console_site import Site
+
+LENA = Person("lena", Role.OPERATOR)
+SITE = "http://console.example.org:8010"
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sessions(tmp_path: Path, clock: Clock) -> Sessions:
+    return Sessions(Store.in_directory(tmp_path), clock)
+
+
+def test_a_link_signs_in_once(sessions: Sessions) -> None:
+    token = sessions.make_link(LENA)
+    assert sessions.redeem_link(token) == LENA
+    assert sessions.redeem_link(token) is None
+
+
+def test_a_link_ends_after_ten_minutes(sessions: Sessions, clock: Clock) -> None:
+    early, late = sessions.make_link(LENA), sessions.make_link(LENA)
+    clock.now += LINK_SECONDS - 1
+    assert sessions.redeem_link(early) == LENA
+    clock.now += 1
+    assert sessions.redeem_link(late) is None
+
+
+@pytest.mark.parametrize("token", ["", "x", "x" * 100_000, "\ud800", "\0", "' OR 1=1 --"])
+def test_what_is_no_token_opens_nothing(token: str, sessions: Sessions) -> None:
+    sessions.make_link(LENA)
+    sessions.open(LENA, origin=SITE)
+    assert sessions.redeem_link(token) is None
+    assert sessions.find(token) is None
+
+
+def test_the_store_holds_no_token(sessions: Sessions, tmp_path: Path) -> None:
+    tokens = [sessions.make_link(LENA), sessions.open(LENA, origin=SITE)]
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"lena" in kept
+    assert not any(token.encode() in kept for token in tokens)
+
+
+def test_a_session_ends_after_its_time_and_without_use(sessions: Sessions, clock: Clock) -> None:
+    idle, used = sessions.open(LENA, origin=SITE), sessions.open(LENA, origin=SITE)
+    began = clock.now
+    while clock.now < began + SESSION_SECONDS:
+        found = sessions.find(used)
+        assert found is not None
+        assert found.person == LENA
+        clock.now += IDLE_SECONDS - 120
+    assert sessions.find(used) is None
+    assert sessions.find(idle) is None
+
+
+def test_all_sessions_and_links_of_one_person_end_at_once(sessions: Sessions) -> None:
+    hers = [sessions.open(LENA, origin=SITE) for _ in range(3)]
+    link = sessions.make_link(LENA)
+    his = sessions.open(Person("jo", Role.VIEWER), origin=SITE)
+    assert sessions.end_all("lena") == 3
+    assert [sessions.find(each) for each in hers] == [None] * 3
+    assert sessions.redeem_link(link) is None
+    assert sessions.find(his) is not None
+    assert sessions.end_all() == 1
+    assert sessions.find(his) is None
+
+
+def test_a_person_has_a_bounded_number_of_sessions_and_the_oldest_ends_first(sessions: Sessions, clock: Clock) -> None:
+    tokens = []
+    for _ in range(25):
+        tokens.append(sessions.open(LENA, origin=SITE))
+        clock.now += 1
+    alive = [sessions.find(each) is not None for each in tokens]
+    assert alive == [False] * 5 + [True] * 20
+    assert len(sessions.of("lena")) == 20
+
+
+def test_a_page_asks_to_sign_in_and_leads_back_to_where_one_wanted_to_go(site: Site) -> None:
+    visitor = site.visitor()
+    answer = visitor.get("/console/account?x=1")
+    assert (answer.status, answer.location) == (303, "/console/sign-in?next=account%3Fx%3D1")
+    form = visitor.get(answer.location)
+    token = site.console.sessions.make_link(LENA)
+    signed_in = visitor.post(
+        answer.location, {"form_token": form.form_token, "link": f"{SITE}/console/sign-in#{token}"}
+    )
+    assert (signed_in.status, signed_in.location) == (303, "/console/account?x=1")
+    assert "lena" in visitor.get("/console/account").text
+
+
+AWAY = (
+    "//evil.example.org",
+    "\\\\evil.example.org",
+    "/\\evil.example.org",
+    "https://evil.example.org",
+    "%2f%2fevil.example.org",
+    "x\r\nSet-Cookie: a=b",
+    "é",
+)
+
+
+@pytest.mark.parametrize("target", AWAY)
+def test_nobody_is_led_away_to_another_site_after_signing_in(target: str, site: Site) -> None:
+    visitor = site.visitor()
+    path = f"/console/sign-in?next={quote(target)}"
+    form = visitor.get(path)
+    link = site.console.sessions.make_link(LENA)
+    location = visitor.post(path, {"form_token": form.form_token, "link": link}).location
+    assert location.startswith("/console/")
+    assert not location.startswith("//")
+    assert not urlsplit(location).netloc
+    assert "\\" not in location
+    assert "\n" not in location
+
+
+def test_a_link_that_was_used_says_so_to_the_second_who_has_it(site: Site) -> None:
+    token = site.console.sessions.make_link(LENA)
+    assert site.visitor().signs_in(token).status == 303
+    stolen = site.visitor().signs_in(token)
+    assert stolen.status == 403
+    assert "was used before" in stolen.text
+    assert not any("console=" in each for each in stolen.cookies)
+
+
+def test_over_plain_http_the_cookie_is_for_this_host_and_no_script(site: Site) -> None:
+    visitor = site.visitor()
+    answer = visitor.signs_in(site.console.sessions.make_link(LENA))
+    (cookie,) = [each for each in answer.cookies if "console=" in each]
+    assert cookie.startswith("proxmox-mcp-console=")
+    assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+
+
+def test_behind_tls_the_cookie_is_secure_and_bound_to_the_host(
+    serving_console: Callable[..., AbstractContextManager[Site]],
+) -> None:
+    with serving_console(("console.example.org",)) as site:
+        visitor = site.visitor("console.example.org", "https")
+        visitor.extra["X-Forwarded-Proto"] = "https"
+        answer = visitor.signs_in(site.console.sessions.make_link(LENA))
+        (cookie,) = [each for each in answer.cookies if "console=" in each]
+        assert cookie.startswith("__Host-proxmox-mcp-console=")
+        assert {"HttpOnly", "SameSite=lax", "Path=/", "Secure"} <= set(cookie.split("; "))
+        assert visitor.get("/console/account").status == 200
+        # A neighbour can plant a cookie without the prefix: the token of a secure session doesn't count there.
+        visitor.cookies["proxmox-mcp-console"] = visitor.cookies.pop("__Host-proxmox-mcp-console")
+        assert visitor.get("/console/account").status == 303
+
+
+def test_a_session_counts_only_where_it_was_opened(
+    serving_console: Callable[..., AbstractContextManager[Site]],
+) -> None:
+    with serving_console(("one.example.org:81", "one.example.org:82", "two.example.org:81")) as site:
+        visitor = site.person(host="one.example.org:81")
+        assert visitor.get("/console/account").status == 200
+        for host in ("one.example.org:82", "two.example.org:81"):
+            visitor.host = host
+            assert visitor.get("/console/account").status == 303
+
+
+def test_signing_out_ends_this_session_and_the_other_form_ends_all(site: Site) -> None:
+    one, two, three = (site.person() for _ in range(3))
+    one.submits("/console/account", "/console/sign-out")
+    assert [each.get("/console/account").status for each in (one, two, three)] == [303, 200, 200]
+    answer = two.submits("/console/account", "/console/sign-out", everywhere="yes")
+    assert answer.location == "/console/sign-in?note=everywhere"
+    assert "signed out everywhere" in two.get(answer.location).text
+    assert [each.get("/console/account").status for each in (one, two, three)] == [303, 303, 303]
+
+
+def test_a_token_for_mcp_opens_no_page(serving_console: Callable[..., AbstractContextManager[Site]]) -> None:
+    with serving_console(MCP_AUTH_TOKEN="a-token-of-an-mcp-client") as site:
+        visitor = site.visitor()
+        visitor.extra["Authorization"] = "Bearer a-token-of-an-mcp-client"
+        assert visitor.get("/console/").status == 303
+        visitor.cookies["proxmox-mcp-console"] = "a-token-of-an-mcp-client"
+        assert visitor.get("/console/").status == 303
+        assert visitor.signs_in("a-token-of-an-mcp-client").status == 403
+
+
+def test_a_password_signs_in_as_admin_and_a_wrong_one_does_not(
+    serving_console: Callable[..., AbstractContextManager[Site]],
+) -> None:
+    with serving_console(MCP_CONSOLE_PASSWORD="correct horse battery") as site:
+        visitor = site.visitor()
+        form = visitor.get("/console/sign-in")
+        given = {"form_token": form.form_token, "name": "admin"}
+        wrong = visitor.post("/console/sign-in", {**given, "password": "incorrect horse"})
+        assert wrong.status == 403
+        assert "Name or password is wrong" in wrong.text
+        right = visitor.post("/console/sign-in", {**given, "password": "correct horse battery"})
+        assert right.status == 303
+        assert "Signed in as admin" in visitor.get("/console/account").text
+
+
+def test_without_a_password_in_the_settings_there_is_no_form_for_one(site: Site) -> None:
+    visitor = site.visitor()
+    form = visitor.get("/console/sign-in")
+    assert 'type="password" autocomplete="current-password"' not in form.text
+    given = {"form_token": form.form_token, "name": "admin", "password": ""}
+    assert visitor.post("/console/sign-in", given).status == 403
