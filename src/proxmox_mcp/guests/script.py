@@ -67,7 +67,7 @@ _BOOTSTRAP = (
     # HISTFILE goes before the exec, at which bash writes its history; nothing is typed at a prompt after it.
     ' && H=$HISTFILE && unset HISTFILE && exec env H="$H" sh -c \''
 )
-_OF_NO_ANSWER = "'||[ $? -ne 3 ]||exit\r"
+_OF_NO_ANSWER = "'||[ $? -ne 3 ]||{ unset HISTFILE;exit;}\r"
 _READ_SCRIPT = (
     'stty -echo -icanon min 0 time @SILENCE@||exit;printf "\\n%s%s:ready\\n" @HALVES@;B=;while read -r l;do case $l in '
     '.)eval "$(printf %s "$B"|base64 -d)";exit;;esac;printf "%s\\n" "$l";B=$B$l;done'
