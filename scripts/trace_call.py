@@ -28,7 +28,7 @@ from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.policy.caller import LOCAL
 from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.answers import Answer
-from proxmox_mcp.proxmox.client import Proxmox
+from proxmox_mcp.proxmox.client import Permit, Proxmox
 from proxmox_mcp.render import Budget
 from proxmox_mcp.server.tools import tools_for
 from proxmox_mcp.server.tools.tool import ToolCall
@@ -76,6 +76,7 @@ class InMemory(Proxmox):
         params: Any = None,  # noqa: ARG002
         *,
         deadline: float | None = None,  # noqa: ARG002
+        permit: Permit | None = None,  # noqa: ARG002
     ) -> Answer:
         self.asked.append((method, path))
         return Answer(ANSWERS.get(path, [] if method == "GET" else None))
@@ -147,9 +148,9 @@ def gateway_in(directory: Path) -> tuple[Gateway, InMemory]:
     proxmox.asked = []
     cluster = cluster_of("default", each, None, Reader(proxmox))
     cluster.schema.load().index.check("DELETE", GUEST)
-    pipeline = Pipeline(
-        guard_of(settings), {"default": Writer(proxmox)}, validation="auto", task_wait=0.0, observer=NOBODY
-    )
+    guard = guard_of(settings)
+    writers = {"default": Writer(proxmox, guard.freezes.refuse_if_frozen)}
+    pipeline = Pipeline(guard, writers, validation="auto", task_wait=0.0, observer=NOBODY)
     return Gateway({"default": cluster}, pipeline, budget=Budget.of(4000)), proxmox
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.confirm.approvals import Approvals
 from proxmox_mcp.confirm.confirmations import Confirmations, ConfirmationStore, MemoryStore, Setting
+from proxmox_mcp.confirm.freezes import Freezes
 from proxmox_mcp.errors import ApidocError, SettingsError, SettingsFaults
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.enforcement import Guard
@@ -90,6 +91,7 @@ def guard_of(settings: Settings) -> Guard:
     if counted is None or state is None or source is None or faults.found:
         raise faults.error()
     store, limits = counted
+    audit = audit_of(settings)
     return Guard(
         risks=risks,
         source=source,
@@ -97,10 +99,22 @@ def guard_of(settings: Settings) -> Guard:
         confirmations=Confirmations(store),
         approvals=Approvals(state),
         limits=limits,
-        audit=AuditLog(audit_file, redactor),
+        audit=audit,
         redactor=redactor,
         vault=Vault(state),
+        freezes=Freezes(state, audit),
     )
+
+
+def audit_of(settings: Settings) -> AuditLog:
+    """The audit log; nothing is opened yet."""
+    path = settings.server.mcp_audit_file
+    return AuditLog(Path(path) if path else None, redactor_of(settings))
+
+
+def freezes_of(settings: Settings) -> Freezes:
+    """The freeze, for the command line. Raises SettingsError."""
+    return Freezes(store_of(settings.server), audit_of(settings))
 
 
 def redactor_of(settings: Settings) -> Redactor:
@@ -159,7 +173,6 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     store = IndexStore(server.cache_directory / "schema")
     faults = SettingsFaults()
     clusters: dict[str, Cluster] = {}
-    writers: dict[str, Writer] = {}
     nodes: dict[str, Proxmox] = {}
     guard: Guard | None = None
     several = len(settings.clusters) > 1
@@ -167,14 +180,15 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
         with faults.collected(f"[{name}] " if several else ""):
             nodes[name] = proxmox = Proxmox(connection_of(each), observe=observer.exchanges(name))
             clusters[name] = cluster_of(name, each, store, Reader(proxmox), server.mcp_timezone)
-            writers[name] = Writer(proxmox)
     with faults.collected():
         guard = guard_of(settings)
     if guard is None or faults.found:
         raise faults.error()
     locks = _locks_of(server)
+    permit = guard.freezes.refuse_if_frozen
+    writers = {name: Writer(proxmox, permit) for name, proxmox in nodes.items()}
     guests = {
-        name: GuestCommands(GuestAccess(proxmox), locks, name=name, by_token=bool(proxmox.connection.token))
+        name: GuestCommands(GuestAccess(proxmox, permit), locks, name=name, by_token=bool(proxmox.connection.token))
         for name, proxmox in nodes.items()
     }
     pipeline = Pipeline(

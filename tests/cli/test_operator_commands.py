@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -157,3 +158,17 @@ def test_a_setting_at_fault_ends_a_command_with_2_and_a_message_that_names_it(tm
     assert told.stderr.startswith("error [settings] ")
     assert "MCP_MODE" in told.stderr
     assert "read-only, guarded" in told.stderr.replace("'", "")
+
+
+def test_writes_are_frozen_for_a_time_or_until_they_are_unfrozen_on_record(tmp_path: Path) -> None:
+    audit = {"MCP_AUDIT_FILE": str(tmp_path / "audit.jsonl")}
+    assert run(tmp_path, "unfreeze", **audit).stdout == "Nothing was frozen.\n"
+    frozen = run(tmp_path, "freeze", "--for", "90m", "--reason", "moving", **audit)
+    assert re.fullmatch(r"All writes are refused. Frozen by \w+, since .* until .*: moving\n", frozen.stdout)
+    assert run(tmp_path, "unfreeze", **audit).stdout.startswith("Writes are allowed again. They were frozen by ")
+    for wrong in ("soon", "0h", "5", "1w"):
+        refused = run(tmp_path, "freeze", "--for", wrong, **audit)
+        assert refused.returncode == 2
+        assert "is not a duration. Write 30m, 2h or 1d." in refused.stderr
+    listed = run(tmp_path, "audit", **audit).stdout.splitlines()
+    assert [line.split()[2] for line in listed] == ["freeze", "unfreeze"]

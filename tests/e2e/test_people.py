@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,9 @@ TRANSPORTS = ["sse", "http"]
 def operated(
     on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    with serving(seeded(tmp_path_factory.mktemp("operated")), **on_demo, MCP_CONFIRM="operator") as served:
+    directory = seeded(tmp_path_factory.mktemp("operated"))
+    settings = {"MCP_CONFIRM": "operator", "MCP_AUDIT_FILE": str(directory / "audit.jsonl")}
+    with serving(directory, **on_demo, **settings) as served:
         served.wait_for("the node runs 9.1.9")
         yield served
 
@@ -97,6 +100,36 @@ async def test_what_a_rule_reserves_for_people_no_token_confirms(server: Served,
     async with connect(server, person=Person("accept")) as session:
         assert not (await session.make("POST", RESERVED)).is_error
     assert upstream.tasks("qmreset", 134) == before + 1
+
+
+async def test_while_writes_are_frozen_reads_go_on_and_what_was_approved_is_refused(
+    operated: Served, resets: Callable[[], int], upstream: Upstream, golden: Golden
+) -> None:
+    before = resets()
+    async with connect(operated) as session:
+        asked = await session.make("POST", RESET, {"skiplock": 0})
+        number = asked.text.rpartition("confirm: ")[2]
+        operated.run("approve", number, "--yes")
+        frozen = operated.run("freeze", "--for", "1h", "--reason", "moving the rack")
+        assert frozen.stdout.startswith("All writes are refused.")
+        refused = await session.make("POST", RESET, {"skiplock": 0}, confirm=number)
+        allowed = await session.make("PUT", "/nodes/pve1/qemu/133/config", {"description": "frozen"})
+        assert not (await session.get("/nodes/pve1/qemu/133/config")).is_error
+        assert resets() == before
+        assert operated.run("unfreeze").stdout.startswith("Writes are allowed again.")
+        done = await session.make("POST", RESET, {"skiplock": 0}, confirm=number)
+    assert not done.is_error
+    assert resets() == before + 1
+    assert refused.is_error
+    assert refused.text == allowed.text
+    golden(
+        "confirmation/frozen",
+        re.sub(r"by \S+, since [\d :-]+ UTC until [\d :-]+ UTC", "by <person>, <times>", refused.text),
+    )
+    lines = [json.loads(line) for line in (operated.directory / "audit.jsonl").read_text().splitlines()]
+    events = [line["event"] for line in lines if line["event"] in ("freeze", "unfreeze")]
+    assert events == ["freeze", "unfreeze"]
+    assert [line["result"] for line in lines if line.get("result") == "guard.frozen"] == ["guard.frozen"] * 2
 
 
 # Only the first: MCP_CONFIRM=elicit.

@@ -86,6 +86,6 @@ def gateway_over(pve: ScriptedPve, directory: Path, **given: str) -> Gateway:
     keeper._current = schema()
     cluster = Cluster.of("default", reader, keeper)
     guard, validation = guard_of(settings), settings.server.mcp_validation
-    writers = {"default": Writer(proxmox)}
+    writers = {"default": Writer(proxmox, guard.freezes.refuse_if_frozen)}
     pipeline = Pipeline(guard, writers, validation=validation, task_wait=0.0, observer=NOBODY)
     return Gateway({"default": cluster}, pipeline, budget=Budget.of(settings.server.mcp_result_tokens))

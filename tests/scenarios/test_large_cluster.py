@@ -40,7 +40,7 @@ class LargePve:
     async def request(self, method: str, path: str, params: Any = None, *, deadline: float | None = None) -> Any:
         return (await self.answer(method, path, params, deadline=deadline)).data
 
-    async def answer(self, method: str, path: str, params: Any = None, *, deadline: float | None = None) -> Answer:
+    async def answer(self, method: str, path: str, params: Any = None, **_: Any) -> Answer:
         for pattern, made in _ANSWERS:
             if found := re.fullmatch(pattern, path):
                 data = made(*found.groups())
@@ -115,7 +115,13 @@ def gateway(tmp_path: Path) -> Gateway:
     pve: Any = LargePve(connection)
     reader = Reader(pve)
     keeper = SchemaKeeper(reader, "bundled", None)
-    pipeline = Pipeline(gateway.guard, {"default": Writer(pve)}, validation="auto", task_wait=0.0, observer=NOBODY)
+    pipeline = Pipeline(
+        gateway.guard,
+        {"default": Writer(pve, gateway.guard.freezes.refuse_if_frozen)},
+        validation="auto",
+        task_wait=0.0,
+        observer=NOBODY,
+    )
     return Gateway({"default": Cluster.of("default", reader, keeper)}, pipeline, budget=gateway.budget)
 
 

@@ -42,6 +42,8 @@ _COMMANDS = {
     "approvals": _Command("approvals", "approvals", "List the calls that wait for an approval (MCP_CONFIRM=operator)."),
     "approve": _Command("approvals", "approve", "Approve a waiting call; it can then be made once within ten minutes."),
     "deny": _Command("approvals", "deny", "Deny a waiting call."),
+    "freeze": _Command("freeze", "freeze", "Refuse all writes, approved ones too; reads go on."),
+    "unfreeze": _Command("freeze", "unfreeze", "Allow writes again."),
     "secret": _Command("approvals", "secret", "Show a secret that a call returned (such as a new token), once."),
     "console": _Command("console", "console", "Serve the console on loopback, for servers over stdio."),
     "audit": _Command("audit", "audit", "List and filter the audit log."),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from proxmox_mcp.assembly import store_of
+from proxmox_mcp.cli.operator import operator
 from proxmox_mcp.confirm.approvals import Approvals
 from proxmox_mcp.record.one_time_secrets import Vault
 from proxmox_mcp.settings import load_settings
@@ -34,7 +33,7 @@ def approve(number: int, yes: bool) -> None:
     queue = _approvals()
     click.echo(_described(queue.get(number)))
     if yes or click.confirm("Approve this?", default=False):
-        queue.decide(number, approve=True, by=_operator())
+        queue.decide(number, approve=True, by=operator())
         click.echo("Approved.")
 
 
@@ -42,7 +41,7 @@ def approve(number: int, yes: bool) -> None:
 @click.argument("number", type=int)
 def deny(number: int) -> None:
     """Deny a waiting call."""
-    _approvals().decide(number, approve=False, by=_operator())
+    _approvals().decide(number, approve=False, by=operator())
     click.echo("Denied.")
 
 
@@ -58,14 +57,6 @@ def secret(number: int) -> None:
 
 def _approvals() -> Approvals:
     return Approvals(store_of(load_settings().server))
-
-
-def _operator() -> str:
-    """The name of the person who decides. In a container the user often has a number and no name."""
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):  # KeyError until Python 3.12, OSError from 3.13 on
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def _described(approval: Approval) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,8 +41,17 @@ def audit(path: Path | None, as_json: bool, **wanted: str) -> None:
     for record in read(path, **{name: value for name, value in wanted.items() if value}):
         if as_json:
             click.echo(json.dumps(record))
-        elif record["event"] == "outcome":
-            click.echo(
-                f"{record['time']} {record['caller']:<10} {record.get('result', ''):<16} "
-                f"{record['method']:<6} {record['path']} {record.get('upid', '')}".rstrip()
-            )
+        elif line := _line(record):
+            click.echo(line)
+
+
+def _line(record: dict[str, Any]) -> str:
+    """A record as people read it; empty for the intent of a call, whose outcome follows."""
+    event, time = record.get("event", ""), record.get("time", "")
+    if event == "intent":
+        return ""
+    if event == "outcome":
+        call = f"{record.get('method', ''):<6} {record.get('path', '')} {record.get('upid', '')}"
+        return f"{time} {record.get('caller', ''):<10} {record.get('result', ''):<16} {call}".rstrip()
+    details = " ".join(f"{name}={value}" for name, value in record.items() if name not in ("time", "event", "by"))
+    return f"{time} {record.get('by', ''):<10} {event:<16} {details}".rstrip()

@@ -18,6 +18,7 @@ from proxmox_mcp.policy.rules import Verdict
 if TYPE_CHECKING:
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.confirmations import Confirmations
+    from proxmox_mcp.confirm.freezes import Freezes
     from proxmox_mcp.confirm.statement import Statement
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.gateway.request import Client, Request
@@ -78,6 +79,7 @@ class Guard:
     audit: AuditLog
     redactor: Redactor
     vault: Vault
+    freezes: Freezes
 
     @property
     def policy(self) -> Policy:
@@ -129,11 +131,14 @@ class Guard:
         """As ``confirm``, with the statement from elsewhere: that of a plan is made of many calls.
 
         Raises ConfirmationNeededError with the way to confirm, ConfirmationError for a confirmation that is none,
-        DeniedError where this client can't give the one that is asked for.
+        DeniedError where this client can't give the one that is asked for, FrozenError while writes are frozen.
         """
         decision = _decision_of(call)
         if decision.verdict is not Verdict.CONFIRM:
             return call
+        if call.writes:
+            # The writer asks again: this only spares a person a question whose answer can't take effect.
+            await _in_thread(self.freezes.refuse_if_frozen)
         by_rung = rung(self.setting, can_elicit=client.can_be_asked, person_only=decision.person_only)
         if client.answer is not None and by_rung is Rung.ELICIT:
             if not client.answer.agreed:

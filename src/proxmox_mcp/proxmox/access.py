@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.net.address import HostPort
     from proxmox_mcp.proxmox.answers import Answer
-    from proxmox_mcp.proxmox.client import Proxmox
+    from proxmox_mcp.proxmox.client import Permit, Proxmox
     from proxmox_mcp.proxmox.connection import Connection
     from proxmox_mcp.proxmox.credentials import Credentials
     from proxmox_mcp.proxmox.failover import State
@@ -58,12 +58,13 @@ class Reader:
 class Writer:
     """Sends any call to one cluster. Only ``gateway/pipeline.py`` holds one."""
 
-    def __init__(self, proxmox: Proxmox) -> None:
-        self._proxmox = proxmox
+    def __init__(self, proxmox: Proxmox, permit: Permit) -> None:
+        self._proxmox, self._permit = proxmox, permit
 
     async def send(self, method: str, path: str, params: Wire) -> Answer:
-        """Send one call. Raises as ``Proxmox.answer`` does."""
-        return await self._proxmox.answer(method, path, params)
+        """Send one call; a write only as far as ``permit`` does not raise. Raises as ``Proxmox.answer`` does."""
+        permit = self._permit if method != "GET" else None
+        return await self._proxmox.answer(method, path, params, permit=permit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +78,16 @@ class Posted:
 class GuestAccess:
     """What the commands in guests need of one cluster (``guests.Cluster``). Only ``gateway/pipeline.py`` holds one."""
 
-    def __init__(self, proxmox: Proxmox) -> None:
-        self._proxmox = proxmox
+    def __init__(self, proxmox: Proxmox, permit: Permit) -> None:
+        self._proxmox, self._permit = proxmox, permit
 
     async def get(self, path: str, params: Wire | None = None) -> Any:
         """The ``data`` of the answer to a GET."""
         return await self._proxmox.request("GET", path, params)
 
     async def post(self, path: str, params: Wire | None = None) -> Posted:
-        """Send a POST once, to one host."""
-        answer, host = await self._proxmox.answer_from_host("POST", path, params)
+        """Send a POST once, to one host, as far as ``permit`` does not raise."""
+        answer, host = await self._proxmox.answer_from_host("POST", path, params, permit=self._permit)
         return Posted(answer.data if isinstance(answer.data, dict) else {}, host)
 
     async def connect(self, host: HostPort) -> ByteStream:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,7 +38,7 @@ from proxmox_mcp.proxmox.shares import Shares, owner
 from proxmox_mcp.proxmox.workers import in_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from anyio.abc import ByteStream
 
@@ -59,6 +60,8 @@ VERSION_WITHIN = 3.0
 _GRACE = 1.0
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 _AUTHENTICATE = frozenset({"Authorization", "Cookie"})
+Permit = Callable[[], None]
+"""Called by the thread that sends, when nothing else is left to wait for. If it raises, nothing is sent."""
 _LOST = (UnreachableError, TlsError, DeadlineError, AnswerError)
 
 
@@ -98,18 +101,30 @@ class Proxmox:
         return (await self.answer(method, path, params, deadline=deadline)).data
 
     async def answer(
-        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
+        self,
+        method: str,
+        path: str,
+        params: Wire | None = None,
+        *,
+        deadline: float | None = None,
+        permit: Permit | None = None,
     ) -> Answer:
-        """As ``request``, with the ``total`` that lists and logs bring."""
-        return (await self.answer_from_host(method, path, params, deadline=deadline))[0]
+        """As ``request``, with the ``total`` that lists and logs bring. ``permit`` has the last word before sending."""
+        return (await self.answer_from_host(method, path, params, deadline=deadline, permit=permit))[0]
 
     async def answer_from_host(
-        self, method: str, path: str, params: Wire | None = None, *, deadline: float | None = None
+        self,
+        method: str,
+        path: str,
+        params: Wire | None = None,
+        *,
+        deadline: float | None = None,
+        permit: Permit | None = None,
     ) -> tuple[Answer, HostPort]:
         """As ``answer``, with the host that gave it: what a ticket opens is to be opened there."""
         _check_sendable(method, path)
         seconds = deadline if deadline is not None else self.connection.timeout + 5.0
-        call = _Sending(method, path, params or {}, time.monotonic() + seconds)
+        call = _Sending(method, path, params or {}, time.monotonic() + seconds, permit=permit)
         with closing(self._hosts.attempts()) as attempts:
             return await self._first_answer(call, attempts)
 
@@ -308,6 +323,8 @@ class Proxmox:
         except NodeUnreachableError as error:
             # pvedaemon, which checks passwords, is down on this host: another host may do it. The call was not sent.
             raise UnreachableError(f"{host}: {error.message}", error.advice, status=error.status) from error
+        if call.permit is not None:
+            call.permit()
         reply = transport.send(host, call.method, call.path, call.params, auth, deadline=deadline)
         return read(reply, writes=call.method != "GET"), auth, reply.status
 
@@ -336,6 +353,7 @@ class _Sending:
     params: Wire
     deadline: float
     connect_timeout: float = CONNECT
+    permit: Permit | None = None
 
 
 _Sent = tuple[Answer | Refusal, Any, int]

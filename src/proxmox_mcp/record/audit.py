@@ -1,9 +1,10 @@
 """The audit: one JSON line before a write is sent, on the disk by then, and one line of outcome for each call.
 
     {"time": "2026-11-22T05:06:07.123Z", "event": "intent" | "outcome", "id": ..., "caller": ..., ...}
+    {"time": ..., "event": "freeze" | "unfreeze" | ..., "by": ..., ...}
 
-``intent`` and ``outcome`` of one call share ``id``. The file may be moved away at any time (logrotate): the next
-line opens a new one.
+``intent`` and ``outcome`` of one call share ``id``; other events are what people did outside of any call. The file may
+be moved away at any time (logrotate): the next line opens a new one.
 """
 
 from __future__ import annotations
@@ -69,6 +70,15 @@ class AuditLog:
         message = self._redactor.text(_short(outcome.message), secrets)
         self._write(self._line("outcome", call, {**extra, **outcome.details, "message": message}), sync=False)
 
+    def act(self, event: str, by: str, details: Mapping[str, Any]) -> None:
+        """Put on record what a person did outside of any call, such as a freeze: on the disk when this returns.
+
+        Raises ``AuditError`` where that fails.
+        """
+        shown = {name: _short(value) if isinstance(value, str) else value for name, value in details.items()}
+        record = {"time": written(datetime.now(UTC)), "event": event, "by": _short(by), **shown}
+        self._write(_as_line(record), sync=True)
+
     def close(self) -> None:
         with self._lock:
             if self._file is not None:
@@ -95,7 +105,7 @@ class AuditLog:
             "confirmation": call.confirmation,
             **(extra or {}),
         }
-        return json.dumps({key: value for key, value in record.items() if value not in ("", None)})
+        return _as_line(record)
 
     def _write(self, line: str, *, sync: bool) -> None:
         if self._path is None:
@@ -184,6 +194,10 @@ def _fits(record: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
         if not fits:
             return False
     return True
+
+
+def _as_line(record: Mapping[str, Any]) -> str:
+    return json.dumps({key: value for key, value in record.items() if value not in ("", None)})
 
 
 def _short(text: str) -> str:
