@@ -51,7 +51,9 @@ class ScriptedPve:
             raise FailedError(f"{path} is not in the script")
         return json.loads(json.dumps(self.answers[path]))
 
-    async def answer(self, *given: Any, **more: Any) -> Answer:
+    async def answer(self, *given: Any, permit: Callable[[], None] | None = None, **more: Any) -> Answer:
+        if permit is not None:
+            permit()
         return Answer(await self.request(*given, **more))
 
     def state(self) -> State:

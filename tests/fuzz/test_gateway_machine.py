@@ -26,6 +26,7 @@ from proxmox_mcp.errors import (
     ConfirmationNeededError,
     DeniedError,
     FailedError,
+    FrozenError,
     ProxmoxMcpError,
     UnreachableError,
 )
@@ -191,6 +192,21 @@ class AnyOrder(RuleBasedStateMachine):
             assert sent == int(good and self._audit_works and KINDS[confirmation.kind].writes)
         else:
             assert sent == (2 if expected == ALLOW and self._audit_works and KINDS[confirmation.kind].writes else 0)
+
+    @precondition(lambda self: self._audit_works)
+    @rule(confirmation=given)
+    def confirm_while_frozen(self, confirmation: Given) -> None:
+        """Nothing is sent, and what was confirmed or approved before stays as good as it was."""
+        if not KINDS[confirmation.kind].writes:
+            return
+        freezes = self._gateway.guard.freezes
+        freezes.freeze(by="lena")
+        written, error = self._make(
+            confirmation.caller, confirmation.kind, confirmation.guest, confirm=confirmation.text
+        )
+        assert written == 0
+        assert isinstance(error, FrozenError | DeniedError)
+        freezes.unfreeze(by="lena")
 
     @rule(
         caller=callers,
