@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from array import array
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.search import Searcher
+from proxmox_mcp.search.documents import Document
+from proxmox_mcp.search.index_cache import Contents, pack, unpack
 
 _INDEX = load_index("9.1")
 _SEARCHER = Searcher(_INDEX)
@@ -35,6 +39,14 @@ def test_what_is_damaged_is_not_used(damaged: bytes) -> None:
 
 @given(st.binary(max_size=60))
 def test_what_is_something_else_is_not_used(data: bytes) -> None:
-    from proxmox_mcp.search.index_cache import unpack
-
     assert unpack("source", data) is None
+
+
+_NUMBERS = st.lists(st.integers(0, 2**32 - 1), max_size=5).map(lambda numbers: array("I", numbers))
+
+
+@given(st.dictionaries(st.text(max_size=9), _NUMBERS, max_size=5), st.lists(st.integers(0, 99), max_size=5))
+def test_what_was_packed_comes_back(places: dict[str, array[int]], lines: list[int]) -> None:
+    contents = Contents([Document(number, ("name",)) for number in lines], places, {"word": 2})
+    assert unpack("source", pack("source", contents)) == contents
+    assert unpack("another source", pack("source", contents)) is None

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from proxmox_mcp.apidoc.model import Endpoint
-    from proxmox_mcp.search.indexing import LinesByTerm, TermReader
     from proxmox_mcp.search.intents import Key
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
@@ -26,13 +25,11 @@ FACTS = ("path", "leaf", "name", "parameters", "description")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The texts of one endpoint as lines: the facts, then phrases for it, then phrases for its parameters.
+    """The lines of one endpoint: first the facts, then phrases for it, last phrases for its parameters.
 
-    ``places`` are the terms of the lines by their numbers. ``parameters`` are those asked for, one for each line that
-    asks for one.
+    ``parameters`` are those asked for, one for each line that asks for one.
     """
 
-    places: LinesByTerm
     lines: int
     parameters: tuple[str, ...] = ()
 
@@ -42,18 +39,26 @@ class Document:
         return self.lines - len(self.parameters)
 
 
-def documents(endpoints: Sequence[Endpoint], intents: Mapping[Key, Intent], reader: TermReader) -> list[Document]:
-    """A document for each endpoint, in their order."""
-    return [_document(each, intents.get((each.method, each.path), _NOTHING), reader) for each in endpoints]
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A document with its lines as they were written."""
+
+    document: Document
+    lines: Sequence[str]
 
 
-def document_of(phrases: Sequence[str], reader: TermReader) -> Document:
-    """A document with phrases only."""
+def texts_of(endpoints: Sequence[Endpoint], intents: Mapping[Key, Intent]) -> list[Text]:
+    """The text of each endpoint, in their order."""
+    return [_text(each, intents.get((each.method, each.path), _NOTHING)) for each in endpoints]
+
+
+def text_of(phrases: Sequence[str]) -> Text:
+    """A text with phrases only."""
     lines = [*("" for _ in FACTS), *phrases]
-    return Document(reader.places(lines), len(lines))
+    return Text(Document(len(lines)), lines)
 
 
-def _document(endpoint: Endpoint, intent: Intent, reader: TermReader) -> Document:
+def _text(endpoint: Endpoint, intent: Intent) -> Text:
     description, names = _facts(endpoint)
     segments = [s for s in endpoint.path.split("/") if s and not _PLACEHOLDER.fullmatch(s)]
     asked = [(name, text) for name, texts in intent.parameters.items() for text in (name, *texts)]
@@ -67,7 +72,7 @@ def _document(endpoint: Endpoint, intent: Intent, reader: TermReader) -> Documen
         *intent.phrases,
         *(text for _, text in asked),
     ]
-    return Document(reader.places(lines), len(lines), tuple(name for name, _ in asked))
+    return Text(Document(len(lines), tuple(name for name, _ in asked)), lines)
 
 
 def _facts(endpoint: Endpoint) -> tuple[str, list[str]]:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+from array import array
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.search.documents import Document
@@ -17,9 +21,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from proxmox_mcp.apidoc.index import EndpointIndex
+    from proxmox_mcp.search.indexing import LinesByTerm
 
-_FORM = b"1"
+_FORM = b"2"
 """Goes up when the same files are read differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is read from the schema and our texts: the documents, where each term is in their lines (numbered through),
+    and how often each word occurs."""
+
+    documents: Sequence[Document]
+    places: LinesByTerm
+    known: Mapping[str, int]
 
 
 def source_of(index: EndpointIndex, directory: Path) -> str:
@@ -33,20 +48,32 @@ def source_of(index: EndpointIndex, directory: Path) -> str:
     return digest.hexdigest()
 
 
-def pack(source: str, documents: Sequence[Document], known: Mapping[str, int]) -> bytes:
-    """The documents and the known words as bytes."""
-    rows = [[document.places, document.lines, document.parameters] for document in documents]
-    body = json.dumps([rows, known], separators=(",", ":")).encode()
+def pack(source: str, contents: Contents) -> bytes:
+    """The contents of an index as bytes: what is small as JSON in a line, then the numbers of all terms."""
+    numbers = array("I")
+    for each in contents.places.values():
+        numbers.extend(each)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    documents = [[document.lines, document.parameters] for document in contents.documents]
+    terms = {term: len(each) for term, each in contents.places.items()}
+    body = json.dumps([documents, terms, contents.known], separators=(",", ":")).encode() + b"\n" + numbers.tobytes()
     return f"{source} {_digest(body)}\n".encode() + body
 
 
-def unpack(source: str, stored: bytes) -> tuple[list[Document], dict[str, int]] | None:
+def unpack(source: str, stored: bytes) -> Contents | None:
     """What ``pack`` was given; None where the bytes are damaged or come from another source."""
     head, _, body = stored.partition(b"\n")
     if head != f"{source} {_digest(body)}".encode():
         return None
-    rows, known = json.loads(body)
-    return [Document(places, lines, tuple(parameters)) for places, lines, parameters in rows], known
+    small, _, rest = body.partition(b"\n")
+    documents, terms, known = json.loads(small)
+    numbers = array("I", rest)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    ends = accumulate(terms.values())
+    places = {term: numbers[end - count : end] for (term, count), end in zip(terms.items(), ends, strict=True)}
+    return Contents([Document(lines, tuple(parameters)) for lines, parameters in documents], places, known)
 
 
 def _digest(body: bytes) -> str:

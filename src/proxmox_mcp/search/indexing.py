@@ -5,91 +5,113 @@ A term is the stem of a word, several stems that name a concept together, or a c
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxmox_mcp.search.text import LINE_END, STOP_WORDS, chunks_by_line, words_of
 from proxmox_mcp.search.vocabulary import stem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from proxmox_mcp.search.vocabulary import Vocabulary
 
-LinesByTerm = dict[str, list[int]]
-"""For each term the numbers of the lines that have it, in order and each once."""
+    LinesByTerm = dict[str, array[int]]
+    """For each term the numbers of the lines that have it, in order and each once."""
 
-_NOTHING: frozenset[str] = frozenset()
+_ANYTHING = ""
+"""The first stem of a chunk that has no words, such as a number: what comes after it may go on with a name."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """What is remembered of a word: its stem, its terms (none for a stop word), what follows it in longer names."""
+class _Chunk(NamedTuple):
+    """What is remembered of a chunk: the stems of its words, and their terms (a stop word has none)."""
 
-    stem: str
+    stems: tuple[str, ...]
     terms: tuple[str, ...]
-    followers: frozenset[str]
 
 
 class TermReader:
-    """Reads texts as terms, and remembers their words: typos are corrected to one of them."""
+    """Reads texts as terms, and counts their words: typos are corrected to one of them."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
+        self._longest = max(map(len, vocabulary.concepts), default=1)
         self._followers = {first: frozenset(n[1] for n in names) for first, names in vocabulary.longer.items()}
-        self._read: list[str] = []
-        self._chunks: dict[str, tuple[_Word, ...]] = {}
+        self._times: Counter[str] = Counter()
 
     def places(self, lines: Iterable[str]) -> LinesByTerm:
-        """Where the terms of several lines are; a line has no end of line in it."""
+        """Where the terms of all lines are; a line has no end of line in it.
+
+        The lines of each chunk are collected first, then its terms are looked up once: of the 72,000 chunks that a
+        start reads, 5,000 differ.
+        """
         found = [*chunks_by_line(lines), LINE_END]
-        self._read += found
-        known, places = self._chunks, LinesByTerm()
-        line: list[str] = []
-        number, has_names, followers = 0, False, _NOTHING
+        by_chunk: dict[str, list[int]] = {}
+        number = 0
         for chunk in found:
             if chunk == LINE_END:
-                if has_names:
-                    self._add_names(places, line, number)
-                number, line, has_names, followers = number + 1, [], False, _NOTHING
-                continue
-            for word in known[chunk] if chunk in known else self._remembered(chunk):
-                stem = word.stem
-                if stem in followers:
-                    has_names = True
-                followers = word.followers
-                line.append(stem)
-                for term in word.terms:
-                    if term not in places:
-                        places[term] = [number]
-                    elif (numbers := places[term])[-1] != number:
-                        numbers.append(number)
-        return places
+                number += 1
+            elif chunk in by_chunk:
+                by_chunk[chunk].append(number)
+            else:
+                by_chunk[chunk] = [number]
+        self._times.update({chunk: len(numbers) for chunk, numbers in by_chunk.items()})
+        known = {chunk: self._chunk(chunk) for chunk in by_chunk}
+        places: dict[str, list[int]] = {}
+        for chunk, numbers in by_chunk.items():
+            for term in known[chunk].terms:
+                if term in places:
+                    places[term] += numbers
+                else:
+                    places[term] = numbers.copy()
+        self._add_names(places, found, known)
+        return {term: array("I", sorted(set(numbers))) for term, numbers in places.items()}
 
     def known(self) -> Counter[str]:
         """How often each word was read, those of the vocabulary once more."""
         counts = Counter(self._vocabulary.words)
-        read = Counter(self._read)
-        del read[LINE_END]
-        for chunk, times in read.items():
+        for chunk, times in self._times.items():
             for word in words_of(chunk):
                 counts[word] += times
         return counts
 
-    def _add_names(self, places: LinesByTerm, line: Sequence[str], number: int) -> None:
-        for position in range(len(line) - 1):
-            for name in self._vocabulary.names_at(line, position):
-                for term in self._vocabulary.unit(name).terms:
-                    numbers = places.setdefault(term, [number])
-                    if numbers[-1] != number:
-                        numbers.append(number)
+    def _add_names(self, places: dict[str, list[int]], found: Sequence[str], known: Mapping[str, _Chunk]) -> None:
+        """Add the terms of several words within a line that name a concept together."""
+        ends = [position for position, chunk in enumerate(found) if chunk == LINE_END]
+        for position in self._begins(found, known):
+            line = bisect_left(ends, position)
+            own = known[found[position]].stems
+            stems = list(own)
+            for chunk in found[position + 1 : min(position + self._longest, ends[line])]:
+                stems += known[chunk].stems
+            for start in range(len(own)):
+                for name in self._vocabulary.names_at(stems, start):
+                    for term in self._vocabulary.unit(name).terms:
+                        places.setdefault(term, []).append(line)
 
-    def _remembered(self, chunk: str) -> tuple[_Word, ...]:
-        found = self._chunks[chunk] = tuple(map(self._word, words_of(chunk)))
-        return found
+    def _begins(self, found: Sequence[str], known: Mapping[str, _Chunk]) -> list[int]:
+        """Where a name of several words may begin: in a chunk of several, or where what follows goes on with it."""
+        longer = self._followers
+        followers = {chunk: longer[stems[0]] for chunk, (stems, _) in known.items() if stems and stems[0] in longer}
+        several = {
+            chunk for chunk, (stems, _) in known.items() if len(stems) > 1 and not longer.keys().isdisjoint(stems)
+        }
+        first = {chunk: stems[0] if stems else _ANYTHING for chunk, (stems, _) in known.items()}
+        return [
+            position
+            for position, (chunk, after) in enumerate(pairwise(found))
+            if (chunk in followers and (first.get(after) in followers[chunk] or first.get(after) == _ANYTHING))
+            or chunk in several
+        ]
 
-    def _word(self, word: str) -> _Word:
-        stem = stem_of(word)
-        terms = () if word in STOP_WORDS else self._vocabulary.unit((stem,)).terms
-        return _Word(stem, terms, self._followers.get(stem, _NOTHING))
+    def _chunk(self, chunk: str) -> _Chunk:
+        words = words_of(chunk)
+        stems = tuple(map(stem_of, words))
+        terms: dict[str, None] = {}
+        for word, stem in zip(words, stems, strict=True):
+            if word not in STOP_WORDS:
+                terms |= dict.fromkeys((stem, *self._vocabulary.concepts.get((stem,), ())))
+        return _Chunk(stems, tuple(terms))

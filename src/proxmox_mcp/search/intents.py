@@ -25,7 +25,7 @@ Key = tuple[str, str]
 """Method and path template."""
 
 _HEAD = re.compile(r"(GET|POST|PUT|DELETE) (/\S*)")
-_PHRASES = re.compile(r"~(?:de)? (.*)")
+_PHRASES = ("~ ", "~de ")
 _PARAMETER = re.compile(r"@([A-Za-z][\w-]*(?:\[n\])?): (.*)")
 
 
@@ -99,8 +99,8 @@ def _finish(draft: _Draft | None) -> None:
 def _add(text: str, draft: _Draft | None) -> None:
     if draft is None:
         raise ValueError("an indented line before the first 'METHOD /path'")
-    if phrases := _PHRASES.fullmatch(text):
-        draft.phrases += _split(phrases[1])
+    if text.startswith(_PHRASES):
+        draft.phrases += _split(text.partition(" ")[2])
     elif parameter := _PARAMETER.fullmatch(text):
         draft.parameters.setdefault(parameter[1], []).extend(_split(parameter[2]))
     elif draft.does or text[0] in "~@":

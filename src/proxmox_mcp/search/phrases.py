@@ -1,18 +1,20 @@
-"""The phrases of one endpoint, and how similar a question is to the most similar of them."""
+"""The phrases of all documents, and how similar a question is to the most similar of one document."""
 
 from __future__ import annotations
 
-import math
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.search.documents import FACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from proxmox_mcp.search.documents import Document
+    from proxmox_mcp.search.indexing import LinesByTerm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,33 +31,38 @@ class PhraseWeights:
 
 
 class PhraseIndex:
-    """The phrases of one endpoint. Lines with facts get an infinite length, so that they never match."""
+    """The phrases of all documents, whose lines are numbered through; ``rarity`` is the weight of each term."""
 
-    __slots__ = ("_document", "_lengths")
-
-    def __init__(self, document: Document, rarity: Mapping[str, float]) -> None:
-        lengths = [0.0] * document.lines
-        for term, numbers in document.places.items():
+    def __init__(self, documents: Sequence[Document], places: LinesByTerm, rarity: Mapping[str, float]) -> None:
+        self._documents = documents
+        self._places = places
+        self._starts = [0, *accumulate(document.lines for document in documents)]
+        lengths = [0.0] * self._starts[-1]
+        for term, numbers in places.items():
             if term[0] != "=":
                 worth = rarity[term]
                 for number in numbers:
                     lengths[number] += worth
-        lengths[: len(FACTS)] = (math.inf for _ in FACTS)
-        self._document = document
         self._lengths = array("f", lengths)
 
-    def nearest(self, asked: Iterable[tuple[str, float]], total: float, how: PhraseWeights) -> tuple[float, str]:
+    def nearest(
+        self, document: int, asked: Iterable[tuple[str, float]], total: float, how: PhraseWeights
+    ) -> tuple[float, str]:
         """How much the most similar phrase and the question have in common, as a share of both; its parameter.
 
         ``asked`` are the terms of the question with their weights, ``total`` is the weight of the whole question.
         """
+        start, end = self._starts[document], self._starts[document + 1]
         common: dict[int, float] = {}
-        places, so_far = self._document.places.get, common.get
+        places, so_far = self._places, common.get
         for term, worth in asked:
-            for number in places(term, ()):
-                common[number] = so_far(number, 0.0) + worth
+            if (numbers := places.get(term)) is not None:
+                for place in range(bisect_left(numbers, start + len(FACTS)), len(numbers)):
+                    if (number := numbers[place]) >= end:
+                        break
+                    common[number] = so_far(number, 0.0) + worth
         best, next_best, best_of_parameter, parameter = 0.0, 0.0, 0.0, ""
-        own, rest = self._document.own, (1 - how.closeness) * total
+        own, rest = start + self._documents[document].own, (1 - how.closeness) * total
         for number, shared in common.items():
             value = shared / (how.closeness * self._lengths[number] + rest)
             if value > best:
@@ -63,6 +70,6 @@ class PhraseIndex:
             elif value > next_best:
                 next_best = value
             if number >= own and value > best_of_parameter:
-                best_of_parameter, parameter = value, self._document.parameters[number - own]
+                best_of_parameter, parameter = value, self._documents[document].parameters[number - own]
         meant = parameter if best_of_parameter >= how.parameter * best else ""
         return min(1.0, best) + how.second * min(1.0, next_best), meant

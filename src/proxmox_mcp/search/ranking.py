@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate, chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from proxmox_mcp.search.documents import Document
+    from proxmox_mcp.search.indexing import LinesByTerm
     from proxmox_mcp.search.vocabulary import Unit
 
 
@@ -75,40 +77,64 @@ _SCORE = attrgetter("score")
 
 
 class Ranker:
-    """Ranks documents, known by their number, for a question."""
+    """Ranks documents, known by their number, for a question.
 
-    def __init__(self, documents: Sequence[Document], weights: Weights) -> None:
+    What a question needs of a term is worked out when it is first asked for: all terms would take a third of a start.
+    """
+
+    def __init__(self, documents: Sequence[Document], places: LinesByTerm, weights: Weights) -> None:
         self._weights = weights
         self._count = len(documents)
         self._unknown = math.log(1 + self._count)
-        self._rarity: dict[str, float] = {}
-        self._postings: dict[str, tuple[array[int], array[float]]] = {}
-        for term, (numbers, counts) in self._inverted(documents).items():
-            rarity = self._rarity[term] = self._rarity_of(len(numbers))
-            if len(numbers) <= _COMMON * self._count:
-                share = rarity * (weights.concept if term.startswith("=") else 1.0)
-                impacts = array("f", [share * count / (count + weights.saturation) for count in counts])
-                self._postings[term] = numbers, impacts
-        self._phrases = [PhraseIndex(document, self._rarity) for document in documents]
+        self._places = places
+        self._document_of = array("H")
+        for number, document in enumerate(documents):
+            self._document_of.extend([number] * document.lines)
+        self._in_documents = {term: len(set(map(self._document_of.__getitem__, n))) for term, n in places.items()}
+        self._rarity = {term: self._rarity_of(count) for term, count in self._in_documents.items()}
+        self._once = self._weights_of_lines(documents)
+        self._postings: dict[str, tuple[array[int], array[float]] | None] = {}
+        self._phrases = PhraseIndex(documents, places, self._rarity)
 
     def _rarity_of(self, documents: int) -> float:
         """The weight of a term that occurs in this many documents."""
         return math.log(1 + (self._count - documents + 0.5) / (documents + 0.5))
 
-    def _inverted(self, documents: Sequence[Document]) -> dict[str, tuple[array[int], array[float]]]:
-        """For each term the documents that have it, with its frequency there, weighted by field and length."""
-        lengths = [_lengths(document) for document in documents]
+    def _weights_of_lines(self, documents: Sequence[Document]) -> array[float]:
+        """The weight of one occurrence on each line, by its field and the length of that field in its document.
+
+        The length of a fact is its number of terms, that of phrases their number.
+        """
+        terms = Counter(chain.from_iterable(self._places.values()))
+        starts = [0, *accumulate(document.lines for document in documents)]
+        lengths = [
+            [*(terms[start + fact] for fact in range(len(FACTS))), each.own - len(FACTS), len(each.parameters)]
+            for start, each in zip(starts, documents, strict=False)
+        ]
         averages = [sum(each) / len(lengths) for each in zip(*lengths, strict=True)]
-        inverted: dict[str, tuple[array[int], array[float]]] = {}
-        for number, (document, own_lengths) in enumerate(zip(documents, lengths, strict=True)):
-            once = list(map(self._weights.once, FIELDS, own_lengths, averages))
-            for term, places in document.places.items():
-                if term not in inverted:
-                    inverted[term] = array("H"), array("f")
-                numbers, counts = inverted[term]
-                numbers.append(number)
-                counts.append(_frequency(places, once, document.own))
-        return inverted
+        weights = array("f")
+        for own_lengths, each in zip(lengths, documents, strict=True):
+            *facts, phrase, asked = map(self._weights.once, FIELDS, own_lengths, averages)
+            weights.extend([*facts, *([phrase] * (each.own - len(FACTS))), *([asked] * len(each.parameters))])
+        return weights
+
+    def _posting(self, term: str) -> tuple[array[int], array[float]] | None:
+        """The documents that have a term, and what it adds to their scores; None where it distinguishes nothing."""
+        if term not in self._postings:
+            self._postings[term] = self._made_posting(term)
+        return self._postings[term]
+
+    def _made_posting(self, term: str) -> tuple[array[int], array[float]] | None:
+        if self._in_documents.get(term, self._count) > _COMMON * self._count:
+            return None
+        frequency: dict[int, float] = {}
+        for line in self._places[term]:
+            document = self._document_of[line]
+            frequency[document] = frequency.get(document, 0.0) + self._once[line]
+        w = self._weights
+        share = self._rarity[term] * (w.concept if term.startswith("=") else 1.0)
+        impacts = array("f", [share * count / (count + w.saturation) for count in frequency.values()])
+        return array("H", frequency), impacts
 
     def _weight(self, unit: Unit) -> float:
         """The weight of a unit: the rarity of its word, or of its most common concept where the word is unknown."""
@@ -127,7 +153,7 @@ class Ranker:
         scale = 1.0 / ((1 + w.concept) * total)
         matches = []
         for score, number in self._promising(asked, factors):
-            near, parameter = self._phrases[number].nearest(worth, total, w.nearness)
+            near, parameter = self._phrases.nearest(number, worth, total, w.nearness)
             matches.append(Match(number, scale * score + w.phrase * near * factors[number], near, parameter))
         matches.sort(key=_SCORE, reverse=True)
         return matches
@@ -152,7 +178,7 @@ class Ranker:
         scores = [0.0] * self._count
         for unit in asked:
             for term in unit.terms:
-                posting = self._postings.get(term)
+                posting = self._posting(term)
                 if posting is not None:
                     for number, impact in zip(*posting, strict=True):
                         scores[number] += impact
@@ -160,22 +186,3 @@ class Ranker:
         best = [(score * factors[number], number) for number, score in enumerate(scores) if score > least]
         best.sort(reverse=True)
         return best[: self._weights.reranked]
-
-
-def _frequency(places: Sequence[int], once: Sequence[float], own: int) -> float:
-    """How often a term occurs on lines, each counted as its field is: the facts one by one, the phrases together."""
-    first = bisect_left(places, len(FACTS)) if places[0] < len(FACTS) else 0
-    asked = len(places) - bisect_left(places, own) if places[-1] >= own else 0
-    count = (len(places) - first - asked) * once[-2] + asked * once[-1]
-    return count + sum([once[number] for number in places[:first]]) if first else count
-
-
-def _lengths(document: Document) -> list[int]:
-    """How long each field is: the facts in terms, the others in phrases."""
-    lengths = [0] * len(FACTS)
-    for places in document.places.values():
-        for number in places:
-            if number >= len(FACTS):
-                break
-            lengths[number] += 1
-    return [*lengths, document.own - len(FACTS), len(document.parameters)]

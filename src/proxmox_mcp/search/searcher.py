@@ -10,8 +10,8 @@ from proxmox_mcp.search.absent import Absence, load_absences
 from proxmox_mcp.search.api_names import ApiNames, arranged
 from proxmox_mcp.search.boosts import Factors, HintWeights, directories_of, hints_of
 from proxmox_mcp.search.browse import browse, path_query
-from proxmox_mcp.search.documents import Document, document_of, documents
-from proxmox_mcp.search.index_cache import pack, source_of, unpack
+from proxmox_mcp.search.documents import text_of, texts_of
+from proxmox_mcp.search.index_cache import Contents, pack, source_of, unpack
 from proxmox_mcp.search.indexing import TermReader
 from proxmox_mcp.search.intents import Intent, load_intents
 from proxmox_mcp.search.ranking import Ranker, Weights
@@ -20,7 +20,6 @@ from proxmox_mcp.search.typos import Corrector
 from proxmox_mcp.search.vocabulary import load_vocabulary, stem_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from proxmox_mcp.apidoc.index import EndpointIndex
@@ -99,22 +98,22 @@ class Searcher:
         self._source = source_of(index, directory)
         unpacked = unpack(self._source, stored)
         self.was_stored = unpacked is not None
-        self._documents, self._known_words = unpacked or self._read_all()
-        self._ranker = Ranker(self._documents, weights or Weights())
+        self._contents = unpacked or self._read_all()
+        self._ranker = Ranker(self._contents.documents, self._contents.places, weights or Weights())
         directories = directories_of(self._endpoints)
         self._factors = Factors(self._endpoints, directories, len(self._absences), hints or HintWeights())
-        self._corrector = Corrector(self._known_words)
+        self._corrector = Corrector(self._contents.known)
         self._names = ApiNames(self._endpoints, directories)
 
-    def _read_all(self) -> tuple[list[Document], Mapping[str, int]]:
+    def _read_all(self) -> Contents:
+        texts = [*texts_of(self._endpoints, self._intents), *(text_of(each.phrases) for each in self._absences)]
         reader = TermReader(self._vocabulary)
-        of_endpoints = documents(self._endpoints, self._intents, reader)
-        of_absences = [document_of(absence.phrases, reader) for absence in self._absences]
-        return [*of_endpoints, *of_absences], reader.known()
+        places = reader.places(line for text in texts for line in text.lines)
+        return Contents([text.document for text in texts], places, reader.known())
 
     def store(self) -> bytes:
         """What can be kept for the next searcher of the same index."""
-        return pack(self._source, self._documents, self._known_words)
+        return pack(self._source, self._contents)
 
     def search(self, query: str, limit: int = 5) -> list[Hit]:
         """The endpoints that fit a question, best first; those of a path where it is one.
