@@ -59,7 +59,10 @@ class ApiPath:
     def of(cls, segments: Iterable[str], query: Mapping[str, object] | None = None) -> ApiPath:
         """A path from decoded segments."""
         parts = tuple(segments)
-        return cls(parts, "/" + "/".join(map(_encoded, parts)), query or {})
+        encoded = "/" + "/".join(map(_encoded, parts))
+        # Proxmox drops one newline at the end (see ``parse``): without another, a name that ends in one is checked,
+        # and the name without it is called.
+        return cls(parts, f"{encoded}%0A" if encoded.endswith("%0A") else encoded, query or {})
 
     @property
     def text(self) -> str:
