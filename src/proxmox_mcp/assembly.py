@@ -26,6 +26,7 @@ from proxmox_mcp.policy.risk import reviewed_risks
 from proxmox_mcp.proxmox.access import GuestAccess, Reader, Writer
 from proxmox_mcp.proxmox.client import Proxmox
 from proxmox_mcp.proxmox.connection import Connection
+from proxmox_mcp.record.activity import ActivityLog
 from proxmox_mcp.record.audit import AuditLog, why_unwritable
 from proxmox_mcp.record.one_time_secrets import Vault
 from proxmox_mcp.record.redaction import Redactor
@@ -91,7 +92,8 @@ def guard_of(settings: Settings) -> Guard:
     if counted is None or state is None or source is None or faults.found:
         raise faults.error()
     store, limits = counted
-    audit = audit_of(settings)
+    activity = ActivityLog(state)
+    audit = audit_of(settings, activity)
     return Guard(
         risks=risks,
         source=source,
@@ -103,18 +105,21 @@ def guard_of(settings: Settings) -> Guard:
         redactor=redactor,
         vault=Vault(state),
         freezes=Freezes(state, audit),
+        store=state,
+        activity=activity,
     )
 
 
-def audit_of(settings: Settings) -> AuditLog:
-    """The audit log; nothing is opened yet."""
+def audit_of(settings: Settings, activity: ActivityLog) -> AuditLog:
+    """The audit log, whose lines are also shown as activity; nothing is opened yet."""
     path = settings.server.mcp_audit_file
-    return AuditLog(Path(path) if path else None, redactor_of(settings))
+    return AuditLog(Path(path) if path else None, redactor_of(settings), also=activity.note)
 
 
 def freezes_of(settings: Settings) -> Freezes:
     """The freeze, for the command line. Raises SettingsError."""
-    return Freezes(store_of(settings.server), audit_of(settings))
+    store = store_of(settings.server)
+    return Freezes(store, audit_of(settings, ActivityLog(store)))
 
 
 def redactor_of(settings: Settings) -> Redactor:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.app.metrics import Metrics
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.policy.callers import Callers, CallersSource
+    from proxmox_mcp.policy.stored_callers import StoredCallers
     from proxmox_mcp.settings import ServerSettings
     from proxmox_mcp.web import Console
 
@@ -48,10 +49,12 @@ def make_app(
     metrics: Metrics | None = None,
     what_to_set: str = "",
     console: Console | None = None,
+    stored: StoredCallers | None = None,
 ) -> ASGIApp:
     """The application with its checks: request id, framing, path, Host and Origin, CORS, token, share, whole body.
 
     ``gateway`` None: the settings are wrong, and ``what_to_set`` says what to correct. ``console`` None: there is none.
+    ``stored``: callers that were made in the console.
     """
     stateless = settings.mcp_stateless
     sse = Sse(server, settings.mcp_stream_idle)
@@ -90,7 +93,7 @@ def make_app(
     shared = CallerShares(
         BufferedBodies(app), server, settings.mcp_sessions, settings.mcp_stream_idle, stateless=stateless
     )
-    speaking = Cors(Authentication(shared, callers), origins)
+    speaking = Cors(Authentication(shared, callers, stored), origins)
     return RequestIds(
         Framing(RootPath(_with_pages(speaking, gateway, settings, callers, console), settings.mcp_root_path))
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.policy.callers import Callers
+    from proxmox_mcp.policy.stored_callers import StoredCallers
 
 _REFUSED = (
     "Unauthorized: send the header `Authorization: Bearer <token>` with the token of this server (MCP_AUTH_TOKEN)."
@@ -28,12 +29,15 @@ _REFUSED = (
 class Authentication:
     """Puts the caller into the scope: as ``CALLER``, and as ``user`` for the SDK, which binds sessions to it.
 
-    ``callers`` None: no authentication, every request is of the local caller.
+    ``callers`` None: no authentication, every request is of the local caller, unless it has the token of a ``stored``
+    one: those that were made in the console.
     """
 
-    def __init__(self, app: ASGIApp, callers: Callers | CallersSource | None) -> None:
+    def __init__(
+        self, app: ASGIApp, callers: Callers | CallersSource | None, stored: StoredCallers | None = None
+    ) -> None:
         self._app = AuthContextMiddleware(app)
-        self._callers = callers
+        self._callers, self._stored = callers, stored
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,7 +47,7 @@ class Authentication:
             # 404 and not 401: clients look here for an OAuth server, and this server does not support OAuth.
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
             return
-        caller = self._caller(scope)
+        caller = await self._caller(scope)
         if caller is None and not is_open(scope):
             await PlainTextResponse(_REFUSED, 401, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
             return
@@ -54,9 +58,13 @@ class Authentication:
             scope["user"] = AuthenticatedUser(AccessToken(token="", client_id=caller.name, scopes=[]))
         await self._app(scope, receive, send)
 
-    def _caller(self, scope: Scope) -> Caller | None:
-        if self._callers is None:
-            return LOCAL
-        callers = self._callers.callers if isinstance(self._callers, CallersSource) else self._callers
+    async def _caller(self, scope: Scope) -> Caller | None:
         given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
-        return callers.authenticate(given[0]) if len(given) == 1 else None
+        header = given[0] if len(given) == 1 else None
+        if self._callers is not None:
+            callers = self._callers.callers if isinstance(self._callers, CallersSource) else self._callers
+            if (found := callers.authenticate(header)) is not None:
+                return found
+        if self._stored is not None and header and (made := await self._stored.authenticate(header)) is not None:
+            return made
+        return LOCAL if self._callers is None else None

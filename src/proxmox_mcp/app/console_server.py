@@ -46,7 +46,7 @@ def serve_console(settings: Settings, listening: Callable[[str], None]) -> None:
         core = checked_gateway_of(settings) if _names_a_cluster(settings) else None
         if core is not None:
             log_start(core)
-        console = console_of(server, core, passwords, serves_clients=False)
+        console = console_of(settings, core, passwords, serves_clients=False)
         listening(console_address(server, sockets[0].getsockname()[1]))
         run_until_signal(_application(console.gateway, make_console(console)), sockets, reload=lambda: None)
 

@@ -18,6 +18,7 @@ from proxmox_mcp.app.uvicorn_server import run_until_signal
 from proxmox_mcp.assembly import callers_of, checked_gateway_of, redactor_of
 from proxmox_mcp.errors import SettingsError, SettingsFaults
 from proxmox_mcp.policy.callers import CallersSource
+from proxmox_mcp.policy.stored_callers import StoredCallers
 from proxmox_mcp.server.mcp_server import make_server
 from proxmox_mcp.server.misconfigured import make_misconfigured_server, what_to_set
 from proxmox_mcp.web import Passwords, console_address, console_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.policy.callers import Callers
     from proxmox_mcp.settings import ServerSettings, Settings
     from proxmox_mcp.web import Console
@@ -47,6 +49,7 @@ class _Served:
     core: Gateway | SettingsError
     callers: Callers | CallersSource | None
     callers_known: bool = True
+    stored: StoredCallers | None = None
     console: Console | None = None
 
 
@@ -64,12 +67,27 @@ def _assemble(settings: Settings, metrics: Metrics) -> _Served:
     with faults.collected():
         passwords = Passwords(settings.server.mcp_console_password.get_secret_value())
     core = checked_gateway_of(settings, metrics, faults)
+    stored = None if isinstance(core, SettingsError) else StoredCallers(core.guard.store)
     console: Console | None = None
     if settings.server.mcp_console == "on":
         # What is wrong with the store is among the faults of the core already.
         with contextlib.suppress(SettingsError):
-            console = console_of(settings.server, core, passwords, open_sessions=lambda: metrics.sessions())
-    return _Served(core, callers if known else None, known, console)
+            console = console_of(
+                settings,
+                core,
+                passwords,
+                stored,
+                configured=lambda: _configured(callers),
+                open_sessions=lambda: metrics.sessions(),
+            )
+    return _Served(core, callers if known else None, known, stored, console)
+
+
+def _configured(callers: Callers | CallersSource | None) -> tuple[Caller, ...]:
+    """The callers of the settings and of the callers file, as they are now."""
+    if callers is None:
+        return ()
+    return tuple(callers.callers if isinstance(callers, CallersSource) else callers)
 
 
 def serve(settings: Settings) -> None:
@@ -114,7 +132,7 @@ def _application(parts: _Served, settings: ServerSettings, metrics: Metrics) -> 
     metrics.gateway = core
     state_key = settings.mcp_state_key.get_secret_value()
     server = make_server(core, state_key=state_key, observe=metrics.called)
-    return make_app(server, core, settings, parts.callers, metrics, console=parts.console)
+    return make_app(server, core, settings, parts.callers, metrics, console=parts.console, stored=parts.stored)
 
 
 def _reload(parts: _Served) -> None:

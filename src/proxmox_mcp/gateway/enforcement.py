@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.policy import Decision, Policy
     from proxmox_mcp.policy.policy_file import PolicySource
     from proxmox_mcp.policy.risk import RiskTable
+    from proxmox_mcp.record.activity import ActivityLog
     from proxmox_mcp.record.audit import AuditLog
     from proxmox_mcp.record.one_time_secrets import Vault
     from proxmox_mcp.record.redaction import Redactor
+    from proxmox_mcp.store import Store
 
 _NOTHING_SENT = "Nothing was sent."
 _LONGEST_NUMBER = 15
@@ -80,6 +82,8 @@ class Guard:
     redactor: Redactor
     vault: Vault
     freezes: Freezes
+    store: Store
+    activity: ActivityLog
 
     @property
     def policy(self) -> Policy:
@@ -140,6 +144,8 @@ class Guard:
             # The writer asks again: this only spares a person a question whose answer can't take effect.
             await _in_thread(self.freezes.refuse_if_frozen)
         by_rung = rung(self.setting, can_elicit=client.can_be_asked, person_only=decision.person_only)
+        if request.operator:
+            by_rung = Rung.ELICIT  # An operator's own yes to this very statement is what an approval would be.
         if client.answer is not None and by_rung is Rung.ELICIT:
             if not client.answer.agreed:
                 await _in_thread(self.confirmations.withdraw, client.answer.token)
@@ -160,7 +166,7 @@ class Guard:
                     raise _declined(request.wording)
                 statement = await (await stated.again()).statement()
                 await _in_thread(self.confirmations.redeem, token, call, statement)
-                return replace(call, confirmation="person")
+                return replace(call, confirmation=f"approved by {request.operator}" if request.operator else "person")
             case Rung.TOKEN:
                 token = await _in_thread(self.confirmations.issue, call, statement)
                 raise ConfirmationNeededError(

@@ -23,7 +23,8 @@ class Request:
     ``wait`` is in seconds, None for the server's own measure. ``reads_only`` is set by the read tool: what does more
     than read the cluster is refused there. ``places`` is where a call that fans out goes on; ``alone`` is false for one
     place of many, about which nobody is asked. ``most_rows`` bounds what is read of a list that Proxmox pages.
-    ``work`` is a command for a guest, in place of a call with ``data``.
+    ``work`` is a command for a guest, in place of a call with ``data``. ``operator`` names the person at the console
+    who asks for this call: their yes counts as an approval.
     """
 
     path: str
@@ -40,6 +41,7 @@ class Request:
     cluster: str = ""
     wording: Wording = FOR_MODELS
     work: GuestExec | None = None
+    operator: str = ""
     tool: str = ""
     caller: Caller = LOCAL
     client: str = ""

@@ -23,7 +23,7 @@ from proxmox_mcp.private_files import open_private, sync_directory
 from proxmox_mcp.record.redaction import secrets_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from proxmox_mcp.policy.call import Call
@@ -50,8 +50,11 @@ class Outcome:
 class AuditLog:
     """Writes to a file of mode 0600, or without one to the log. Safe for threads; several processes may append."""
 
-    def __init__(self, path: Path | None, redactor: Redactor) -> None:
-        self._path, self._redactor = path, redactor
+    def __init__(
+        self, path: Path | None, redactor: Redactor, also: Callable[[Mapping[str, Any]], None] | None = None
+    ) -> None:
+        """``also`` is given each record that was written. It must not raise, and must not take long."""
+        self._path, self._redactor, self._also = path, redactor, also
         self._lock = threading.Lock()
         self._file: int | None = None
         self._torn = False
@@ -61,14 +64,14 @@ class AuditLog:
 
         Raises ``AuditError`` where that fails: then the write must not be sent.
         """
-        self._write(self._line("intent", call), sync=True)
+        self._write(self._record("intent", call), sync=True)
 
     def outcome(self, call: Call, outcome: Outcome) -> None:
         """Put on record how a call ended. Raises ``AuditError`` where the line could not be written."""
         extra = {"result": outcome.result, "seconds": round(outcome.seconds, 3), "upid": " ".join(call.upids)}
         secrets = secrets_in(call.data, call.template) if outcome.message else ()
         message = self._redactor.text(_short(outcome.message), secrets)
-        self._write(self._line("outcome", call, {**extra, **outcome.details, "message": message}), sync=False)
+        self._write(self._record("outcome", call, {**extra, **outcome.details, "message": message}), sync=False)
 
     def act(self, event: str, by: str, details: Mapping[str, Any]) -> None:
         """Put on record what a person did outside of any call, such as a freeze: on the disk when this returns.
@@ -77,7 +80,7 @@ class AuditLog:
         """
         shown = {name: _short(value) if isinstance(value, str) else value for name, value in details.items()}
         record = {"time": written(datetime.now(UTC)), "event": event, "by": _short(by), **shown}
-        self._write(_as_line(record), sync=True)
+        self._write(record, sync=True)
 
     def close(self) -> None:
         with self._lock:
@@ -85,9 +88,9 @@ class AuditLog:
                 os.close(self._file)
                 self._file = None
 
-    def _line(self, event: str, call: Call, extra: Mapping[str, Any] | None = None) -> str:
+    def _record(self, event: str, call: Call, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
         decision = call.decision
-        record = {
+        return {
             "time": written(datetime.now(UTC)),
             "event": event,
             "id": call.id,
@@ -105,20 +108,23 @@ class AuditLog:
             "confirmation": call.confirmation,
             **(extra or {}),
         }
-        return _as_line(record)
 
-    def _write(self, line: str, *, sync: bool) -> None:
+    def _write(self, record: Mapping[str, Any], *, sync: bool) -> None:
+        kept = {key: value for key, value in record.items() if value not in ("", None)}
+        line = json.dumps(kept)
         if self._path is None:
             _LOG.info("%s", line)
-            return
-        try:
-            with self._lock:
-                self._append(self._open(self._path), line, sync=sync)
-        except OSError as error:
-            message = f"no audit line could be written to {self._path.name}: {error.strerror or error}"
-            raise AuditError(
-                message, "The operator must see to MCP_AUDIT_FILE: its directory, room and rights."
-            ) from error
+        else:
+            try:
+                with self._lock:
+                    self._append(self._open(self._path), line, sync=sync)
+            except OSError as error:
+                message = f"no audit line could be written to {self._path.name}: {error.strerror or error}"
+                raise AuditError(
+                    message, "The operator must see to MCP_AUDIT_FILE: its directory, room and rights."
+                ) from error
+        if self._also is not None:
+            self._also(kept)
 
     def _open(self, path: Path) -> int:
         if self._file is not None:
@@ -194,10 +200,6 @@ def _fits(record: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
         if not fits:
             return False
     return True
-
-
-def _as_line(record: Mapping[str, Any]) -> str:
-    return json.dumps({key: value for key, value in record.items() if value not in ("", None)})
 
 
 def _short(text: str) -> str:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.errors import AuditError
 from proxmox_mcp.web.load import LoadHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from proxmox_mcp.confirm.approvals import Approvals
+    from proxmox_mcp.confirm.freezes import Freezes
     from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.policy.caller import Caller
+    from proxmox_mcp.policy.stored_callers import StoredCallers
+    from proxmox_mcp.record.activity import ActivityLog
+    from proxmox_mcp.record.audit import AuditLog
     from proxmox_mcp.store import Store
     from proxmox_mcp.web.live import Live
     from proxmox_mcp.web.passwords import Passwords
     from proxmox_mcp.web.security import Origin
     from proxmox_mcp.web.sessions import Sessions
+
+
+_LOG = logging.getLogger("proxmox_mcp.web")
 
 
 def _nobody() -> Mapping[str, int]:
@@ -40,6 +50,10 @@ class Console:
     store: Store
     gateway: Gateway | None
     approvals: Approvals
+    freezes: Freezes
+    activity: ActivityLog
+    audit: AuditLog
+    callers: StoredCallers
     sessions: Sessions
     passwords: Passwords
     live: Live
@@ -49,4 +63,12 @@ class Console:
     asks_token: bool = True
     open_sessions: Callable[[], Mapping[str, int]] = _nobody
     audit_fault: Callable[[], str] = _nothing
+    configured_callers: Callable[[], Sequence[Caller]] = tuple
     load: LoadHistory = field(default_factory=LoadHistory)
+
+    async def on_record(self, event: str, by: str, details: Mapping[str, Any]) -> None:
+        """Put on record what a person did. It is done already: where it can't be recorded the log says so."""
+        try:
+            await self.store.in_thread(self.audit.act, event, by, details)
+        except AuditError as error:
+            _LOG.error("%s by %s was not recorded: %s", event, by, error)

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from proxmox_mcp.assembly import store_of
+from proxmox_mcp.assembly import audit_of, store_of
 from proxmox_mcp.confirm.approvals import Approvals
+from proxmox_mcp.confirm.freezes import Freezes
 from proxmox_mcp.errors import SettingsError, listed
+from proxmox_mcp.policy.stored_callers import StoredCallers
+from proxmox_mcp.record.activity import ActivityLog
 from proxmox_mcp.record.audit import why_unwritable
 from proxmox_mcp.web.console import Console
 from proxmox_mcp.web.live import Live
@@ -18,32 +21,43 @@ from proxmox_mcp.web.security import Origin
 from proxmox_mcp.web.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from proxmox_mcp.gateway import Gateway
-    from proxmox_mcp.settings import ServerSettings
+    from proxmox_mcp.policy.caller import Caller
+    from proxmox_mcp.settings import ServerSettings, Settings
     from proxmox_mcp.web.passwords import Passwords
 
 
 def console_of(
-    server: ServerSettings,
+    settings: Settings,
     core: Gateway | SettingsError | None,
     passwords: Passwords,
+    callers: StoredCallers | None = None,
     *,
+    configured: Callable[[], Sequence[Caller]] = tuple,
     open_sessions: Callable[[], Mapping[str, int]] = dict,
     serves_clients: bool = True,
 ) -> Console:
     """The console over a gateway; nothing is opened yet.
 
-    ``core``: the gateway, or what is wrong with the settings, or None where there is no cluster. ``serves_clients``:
-    whether MCP clients connect to this server. Raises SettingsError for an unusable store.
+    ``core``: the gateway, or what is wrong with the settings, or None where there is no cluster. ``callers``: those
+    whom the server lets in beside the ``configured`` ones. ``serves_clients``: whether MCP clients connect to this
+    server. Raises SettingsError for an unusable store.
     """
-    gateway = None if isinstance(core, SettingsError) else core
-    store = store_of(server)
+    server = settings.server
+    guard = core.guard if core is not None and not isinstance(core, SettingsError) else None
+    store = guard.store if guard else store_of(server)
+    activity = guard.activity if guard else ActivityLog(store)
+    audit = guard.audit if guard else audit_of(settings, activity)
     return Console(
         store=store,
-        gateway=gateway,
-        approvals=gateway.guard.approvals if gateway else Approvals(store),
+        gateway=None if isinstance(core, SettingsError) else core,
+        approvals=guard.approvals if guard else Approvals(store),
+        freezes=guard.freezes if guard else Freezes(store, audit),
+        activity=activity,
+        audit=audit,
+        callers=callers or StoredCallers(store),
         sessions=Sessions(store),
         passwords=passwords,
         live=Live(store, partial(marks, store)),
@@ -53,6 +67,7 @@ def console_of(
         asks_token=bool(server.mcp_auth_token.get_secret_value() or server.mcp_callers_file),
         open_sessions=open_sessions,
         audit_fault=lambda: why_unwritable(Path(server.mcp_audit_file)) if server.mcp_audit_file else "",
+        configured_callers=configured,
     )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from proxmox_mcp.confirm.freezes import Freeze
     from proxmox_mcp.web.console import Console
     from proxmox_mcp.web.sessions import Session
 
@@ -53,6 +54,7 @@ class Shell:
     """What every page shows around its content."""
 
     waiting: int = 0
+    freeze: Freeze | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _belongs_here(origin: str, host: str, *, secure: bool) -> bool:
 
 
 def _shell_of(console: Console) -> Shell:
-    return Shell(waiting=console.approvals.count_pending())
+    return Shell(waiting=console.approvals.count_pending(), freeze=console.freezes.current())
 
 
 def _ask_to_sign_in(request: Request, *, sends_form: bool) -> Response:

@@ -43,6 +43,9 @@ async def decide(visit: Visit) -> Response:
     queue, number = visit.console.approvals, visit.number
     approve = answer == "approve"
     await visit.console.store.in_thread(queue.decide, number, approve=approve, by=visit.name, reason=reason)
+    await visit.console.on_record(
+        "approval.approved" if approve else "approval.denied", visit.name, {"number": number, "reason": reason}
+    )
     _LOG.info("console: %s %s request %d", visit.name, "approved" if approve else "denied", number)
     return visit.to(f"approvals/{number}")
 

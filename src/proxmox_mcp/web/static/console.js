@@ -22,7 +22,7 @@ function ago(seconds) {
   return past ? `${text} ago` : `in ${text}`;
 }
 
-const today = new Intl.DateTimeFormat(undefined, {hour: "2-digit", minute: "2-digit", second: "2-digit"});
+const today = new Intl.DateTimeFormat(undefined, {hour: "2-digit", minute: "2-digit"});
 const other = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "short"});
 
 function showTimes(root) {

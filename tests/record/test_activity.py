@@ -1,0 +1,146 @@
+"""The activity: a bounded copy of the audit log's lines in the store, written behind the calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from patience import until
+from proxmox_mcp.record import activity
+from proxmox_mcp.record.activity import RUNNING, ActivityLog, Wanted
+
+if TYPE_CHECKING:
+    from proxmox_mcp.store import Store
+
+
+def line(event: str = "outcome", **fields: Any) -> dict[str, Any]:
+    """A line of the audit log."""
+    given = {
+        "time": "2026-11-22T05:06:07.123Z",
+        "event": event,
+        "id": "r1",
+        "caller": "ops",
+        "client": "claude-code 2.1",
+        "cluster": "lab",
+        "tool": "proxmox_api_call",
+        "method": "GET",
+        "template": "/nodes/{node}/qemu/{vmid}/config",
+        "path": "/nodes/pve1/qemu/102/config",
+        "risk": "read",
+    }
+    outcome = {"result": "ok", "seconds": 0.12} if event == "outcome" else {}
+    return {**given, **outcome, **fields}
+
+
+@pytest.fixture
+def log(store: Store) -> ActivityLog:
+    return ActivityLog(store)
+
+
+def written(log: ActivityLog, *lines: dict[str, Any]) -> None:
+    for each in lines:
+        log.note(each)
+    log.flush()
+
+
+def shown(log: ActivityLog, **wanted: Any) -> list[str]:
+    return [each.path for each in log.page(Wanted(**wanted), 100)]
+
+
+def test_a_line_is_there_soon_without_anybody_waiting(log: ActivityLog) -> None:
+    log.note(line(data={"name": "web"}))
+    until(lambda: log.page(Wanted(), 10))
+    (found,) = log.page(Wanted(), 10)
+    assert (found.caller, found.guest, found.effects, found.data) == ("ops", "102", ("read",), {"name": "web"})
+    assert found.time == pytest.approx(1795323967.123)
+    assert found.seconds == 0.12
+
+
+def test_a_write_is_one_row_that_runs_until_its_outcome(log: ActivityLog) -> None:
+    intent = line("intent", method="DELETE", path="/nodes/pve1/qemu/102", effects=["destroy"])
+    written(log, intent)
+    assert [each.result for each in log.page(Wanted(), 10)] == [RUNNING]
+    outcome = line(method="DELETE", path="/nodes/pve1/qemu/102", effects=["destroy"], result="task.failed", upid="A B")
+    written(log, outcome)
+    (found,) = log.page(Wanted(), 10)
+    assert (found.result, found.upids) == ("task.failed", ("A", "B"))
+
+
+def test_the_outcome_of_another_call_of_the_same_request_ends_no_other(log: ActivityLog) -> None:
+    written(log, line("intent", method="POST", path="/nodes/pve1/qemu/102/status/stop"))
+    written(log, line(method="POST", path="/nodes/pve1/qemu/103/status/stop"))
+    assert [each.result for each in log.page(Wanted(), 10)] == ["ok", RUNNING]
+
+
+def test_what_a_person_did_is_shown_too(log: ActivityLog) -> None:
+    written(log, {"time": "2026-11-22T05:06:07.123Z", "event": "freeze", "by": "lena", "reason": "move"})
+    (found,) = log.page(Wanted(), 10)
+    assert (found.caller, found.path, found.result, found.data) == ("lena", "freeze", "ok", {"reason": "move"})
+
+
+def test_rows_are_found_by_each_field(log: ActivityLog) -> None:
+    written(
+        log,
+        line(path="/a"),
+        line(path="/b", caller="dev"),
+        line(path="/c", cluster="prod"),
+        line(path="/nodes/pve2/lxc/200/config"),
+        line(path="/nodes/pve2/lxc/2001/config"),
+        line(path="/d", effects=["change", "expose"], method="PUT"),
+        line(path="/e", result="guard.denied"),
+        line(path="/f", result="unconfirmed"),
+        line(path="/g", result="pve.failed"),
+        line(path="/h", time="2026-11-23T05:06:07.123Z"),
+    )
+    everything = shown(log)
+    assert len(everything) == 10
+    assert everything[0] == "/h"
+    assert shown(log, caller="dev") == ["/b"]
+    assert shown(log, cluster="prod") == ["/c"]
+    assert shown(log, guest="200") == ["/nodes/pve2/lxc/200/config"]
+    assert shown(log, effect="expose") == ["/d"]
+    assert shown(log, effect="chang") == []
+    assert shown(log, effect="%") == []
+    assert shown(log, outcome="refused") == ["/f", "/e"]
+    assert shown(log, outcome="failed") == ["/g"]
+    assert shown(log, outcome="guard.denied") == ["/e"]
+    assert shown(log, since=1795400000.0) == ["/h"]
+    assert shown(log, writes=True) == ["/d"]
+
+
+def test_pages_follow_each_other_without_gap(log: ActivityLog) -> None:
+    written(log, *(line(path=f"/{number}", id=f"r{number}") for number in range(25)))
+    seen: list[str] = []
+    before = None
+    while page := log.page(Wanted(before=before), 10):
+        seen += [each.path for each in page]
+        before = page[-1].number
+    assert seen == [f"/{number}" for number in reversed(range(25))]
+
+
+def test_the_table_has_a_bound(log: ActivityLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activity, "KEPT", 100)
+    for start in range(0, 1500, 250):
+        written(log, *(line(path=f"/{number}", id=f"r{number}") for number in range(start, start + 250)))
+    kept = log.page(Wanted(), 5000)
+    assert kept[0].path == "/1499"
+    assert len(kept) <= 100 + 500
+
+
+def test_of_too_many_lines_that_wait_the_oldest_are_left_out(log: ActivityLog) -> None:
+    for number in range(7000):
+        log._lines.append(line(path=f"/{number}", id=f"r{number}"))
+    assert len(log._lines) == 5000
+
+
+def test_long_parameters_are_left_to_the_audit_log(log: ActivityLog) -> None:
+    written(log, line(data={"input-data": "x" * 10_000}))
+    assert log.page(Wanted(), 1)[0].data == {"…": "10,018 characters, in the audit log"}
+
+
+def test_who_called_lately_is_listed_with_the_number_of_calls(log: ActivityLog) -> None:
+    written(log, line(), line(), line(caller="dev", time="2026-11-23T05:06:07.123Z"))
+    assert [(row["caller"], row["calls"]) for row in log.callers(0.0)] == [("dev", 1), ("ops", 2)]
+    assert [row["caller"] for row in log.callers(1795400000.0)] == ["dev"]
+    assert log.names() == ["dev", "ops"]
