@@ -16,10 +16,11 @@ _OURS = (
     re.compile(r"\[lines \d+-\d+ of \d+ left out: cursor=[\w-]+\]"),
     re.compile(r"\(\d+ (?:rows|keys), too (?:wide|long) to show\)"),
     re.compile(r"\d+ points from [\d :.+e-]+ to [\d :.+e-]+, every \w+"),
+    re.compile(r"\(left out: [a-z.]+(?:, [a-z.]+)*(?:; now \d{4}-\d\d-\d\d \d\d:\d\d [\w/+-]+)?\)"),
     re.compile(r"\(now \d{4}-\d\d-\d\d \d\d:\d\d [\w/+-]+\)"),
 )
 _TIME = re.compile(
-    r"(?<![^ ])\d{4}-\d\d-\d\d(?:T\d\d:\d\d\(\w+\)| \d\d:\d\d \((?:in )?\d+ [dhms](?: \d+ [hm])?(?: ago)?\))"
+    r"(?<![^ =,{\[])\d{4}-\d\d-\d\d(?:T\d\d:\d\d\(\w+\)| \d\d:\d\d \((?:in )?\d+ [dhms](?: \d+ [hm])?(?: ago)?\))"
     r"|(?<= )0 \((?:never|none)\)|(?<=[\w-])\(age\)"
 )
 """Times as the server writes them, and the mark of a column of times: nothing else in an answer has brackets."""

@@ -12,7 +12,9 @@ from typing import Any
 from proxmox_mcp.render.cells import compact_json, cut
 
 MORE = "…"
-"""The key that counts the keys left out."""
+"""The key that counts the keys left out, and the start of each count."""
+MORE_ITEMS = " more items"
+"""The end of the entry that counts the rest of a list."""
 
 _SMALLEST = 24
 """A member with fewer characters than this available is only counted."""
@@ -94,7 +96,7 @@ def _prune_list(value: list[Any] | tuple[Any, ...], longest: int, path: str) -> 
         kept.append(item)
         room -= item_size
     if len(kept) < len(value):
-        kept.append(f"…{len(value) - len(kept)} more items")
+        kept.append(f"{MORE}{len(value) - len(kept)}{MORE_ITEMS}")
     return kept
 
 

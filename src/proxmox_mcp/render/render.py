@@ -12,6 +12,7 @@ from proxmox_mcp.render.fields import field_names, lookup, require_field
 from proxmox_mcp.render.filters import NO_FILTER
 from proxmox_mcp.render.legend import Legend
 from proxmox_mcp.render.lines import lines_body
+from proxmox_mcp.render.noise import noise_in, without_noise
 from proxmox_mcp.render.paging import Section, page_of_sections
 from proxmox_mcp.render.record import record_body
 from proxmox_mcp.render.selection import select
@@ -54,8 +55,7 @@ def render(
     legend = legend or Legend()
     if view.raw != legend.raw:
         legend = legend.at(legend.clock, raw=view.raw)
-    if legend.tells_time(data, view.fields):
-        notes = (f"(now {legend.clock.present})", *notes)
+    notes = (*_closing(data, view, legend), *notes)
     if isinstance(data, list) and len(data) > MOST_ROWS:
         cut = f"Only the first {MOST_ROWS:,} of {len(data):,} entries were read."
         data, notes = data[:MOST_ROWS], (*notes, f"{cut} Ask for fewer (start, limit, or a narrower path).")
@@ -65,6 +65,15 @@ def render(
     room = budget.less(closing) if closing else budget
     body = _body(data, view, room, legend, known)
     return with_notice(f"{body}\n{closing}" if closing else body)
+
+
+def _closing(data: Any, view: View, legend: Legend) -> list[str]:
+    """The line that names what is left out and the present time, where the result has any of it."""
+    noise = () if view.fields or view.raw else noise_in(data)
+    told = [f"left out: {', '.join(noise)}"] if noise else []
+    if legend.tells_time(data, view.fields):
+        told.append(f"now {legend.clock.present}")
+    return [f"({'; '.join(told)})"] if told else []
 
 
 def _body(data: Any, view: View, budget: Budget, legend: Legend, known: Collection[str]) -> str:
@@ -110,11 +119,13 @@ def _object(record: dict[str, Any], view: View, budget: Budget, legend: Legend, 
         return "(the object does not match the filter)"
     if view.cursor is not None:
         raise ViewError("cursor: this result has no pages.", "Leave cursor out.")
-    return record_body(_project(record, view.fields), budget, legend)
+    return record_body(_project(record, view), budget, legend, record if not view.fields else None)
 
 
-def _project(record: Record, fields: Sequence[str]) -> Record:
-    return {name: lookup(record, name) for name in fields} if fields else record
+def _project(record: Record, view: View) -> Record:
+    if view.fields:
+        return {name: lookup(record, name) for name in view.fields}
+    return record if view.raw else next(iter(without_noise([record])), record)
 
 
 def _records(records: list[dict[str, Any]], view: View, budget: Budget, legend: Legend, known: Collection[str]) -> str:
@@ -125,6 +136,10 @@ def _records(records: list[dict[str, Any]], view: View, budget: Budget, legend: 
     )
     if not kept:
         return f"(none of {len(records)} matches the filter)"
+    if not view.fields and not view.raw:
+        kept = without_noise(kept)
+        if not kept:
+            return "(an empty list)"
     suffix = f"; {len(kept)} of {len(records)} match" if view.conditions else ""
     if len(records) == 1:
         return _object(records[0], replace(view, conditions=NO_FILTER), budget, legend, known)
@@ -145,7 +160,7 @@ def _table_page(records: Sequence[Record], view: View, budget: Budget, legend: L
     start, note = page_start(view, records)
     if view.limit == 1:
         last = page_footer(start, start + 1, len(records), digest(records), "record", suffix)
-        body = record_body(_project(records[start], view.fields), budget.less(last + note), legend)
+        body = record_body(_project(records[start], view), budget.less(last + note), legend)
         return "\n".join(filter(None, (body, last, note)))
     fields = view.fields
     if not fields and len(names := field_names(records)) > MOST_COLUMNS:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.render.cells import EMPTY, compact_json, cut, text_cell
 from proxmox_mcp.render.columns import column_in, quantity_of
-from proxmox_mcp.render.fields import is_empty, lookup
+from proxmox_mcp.render.fields import field_names, is_empty, lookup
+from proxmox_mcp.render.inline import inline
 from proxmox_mcp.render.prune import prune
 from proxmox_mcp.render.quantities import TIMES, number_of
 from proxmox_mcp.render.units import short_duration
@@ -69,11 +70,14 @@ class Table:
         return " ".join([*cells, *few]) or EMPTY
 
 
-def plain_table(records: Sequence[Record], fields: Sequence[str], legend: Legend, longest_cell: int) -> Table:
-    """The table of records: all fields, or ``fields`` in their order."""
-    names, sparse, shared = lay_out(records, fields)
+def plain_table(
+    records: Sequence[Record], fields: Sequence[str], legend: Legend, longest_cell: int, *, within: str = ""
+) -> Table:
+    """The table of records: all fields, or ``fields`` in their order. ``within`` is the field that holds them."""
+    names, sparse, shared = lay_out(records, fields, () if fields else _flattened(records))
+    prefix = f"{within}." if within else ""
     meanings = {
-        name: quantity_of(legend, name, (lookup(record, name) for record in records))
+        name: quantity_of(legend, prefix + name, (lookup(record, name) for record in records))
         for name in (*names, *sparse, *shared)
     }
     ages = sum(quantity in TIMES for quantity, _ in meanings.values()) > 1
@@ -84,23 +88,52 @@ def plain_table(records: Sequence[Record], fields: Sequence[str], legend: Legend
         if name == _END and ages and _START in names:
             return Column(f"{_END}-{_START}", lambda record: _taken(record) or EMPTY)
         if quantity is None:
-            return Column(header, _plain_cell(name, legend, longest_cell))
-        unit, text = column_in(legend, name, quantity, numbers, ages=ages)
-        return Column(header + unit, _number_cell(name, legend, longest_cell, text))
+            return Column(header, _plain_cell(name, prefix + name, legend, longest_cell))
+        unit, text = column_in(legend, prefix + name, quantity, numbers, ages=ages)
+        return Column(header + unit, _number_cell(name, _plain_cell(name, prefix + name, legend, longest_cell), text))
 
     few = [column(name) for name in sparse]
     same = " ".join(f"{c.header}={c.text(records[0])}" for c in map(column, shared))
     return Table(tuple(column(name) for name in names), tuple(few), same)
 
 
-def _plain_cell(name: str, legend: Legend, longest: int) -> Callable[[Record], str]:
-    term = legend.terms(name)
-    return lambda record: cell(lookup(record, name), longest, term=term)
+def _flattened(records: Sequence[Record]) -> tuple[str, ...]:
+    """All fields, those that hold small objects of plain values as dotted names; empty if no field holds any."""
+    if not any(isinstance(value, dict) for record in records for value in record.values()):
+        return ()
+    names: list[str] = []
+    for name in field_names(records):
+        keys = _flat_keys([value for record in records if not is_empty(value := record.get(name))])
+        names += [f"{name}.{key}" for key in keys] or [name]
+    return tuple(names)
 
 
-def _number_cell(name: str, legend: Legend, longest: int, text: Cell) -> Callable[[Record], str]:
-    plain = _plain_cell(name, legend, longest)
+def _flat_keys(values: Sequence[Any]) -> list[str]:
+    """The keys of values that are all objects of plain values, if they are few; empty for other values."""
+    objects = [value for value in values if isinstance(value, dict)]
+    if len(objects) < len(values) or any(isinstance(each, (dict, list)) for v in objects for each in v.values()):
+        return []
+    keys = field_names(objects)
+    return keys if len(keys) <= _MOST_FLATTENED else []
 
+
+_MOST_FLATTENED = 8
+
+
+def _plain_cell(name: str, whole_name: str, legend: Legend, longest: int) -> Callable[[Record], str]:
+    term = legend.terms(whole_name)
+
+    def text(record: Record) -> str:
+        value = lookup(record, name)
+        if isinstance(value, (dict, list)) and not is_empty(value):
+            whole = inline(whole_name, value, legend)
+            return whole if len(whole) <= longest else cell(legend.readable(whole_name, value), longest)
+        return cell(value, longest, term=term)
+
+    return text
+
+
+def _number_cell(name: str, plain: Callable[[Record], str], text: Cell) -> Callable[[Record], str]:
     def number(record: Record) -> str:
         shown = text(lookup(record, name))
         return plain(record) if shown is None else shown
@@ -129,12 +162,15 @@ def cell(value: Any, longest: int, *, term: bool = False) -> str:
     return text if len(text) <= longest else compact_json(prune(value, longest).value)
 
 
-def lay_out(records: Sequence[Record], fields: Sequence[str] = ()) -> tuple[list[str], list[str], list[str]]:
+def lay_out(
+    records: Sequence[Record], fields: Sequence[str] = (), names: Sequence[str] = ()
+) -> tuple[list[str], list[str], list[str]]:
     """The fields for columns, the fields that few records have, and those with one value in all (two or more) records.
 
-    Fields that are empty in all records are left out, unless they were asked for.
+    Fields that are empty in all records are left out, unless they were asked for (``fields``). ``names`` are all fields
+    where some are dotted.
     """
-    filled, shared = _survey(records, fields)
+    filled, shared = _survey(records, fields or names)
     order = list(fields) or sorted(filled, key=_rank)
     total = len(records)
     same = [name for name in order if total > 1 and name in shared and filled.get(name) == total]
