@@ -16,9 +16,9 @@ from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.app.metrics import describe
 from proxmox_mcp.policy import document
 from proxmox_mcp.policy.risk import reviewed_risks
-from proxmox_mcp.server.instructions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS
+from proxmox_mcp.server.instructions import instructions
 from proxmox_mcp.server.prompts import PROMPTS
-from proxmox_mcp.server.tools import TOOLS
+from proxmox_mcp.server.tools import TOOLS, select_tools
 from proxmox_mcp.settings import SECRETS, ClusterSettings, ServerSettings
 
 if TYPE_CHECKING:
@@ -63,8 +63,11 @@ def _settings(kind: type[BaseModel]) -> str:
 
 def tools() -> str:
     """Every tool with its arguments, and the prompts."""
-    parts = ["# Tools\n\n" + _MADE, "What a client is told of the whole:\n\n> " + INSTRUCTIONS + "\n"]
-    parts.append("In read-only mode:\n\n> " + READ_ONLY_INSTRUCTIONS + "\n")
+    parts = [
+        "# Tools\n\n" + _MADE,
+        "What a client is told of the whole:\n\n> " + instructions(select_tools(writes=True)) + "\n",
+    ]
+    parts.append("In read-only mode:\n\n> " + instructions(select_tools(writes=False)) + "\n")
     for tool in TOOLS:
         parts.append(f"## `{tool.name}`\n\n{tool.description}{' Read-only.' if tool.reads_only else ''}\n")
         if tool.parameters:

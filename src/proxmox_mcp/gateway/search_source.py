@@ -25,7 +25,7 @@ class SearchSource:
         self._building = threading.Lock()
 
     def load(self, index: EndpointIndex) -> Searcher:
-        """The search of an index. Blocks while it is built (about half a second): call it in a worker thread."""
+        """The search of an index. Blocks while it is built (about 0.2 s): call it in a worker thread."""
         built = self._built
         if built is not None and built.index is index:  # No lock: searches go on while that of a new schema is built.
             return built

@@ -16,12 +16,12 @@ from mcp.shared.exceptions import MCPError
 
 from proxmox_mcp import __version__
 from proxmox_mcp.errors import AuthenticationError, ProxmoxMcpError
-from proxmox_mcp.policy.caller import LOCAL, Caller, Mode
+from proxmox_mcp.policy.caller import LOCAL, Caller
 from proxmox_mcp.server import prompts, reference_resource
 from proxmox_mcp.server.client import McpClient, QuestionPending
-from proxmox_mcp.server.instructions import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS
+from proxmox_mcp.server.instructions import instructions
 from proxmox_mcp.server.request_id import request_id
-from proxmox_mcp.server.tools import ToolCall, read, tools_for
+from proxmox_mcp.server.tools import ToolCall, read, select_tools, tools_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,7 +56,7 @@ def make_server(gateway: Gateway, *, state_key: str = "", observe: Observe | Non
     server: Server[Any] = Server(
         NAME,
         version=__version__,
-        instructions=INSTRUCTIONS,
+        instructions=instructions(select_tools(writes=True)),
         on_list_tools=handlers.list_tools,
         on_call_tool=handlers.call_tool,
         on_list_resources=handlers.list_resources,
@@ -78,13 +78,13 @@ class _Handlers:
         self._observe = observe or (lambda _tool, _result: None)
 
     async def instruct(self, ctx: Context, call_next: CallNext) -> HandlerResult:
-        """Give a caller who may only read the instructions for that: the SDK has one text for all callers.
+        """Give each caller the instructions for the tools that are shown to it: the SDK has one text for all callers.
 
         They come with the answer to ``initialize``, in the later era of the protocol to ``server/discover``.
         """
         result = await call_next(ctx)
-        if ctx.method in _INSTRUCTING and isinstance(result, dict) and not self._writes(_caller(ctx)):
-            return {**result, "instructions": READ_ONLY_INSTRUCTIONS}
+        if ctx.method in _INSTRUCTING and isinstance(result, dict):
+            return {**result, "instructions": instructions(tools_for(_caller(ctx), self._gateway))}
         return result
 
     async def list_tools(self, context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -136,9 +136,6 @@ class _Handlers:
         arguments = read(tool, params.arguments or {})
         client = McpClient(context, params)
         return await tool.run(ToolCall(tool.name, self._gateway, arguments, caller, client, _client_name(context)))
-
-    def _writes(self, caller: Caller) -> bool:
-        return self._gateway.guard.policy.effective_mode(caller) is not Mode.READ_ONLY
 
     async def list_resources(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
         return types.ListResourcesResult(resources=[])

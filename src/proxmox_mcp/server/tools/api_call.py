@@ -26,8 +26,8 @@ TOOL = Tool(
         "method": Parameter("string", "HTTP method", required=True, enum=METHODS),
         "data": Parameter("object", "parameters"),
         "wait": Parameter("integer", "seconds to follow the task, 0: not at all"),
-        "dry_run": Parameter("boolean", "say what would be sent and how it is judged; send nothing"),
-        "confirm": Parameter("string", "token or number of a confirmation, from the call before"),
+        "dry_run": Parameter("boolean", "only say what would be sent, and its effects"),
+        "confirm": Parameter("string", "token or number, from the call before"),
     },
     reads_only=False,
 )

@@ -65,11 +65,11 @@ def _denial(rights: Rights | None, endpoint: Endpoint) -> str:
 
 TOOL = Tool(
     "search_api",
-    "Find API endpoints by intent, keywords or path prefix. An exact path with method gives its full reference.",
+    "Find API endpoints by intent, keywords, parameter or path; a path with method gives its full reference.",
     _run,
     {
-        "query": Parameter("string", "what you want to do, or a path", required=True),
+        "query": Parameter("string", "what to do, or a path", required=True),
         "method": Parameter("string", "only this method", enum=METHODS),
-        "limit": Parameter("integer", "most results, default 5"),
+        "limit": Parameter("integer", "default 5"),
     },
 )
