@@ -42,6 +42,24 @@ def test_a_typo_is_mended_and_told() -> None:
     assert results.hits[0].endpoint.path == "/nodes/{node}/qemu/{vmid}/snapshot"
 
 
+@pytest.mark.parametrize(
+    ("question", "calls"),
+    [
+        ("remove a node from the cluster", {"DELETE /cluster/config/nodes/{node}"}),
+        ("join or create a cluster", {"POST /cluster/config/join", "POST /cluster/config"}),
+        ("suspend or resume a vm", {"POST /nodes/{node}/qemu/{vmid}/status/suspend"}),
+        ("snapshot blocked by a PCI device", {"PUT /nodes/{node}/qemu/{vmid}/config"}),
+        ("live migration refused because of a mapped device", {"GET /nodes/{node}/qemu/{vmid}/migrate"}),
+        ("cannot delete vm, protection is set", {"PUT /nodes/{node}/qemu/{vmid}/config"}),
+        ("remove a guest from a pool", {"PUT /pools"}),
+    ],
+)
+def test_what_blocks_something_one_of_two_and_what_is_taken_out_of_something_are_found(
+    question: str, calls: set[str]
+) -> None:
+    assert calls <= set(_found(question))
+
+
 def test_numbers_and_names_in_a_question_change_nothing() -> None:
     assert _found("start vm 117 on pve-node7") == _found("start vm 204 on pve-node2")
 
