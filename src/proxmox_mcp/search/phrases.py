@@ -36,6 +36,7 @@ class PhraseIndex:
     def __init__(self, documents: Sequence[Document], places: LinesByTerm, rarity: Mapping[str, float]) -> None:
         self._documents = documents
         self._places = places
+        self._asked: dict[str, list[int]] = {}
         self._starts = [0, *accumulate(document.lines for document in documents)]
         lengths = [0.0] * self._starts[-1]
         for term, numbers in places.items():
@@ -45,24 +46,28 @@ class PhraseIndex:
                     lengths[number] += worth
         self._lengths = array("f", lengths)
 
+    def lines_of(self, term: str) -> Sequence[int]:
+        """The lines that have a term; as a list, kept once it was asked for: each look into an array makes a number."""
+        if term not in self._asked and term in self._places:
+            self._asked[term] = self._places[term].tolist()
+        return self._asked.get(term, ())
+
     def nearest(
-        self, document: int, asked: Iterable[tuple[str, float]], total: float, how: PhraseWeights
+        self, document: int, asked: Iterable[tuple[Sequence[int], float]], total: float, how: PhraseWeights
     ) -> tuple[float, str]:
         """How much the most similar phrase and the question have in common, as a share of both; its parameter.
 
-        ``asked`` are the terms of the question with their weights, ``total`` is the weight of the whole question.
+        ``asked`` are the lines of each term of the question with its weight, ``total`` is that of the whole question.
         """
-        start, end = self._starts[document], self._starts[document + 1]
+        start, end = self._starts[document] + len(FACTS), self._starts[document + 1]
         common: dict[int, float] = {}
-        places, so_far = self._places, common.get
-        for term, worth in asked:
-            if (numbers := places.get(term)) is not None:
-                for place in range(bisect_left(numbers, start + len(FACTS)), len(numbers)):
-                    if (number := numbers[place]) >= end:
-                        break
-                    common[number] = so_far(number, 0.0) + worth
+        so_far = common.get
+        for numbers, worth in asked:
+            first = bisect_left(numbers, start)
+            for number in numbers[first : bisect_left(numbers, end, first)]:
+                common[number] = so_far(number, 0.0) + worth
         best, next_best, best_of_parameter, parameter = 0.0, 0.0, 0.0, ""
-        own, rest = start + self._documents[document].own, (1 - how.closeness) * total
+        own, rest = start - len(FACTS) + self._documents[document].own, (1 - how.closeness) * total
         for number, shared in common.items():
             value = shared / (how.closeness * self._lengths[number] + rest)
             if value > best:

@@ -120,12 +120,12 @@ class Ranker:
 
     def _posting(self, term: str) -> tuple[array[int], array[float]] | None:
         """The documents that have a term, and what it adds to their scores; None where it distinguishes nothing."""
-        if term not in self._postings:
+        if term not in self._postings and term in self._places:
             self._postings[term] = self._made_posting(term)
-        return self._postings[term]
+        return self._postings.get(term)
 
     def _made_posting(self, term: str) -> tuple[array[int], array[float]] | None:
-        if self._in_documents.get(term, self._count) > _COMMON * self._count:
+        if self._in_documents[term] > _COMMON * self._count:
             return None
         frequency: dict[int, float] = {}
         for line in self._places[term]:
@@ -151,9 +151,10 @@ class Ranker:
         if not total:
             return []
         scale = 1.0 / ((1 + w.concept) * total)
+        lines = [(self._phrases.lines_of(term), weight) for term, weight in worth]
         matches = []
         for score, number in self._promising(asked, factors):
-            near, parameter = self._phrases.nearest(number, worth, total, w.nearness)
+            near, parameter = self._phrases.nearest(number, lines, total, w.nearness)
             matches.append(Match(number, scale * score + w.phrase * near * factors[number], near, parameter))
         matches.sort(key=_SCORE, reverse=True)
         return matches
@@ -168,7 +169,8 @@ class Ranker:
         for unit in asked:
             weight = self._weight(unit)
             shared = weight * self._weights.concept if unit.concepts else 0.0
-            worth.append((unit.stem, weight - shared))
+            if weight > shared:
+                worth.append((unit.stem, weight - shared))
             worth += [(concept, shared / len(unit.concepts)) for concept in unit.concepts]
             total += weight
         return worth, total
