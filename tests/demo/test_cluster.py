@@ -238,6 +238,7 @@ def test_fakepve_is_imported_by_the_launchers_own_modules_only() -> None:
             if any(name.partition(".")[0] == "fakepve" for name in names):
                 importers.add(path.relative_to(SOURCE).as_posix())
     assert {path for path in importers if not path.startswith("demo/configuration/")} == {
+        "demo/bulk_tasks.py",
         "demo/fake.py",
         "demo/launcher.py",
     }

@@ -15,6 +15,7 @@ from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.check import check_against
 from proxmox_mcp.gateway.task_wait import advice_on_tasks
 from proxmox_mcp.policy.call import Call
+from proxmox_mcp.proxmox.task_log import tells_of_an_error
 from proxmox_mcp.proxmox.tasks import TaskOutcome
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ SNAPSHOT = ("DELETE", "/nodes/pve1/qemu/100/snapshot/old", "qmdelsnapshot")
 
 
 def failed(kind: str, said: str, *tail: str) -> TaskOutcome:
-    return TaskOutcome(upid=UPID.format(kind), state="failed", exit_status=said, tail=tail)
+    errors = tuple(filter(tells_of_an_error, tail))
+    return TaskOutcome(upid=UPID.format(kind), state="failed", exit_status=said, tail=tail, errors=errors)
 
 
 SAID = [

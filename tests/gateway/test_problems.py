@@ -12,6 +12,7 @@ from proxmox_mcp.errors import DeniedError, RateLimitError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.problems import problems_of, problems_text
 from proxmox_mcp.proxmox.problems import TITLES, Problem, Report, Unread
+from proxmox_mcp.render import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ def problem(kind: str, *names: str, **more: Any) -> Problem:
 
 
 def text(*problems: Problem, unread: tuple[Unread, ...] = ()) -> str:
-    return problems_text(Report(problems, unread, NOW))
+    return problems_text(Report(problems, unread, NOW), Clock(NOW))
 
 
 def test_a_report_without_problems_says_what_was_checked() -> None:

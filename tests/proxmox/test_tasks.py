@@ -18,6 +18,7 @@ from proxmox_mcp.proxmox import tasks
 from proxmox_mcp.proxmox.answers import Answer
 from proxmox_mcp.proxmox.client import Proxmox
 from proxmox_mcp.proxmox.connection import Connection
+from proxmox_mcp.proxmox.task_log import TAIL
 from proxmox_mcp.proxmox.tasks import Progress, TaskWatcher
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ async def test_a_failed_task_keeps_the_cause_and_only_the_tail_of_its_log() -> N
     outcome = await TaskWatcher(reader(script)).wait(UPID)
     assert outcome.state == "failed"
     assert outcome.exit_status == "clone failed: out of space"
-    assert len(outcome.tail) == tasks.TAIL
+    assert len(outcome.tail) == TAIL
     assert outcome.tail[-1] == "TASK ERROR: clone failed: out of space"
     assert outcome.last_line == "line 4999"
     assert outcome.seconds is None

@@ -17,6 +17,7 @@ from fakepve import FakePve, PveError, TaskError
 from fakepve.lxc import format_size, parse_size
 
 from proxmox_mcp.demo import fixtures
+from proxmox_mcp.demo.bulk_tasks import BulkTasks
 from proxmox_mcp.demo.configuration.cluster import ClusterConfiguration
 from proxmox_mcp.demo.fixtures import DAY, GIB
 from proxmox_mcp.demo.health import ClusterHealth
@@ -44,7 +45,7 @@ def _own_apidoc() -> str:
     return f"const apiSchema = {json.dumps(tree)};\n"
 
 
-class DemoPve(ClusterHealth, ClusterConfiguration, FakePve):  # type: ignore[misc]
+class DemoPve(BulkTasks, ClusterHealth, ClusterConfiguration, FakePve):  # type: ignore[misc]
     """A fakepve with figures, backups, a configuration, and tasks that take ``task_seconds`` and tell progress."""
 
     def __init__(self, host: str, port: int, password: str, task_seconds: float, apidoc: Path | None) -> None:
@@ -55,6 +56,8 @@ class DemoPve(ClusterHealth, ClusterConfiguration, FakePve):  # type: ignore[mis
         self.cluster_name = fixtures.CLUSTER
         self.task_seconds = task_seconds
         self.apidoc = apidoc
+        self.pending_work = []
+        self.ha_resources.act = self.act_later
         self.figures = {node.name: node for node in fixtures.NODES}
         self.usages = {guest.vmid: fixtures.usage(guest) for guest in fixtures.GUESTS}
 
@@ -237,7 +240,18 @@ class DemoPve(ClusterHealth, ClusterConfiguration, FakePve):  # type: ignore[mis
             raise PveError(400, "Parameter verification failed.", {"target": "target is local node."})
         if vm.status == "running" and not values.get("online"):
             raise PveError(500, "can't migrate running VM without --online")
+        if vm.ha_managed:
+            return await self._ha_migrate(vm, values["target"], user)
         return await self.migrate(vm.vmid, values["target"], secs=self.task_seconds / 2, user=user)
+
+    async def _ha_migrate(self, vm: Any, target: str, user: str) -> str:
+        """A request to HA, whose task ends before the guest moves."""
+
+        async def body() -> None:
+            self.move_later(vm, target)
+
+        log = [f"Requesting HA migration for VM {vm.vmid} to node {target}"]
+        return await self.task(vm.node, "hamigrate", vm.vmid, user, body, lock=False, log=log)
 
     async def _vzdump(self, values: Values, user: str) -> Any:
         """A backup that leaves its file on the storage, with the log of one."""
@@ -250,9 +264,16 @@ class DemoPve(ClusterHealth, ClusterConfiguration, FakePve):  # type: ignore[mis
         async def body() -> None:
             log = self.tasks[upid]["log"]
             log.append(f"INFO: starting new backup job: vzdump {' '.join(map(str, wanted))} --storage {storage}")
+            failed = False
             for vmid in wanted:
-                await self._back_up(vmid, values["node"], storage, log)
-            log.append("INFO: Backup job finished successfully")
+                try:
+                    await self._back_up(vmid, values["node"], storage, log)
+                except TaskError as error:
+                    log.append(f"ERROR: Backup of VM {vmid} failed - {error}")
+                    failed = True
+            log.append(f"INFO: Backup job finished {'with errors' if failed else 'successfully'}")
+            if failed:
+                raise TaskError("job errors")
 
         upid = await self.task(values["node"], "vzdump", wanted[0] if len(wanted) == 1 else "", user, body)
         return upid
@@ -261,11 +282,11 @@ class DemoPve(ClusterHealth, ClusterConfiguration, FakePve):  # type: ignore[mis
         guest = self.guest(vmid)
         if guest is None or guest.node != node:
             raise TaskError(f"unable to find VM '{vmid}'")
+        log.append(f"INFO: Starting Backup of VM {vmid} ({guest.guest.partition('/')[0]})")
         if guest.lock:
-            raise TaskError(f"Backup of VM {vmid} failed - VM is locked ({guest.lock})")
+            raise TaskError(f"VM is locked ({guest.lock})")
         disk = next((known.disk for known in fixtures.GUESTS if known.vmid == vmid), 8)
         volume = backup_volume(guest.guest.partition("/")[0], vmid, time.time())
-        log.append(f"INFO: Starting Backup of VM {vmid} ({guest.guest.partition('/')[0]})")
         log.append(f"INFO: creating vzdump archive '{self._base_path(storage)}/dump/{volume.partition('/')[2]}'")
         guest.lock, started = "backup", time.monotonic()
         try:

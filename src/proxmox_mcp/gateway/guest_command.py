@@ -69,9 +69,9 @@ def must_be_showable(call: Call, work: GuestExec, redactor: Redactor) -> None:
         )
 
 
-def told(result: ExecResult, work: GuestExec) -> str:
+def told(result: ExecResult, guest: Guest) -> str:
     """The result for a model: how it ended, then output and errors as data."""
-    lines = [f"{_ended(result)} after {result.seconds:.1f} s in {work.guest} on {work.guest.node}."]
+    lines = [f"{_ended(result)} after {result.seconds:.1f} s in {guest} on {guest.node}."]
     lines += result.notes
     for name, output in (("output", result.stdout), ("errors", result.stderr)):
         if output.data:

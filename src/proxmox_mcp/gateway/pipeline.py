@@ -12,14 +12,16 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError
+from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError, TaskFailedError
+from proxmox_mcp.gateway.agent_exec import result_of_process
 from proxmox_mcp.gateway.check import check, must_be_sendable
 from proxmox_mcp.gateway.denials import missing_rights
 from proxmox_mcp.gateway.dry_run import dry_run
 from proxmox_mcp.gateway.guest_command import carried, digests, must_be_showable, told
+from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_call
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.suggestions import candidates, why_empty
-from proxmox_mcp.gateway.task_wait import advice_on_tasks, follow, patience, report
+from proxmox_mcp.gateway.task_wait import follow, outcome_text, patience
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.policy.call import Call, Received, judge
 from proxmox_mcp.proxmox.paged import read_rows
@@ -99,13 +101,13 @@ class Pipeline:
         cluster.inventory.forget()
         call = record.keep(replace(call, upids=tuple(find_upids(answer.data))))
         if not call.upids:
-            return await self._done(call, answer.data)
+            return await self._done(record, answer.data, seconds, cluster, client)
         outcomes = await follow(call.upids, seconds, cluster, client, self._words(call), started=started)
         for outcome in outcomes:
             self._observer.followed(cluster.name, outcome)
         cluster.inventory.forget()
-        advice = await advice_on_tasks(outcomes, call, cluster)
-        told = report(outcomes, self._words(call), request.wording, advice=advice)
+        until = started + seconds
+        told = await outcome_text(outcomes, call, until, cluster, client, self._words(call), request.wording)
         return replace(call, received=Received(data=self._redacted(answer.data, call), told=told))
 
     async def _send(self, call: Call, cluster: Cluster) -> Answer:
@@ -129,7 +131,7 @@ class Pipeline:
         else:
             record.details = digests(result)
             words = self._words(call)
-            text = words(told(result, work))
+            text = words(told(result, work.guest))
             return replace(call, received=Received(data=result, told=text))
         raise await self._explained(refusal, call, cluster)
 
@@ -146,11 +148,10 @@ class Pipeline:
         self, call: Call, request: Request, seconds: float, cluster: Cluster, client: Client
     ) -> Call:
         """A task that is waited for by its status, instead of one look at it."""
+        until = time.monotonic() + seconds
         outcomes = await follow([call.path_params["upid"]], seconds, cluster, client, self._words(call))
-        advice = await advice_on_tasks(outcomes, None, cluster)
-        return replace(
-            call, received=Received(told=report(outcomes, self._words(call), request.wording, advice=advice))
-        )
+        told = await outcome_text(outcomes, None, until, cluster, client, self._words(call), request.wording)
+        return replace(call, received=Received(told=told))
 
     async def _read(self, call: Call, answer: Answer, request: Request, cluster: Cluster) -> Call:
         """What a GET gave, read on to its end where Proxmox gives it in pages."""
@@ -163,8 +164,18 @@ class Pipeline:
         notes = await why_empty(call, cluster) if data == [] else ()
         return replace(call, received=Received(data=shown, notes=notes, unread=unread))
 
-    async def _done(self, call: Call, data: Any) -> Call:
-        """A write that started no task. A secret that it gave is kept aside, to be shown once."""
+    async def _done(self, record: AuditRecord, data: Any, seconds: float, cluster: Cluster, client: Client) -> Call:
+        """A write that started no task: waited for where something else goes on, a request to HA or a process in a
+        guest. A secret that it gave is kept aside, to be shown once."""
+        call = record.call
+        if ran := await result_of_process(call, data, seconds, cluster):
+            record.details = ran.digests
+            return replace(call, received=Received(data=data, told=self._words(call)(ran.text)))
+        if asked := request_of_call(call):
+            after = await follow_ha(asked, time.monotonic() + seconds, cluster, client)
+            if after.failed:
+                raise TaskFailedError(f"{call.name} was done. {after.text}", after.advice)
+            return replace(call, received=Received(data=data, told=f"Done: {call.name}\n{after.text}"))
         keep = self.guard.vault.keeper(call.caller.name, call.name)
         try:
             data = await off_the_loop(data, self.guard.redactor.data, data, call.template, keep)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import PermissionDeniedError
@@ -17,7 +16,6 @@ from proxmox_mcp.untrusted import one_line, shown, with_notice
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.gateway import Gateway
     from proxmox_mcp.gateway.request import Request
     from proxmox_mcp.proxmox.permissions import Permissions
@@ -30,12 +28,11 @@ _CONTENT = "/nodes/{node}/storage/{storage}/content"
 _CHECKED = "Checked: nodes, quorum, HA, replication, storages, services, tasks, certificates, locks, backups."
 
 
-async def problems_of(gateway: Gateway, request: Request, now: float | None = None) -> tuple[Cluster, Report]:
-    """The problems of the cluster that a request names, as its caller may see them.
+async def problems_of(gateway: Gateway, request: Request) -> tuple[Clock, Report]:
+    """The problems of the cluster that a request names, as its caller may see them, and the clock of that cluster.
 
     The request is one for ``RESOURCES``. Raises ProxmoxMcpError where not even these can be read.
     """
-    moment = time.time() if now is None else now
     partly: dict[str, Unread] = {}
     guests: list[Mapping[str, Any]] = []
     async with gateway.reading(request) as (cluster, read_call):
@@ -53,8 +50,9 @@ async def problems_of(gateway: Gateway, request: Request, now: float | None = No
                 guests.extend(record for record in data if isinstance(record, dict) and "vmid" in record)
             return data
 
-        report = await examine(read, moment, _yesterday(moment))
-    return cluster, replace(report, unread=(*report.unread, *partly.values()))
+        clock = await cluster.time.clock()
+        report = await examine(read, clock.now, _yesterday(clock))
+    return clock, replace(report, unread=(*report.unread, *partly.values()))
 
 
 def _must_show_backups(storage: str, guests: Sequence[Mapping[str, Any]], permissions: Permissions) -> None:
@@ -69,18 +67,18 @@ def _must_show_backups(storage: str, guests: Sequence[Mapping[str, Any]], permis
         raise PermissionDeniedError("lacks VM.Backup of some guests, without which their backups are hidden")
 
 
-def _yesterday(now: float) -> float:
-    """The first second of yesterday."""
-    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+def _yesterday(clock: Clock) -> float:
+    """The first second of yesterday, where the cluster is."""
+    today = datetime.fromtimestamp(clock.now, clock.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return (today - timedelta(days=1)).timestamp()
 
 
-def problems_text(report: Report, *, most_tokens: int = MOST_TOKENS) -> str:
+def problems_text(report: Report, clock: Clock, *, most_tokens: int = MOST_TOKENS) -> str:
     """The report for a model: a line for each kind of problem, as much of each as fits; of the rest its number."""
     kinds = len(report.of_kind())
     shapes = [*_SHAPES, *(replace(_SHAPES[-1], kinds=most) for most in range(kinds - 1, -1, -1))]
     for shape in shapes:
-        text = with_notice("\n".join(_lines(report, shape)))
+        text = with_notice("\n".join(_lines(report, clock, shape)))
         if estimate_tokens(text) <= most_tokens:
             break
     return text
@@ -100,10 +98,10 @@ class _Shape:
 _SHAPES = (_Shape(6, 80, 4), _Shape(4, 80, 4), _Shape(3, 60, 3), _Shape(2, 40, 2), _Shape(1, 40, 1))
 
 
-def _lines(report: Report, shape: _Shape) -> list[str]:
+def _lines(report: Report, clock: Clock, shape: _Shape) -> list[str]:
     count = len(report.problems)
     found = f"{count} problem{'' if count == 1 else 's'}" if count else "No problems found"
-    lines = [f"{found}, {Clock(report.taken).present}", *([] if count else [_CHECKED])]
+    lines = [f"{found}, {clock.present}", *([] if count else [_CHECKED])]
     kinds = list(report.of_kind().items())
     for kind, problems in kinds[: shape.kinds]:
         told = _in_a_row([_told(each, report.taken, shape.words) for each in problems], shape.subjects, "; ")

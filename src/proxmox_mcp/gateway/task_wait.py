@@ -1,21 +1,26 @@
-"""Tasks that a call started, or that it asked about: followed to their end, and reported in a few lines.
+"""Tasks that a call started, or that it asked about: followed to their end, and to what they were for.
 
-A task that failed gets the advice that its words would get as the answer of the call itself.
+A task that failed gets the advice that its words would get as the answer of the call itself. After the task come its
+guests: a request to HA is followed until it is fulfilled, a task for many is told guest by guest, and a start, stop or
+migration ends with the state of its guest.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.path import ApiPath
-from proxmox_mcp.errors import FailedError, TaskFailedError
+from proxmox_mcp.errors import FailedError
+from proxmox_mcp.gateway.bulk_results import guests_after
+from proxmox_mcp.gateway.guest_end import NOTHING, Aftermath, guest_after
+from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_task
 from proxmox_mcp.gateway.suggestions import candidates
+from proxmox_mcp.gateway.task_report import Ended, report
 from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.proxmox.advice import Asked, advise, started_by
-from proxmox_mcp.render.units import short_duration
-from proxmox_mcp.untrusted import mark, one_line, quoted, shown
+from proxmox_mcp.proxmox.guest_results import ACTIONS
+from proxmox_mcp.untrusted import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,11 +34,9 @@ if TYPE_CHECKING:
 WAIT_WITH_PROGRESS, WAIT_WITHOUT = 300.0, 50.0
 """Seconds to follow a task by default: some clients give up a call after 60 seconds without a sign of life."""
 
-_TAIL = 12
-_ARCHIVE = re.compile(r"creating (?:vzdump|Proxmox Backup Server) archive '([^']+)'")
-_WARNINGS = 10
-_LONGEST_LINE = 200
-_COUNT = re.compile(r"WARNINGS: [0-9]{1,9}")
+_MOST_ADVISED = 5
+_MOST_FOLLOWED_UP = 20
+"""Tasks of one call whose guests are looked at: each takes a request."""
 
 
 def patience(asked: float | None, setting: float, client: Client) -> float:
@@ -64,57 +67,37 @@ async def follow(
     return await cluster.tasks.wait_all(upids, seconds, told, started=started)
 
 
-def report(outcomes: Sequence[TaskOutcome], words: Words, wording: Wording = FOR_MODELS, *, advice: str = "") -> str:
-    """What became of the tasks. Raises TaskFailedError where one ended with an error, with all that is to be said and
-    ``advice`` on what to do about it."""
-    text = words("\n".join(_told(outcome, wording) for outcome in outcomes))
-    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
-    if failed:
-        raise TaskFailedError(text, words(f"{advice}\nThe whole log: GET {_log_path(failed[0])}".strip()))
-    return text
+async def outcome_text(
+    outcomes: Sequence[TaskOutcome],
+    call: Call | None,
+    until: float,
+    cluster: Cluster,
+    client: Client,
+    words: Words,
+    wording: Wording = FOR_MODELS,
+) -> str:
+    """What became of tasks and their guests. ``call`` started the tasks, None where they were only asked about;
+    ``until`` (monotonic) is the end of the wait.
+
+    Raises TaskFailedError where a task failed, or did not do to every guest what it was for.
+    """
+    ended = []
+    for number, outcome in enumerate(outcomes):
+        look = number < _MOST_FOLLOWED_UP
+        ended.append(Ended(outcome, await _after(outcome, call, until, cluster, client)) if look else Ended(outcome))
+    advice = await advice_on_tasks(outcomes, call, cluster)
+    clock = await cluster.time.clock(outcomes[0].task.node)
+    return report(ended, words, wording, advice=advice, present=clock.present)
 
 
-def _told(outcome: TaskOutcome, wording: Wording) -> str:
-    task = outcome.task
-    name = f"Task {shown(task.type)}" + (f" of {shown(task.id)}" if task.id else "") + f" on {shown(task.node)}"
-    status = outcome.exit_status if _COUNT.fullmatch(outcome.exit_status) else quoted(outcome.exit_status)
-    took = f" after {short_duration(outcome.seconds)}" if outcome.seconds is not None else ""
-    if outcome.state == "ok":
-        return f"{name} ended: OK{took}.{_made(outcome)}\nUPID: {shown(outcome.upid)}"
-    if outcome.state == "warnings":
-        lines = "\n".join(outcome.warnings[-_WARNINGS:] or outcome.tail[-_TAIL:])
-        return f"{name} ended with warnings ({status}){took}.\n{mark(lines, '`log`')}\nUPID: {shown(outcome.upid)}"
-    if outcome.state == "failed":
-        said_already = (outcome.exit_status, f"TASK ERROR: {outcome.exit_status}")
-        lines = "\n".join([line for line in outcome.tail if line not in said_already][-_TAIL:])
-        log = f"\n{mark(lines, '`log`')}" if lines else ""
-        return f"{name} FAILED{took}: {status}{log}\nUPID: {shown(outcome.upid)}"
-    percent = f" at {outcome.fraction:.0%}" if outcome.fraction is not None else ""
-    doing = f"\nIts log says: {quoted(outcome.last_line, _LONGEST_LINE)}" if outcome.last_line else ""
-    away = f"\nIts node can't be asked now: {outcome.away}" if outcome.away else ""
-    return (
-        f"{name} has started and still runs{percent}; it goes on by itself. Its end is not known yet.{doing}{away}\n"
-        f"{wording.wait.format(path=_status_path(outcome))}\nUPID: {shown(outcome.upid)}"
-    )
-
-
-def _made(outcome: TaskOutcome) -> str:
-    """The archives that a backup wrote, as its log names them: what whoever asked for one wants to know."""
-    found = list(dict.fromkeys(match[1] for line in outcome.tail if (match := _ARCHIVE.search(line))))
-    names = ", ".join(shown(name, _LONGEST_LINE) for name in found[:_TAIL])
-    more = f" and {len(found) - _TAIL} more" if len(found) > _TAIL else ""
-    return f"\nWritten: {names}{more}" if found else ""
-
-
-def _status_path(outcome: TaskOutcome) -> str:
-    return f"/nodes/{outcome.task.node}/tasks/{outcome.upid}/status"
-
-
-def _log_path(outcome: TaskOutcome) -> str:
-    return f"/nodes/{outcome.task.node}/tasks/{outcome.upid}/log"
-
-
-_MOST_ADVISED = 5
+async def _after(outcome: TaskOutcome, call: Call | None, until: float, cluster: Cluster, client: Client) -> Aftermath:
+    if outcome.state == "running":
+        return NOTHING
+    if outcome.state != "failed" and (asked := request_of_task(outcome, call)):
+        return await follow_ha(asked, until, cluster, client)
+    if outcome.task.type in ACTIONS:
+        return await guests_after(outcome, call, cluster)
+    return await guest_after(outcome, call, cluster)
 
 
 async def advice_on_tasks(outcomes: Sequence[TaskOutcome], call: Call | None, cluster: Cluster) -> str:
@@ -129,8 +112,9 @@ async def advice_on_tasks(outcomes: Sequence[TaskOutcome], call: Call | None, cl
 
 
 def _advice_on_words(outcome: TaskOutcome, asked: Asked) -> str:
-    """By the words that the task ended with; where they say little ("exit code 1"), by the last of its log."""
-    texts = [outcome.exit_status, *reversed([line for line in outcome.tail if "error" in line.lower()])]
+    """By the words that the task ended with; where they say little ("exit code 1"), by those of its log, the last
+    first."""
+    texts = [outcome.exit_status, *reversed(outcome.errors)]
     return next(filter(None, (advise(text, asked) for text in texts)), "")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Wording:
     """Sentences that depend on the reader: who was asked, and how the next call is written.
 
-    ``approve`` holds ``{number}``, ``wait`` holds ``{path}`` (of a task's status).
+    ``approve`` holds ``{number}``, ``wait`` and ``stop`` hold ``{path}`` (of a task).
     """
 
     denied: str
@@ -17,6 +17,7 @@ class Wording:
     after_declining: str
     approve: str
     wait: str
+    stop: str
 
 
 FOR_MODELS = Wording(
@@ -29,7 +30,8 @@ FOR_MODELS = Wording(
         "Ask the operator to run `proxmox-mcp approve {number}` on the server; "
         "then repeat the same call with confirm: {number}"
     ),
-    wait="To wait for it: proxmox_api_get path={path} wait=300",
+    wait="To wait for it: proxmox_api_get path={path}/status wait=300",
+    stop="To stop it: proxmox_api_call method=DELETE, the same path without /status",
 )
 
 FOR_PEOPLE = Wording(
@@ -37,5 +39,6 @@ FOR_PEOPLE = Wording(
     declined="You answered no.",
     after_declining="",
     approve="Run `proxmox-mcp approve {number}`, then repeat this command with --confirm {number}.",
-    wait="To wait for it: proxmox-mcp call GET {path} --wait 300",
+    wait="To wait for it: proxmox-mcp call GET {path}/status --wait 300",
+    stop="To stop it: proxmox-mcp call DELETE {path}",
 )

@@ -1,5 +1,6 @@
 """Commands in guests without SSH: VMs through the guest agent, containers through their terminal."""
 
+from proxmox_mcp.guests.agent_exec import result_within
 from proxmox_mcp.guests.exec import GuestCommands, GuestExec
 from proxmox_mcp.guests.locks import GuestLocks, LocalLocks
 from proxmox_mcp.guests.model import (
@@ -30,4 +31,5 @@ __all__ = [
     "GuestLocks",
     "LocalLocks",
     "Output",
+    "result_within",
 ]

@@ -13,7 +13,7 @@ import base64
 import secrets
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
@@ -101,6 +101,48 @@ async def run_in_vm(
     return _result(status, took, limit, timed_out=timed_out)
 
 
+class Gets(Protocol):
+    """What reads from a cluster."""
+
+    async def get(self, path: str, params: Wire | None = None) -> Any: ...
+
+
+async def result_within(cluster: Gets, guest: Guest, process: int, seconds: float) -> ExecResult | None:
+    """The result of a process that the agent of a VM has started; None if it does not end within ``seconds``.
+
+    The agent gives a result once. Raises GuestAnswerError where it can't be read.
+    """
+    started = time.monotonic()
+    status = await _ended_within(cluster, guest, process, seconds)
+    return _result(status, time.monotonic() - started, MAX_OUTPUT, timed_out=False) if status else None
+
+
+async def _ended_within(cluster: Gets, guest: Guest, process: int, seconds: float) -> dict[str, Any] | None:
+    """The final status of a process, or None. It is given once: nothing may be lost in asking for it."""
+    over, pause = time.monotonic() + seconds, FIRST_LOOK
+    while True:
+        with anyio.CancelScope(shield=True):
+            status = await _status(cluster, guest, process)
+        if status.get("exited"):
+            return status
+        left = over - time.monotonic()
+        if left <= 0:
+            return None
+        await anyio.sleep(min(pause, left))
+        pause = min(pause * 1.5, LONGEST_LOOK)
+
+
+async def _status(cluster: Gets, guest: Guest, process: int) -> dict[str, Any]:
+    try:
+        status: Any = await cluster.get(f"{guest.path}/agent/exec-status", {"pid": str(process)})
+    except ProxmoxError as error:
+        raise GuestAnswerError(
+            f"The command was started in {guest} (process {process}), and its result can't be read: {error.message}",
+            "Look at what it did before you repeat it.",
+        ) from error
+    return status if isinstance(status, dict) else {}
+
+
 class _Agent:
     def __init__(self, cluster: Cluster, guest: Guest) -> None:
         self._cluster, self._guest = cluster, guest
@@ -123,29 +165,7 @@ class _Agent:
         return process
 
     async def ended_within(self, process: int, seconds: float) -> dict[str, Any] | None:
-        """The final status of a process, or None. It is given once: nothing may be lost in asking for it."""
-        over, pause = time.monotonic() + seconds, FIRST_LOOK
-        while True:
-            with anyio.CancelScope(shield=True):
-                status = await self._status(process)
-            if status.get("exited"):
-                return status
-            left = over - time.monotonic()
-            if left <= 0:
-                return None
-            await anyio.sleep(min(pause, left))
-            pause = min(pause * 1.5, LONGEST_LOOK)
-
-    async def _status(self, process: int) -> dict[str, Any]:
-        try:
-            status: Any = await self._cluster.get(f"{self._guest.path}/agent/exec-status", {"pid": str(process)})
-        except ProxmoxError as error:
-            raise GuestAnswerError(
-                f"The command was started in {self._guest} (process {process}), and its result can't be read: "
-                f"{error.message}",
-                "Look at what it did before you repeat it.",
-            ) from error
-        return status if isinstance(status, dict) else {}
+        return await _ended_within(self._cluster, self._guest, process, seconds)
 
     async def kill(self, process: int, *, windows: bool) -> None:
         argv: tuple[str, ...] = ("sh", "-c", _KILL_TREE, "sh", str(process))

@@ -31,7 +31,7 @@ GuestType = Literal["qemu", "lxc"]
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A VM (``qemu``) or a container (``lxc``)."""
+    """A VM (``qemu``) or a container (``lxc``). ``ha_state`` is empty where HA does not manage it."""
 
     vmid: int
     type: GuestType
@@ -42,6 +42,7 @@ class Guest:
     pool: str = ""
     template: bool = False
     lock: str = ""
+    ha_state: str = ""
 
     @property
     def path(self) -> str:
@@ -170,6 +171,7 @@ def _guest(record: Mapping[str, Any]) -> Guest:
         pool=str(record.get("pool", "")),
         template=str(record.get("template", "0")) == "1",
         lock=str(record.get("lock", "")),
+        ha_state="" if record.get("hastate") == "ignored" else str(record.get("hastate") or ""),
     )
 
 

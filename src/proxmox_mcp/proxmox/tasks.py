@@ -7,7 +7,6 @@ result. So nothing runs in the background, and a cancelled wait affects neither 
 from __future__ import annotations
 
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -22,7 +21,8 @@ from proxmox_mcp.errors import (
     ProxmoxError,
     UnreachableError,
 )
-from proxmox_mcp.proxmox.progress import fraction, last_words, warnings
+from proxmox_mcp.proxmox.progress import fraction, last_words
+from proxmox_mcp.proxmox.task_log import TaskLog
 from proxmox_mcp.proxmox.upid import Upid, parse_upid
 
 if TYPE_CHECKING:
@@ -31,12 +31,11 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.proxmox.access import Reader
     from proxmox_mcp.proxmox.answers import Answer
+    from proxmox_mcp.proxmox.guest_results import GuestResult
 
     OnProgress = Callable[["Progress"], Awaitable[None]]
 
 FIRST_PAUSE, LONGEST_PAUSE, BACKOFF = 0.2, 2.0, 1.5
-TAIL = 100
-WARNING_LINES = 20
 PAGE = 2000
 PAGES_AT_ONCE = 10
 _LOOK_DEADLINE = 20.0
@@ -61,8 +60,10 @@ class TaskOutcome:
     """How a task ended, or its progress when the wait was over (``running``).
 
     ``exit_status`` is Proxmox's own (``OK``, ``WARNINGS: 2``, or the error), empty while it runs. ``seconds`` is how
-    long it took, None where that isn't known. ``tail`` are the last lines of the log, ``warnings`` those that warn.
-    ``away`` says why the node did not answer the last request, empty if it did.
+    long it took, None where that isn't known. ``tail`` are the last lines of the log; ``errors`` and ``warnings`` those
+    that tell of one, anywhere in the log (``errors_left_out`` of the first are not among them); ``archives`` those that
+    a backup wrote; ``guests`` what the log of a task for many tells of each. ``away`` says why the node did not answer
+    the last request, empty if it did.
     """
 
     upid: str
@@ -72,7 +73,11 @@ class TaskOutcome:
     fraction: float | None = None
     last_line: str = ""
     tail: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    errors_left_out: int = 0
     warnings: tuple[str, ...] = ()
+    archives: tuple[str, ...] = ()
+    guests: tuple[GuestResult, ...] = ()
     away: str = ""
 
     @property
@@ -87,6 +92,7 @@ class _Watch:
 
     upid: str
     began: float
+    log: TaskLog
     path: str = ""
     due: float = 0.0
     pause: float = FIRST_PAUSE
@@ -98,8 +104,6 @@ class _Watch:
     exit_status: str | None = None
     away: str = ""
     failure: ProxmoxError | None = None
-    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
-    warned: list[str] = field(default_factory=list)
     turn: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property
@@ -168,7 +172,7 @@ class TaskWatcher:
             await self._look(watch, end)
             if watch.failure is not None:
                 raise watch.failure.fresh()
-            progress = Progress(watch.upid, fraction(watch.tail), last_words(watch.tail))
+            progress = Progress(watch.upid, fraction(watch.log.tail), last_words(watch.log.tail))
             if on_progress is not None and progress.line and progress != told:
                 told = progress
                 await on_progress(progress)
@@ -179,7 +183,8 @@ class TaskWatcher:
         named = _named(upid)
         watch = self._watches.get(upid)
         if watch is None:
-            watch = _Watch(upid, began=_begun(named) if started is None else started)
+            began = _begun(named) if started is None else started
+            watch = _Watch(upid, began=began, log=TaskLog(named.type))
             watch.path = f"/nodes/{quote(named.node, safe='')}/tasks/{quote(upid, safe='')}"
             watch.seen_running = started is not None
             self._watches[upid] = watch
@@ -232,8 +237,7 @@ class TaskWatcher:
             if lines == ["no content"]:
                 return
             watch.read += len(lines)
-            watch.tail.extend(lines)
-            watch.warned += warnings(lines)[: WARNING_LINES - len(watch.warned)]
+            watch.log.add(lines)
             if len(lines) < PAGE:
                 return
 
@@ -257,6 +261,7 @@ def _named(upid: str) -> Upid:
 
 
 def _outcome(watch: _Watch) -> TaskOutcome:
+    log = watch.log
     exit_status = watch.exit_status or ""
     state: State = "running"
     if exit_status == "OK":
@@ -270,9 +275,13 @@ def _outcome(watch: _Watch) -> TaskOutcome:
         state=state,
         exit_status=exit_status,
         seconds=watch.ended_after if exit_status else time.monotonic() - watch.began,
-        fraction=fraction(watch.tail),
-        last_line=last_words(watch.tail),
-        tail=tuple(watch.tail),
-        warnings=tuple(watch.warned),
+        fraction=fraction(log.tail),
+        last_line=last_words(log.tail),
+        tail=tuple(log.tail),
+        errors=log.errors,
+        errors_left_out=log.errors_left_out,
+        warnings=tuple(log.warnings),
+        archives=tuple(log.archives),
+        guests=log.guests,
         away=watch.away,
     )

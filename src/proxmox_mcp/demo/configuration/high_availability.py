@@ -18,11 +18,15 @@ _TYPES = {"FakeVm": "vm", "FakeCt": "ct"}
 
 
 class HaResources(Collection):
-    """Guests under HA by ``vm:100`` or ``ct:100``; ``guest_of`` finds a guest, whose ``ha_state`` follows."""
+    """Guests under HA by ``vm:100`` or ``ct:100``; ``guest_of`` finds a guest, whose ``ha_state`` follows.
+
+    ``act`` is what HA does some time after a resource was given another state.
+    """
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.guest_of: Callable[[int], Any] = lambda _vmid: None
+        self.act: Callable[[Any, str], None] = lambda _guest, _state: None
         self.rules: HaRules | None = None
 
     def sid(self, given: str) -> str:
@@ -54,6 +58,8 @@ class HaResources(Collection):
         sid = self.sid(values["sid"])
         super().update({**values, "sid": sid})
         self._follow(sid)
+        if "state" in values:
+            self.act(self.guest_of(int(sid.partition(":")[2])), self.items[sid]["state"])
         return None
 
     def delete(self, values: Values) -> str | None:

@@ -55,8 +55,8 @@ async def _problems(call: ToolCall, request: Request) -> str:
         raise ViewError("type=problems takes no filter, fields, limit or cursor.", "It is one short report.")
 
     async def tell(one: Request) -> str:
-        _, report = await problems_of(call.gateway, one)
-        return problems_text(report)
+        clock, report = await problems_of(call.gateway, one)
+        return problems_text(report, clock)
 
     return await tell_each(call.gateway, request, tell)
 
