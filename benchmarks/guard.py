@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.policy.call import Call, judge
 from proxmox_mcp.policy.caller import LOCAL, Limits, Mode
 from proxmox_mcp.policy.limits import ProcessLimits
 from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.policy_file import load_rules
-from proxmox_mcp.policy.risk import reviewed_risks
 from proxmox_mcp.record.audit import AuditLog, Outcome
 from proxmox_mcp.record.redaction import Redactor
 
@@ -63,12 +63,12 @@ def microseconds(work: Callable[[], object], rounds: int = 7, loops: int = 2000)
 def passes(policy: Policy, call: tuple[str, str], data: dict[str, Any]) -> Callable[[], object]:
     """One call through judgement, policy and rate limit."""
     method, template = call
-    risks, limits = reviewed_risks(), ProcessLimits(Limits(calls_per_minute=0, concurrent=64))
+    reviews, limits = bundled_effects(), ProcessLimits(Limits(calls_per_minute=0, concurrent=64))
 
     path = ApiPath.parse("/nodes/pve1/qemu/102/status/current")
 
     async def guarded() -> object:
-        call = judge(Call(method=method, template=template, path=path, path_params=PATH, data=data), risks)
+        call = judge(Call(method=method, template=template, path=path, path_params=PATH, data=data), reviews)
         async with limits.call(LOCAL):
             return policy.decide(call)
 

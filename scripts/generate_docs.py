@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the documents that are generated from the code: settings, tools, error codes, metrics, risks.
+"""Write the documents that are generated from the code: settings, tools, error codes, metrics, effects.
 
 usage: scripts/generate_docs.py [--check]     --check: only list stale documents; exit status 1 if there are any
 """
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp import errors
 from proxmox_mcp.apidoc import bundled_versions, load_index
+from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.app.metrics import describe
 from proxmox_mcp.policy import document
-from proxmox_mcp.policy.risk import reviewed_risks
 from proxmox_mcp.server.instructions import instructions
 from proxmox_mcp.server.prompts import PROMPTS
 from proxmox_mcp.server.tools import TOOLS, select_tools
@@ -114,9 +114,9 @@ def _meaning(name: str, code: str) -> str:
     raise SystemExit(f"errors.py: {name} ({code}) has no meaning in the tree of its docstring")
 
 
-def risks() -> str:
-    """Every endpoint with its risk, and what each mode does with it."""
-    return document.render({version: load_index(version) for version in bundled_versions()}, reviewed_risks())
+def effects() -> str:
+    """Every endpoint with its effects, and what each mode does with them."""
+    return document.render({version: load_index(version) for version in bundled_versions()}, bundled_effects())
 
 
 def metrics() -> str:
@@ -136,7 +136,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "tools.md": tools,
     "errors.md": error_codes,
-    "risks.md": risks,
+    "effects.md": effects,
     "metrics.md": metrics,
 }
 

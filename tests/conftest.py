@@ -9,9 +9,9 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, settings
 
+from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.policy.call import Call, judge
-from proxmox_mcp.policy.risk import reviewed_risks
 from stores import open_store, postgres, store
 
 if TYPE_CHECKING:
@@ -66,6 +66,6 @@ def action() -> Callable[..., Call]:
             data=sent,
             cluster=cluster,
         )
-        return judge(call, reviewed_risks())
+        return judge(call, bundled_effects())
 
     return make

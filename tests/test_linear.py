@@ -31,10 +31,10 @@ from proxmox_mcp.apidoc.validation import perl
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway import places, resolve
 from proxmox_mcp.net.client import HttpResponse
-from proxmox_mcp.policy import effects, risk, targets, values
+from proxmox_mcp.policy import effects, targets, values
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.callers import Callers
-from proxmox_mcp.policy.predicates import Facts
+from proxmox_mcp.policy.predicates import LiveFacts
 from proxmox_mcp.proxmox import advice, errors, progress, upid
 from proxmox_mcp.proxmox.answers import read
 from proxmox_mcp.proxmox.inventory import Resources, near
@@ -138,17 +138,16 @@ READERS: dict[str, Callable[[str], object]] = {
     "record.redaction.Redactor.data": lambda text: REDACTOR.data([{"a": text, "env": text, "tfa": text, text: 1}]),
     "record.redaction.secrets_in": lambda text: secrets_in({"password": text, "description": text, text: "x"}),
     "apidoc.reviews.call_key": lambda text: reviews.call_key("GET", text),
-    "policy.risk.by_rule": lambda text: risk.by_rule("GET", text),
-    "policy.risk.judge": lambda text: risk.reviewed_risks().judge("PUT", "/cluster/options", {"notify": text, text: 1}),
-    "policy.effects.judge": lambda text: effects.judge(
-        effects.Subject(
+    "policy.effects.judgement_of": lambda text: effects.judgement_of(
+        Call(
             method="PUT",
+            path=ApiPath.parse("/nodes/pve1/qemu/100/config"),
             template="/nodes/{node}/qemu/{vmid}/config",
             path_params={"vmid": text},
             data=dict.fromkeys(("scsi0", "net0", "delete", "agent", "usb0", "ide2", "hookscript", text), text),
-            facts=Facts(config=dict.fromkeys(("scsi0", "net0", "ide2"), text)),
         ),
         bundled_effects(),
+        LiveFacts(config=dict.fromkeys(("scsi0", "net0", "ide2"), text)),
     ),
     "policy.values.members": values.members,
     "policy.values.number": values.number,
@@ -157,7 +156,6 @@ READERS: dict[str, Callable[[str], object]] = {
             method="PUT",
             path=ApiPath.parse(text),
             data=dict.fromkeys(("vmid", "vms", "storage", "tags", "upid", "id", "scsi0", "pool", "sid", "node"), text),
-            judgement=risk.by_rule("PUT", "/"),
         )
     ),
     "policy.callers.authenticate": CALLERS.authenticate,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.confirm.approvals import Approvals
 from proxmox_mcp.confirm.confirmations import Confirmations, ConfirmationStore, MemoryStore, Setting
@@ -22,7 +23,6 @@ from proxmox_mcp.policy.caller import Limits, Mode
 from proxmox_mcp.policy.callers import Callers, CallersSource
 from proxmox_mcp.policy.limits import ProcessLimits, RateLimits
 from proxmox_mcp.policy.policy_file import PolicySource
-from proxmox_mcp.policy.risk import reviewed_risks
 from proxmox_mcp.proxmox.access import GuestAccess, Reader, Writer
 from proxmox_mcp.proxmox.client import Proxmox
 from proxmox_mcp.proxmox.connection import Connection
@@ -70,7 +70,7 @@ def guard_of(settings: Settings) -> Guard:
     """The guard with its files. Raises SettingsError for an unusable policy, audit file or store."""
     server = settings.server
     redactor = redactor_of(settings)
-    risks = reviewed_risks()
+    reviews = bundled_effects()
     policy_file = Path(server.mcp_policy_file) if server.mcp_policy_file else None
     audit_file = Path(server.mcp_audit_file) if server.mcp_audit_file else None
     faults = SettingsFaults()
@@ -82,7 +82,7 @@ def guard_of(settings: Settings) -> Guard:
     with faults.collected():
         state = store_of(server)
     with faults.collected():
-        source = PolicySource(Mode(server.mcp_mode), policy_file, risks.templates)
+        source = PolicySource(Mode(server.mcp_mode), policy_file, reviews.templates)
     with faults.collected():
         if audit_file and (fault := why_unwritable(audit_file)):
             raise SettingsError(
@@ -95,7 +95,7 @@ def guard_of(settings: Settings) -> Guard:
     activity = ActivityLog(state)
     audit = audit_of(settings, activity)
     return Guard(
-        risks=risks,
+        reviews=reviews,
         source=source,
         setting=Setting(server.mcp_confirm),
         confirmations=Confirmations(store),
@@ -220,6 +220,6 @@ def callers_of(server: ServerSettings, clusters: tuple[str, ...]) -> Callers | C
     """Who may call over the network; None without authentication. Raises SettingsError."""
     if server.mcp_callers_file:
         known = clusters if len(clusters) > 1 else ()
-        return CallersSource(Path(server.mcp_callers_file), known, reviewed_risks().templates)
+        return CallersSource(Path(server.mcp_callers_file), known, bundled_effects().templates)
     token = server.mcp_auth_token.get_secret_value()
     return Callers.single(token) if token else None

@@ -6,13 +6,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.app.metrics import FAMILIES, Metrics, describe
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.errors import UnreachableError
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Caller
+from proxmox_mcp.policy.effects import Cause, Judgement
 from proxmox_mcp.policy.policy import Decision
-from proxmox_mcp.policy.risk import Judgement, Risk
 from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.client import Exchange
 from proxmox_mcp.proxmox.tasks import TaskOutcome
@@ -40,7 +41,7 @@ def metrics(tmp_path: Path) -> Metrics:
     made.sessions = lambda: {"sse": 2, "http": 1}
     made.called("list_nodes", "ok")
     made.called("proxmox_api_call", "guard.denied")
-    judged = Judgement(Risk.DESTROY, "it deletes")
+    judged = Judgement((Cause(Effect.DESTROY, "it deletes"),))
     decision = Decision(verdict=Verdict.CONFIRM, judgement=judged, reason="mode guarded")
     path = ApiPath.parse("/nodes/pve1/qemu/100")
     made.decided(Call(method="DELETE", path=path, cluster="default", judgement=judged, decision=decision))
@@ -84,7 +85,7 @@ def test_calls_decisions_and_tasks_are_counted_by_what_became_of_them(metrics: M
     samples = read(metrics)
     assert samples['proxmox_mcp_tool_calls_total{result="ok",tool="list_nodes"}'] == 1
     assert samples['proxmox_mcp_tool_calls_total{result="guard.denied",tool="proxmox_api_call"}'] == 1
-    assert samples['proxmox_mcp_decisions_total{cluster="default",risk="destroy",verdict="confirm"}'] == 1
+    assert samples['proxmox_mcp_decisions_total{cluster="default",effects="destroy",verdict="confirm"}'] == 1
     assert samples['proxmox_mcp_tasks_total{cluster="default",end="ok",type="qmstart"}'] == 1
     assert samples['proxmox_mcp_tasks_total{cluster="default",end="running",type="qmstart"}'] == 1
 
@@ -131,7 +132,7 @@ def test_sessions_and_the_schema_are_read_at_the_moment_of_asking(metrics: Metri
 
 
 def test_a_caller_of_some_clusters_sees_nothing_of_the_others(metrics: Metrics) -> None:
-    judged = Judgement(Risk.READ, "it reads")
+    judged = Judgement((Cause(Effect.READ, "it reads"),))
     for cluster in ("default", "other"):
         decision = Decision(verdict=Verdict.ALLOW, judgement=judged, reason="mode guarded")
         path = ApiPath.parse("/nodes")

@@ -53,7 +53,7 @@ def test_in_json_the_result_of_a_write_is_what_proxmox_sent_and_its_description_
         "method": "PUT",
         "path": "/nodes/pve3/qemu/102/config",
         "data": {"cores": "2"},
-        "risk": "change",
+        "effects": ["change"],
         "decision": "allow",
     }
     assert "nothing was sent" in rehearsed.stderr
@@ -89,7 +89,7 @@ def test_without_the_node_s_own_schema_the_doubt_is_said_and_an_unknown_path_is_
     settings = {**on_demo, "PROXMOX_APIDOC": str(file)}
     told = run(tmp_path, "call", "GET", "/nope", **settings)
     assert told.returncode == 1
-    assert "GET /nope: unknown path. What it does is unknown" in told.stderr
+    assert "GET /nope (unknown path: what it does is unknown)" in told.stderr
     assert "The API has no path '/nope'" in told.stderr
     assert "Nothing was sent" in told.stderr
 
@@ -114,7 +114,7 @@ def test_the_person_at_the_terminal_is_asked_and_declining_is_confirmed_in_plain
         keyboard.write(f"{typed}\n".encode())
         told, asked = process.communicate(timeout=PATIENCE)
     assert process.returncode == status, asked
-    assert "disrupts what runs" in asked
+    assert "- disrupt: " in asked
     assert said in asked
     assert (told == "") == (typed == "n")
     for word in ("client", "Ask the user", "error"):
@@ -125,7 +125,7 @@ def test_without_a_terminal_nothing_is_sent_and_the_advice_works(on_demo: Mappin
     stop = ("call", "POST", "/nodes/*/qemu/web-02/status/stop")
     told = run(tmp_path, *stop, **on_demo)
     assert (told.returncode, told.stdout) == (1, "")
-    assert "Hits VM 101 web-02" in told.stderr
+    assert "- VM 101 web-02" in told.stderr
     assert "Nothing was sent: there is no terminal to ask at.\nRun it in a terminal, or add --yes" in told.stderr
     assert "confirm:" not in told.stderr
     done = run(tmp_path, *stop, "--yes", **on_demo)

@@ -58,9 +58,11 @@ def test_the_rule_that_decides_a_call_is_explained_without_a_cluster_to_ask(tmp_
     told = run(tmp_path, "policy", "explain", "delete", "/nodes/pve1/qemu/100", "purge=1", **settings)
     assert told.stdout.splitlines() == [
         "DELETE /nodes/{node}/qemu/{vmid}",
-        "risk: destroy (deletes)",
+        "effect: destroy (the VM, its configuration and its volumes are gone; it has to be stopped)",
+        "effect: disrupt (purge: takes the VM out of backup jobs, replication and HA)",
+        "targets: guests 100; nodes pve1",
         "mode: guarded (server guarded, caller local full)",
-        "rule 1 (policy.toml, line 1), confirm: matches",
+        "rule 1 (policy.toml, line 1), confirm: matches for destroy only",
         "rule 2 (policy.toml, line 6), allow: matches",
         "decision: confirm by a person: rule 1 (policy.toml, line 1)",
     ]

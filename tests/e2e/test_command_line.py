@@ -48,13 +48,13 @@ def test_parameters_are_pairs_and_checked_before_anything_is_sent(call: Callable
 
 def test_a_risky_call_needs_yes_or_a_person_at_the_terminal(call: Callable[..., Result], upstream: Upstream) -> None:
     path, before = "/nodes/pve3/qemu/135/status/reset", upstream.tasks("qmreset", 135)
-    with pytest.raises(ConfirmationNeededError, match="disrupts what runs"):
+    with pytest.raises(ConfirmationNeededError, match="- disrupt: "):
         call("call", "POST", path)
     rehearsed = call("call", "POST", path, "--dry-run")
     assert rehearsed.stdout.startswith("Dry run, nothing was sent.")
     assert upstream.tasks("qmreset", 135) == before
     told = call("call", "POST", path, "--yes")
-    assert "disrupts what runs" in told.stderr
+    assert "- disrupt: " in told.stderr
     assert "ended: OK" in told.stdout
     assert upstream.tasks("qmreset", 135) == before + 1
 
@@ -73,7 +73,7 @@ def test_a_rule_about_tags_is_explained_by_the_tags_that_the_guest_has_now(
     call: Callable[..., Any], tmp_path: Path
 ) -> None:
     policy = tmp_path / "policy.toml"
-    policy.write_text('[[rule]]\nverdict = "deny"\ntag = "prod"\nrisk = "disrupt"\n')
+    policy.write_text('[[rule]]\nverdict = "deny"\ntag = "prod"\neffect = "disrupt"\n')
     told = call("policy", "explain", "post", "/nodes/*/qemu/100/status/stop", MCP_POLICY_FILE=str(policy))
     assert told.stdout.splitlines()[-1] == "decision: deny: rule 1 (policy.toml, line 1)"
     other = call("policy", "explain", "POST", "/nodes/pve1/qemu/133/status/stop", MCP_POLICY_FILE=str(policy))

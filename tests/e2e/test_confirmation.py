@@ -204,5 +204,5 @@ async def test_a_reading_call_that_looks_into_a_guest_is_not_for_the_read_tool(s
     assert refused.is_error
     golden("confirmation/read-inside", refused.text)
     assert asked.is_error
-    assert "reads inside a guest" in asked.text
+    assert "- inside: the content" in asked.text
     assert asked.token

@@ -73,7 +73,7 @@ async def test_the_audit_tells_who_did_what_and_how_it_was_confirmed(several: Se
     dry, intent, outcome = [line for line in lines if line["caller"] == "dev" and line["path"] == RESET][-3:]
     assert (dry["event"], dry["result"], dry["decision"]) == ("outcome", "dry-run", "confirm")
     assert (intent["event"], intent["id"]) == ("intent", outcome["id"])
-    assert (outcome["confirmation"], outcome["risk"], outcome["result"]) == ("person", "disrupt", "ok")
+    assert (outcome["confirmation"], outcome["effects"], outcome["result"]) == ("person", ["disrupt"], "ok")
     assert outcome["upid"].startswith("UPID:pve1:")
     assert outcome["client"].startswith("mcp ")
     assert "hunter2" not in (several.directory / "audit.jsonl").read_text()

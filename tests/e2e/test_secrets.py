@@ -90,7 +90,7 @@ async def test_what_is_shown_of_a_secret_in_a_question_is_that_there_is_one(serv
     person = Person("decline")
     async with connect(server, person=person) as session:
         await session.make("PUT", "/access/password", {"userid": "lena@pve", "password": "correct-horse-battery"})
-    assert "password=[secret]" in person.questions[0]
+    assert 'password = "[secret]"' in person.questions[0]
     assert "correct-horse" not in person.questions[0]
 
 

@@ -77,7 +77,7 @@ async def test_what_calls_did_is_in_the_metrics(watched: Served) -> None:
     assert more('proxmox_mcp_tool_calls_total{result="ok",tool="list_nodes"}') == 1
     assert more('proxmox_mcp_tool_calls_total{result="call.invalid",tool="proxmox_api_get"}') == 1
     assert more('proxmox_mcp_tasks_total{cluster="default",end="ok",type="qmsnapshot"}') == 1
-    assert more('proxmox_mcp_decisions_total{cluster="default",risk="read",verdict="allow"}') == 1
+    assert more('proxmox_mcp_decisions_total{cluster="default",effects="read",verdict="allow"}') == 1
     assert more('proxmox_mcp_sessions{transport="sse"}') == 1
     assert more('proxmox_mcp_sessions{transport="http"}', both) == 1
     host = f'cluster="default",host="127.0.0.1:{watched.settings["PROXMOX_PORT"]}"'

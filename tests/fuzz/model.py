@@ -17,11 +17,11 @@ GUESTS = (100, 101)
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of call with the risk that it has in ``risks.toml``, written down anew."""
+    """A kind of call with the effect that it has in ``apidoc/effects``, written down anew."""
 
     method: str
     tail: str
-    risk: str
+    effect: str
     data: tuple[tuple[str, Any], ...] = ()
 
     @property
@@ -56,16 +56,17 @@ POLICIES = {
         lambda kind, guest: DENY if guest == 100 and kind.writes else None,
     ),
     "careful": Verdicts(
-        '[[rule]]\nverdict = "confirm"\nrisk = "change"\n', lambda kind, _: CONFIRM if kind.risk == "change" else None
+        '[[rule]]\nverdict = "confirm"\neffect = "change"\n',
+        lambda kind, _: CONFIRM if kind.effect == "change" else None,
     ),
     "stopping": Verdicts(
         '[[rule]]\nverdict = "allow"\npath = "/nodes/{node}/qemu/{vmid}/status/stop"\n',
         lambda kind, _: ALLOW if kind is KINDS["stop"] else None,
     ),
     "reserved": Verdicts(
-        '[[rule]]\nverdict = "confirm"\nby = "person"\nrisk = "destroy"\n',
-        lambda kind, _: CONFIRM if kind.risk == "destroy" else None,
-        lambda kind, _: kind.risk == "destroy",
+        '[[rule]]\nverdict = "confirm"\nby = "person"\neffect = "destroy"\n',
+        lambda kind, _: CONFIRM if kind.effect == "destroy" else None,
+        lambda kind, _: kind.effect == "destroy",
     ),
 }
 CALLERS = {
@@ -82,12 +83,12 @@ def wanted(server: Mode, policy: Verdicts, caller: str, kind: Kind, guest: int) 
     """What must become of a call."""
     mode = min(server, CALLERS[caller].mode)
     if mode is Mode.READ_ONLY:
-        return ALLOW if kind.risk == "read" else DENY
+        return ALLOW if kind.effect == "read" else DENY
     if caller == "ruled" and guest == 101 and kind.method == "PUT":
         return DENY
     by_rule = policy.says(kind, guest)
     if by_rule is not None:
         return by_rule
-    if mode is Mode.FULL or kind.risk in ("read", "change"):
+    if mode is Mode.FULL or kind.effect in ("read", "change"):
         return ALLOW
     return CONFIRM

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.examples import examples
+from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import PolicyFileError, SettingsError
-from proxmox_mcp.policy.call import Call
+from proxmox_mcp.policy.call import Call, judge
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.callers import load_callers
 from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.policy_file import load_rules
-from proxmox_mcp.policy.risk import reviewed_risks
 from proxmox_mcp.settings import known_names, load_settings
 
 if TYPE_CHECKING:
@@ -142,14 +142,16 @@ def anything(whole: str) -> st.SearchStrategy[bytes]:
     return st.one_of(texts.map(lambda text: text.encode("utf-8", "surrogatepass")), st.binary(max_size=60))
 
 
-RISKS = reviewed_risks()
+REVIEWS = bundled_effects()
 ACTIONS = [
-    Call(
-        method=method,
-        template=template,
-        path=ApiPath.parse(template.replace("{node}", "pve1").replace("{vmid}", "100")),
-        path_params={"node": "pve1", "vmid": "100"} if "{vmid}" in template else {},
-        judgement=RISKS.judge(method, template, {}),
+    judge(
+        Call(
+            method=method,
+            template=template,
+            path=ApiPath.parse(template.replace("{node}", "pve1").replace("{vmid}", "100")),
+            path_params={"node": "pve1", "vmid": "100"} if "{vmid}" in template else {},
+        ),
+        REVIEWS,
     )
     for method, template in (
         ("GET", "/cluster/resources"),

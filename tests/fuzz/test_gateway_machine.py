@@ -131,7 +131,7 @@ class AnyOrder(RuleBasedStateMachine):
         if dry:
             assert error is None
             assert written == 0
-        elif expected == DENY or (reads and KINDS[kind].risk != "read"):
+        elif expected == DENY or (reads and KINDS[kind].effect != "read"):
             assert isinstance(error, DeniedError)
         elif expected == CONFIRM:
             assert isinstance(error, ConfirmationNeededError)

@@ -31,18 +31,22 @@ if TYPE_CHECKING:
     from proxmox.raw_server import Request as Sent
 
 pytestmark = pytest.mark.anyio
+ALLOW = '[[rule]]\nverdict = "allow"\npath = "/**"\n'
 
 
 async def test_what_json_brings_is_sent_as_proxmox_wants_it(gateway: Gateway, recorder: RawServer) -> None:
-    data = {"onboot": True, "cores": 4, "description": None, "tags": ["a", "b"], "net0": {"model": "virtio"}}
+    data = {"onboot": True, "cores": 4, "description": None, "tags": ["a", "b"], "ipconfig0": {"ip": "dhcp"}}
     told = await gateway.call(Request(path="/nodes/pve1/qemu/101/config", method="put", data=data))
     assert told == "Done: PUT /nodes/pve1/qemu/101/config"
     sent = recorder.requests[-1]
     assert (sent.method, sent.target) == ("PUT", "/api2/json/nodes/pve1/qemu/101/config")
-    assert sorted(sent.body.split(b"&")) == [b"cores=4", b"net0=model%3Dvirtio", b"onboot=1", b"tags=a%2Cb"]
+    assert sorted(sent.body.split(b"&")) == [b"cores=4", b"ipconfig0=ip%3Ddhcp", b"onboot=1", b"tags=a%2Cb"]
 
 
-async def test_an_empty_list_is_sent_as_json_and_the_rehearsal_says_so(gateway: Gateway, recorder: RawServer) -> None:
+async def test_an_empty_list_is_sent_as_json_and_the_rehearsal_says_so(
+    gateway_to: Callable[..., Gateway], recorder: RawServer
+) -> None:
+    gateway = gateway_to(recorder.port, ALLOW)
     call = Request(path="/cluster/notifications/matchers/m1", method="PUT", data={"target": []}, dry_run=True)
     told = await gateway.call(call)
     assert told.startswith(
@@ -74,8 +78,8 @@ async def test_a_rehearsal_sends_nothing_and_says_what_it_would(gateway: Gateway
     before = len(recorder.posted)
     told = await gateway.call(Request(path="/nodes/*/qemu/web-01", method="DELETE", data={"purge": True}, dry_run=True))
     assert told.startswith("Dry run, nothing was sent. Would send: DELETE /nodes/pve1/qemu/100\n  purge = 1\n")
-    assert "Policy: confirm (guarded mode, destroy: deletes)." in told
-    assert "Hits VM 100 web-01: disks scsi0=local:vm-100-disk-0" in told
+    assert "Policy: confirm (guarded mode: destroy, disrupt)." in told
+    assert "- VM 100 web-01: disks scsi0=local:vm-100-disk-0" in told
     assert len(recorder.posted) == before
     assert records(gateway)[-1]["result"] == "dry-run"
 
@@ -125,9 +129,9 @@ async def test_an_explanation_names_the_rule_and_what_the_others_lacked(
     recorder: RawServer, gateway_to: Callable[..., Gateway]
 ) -> None:
     gateway = gateway_to(recorder.port, '[[rule]]\nverdict = "deny"\npool = "production"\n')
-    said = await explain(gateway, LOCAL, "DELETE", "/nodes/pve1/qemu/100", {})
+    said = (await explain(gateway, LOCAL, "DELETE", "/nodes/pve1/qemu/100", {})).as_text()
     assert said.splitlines()[-1] == "decision: deny: rule 1 (policy.toml, line 1)"
-    said = await explain(gateway, LOCAL, "DELETE", "/nodes/pve1/qemu/101", {})
+    said = (await explain(gateway, LOCAL, "DELETE", "/nodes/pve1/qemu/101", {})).as_text()
     assert "rule 1 (policy.toml, line 1), deny: no, by its pool" in said
     assert said.splitlines()[-1].startswith("decision: confirm: guarded mode")
 
@@ -136,9 +140,9 @@ async def test_an_explanation_is_of_the_place_that_a_path_stands_for(
     recorder: RawServer, gateway_to: Callable[..., Gateway]
 ) -> None:
     gateway = gateway_to(recorder.port, '[[rule]]\nverdict = "deny"\npool = "production"\n')
-    named = await explain(gateway, LOCAL, "delete", "nodes/*/qemu/web-02", {})
+    named = (await explain(gateway, LOCAL, "delete", "nodes/*/qemu/web-02", {})).as_text()
     assert "rule 1 (policy.toml, line 1), deny: no, by its pool" in named
-    many = await explain(gateway, LOCAL, "GET", "/nodes/*/qemu/*/config", {})
+    many = (await explain(gateway, LOCAL, "GET", "/nodes/*/qemu/*/config", {})).as_text()
     assert many.startswith("/nodes/pve1/qemu/100/config, the first of 4 places\nGET /nodes/{node}/qemu/{vmid}/config\n")
     with pytest.raises(TargetError):
         await explain(gateway, LOCAL, "DELETE", "/nodes/*/qemu/nobody", {})
@@ -147,7 +151,8 @@ async def test_an_explanation_is_of_the_place_that_a_path_stands_for(
 
 
 async def test_an_explanation_says_that_the_schema_knows_no_such_endpoint(gateway: Gateway) -> None:
-    assert "The API has no path '/nowhere'" in await explain(gateway, LOCAL, "GET", "/nowhere", {})
+    told = (await explain(gateway, LOCAL, "GET", "/nowhere", {})).as_text()
+    assert "The API has no path '/nowhere'" in told
 
 
 async def test_a_refusal_that_echoes_a_secret_is_told_without_it(
@@ -158,7 +163,7 @@ async def test_a_refusal_that_echoes_a_secret_is_told_without_it(
     refusal = reply(status=400, reason="Parameter verification failed.", body=json.dumps(body).encode())
     assert recorder.certificate is not None
     with raw_serving(refusal, recorder.certificate) as upstream:
-        gateway = gateway_to(upstream.port)
+        gateway = gateway_to(upstream.port, ALLOW)
         with pytest.raises(ParametersError) as caught:
             await gateway.call(Request(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cipassword": secret}))
         for cluster in gateway.clusters.values():
@@ -214,7 +219,7 @@ async def test_a_refusal_without_its_secrets_leads_back_to_none_that_has_them(
     refusal = reply(status=400, reason="Parameter verification failed.", body=json.dumps(body).encode())
     assert recorder.certificate is not None
     with raw_serving(refusal, recorder.certificate) as upstream:
-        gateway = gateway_to(upstream.port)
+        gateway = gateway_to(upstream.port, ALLOW)
         with pytest.raises(ParametersError) as caught:
             await gateway.call(Request(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cipassword": secret}))
         await gateway.clusters["default"].pve.aclose()

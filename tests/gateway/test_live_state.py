@@ -9,12 +9,13 @@ from gateway.conftest import RESOURCES
 from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import FailedError, PermissionDeniedError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.policy.call import Call
+from proxmox_mcp.policy.effects import Cause, Judgement
 from proxmox_mcp.policy.lookups import ABSENT, Gathered, Needs
-from proxmox_mcp.policy.risk import Judgement, Risk
 from proxmox_mcp.policy.targets import targets_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from proxmox.raw_server import RawServer
     from proxmox.raw_server import Request as Sent
-    from proxmox_mcp.confirm.statement import Subject
+    from proxmox_mcp.confirm.subjects import Subject
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.gateway.cluster import Cluster
 
@@ -39,8 +40,8 @@ ANSWERS: dict[str, Any] = {
 }
 
 
-def action(risk: Risk = Risk.DESTROY, template: str = "/nodes/{node}/qemu/{vmid}", **params: str) -> Call:
-    judged = Judgement(risk=risk, why="test")
+def action(effect: Effect = Effect.DESTROY, template: str = "/nodes/{node}/qemu/{vmid}", **params: str) -> Call:
+    judged = Judgement((Cause(effect, "test"),))
     call = Call(method="DELETE", template=template, path=ApiPath.parse("/p"), path_params=params, judgement=judged)
     return replace(call, targets=targets_of(call))
 
@@ -95,7 +96,7 @@ async def test_a_guest_that_is_destroyed_is_told_with_disks_snapshots_and_backup
 
 async def test_backups_are_looked_for_only_where_something_is_destroyed(scripted: Scripted) -> None:
     cluster, script = scripted(ANSWERS)
-    (subject,) = await subjects_of(action(Risk.DISRUPT, node="pve1", vmid="100"), cluster)
+    (subject,) = await subjects_of(action(Effect.DISRUPT, node="pve1", vmid="100"), cluster)
     assert "backups" not in str(subject)
     assert not any("content" in path for path in script.paths)
 
@@ -118,7 +119,7 @@ async def test_a_guest_whose_state_cannot_be_read_is_told_as_such(scripted: Scri
 
 async def test_a_node_is_told_with_its_state_where_nothing_smaller_is_hit(scripted: Scripted) -> None:
     cluster, _ = scripted()
-    (subject,) = await subjects_of(action(Risk.DISRUPT, "/nodes/{node}/status", node="pve3"), cluster)
+    (subject,) = await subjects_of(action(Effect.DISRUPT, "/nodes/{node}/status", node="pve3"), cluster)
     assert str(subject) == "node pve3: status offline"
 
 

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import PolicyFileError
 from proxmox_mcp.policy.call import Call, judge
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.policy_file import load_rules
-from proxmox_mcp.policy.risk import Risk, reviewed_risks
 from proxmox_mcp.policy.rules import Rule, Verdict
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def call(command: Any, *, kind: str = "lxc", **data: str) -> Call:
         path_params={"node": "pve1", "vmid": "105"},
         data={"command": command, **data},
     )
-    return judge(made, reviewed_risks())
+    return judge(made, bundled_effects())
 
 
 def verdict(pattern: str, command: Any, ruled: Verdict = Verdict.ALLOW, data: str = "") -> Verdict:
@@ -45,7 +46,7 @@ def verdict(pattern: str, command: Any, ruled: Verdict = Verdict.ALLOW, data: st
 
 @pytest.mark.parametrize("kind", TEMPLATES)
 def test_a_command_is_judged_as_what_runs_code(kind: str) -> None:
-    assert call(["id"], kind=kind).judgement.risk is Risk.EXECUTE
+    assert Effect.EXECUTE in call(["id"], kind=kind).judgement.effects
     assert call(["id"], kind=kind).targets.guests == {105}
 
 
@@ -118,7 +119,7 @@ def test_what_a_rule_forbids_is_denied_also_with_input(command: Any) -> None:
 
 def test_a_rule_by_command_says_nothing_of_other_calls() -> None:
     made = Call(method="POST", path=ApiPath.parse("/nodes/pve1/lxc/105/status/stop"), path_params={"vmid": "105"})
-    made = judge(made, reviewed_risks())
+    made = judge(made, bundled_effects())
     for ruled in (Verdict.ALLOW, Verdict.DENY):
         policy = Policy(Mode.GUARDED, [Rule(verdict=ruled, commands=(re.compile("^.*$"),))])
         assert policy.decide(made).verdict is Verdict.CONFIRM

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc import Route, bundled_versions, load_index
 from proxmox_mcp.apidoc.effects import bundled_effects, load_effects
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.policy.effects import ALL_TARGETS, Judgement, Subject, judge
-from proxmox_mcp.policy.predicates import Facts
+from proxmox_mcp.policy.call import Call
+from proxmox_mcp.policy.effects import ALL_TARGETS, Judgement, judgement_of
+from proxmox_mcp.policy.predicates import UNKNOWN, LiveFacts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,20 +23,19 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.reviews import Review
 
 INDEX = load_index(bundled_versions()[-1])
+SOME = ApiPath.parse("/")
 UNASKED = {Effect.READ, Effect.CHANGE}
-KNOWN_NOTHING = Facts()
 
 
-def judged(method: str, path: str, facts: Facts = KNOWN_NOTHING, /, **params: Any) -> Judgement:
+def judged(method: str, path: str, facts: LiveFacts = UNKNOWN, /, **params: Any) -> Judgement:
     route = INDEX.route(path)
     template, path_params = (route.template, route.params) if isinstance(route, Route) else ("", {})
     data = {name.replace("__", "-"): value for name, value in params.items()}
-    return judge(
-        Subject(method=method, template=template, path_params=path_params, data=data, facts=facts), bundled_effects()
-    )
+    call = Call(method=method, path=ApiPath.parse(path), template=template, path_params=path_params, data=data)
+    return judgement_of(call, bundled_effects(), facts)
 
 
-def effects(method: str, path: str, facts: Facts = KNOWN_NOTHING, /, **params: Any) -> set[str]:
+def effects(method: str, path: str, facts: LiveFacts = UNKNOWN, /, **params: Any) -> set[str]:
     return {str(effect) for effect in judged(method, path, facts, **params).effects}
 
 
@@ -141,16 +142,16 @@ def test_a_backup_prunes_unless_nothing_is_removed() -> None:
     assert "destroy" in effects("POST", backup, vmid="100", remove=1)
     assert "destroy" in effects("POST", backup, vmid="100", prune__backups="keep-last=3")
     assert "destroy" in effects(
-        "POST", backup, Facts(retention=""), vmid="100", prune__backups="keep-all=1,keep-last=3"
+        "POST", backup, LiveFacts(retention=""), vmid="100", prune__backups="keep-all=1,keep-last=3"
     )
-    assert "destroy" in effects("POST", backup, Facts(retention="keep-last=7"), vmid="100")
+    assert "destroy" in effects("POST", backup, LiveFacts(retention="keep-last=7"), vmid="100")
     assert "destroy" not in effects("POST", backup, vmid="100", remove=0)
-    assert "destroy" not in effects("POST", backup, Facts(retention=""), vmid="100")
-    assert "destroy" not in effects("POST", backup, Facts(retention="keep-all=1"), vmid="100")
+    assert "destroy" not in effects("POST", backup, LiveFacts(retention=""), vmid="100")
+    assert "destroy" not in effects("POST", backup, LiveFacts(retention="keep-all=1"), vmid="100")
 
 
 def test_what_is_known_of_a_guest_decides_what_a_disk_does() -> None:
-    there = Facts(config={"scsi0": "local-lvm:vm-100-disk-0,size=32G", "ide2": "local:iso/x.iso,media=cdrom"})
+    there = LiveFacts(config={"scsi0": "local-lvm:vm-100-disk-0,size=32G", "ide2": "local:iso/x.iso,media=cdrom"})
     assert "destroy" in effects("PUT", VM, there, scsi0="none,media=cdrom")
     assert "destroy" in effects("PUT", VM, there, scsi0="local-lvm:32")
     assert "destroy" not in effects("PUT", VM, there, scsi0="local-lvm:vm-100-disk-0,iothread=1")
@@ -164,12 +165,12 @@ def test_what_is_known_of_a_guest_decides_what_a_disk_does() -> None:
 
 def test_a_linked_clones_disk_is_its_own() -> None:
     own = "local:90/base-90-disk-0.qcow2/100/vm-100-disk-0.qcow2"
-    assert "access" not in effects("PUT", VM, Facts(config={}), scsi1=own)
+    assert "access" not in effects("PUT", VM, LiveFacts(config={}), scsi1=own)
 
 
 def test_what_is_known_of_a_network_card_decides_what_a_new_value_does() -> None:
     card = "virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1"
-    there = Facts(config={"net0": card})
+    there = LiveFacts(config={"net0": card})
     assert effects("PUT", VM, there, net0=card) == {"change"}
     assert effects("PUT", VM, there, net1="virtio,bridge=vmbr0,firewall=1") == {"change"}
     assert effects("PUT", VM, there, net0=card.replace("vmbr0", "vmbr1")) == {"change", "disrupt"}
@@ -178,12 +179,12 @@ def test_what_is_known_of_a_network_card_decides_what_a_new_value_does() -> None
 
 def test_taking_rights_is_a_change_unless_they_are_our_own_or_the_last() -> None:
     acl = {"path": "/", "users": "paul@pve", "roles": "Administrator", "delete": 1}
-    others = Facts(identity="mcp@pve!agent", groups=frozenset({"agents"}), other_administrators=True)
+    others = LiveFacts(identity="mcp@pve!agent", groups=frozenset({"agents"}), other_administrators=True)
     assert effects("PUT", "/access/acl", others, **acl) == {"change"}
     assert effects("PUT", "/access/acl", others, **(acl | {"users": "mcp@pve"})) == {"change", "disrupt"}
     assert effects("PUT", "/access/acl", others, **(acl | {"users": "", "groups": "agents"})) == {"change", "disrupt"}
     assert effects("PUT", "/access/acl", others, **(acl | {"users": "", "groups": "x"})) == {"change"}
-    last = Facts(identity="mcp@pve!agent", groups=frozenset(), other_administrators=False)
+    last = LiveFacts(identity="mcp@pve!agent", groups=frozenset(), other_administrators=False)
     assert effects("PUT", "/access/acl", last, **acl) == {"change", "disrupt"}
     assert effects("PUT", "/access/users/paul@pve", others, enable=0) == {"change"}
     assert effects("PUT", "/access/users/mcp@pve", others, enable=0) == {"change", "disrupt"}
@@ -192,23 +193,23 @@ def test_taking_rights_is_a_change_unless_they_are_our_own_or_the_last() -> None
 
 
 def test_members_of_a_pool_give_access_only_where_somebody_has_rights_on_it() -> None:
-    assert effects("PUT", "/pools", Facts(carries_rights=False), poolid="p", vms="100") == {"change"}
-    assert effects("PUT", "/pools", Facts(carries_rights=True), poolid="p", vms="100") == {"change", "access"}
+    assert effects("PUT", "/pools", LiveFacts(carries_rights=False), poolid="p", vms="100") == {"change"}
+    assert effects("PUT", "/pools", LiveFacts(carries_rights=True), poolid="p", vms="100") == {"change", "access"}
 
 
 def test_a_storage_loses_content_and_nodes_only_where_it_had_them() -> None:
-    there = Facts(config={"content": "iso,backup", "nodes": "pve1"})
+    there = LiveFacts(config={"content": "iso,backup", "nodes": "pve1"})
     assert effects("PUT", "/storage/nas", there, content="backup,iso,images", nodes="pve1,pve2") == {"change"}
     assert effects("PUT", "/storage/nas", there, content="iso") == {"change", "disrupt"}
-    assert effects("PUT", "/storage/nas", Facts(config={}), nodes="pve1") == {"change", "disrupt"}
+    assert effects("PUT", "/storage/nas", LiveFacts(config={}), nodes="pve1") == {"change", "disrupt"}
 
 
 def test_what_is_sent_again_as_it_was_changes_nothing() -> None:
-    job = Facts(config={"mailto": "a@example.org", "prune-backups": "keep-last=3", "exclude": "105", "remove": 1})
+    job = LiveFacts(config={"mailto": "a@example.org", "prune-backups": "keep-last=3", "exclude": "105", "remove": 1})
     assert effects("PUT", "/cluster/backup/j", job, **job.config or {}) == {"change"}
     assert "disrupt" in effects("PUT", "/cluster/backup/j", job, exclude="106")
     assert "destroy" in effects("PUT", "/cluster/backup/j", job, prune__backups="keep-last=2")
-    server = Facts(config={"server": "192.0.2.1", "port": 8089})
+    server = LiveFacts(config={"server": "192.0.2.1", "port": 8089})
     assert effects("PUT", "/cluster/metrics/server/m", server, server="192.0.2.1", port="8089", mtu=1400) == {"change"}
     assert effects("PUT", "/cluster/metrics/server/m", server, server="192.0.2.2", port=8089) >= {"outreach", "expose"}
 
@@ -216,7 +217,7 @@ def test_what_is_sent_again_as_it_was_changes_nothing() -> None:
 def test_an_upload_destroys_only_what_has_its_name() -> None:
     upload = "/nodes/pve1/storage/local/upload"
     assert "destroy" in effects("POST", upload, content="iso", filename="a.iso")
-    assert effects("POST", upload, Facts(taken=False), content="iso", filename="a.iso") == {"change"}
+    assert effects("POST", upload, LiveFacts(taken=False), content="iso", filename="a.iso") == {"change"}
 
 
 def test_only_a_backup_of_more_than_it_names_is_open_ended() -> None:
@@ -282,8 +283,14 @@ def test_a_condition_holds(tmp_path: Path, condition: str, value: object, holds:
     line = f"@p {condition}".rstrip()
     text = f"PUT /x/{{thing}}\n  change: writes\n  undo none: never\n  {line}: destroy: it does\n  @p: -: it may not\n"
     (tmp_path / "x.txt").write_text(f"{text}  @other: -: another\n", encoding="utf-8")
-    subject = Subject(method="PUT", template="/x/{thing}", path_params={"thing": "t"}, data={"p": value, "other": 2})
-    assert (Effect.DESTROY in judge(subject, load_effects(tmp_path)).effects) is holds
+    call = Call(
+        method="PUT",
+        path=ApiPath.parse("/x/t"),
+        template="/x/{thing}",
+        path_params={"thing": "t"},
+        data={"p": value, "other": 2},
+    )
+    assert (Effect.DESTROY in judgement_of(call, load_effects(tmp_path)).effects) is holds
 
 
 def writes() -> list[tuple[str, str, tuple[str, ...]]]:
@@ -304,7 +311,7 @@ VALUES = st.one_of(
     st.lists(st.sampled_from(("scsi0", "a", "1")), max_size=2),
 )
 FACTS = st.builds(
-    Facts,
+    LiveFacts,
     config=st.one_of(
         st.none(), st.just({}), st.just({"scsi0": "local-lvm:vm-100-disk-0", "net0": "virtio,firewall=1"})
     ),
@@ -388,9 +395,8 @@ def test_a_parameter_more_takes_no_effect_away_but_that_of_its_default(data: st.
     path_params = {"node": "pve1", "vmid": "100", "userid": "mcp@pve"}
 
     def of(params: dict[str, Any]) -> Judgement:
-        return judge(
-            Subject(method=method, template=template, path_params=path_params, data=params, facts=facts), reviews
-        )
+        call = Call(method=method, path=SOME, template=template, path_params=path_params, data=params)
+        return judgement_of(call, reviews, facts)
 
     before, after = of(known), of({**known, name: data.draw(VALUES)})
     review = reviews.of(method, template)
@@ -409,10 +415,9 @@ def test_what_is_not_known_never_means_less_than_what_is(
     free = [name for name in names if f"{{{name}}}" not in template]
     params = data.draw(st.dictionaries(st.sampled_from(free), VALUES, max_size=4)) if free else {}
 
-    def under(facts: Facts) -> frozenset[Effect]:
-        subject = Subject(
-            method=method, template=template, path_params={"vmid": "100", "userid": "a@pve"}, data=params, facts=facts
-        )
-        return judge(subject, bundled_effects()).effects
+    def under(facts: LiveFacts) -> frozenset[Effect]:
+        path_params = {"vmid": "100", "userid": "a@pve"}
+        call = Call(method=method, path=SOME, template=template, path_params=path_params, data=params)
+        return judgement_of(call, bundled_effects(), facts).effects
 
-    assert under(data.draw(FACTS)) <= under(Facts())
+    assert under(data.draw(FACTS)) <= under(LiveFacts())

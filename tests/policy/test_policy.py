@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.caller import Caller, Mode
 from proxmox_mcp.policy.lookups import ABSENT, NO_NEEDS, Gathered, GuestFacts, Needs
 from proxmox_mcp.policy.policy import Policy, mode_verdict
-from proxmox_mcp.policy.risk import Risk
 from proxmox_mcp.policy.rules import Rule, Verdict
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "access": ("PUT", "/access/acl"),
 }
 ANY = Rule(verdict=ALLOW)
-ALLOW_INSIDE = Rule(verdict=ALLOW, risks=frozenset({Risk.INSIDE}))
-ALLOW_DESTROY = Rule(verdict=ALLOW, risks=frozenset({Risk.DESTROY}))
+ALLOW_INSIDE = Rule(verdict=ALLOW, effects=frozenset({Effect.INSIDE}))
+ALLOW_DESTROY = Rule(verdict=ALLOW, effects=frozenset({Effect.DESTROY}))
 CONFIRM_ALL = Rule(verdict=CONFIRM)
 DENY_ALL = Rule(verdict=DENY)
-BY_PERSON = Rule(verdict=CONFIRM, by_person=True, risks=frozenset({Risk.DESTROY}))
+BY_PERSON = Rule(verdict=CONFIRM, by_person=True, effects=frozenset({Effect.DESTROY}))
 BY_PERSON_102 = Rule(verdict=CONFIRM, by_person=True, guests=(range(102, 103),))
 
 
@@ -100,7 +100,7 @@ rules_of_any_kind = st.builds(
     Rule,
     verdict=st.sampled_from(Verdict),
     by_person=st.booleans(),
-    risks=st.frozensets(st.sampled_from(Risk), max_size=3),
+    effects=st.frozensets(st.sampled_from(Effect), max_size=3),
     guests=st.sampled_from([(), (range(102, 103),), (range(5),)]),
     tags=st.sampled_from([(), ("prod",)]),
     paths=st.sampled_from([(), ("/**",), ("/access/**",)]),
@@ -120,7 +120,7 @@ def test_whatever_the_rules_read_only_holds_and_people_are_asked(
     who = Caller(name="ops", mode=mode, rules=callers_rules)
     made = replace(action(*CALLS[call]), caller=who)
     decision = Policy(server, rules).decide(made)
-    if READ_ONLY in (server, mode) and made.judgement.risk >= Risk.CHANGE:
+    if READ_ONLY in (server, mode) and not made.judgement.effects <= {Effect.READ, Effect.INSIDE, Effect.OUTREACH}:
         assert decision.verdict is DENY
     reserved = Policy(server, (*rules, Rule(verdict=CONFIRM, by_person=True))).decide(made)
     assert reserved.verdict is DENY or reserved.person_only
@@ -130,20 +130,17 @@ def test_whatever_the_rules_read_only_holds_and_people_are_asked(
     )
 
 
-@pytest.mark.parametrize("risk", Risk)
-def test_a_mode_lets_no_more_through_than_the_next(risk: Risk) -> None:
+@pytest.mark.parametrize("effect", Effect)
+def test_a_mode_lets_no_more_through_than_the_next(effect: Effect) -> None:
     order = [DENY, CONFIRM, ALLOW]
     assert sorted(Mode) == [READ_ONLY, GUARDED, FULL]
-    verdicts = [order.index(mode_verdict(mode, risk)) for mode in (READ_ONLY, GUARDED, FULL)]
+    verdicts = [order.index(mode_verdict(mode, effect)) for mode in (READ_ONLY, GUARDED, FULL)]
     assert verdicts == sorted(verdicts)
 
 
-@pytest.mark.parametrize("ranked", [Mode, Risk])
 @pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne])
-def test_modes_and_risks_are_compared_by_rank_with_every_operator(
-    ranked: type[Mode | Risk], compare: Callable[[Any, Any], bool]
-) -> None:
-    members = list(ranked)
+def test_modes_are_compared_by_rank_with_every_operator(compare: Callable[[Any, Any], bool]) -> None:
+    members = list(Mode)
     for (i, one), (j, other) in itertools.product(enumerate(members), repeat=2):
         expected = compare(i, j)
         assert compare(one, other) is expected, (one, other)
@@ -194,8 +191,8 @@ def verdict_of(made: Call, given: Rule, facts: GuestFacts | None = None, mode: M
         ({"nodes": ("pve2",)}, False),
         ({"guests": (range(100, 200),)}, True),
         ({"guests": (range(103, 200),)}, False),
-        ({"risks": frozenset({Risk.DESTROY})}, True),
-        ({"risks": frozenset({Risk.CHANGE})}, False),
+        ({"effects": frozenset({Effect.DESTROY})}, True),
+        ({"effects": frozenset({Effect.CHANGE})}, False),
         ({"pools": ("prod",)}, True),
         ({"pools": ("dev",)}, False),
         ({"tags": ("WEB",)}, True),
@@ -214,7 +211,7 @@ def test_conditions(action: Callable[..., Call], conditions: dict[str, Any], mat
     facts = GuestFacts(node="pve1", pool="prod", tags=frozenset({"web", "x"}), storages=frozenset({"nas"}))
     made = action("DELETE", QEMU, "pve1", 102, cluster="lab")
     mode = GUARDED if verdict is ALLOW else FULL
-    otherwise = mode_verdict(mode, Risk.DESTROY)
+    otherwise = mode_verdict(mode, Effect.DESTROY)
     assert verdict_of(made, rule(verdict, **conditions), facts, mode) is (verdict if matches else otherwise)
 
 
@@ -278,12 +275,12 @@ def test_a_rule_about_a_node_follows_the_guest_where_no_node_is_named(action: Ca
     assert verdict_of(made, rule(DENY, nodes=("pve1",)), GuestFacts(node="pve2")) is ALLOW
 
 
-def test_a_call_that_nobody_reviewed_is_any_risk_to_a_denial_and_none_to_a_permission(
+def test_a_call_that_nobody_reviewed_is_any_effect_to_a_denial_and_none_to_a_permission(
     action: Callable[..., Call],
 ) -> None:
     made = action("POST", "/nodes/{node}/brand-new", "pve1")
-    assert verdict_of(made, rule(DENY, risks=frozenset({Risk.EXECUTE}))) is DENY
-    assert verdict_of(made, rule(ALLOW, risks=frozenset(Risk)), mode=GUARDED) is CONFIRM
+    assert verdict_of(made, rule(DENY, effects=frozenset({Effect.EXECUTE}))) is DENY
+    assert verdict_of(made, rule(ALLOW, effects=frozenset(Effect)), mode=GUARDED) is CONFIRM
     assert verdict_of(made, rule(ALLOW, paths=("/nodes/{node}/brand-new",)), mode=GUARDED) is ALLOW
 
 
@@ -304,7 +301,7 @@ def test_a_path_that_the_schema_does_not_know_is_matched_by_its_segments(action:
 def test_tags_that_rules_decide_by_are_not_changed_in_passing(
     action: Callable[..., Call], call: tuple[Any, ...], data: dict[str, str]
 ) -> None:
-    protects = rule(DENY, tags=("prod",), risks=frozenset({Risk.DESTROY}))
+    protects = rule(DENY, tags=("prod",), effects=frozenset({Effect.DESTROY}))
     live = GuestFacts(tags=frozenset({"prod"}))
     assert verdict_of(action(*call, data=data), protects, live) is CONFIRM
     assert Policy(GUARDED).decide(action(*call, data=data)).verdict is ALLOW
@@ -312,7 +309,7 @@ def test_tags_that_rules_decide_by_are_not_changed_in_passing(
 
 def test_pool_members_that_rules_decide_by_are_not_changed_in_passing(action: Callable[..., Call]) -> None:
     made = action("PUT", "/pools/{poolid}", "prod", data={"vms": "102", "delete": "1"})
-    protects = rule(DENY, pools=("prod",), risks=frozenset({Risk.DESTROY}))
+    protects = rule(DENY, pools=("prod",), effects=frozenset({Effect.DESTROY}))
     assert verdict_of(made, protects, GuestFacts(pool="prod")) is CONFIRM
 
 
@@ -334,7 +331,8 @@ def test_an_explanation_names_the_rule_its_line_and_what_the_others_lack(action:
     explained = Policy(GUARDED, rules).explain(action("DELETE", QEMU, "pve1", 102)).splitlines()
     assert explained == [
         "DELETE /nodes/{node}/qemu/{vmid}",
-        "risk: destroy (deletes)",
+        "effect: destroy (the VM, its configuration and its volumes are gone; it has to be stopped)",
+        "targets: guests 102; nodes pve1",
         "mode: guarded (server guarded, caller local full)",
         "rule 1 (policy.toml, line 3), allow: no, by its guest",
         "rule 2 (policy.toml, line 8), deny: matches",
@@ -344,4 +342,4 @@ def test_an_explanation_names_the_rule_its_line_and_what_the_others_lack(action:
 
 def test_a_decision_without_a_rule_says_which_mode_made_it(action: Callable[..., Call]) -> None:
     decision = Policy(GUARDED).decide(action("DELETE", QEMU, "pve1", 102))
-    assert (decision.rule, decision.reason) == (None, "guarded mode, destroy: deletes")
+    assert (decision.rule, decision.reason) == (None, "guarded mode: destroy")

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.load import load_bundled
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import PolicyFileError
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.policy_file import PolicySource, load_rules
-from proxmox_mcp.policy.risk import Risk, reviewed_risks
 from proxmox_mcp.policy.rules import Verdict
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ reason = "in  service"
     assert (rule.verdict, rule.by_person) == (Verdict.CONFIRM, True)
     assert rule.paths == ("/nodes/{node}/qemu/{vmid}", "/nodes/*/lxc/**")
     assert rule.methods == {"DELETE"}
-    assert rule.risks == {Risk.DESTROY, Risk.EXECUTE}
+    assert rule.effects == {Effect.DESTROY, Effect.EXECUTE}
     assert rule.guests == (range(100, 101), range(200, 300))
     assert (rule.nodes, rule.pools, rule.tags) == (("pve*",), ("prod/web",), ("prod", "db"))
     assert (rule.storages, rule.callers, rule.clusters) == (("nas",), ("ops",), ("home",))
@@ -143,7 +144,7 @@ def test_the_nearest_right_word_is_offered(file: Path) -> None:
 def test_a_path_that_is_nearly_one_is_told_as_it_can_be_written(file: Path) -> None:
     file.write_text('[[rule]]\nverdict = "deny"\npath = "/nodes/{node}/quemu/{vmid}/config"\n')
     with pytest.raises(PolicyFileError) as refused:
-        load_rules(file, reviewed_risks().templates)
+        load_rules(file, bundled_effects().templates)
     assert "Did you mean /nodes/*/qemu/*/config?" in refused.value.advice
 
 

@@ -146,7 +146,7 @@ def test_a_bulk_action_on_named_guests_hits_those_only(action: Callable[..., Cal
 
 def test_an_unknown_endpoint_may_hit_anything(action: Callable[..., Call]) -> None:
     targets = action("POST", "/nodes/pve1/qemu/100/brand-new", known=False).targets
-    assert targets.open_ended == {"node", "guest"}
+    assert targets.open_ended == {"node", "guest", "storage", "pool"}
     assert "pve1" in targets.nodes
     assert targets.guests == {100}
 

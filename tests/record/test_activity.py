@@ -27,7 +27,7 @@ def line(event: str = "outcome", **fields: Any) -> dict[str, Any]:
         "method": "GET",
         "template": "/nodes/{node}/qemu/{vmid}/config",
         "path": "/nodes/pve1/qemu/102/config",
-        "risk": "read",
+        "effects": ["read"],
     }
     outcome = {"result": "ok", "seconds": 0.12} if event == "outcome" else {}
     return {**given, **outcome, **fields}

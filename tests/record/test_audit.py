@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import AuditError
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Caller
+from proxmox_mcp.policy.effects import Cause, Judgement
 from proxmox_mcp.policy.policy import Decision
-from proxmox_mcp.policy.risk import Judgement, Risk
 from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.record.audit import AuditLog, Outcome, read
 from proxmox_mcp.record.redaction import HIDDEN, Redactor
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UPID = "UPID:pve1:1:2:3:qmdestroy:102:root@pam:"
-DELETES = Judgement(Risk.DESTROY, "deletes")
+DELETES = Judgement((Cause(Effect.DESTROY, "deletes"),))
 CALL = Call(
     id="c1",
     caller=Caller(name="ops"),

@@ -9,5 +9,5 @@ _CHECKOUT = Path(__file__).parents[3] / "apidoc"
 
 
 def data_directory() -> Path:
-    """The directory with the bundled snapshots, ``intents/`` and ``risks.toml``."""
+    """The directory with the bundled snapshots, ``intents/`` and ``effects/``."""
     return _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT

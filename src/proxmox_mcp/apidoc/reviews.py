@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -88,12 +89,17 @@ class Review:
     reach: tuple[Reach, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reviews:
     """All reviews, by ``call_key``, and the parameters that mean the same everywhere, by method."""
 
     calls: Mapping[str, Review]
     shared: Mapping[str, Mapping[str, tuple[Finding, ...]]]
+
+    @cached_property
+    def templates(self) -> frozenset[str]:
+        """The paths of all reviewed calls, ``{}`` for each parameter: those of every bundled version."""
+        return frozenset(call.partition(" ")[2] for call in self.calls)
 
     def of(self, method: str, template: str) -> Review | None:
         """The review of an endpoint of any version; None where nobody reviewed it."""

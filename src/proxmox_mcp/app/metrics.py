@@ -56,7 +56,7 @@ CALLS = Family(
 DECISIONS = Family(
     "proxmox_mcp_decisions",
     "counter",
-    ("cluster", "risk", "verdict"),
+    ("cluster", "effects", "verdict"),
     "Decisions of the policy on resolved calls: allow, deny or confirm",
 )
 TASKS = Family(
@@ -163,7 +163,7 @@ class Metrics:
 
     def decided(self, call: Call) -> None:
         if call.decision is not None:
-            self._decisions.labels(call.cluster, str(call.judgement.risk), str(call.decision.verdict)).inc()
+            self._decisions.labels(call.cluster, " ".join(call.judgement.names), str(call.decision.verdict)).inc()
 
     def followed(self, cluster: str, outcome: TaskOutcome) -> None:
         kind = outcome.task.type

@@ -94,7 +94,7 @@ class Approvals:
                 cluster=call.cluster,
                 method=call.method,
                 path=call.path.text,
-                effects=[str(call.judgement.risk)],
+                effects=list(call.judgement.names),
                 statement=statement.text,
                 binding=binding,
                 fingerprint=fingerprint,

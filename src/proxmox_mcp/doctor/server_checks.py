@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.app.listener import listen_fault, require_authentication
 from proxmox_mcp.assembly import callers_of
 from proxmox_mcp.doctor import http
@@ -18,7 +19,6 @@ from proxmox_mcp.errors import SettingsError, StoreError
 from proxmox_mcp.net.failures import RequestFailedError
 from proxmox_mcp.policy.callers import load_callers
 from proxmox_mcp.policy.policy_file import load_rules
-from proxmox_mcp.policy.risk import reviewed_risks
 from proxmox_mcp.record.audit import why_unwritable
 from proxmox_mcp.store import Store
 
@@ -132,7 +132,7 @@ def _files(settings: Settings) -> Iterator[Step]:
         yield _policy(Path(path))
     if path := server.mcp_callers_file:
         try:
-            load_callers(Path(path), clusters, reviewed_risks().templates)
+            load_callers(Path(path), clusters, bundled_effects().templates)
         except SettingsError as error:
             yield _refused("callers", error)
         else:
@@ -145,7 +145,7 @@ def _files(settings: Settings) -> Iterator[Step]:
 
 def _policy(path: Path) -> Step:
     try:
-        rules = load_rules(path, reviewed_risks().templates)
+        rules = load_rules(path, bundled_effects().templates)
     except SettingsError as error:
         return _refused("policy", error)
     return PART.ok("policy", f"{path}: {len(rules)} rules")

@@ -23,7 +23,7 @@ async def dry_run(call: Call, guard: Guard, live: LiveState, cluster: Cluster) -
     if needs_json(sent):
         lines[0] += " with a JSON body, since a form can't carry one of the lists"
     lines += [f"  {name} = {value}" for name, value in shown.items()]
-    lines.append(f"Judged `{call.judgement.risk}` ({call.judgement.why}).")
+    lines += [f"Effect: {cause}." for cause in call.judgement.causes]
     by = " by a person" if decision.person_only else ""
     lines.append(f"Policy: {decision.verdict}{by} ({decision.reason}).")
     if call.endpoint is not None:
@@ -38,7 +38,7 @@ async def dry_run(call: Call, guard: Guard, live: LiveState, cluster: Cluster) -
         "method": call.method,
         "path": call.path.encoded,
         "data": shown,
-        "risk": str(call.judgement.risk),
+        "effects": list(call.judgement.names),
         "decision": str(decision.verdict),
     }
     return replace(call, received=Received(data=data, told="\n".join(lines)))

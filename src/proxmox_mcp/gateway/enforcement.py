@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio.to_thread
 
-from proxmox_mcp.confirm import statement as effect
+from proxmox_mcp.apidoc.reviews import Effect
+from proxmox_mcp.confirm import statement as statements
 from proxmox_mcp.confirm.confirmations import Rung, Setting, rung
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
+from proxmox_mcp.gateway.live_facts import read_facts
+from proxmox_mcp.policy.call import judge
 from proxmox_mcp.policy.caller import Mode
+from proxmox_mcp.policy.effects import needed, several
 from proxmox_mcp.policy.lookups import NO_FACTS
-from proxmox_mcp.policy.risk import Risk
+from proxmox_mcp.policy.predicates import UNKNOWN
 from proxmox_mcp.policy.rules import Verdict
 
 if TYPE_CHECKING:
+    from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.confirmations import Confirmations
     from proxmox_mcp.confirm.freezes import Freezes
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.limits import RateLimits
     from proxmox_mcp.policy.policy import Decision, Policy
     from proxmox_mcp.policy.policy_file import PolicySource
-    from proxmox_mcp.policy.risk import RiskTable
     from proxmox_mcp.record.activity import ActivityLog
     from proxmox_mcp.record.audit import AuditLog
     from proxmox_mcp.record.one_time_secrets import Vault
@@ -72,7 +76,7 @@ class CallStatement:
 class Guard:
     """Everything that stands between a call and the cluster."""
 
-    risks: RiskTable
+    reviews: Reviews
     source: PolicySource
     setting: Setting
     confirmations: Confirmations
@@ -90,6 +94,11 @@ class Guard:
         """The policy in force: a reload puts another in its place."""
         return self.source.policy
 
+    async def judge(self, call: Call, live: LiveState) -> Call:
+        """The call with its effects and targets; the live facts that decide about an effect are read first."""
+        wanted = needed(call, self.reviews)
+        return judge(call, self.reviews, await read_facts(wanted, live) if wanted else UNKNOWN)
+
     async def decide(self, call: Call, live: LiveState) -> Call:
         """The call with what the policy says; the live facts that its rules need are read first."""
         policy = self.policy
@@ -102,21 +111,16 @@ class Guard:
         In read-only mode there is no other tool: what the policy allows there (a rule names it) the read tool does.
         Raises DeniedError.
         """
-        decision, caution = _decision_of(call), call.caution
-        risk = decision.judgement.risk
+        decision, caution, judgement = _decision_of(call), call.caution, call.judgement
         if decision.verdict is Verdict.DENY:
-            said = f"Not allowed: {decision.reason}."
-            if decision.judgement.why not in decision.reason:
-                said += f" The call is judged `{risk}` ({decision.judgement.why})."
+            said = f"Not allowed: {decision.reason}. By its effects: {several(decision.causes)}."
             advice = f"{_NOTHING_SENT} {request.wording.denied}"
             raise DeniedError("\n".join(filter(None, (said, caution))), advice)
         read_only = self.policy.effective_mode(call.caller) is Mode.READ_ONLY
-        if request.reads_only and risk is not Risk.READ and not read_only:
-            said = (
-                f"proxmox_api_get is for what only reads the cluster; this is judged `{risk}` "
-                f"({decision.judgement.why})."
-            )
-            if not decision.judgement.reviewed:
+        if request.reads_only and judgement.effects != {Effect.READ} and not read_only:
+            more = judgement.of(judgement.effects - {Effect.READ})
+            said = f"proxmox_api_get is for what only reads the cluster; this does more: {several(more)}."
+            if not judgement.reviewed:
                 said = "Unknown path: it is not known whether it only reads the cluster, as proxmox_api_get does."
             advice = f"{_NOTHING_SENT} Use proxmox_api_call with method GET, on one place."
             raise DeniedError("\n".join(filter(None, (caution, said))), advice)
@@ -157,7 +161,7 @@ class Guard:
             statement = await stated.statement(backups=False)
             return replace(call, confirmation=await _in_thread(self._redeem, request.confirm, call, statement))
         statement = await stated.statement()
-        said = "\n".join(filter(None, (statement.text, call.caution)))
+        said = "\n".join(filter(None, (statement.text, self.redactor.text(call.caution))))
         match by_rung:
             case Rung.ELICIT:
                 token = await _in_thread(self.confirmations.issue, call, statement)
@@ -171,7 +175,7 @@ class Guard:
                 token = await _in_thread(self.confirmations.issue, call, statement)
                 raise ConfirmationNeededError(
                     f"{said}\n{_NOTHING_SENT} This needs a confirmation ({decision.reason}).",
-                    f"confirm: {token}\n{effect.HOW_TO_CONFIRM}",
+                    f"confirm: {token}\n{statements.HOW_TO_CONFIRM}",
                 )
             case Rung.OPERATOR:
                 number = await _in_thread(self.approvals.request, call, statement)
@@ -187,7 +191,7 @@ class Guard:
 
     async def statement(self, call: Call, live: LiveState, *, backups: bool = True) -> Statement:
         """What the call would do, from the state of what it hits."""
-        return effect.state(call, await live.subjects(backups=backups), self.redactor)
+        return statements.state(call, await live.subjects(backups=backups), self.redactor)
 
     def _redeem(self, given: str, call: Call, statement: Statement) -> str:
         given = given.strip()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.guests import ExecResult, GuestExec, Output
     from proxmox_mcp.policy.call import Call
-    from proxmox_mcp.record.redaction import Redactor
 
 CARRIERS = {"qemu": "/nodes/{node}/qemu/{vmid}/agent/exec", "lxc": "/nodes/{node}/lxc/{vmid}/termproxy"}
 MAX_CONFIRMED_INPUT = 32 * 1024
@@ -52,15 +51,10 @@ def carried(call: Call, work: GuestExec) -> Call:
     return replace(call, template=CARRIERS[work.guest.kind], path_params=places, data=data)
 
 
-def must_be_showable(call: Call, work: GuestExec, redactor: Redactor) -> None:
+def must_be_showable(call: Call, work: GuestExec) -> None:
     """Refuse what needs a confirmation and can't be shown whole to a person. Raises DeniedError."""
     if call.decision is None or call.decision.verdict is not Verdict.CONFIRM:
         return
-    if redactor.data(dict(call.data), call.template) != call.data:
-        raise DeniedError(
-            "Part of the command or its input looks like a secret, and would be hidden from the one who confirms.",
-            "Nothing was run. Keep secrets in a file in the guest, or have the operator allow this command by a rule.",
-        )
     if len(work.data) > MAX_CONFIRMED_INPUT:
         raise DeniedError(
             f"The input has {len(work.data)} bytes; a person can confirm at most {MAX_CONFIRMED_INPUT}, since all of "

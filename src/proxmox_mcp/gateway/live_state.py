@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from proxmox_mcp.confirm import statement
-from proxmox_mcp.confirm.statement import Subject
+from proxmox_mcp.apidoc.reviews import Effect
+from proxmox_mcp.confirm import subjects
+from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.policy.lookups import ABSENT, Gathered, GuestFacts
-from proxmox_mcp.policy.risk import Risk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.gateway.cluster import Cluster
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.lookups import Needs
     from proxmox_mcp.proxmox.inventory import Guest, Resources
 
+Query = tuple[tuple[str, str], ...]
 _MOST_SUBJECTS = 20
 _READ_WITHIN = 10.0
 """Seconds in which the state of everything hit must be read; what is not read by then is said to be unread."""
@@ -36,17 +37,53 @@ class LiveState:
     """The state of what one call hits. Each path is read once; ``reread`` gives a new state for after a question."""
 
     def __init__(self, call: Call, cluster: Cluster) -> None:
-        self._call, self._cluster = call, cluster
+        self.call, self.cluster = call, cluster
         self._resources: Resources | ProxmoxError | None = None
-        self._answers: dict[tuple[str, str], Any] = {}
+        self._answers: dict[tuple[str, Query], Any] = {}
+        self._turns: dict[tuple[str, Query], anyio.Lock] = {}
         self._subjects: list[Subject] | None = None
+
+    def of(self, call: Call) -> LiveState:
+        """The same of the call as far as it is known now: judged, with its targets. What was read is not read again."""
+        self.call = call
+        return self
+
+    async def read(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """What a GET gives, read once for a call; an error is raised again each time. ``path`` is encoded."""
+        key = (path, tuple(sorted((query or {}).items())))
+        async with self._turns.setdefault(key, anyio.Lock()):
+            if key not in self._answers:
+                wanted: Wire | None = dict(query) if query else None
+                try:
+                    self._answers[key] = await self.cluster.pve.get(path, wanted, deadline=_READ_WITHIN)
+                except ProxmoxError as error:
+                    self._answers[key] = error
+        answer = self._answers[key]
+        if isinstance(answer, ProxmoxError):
+            raise answer.fresh()
+        return answer
+
+    async def configuration(self) -> Mapping[str, Any] | None:
+        """What this write changes, as it is now with what is pending; None where there is no such thing to read, or
+        where it can't be read."""
+        call = self.call
+        if not call.writes or not call.template:
+            return None
+        schema = await self.cluster.schema.current()
+        if schema.index.get("GET", call.template) is None:
+            return None
+        try:
+            found = await self.read(call.path.encoded.partition("?")[0])
+        except ProxmoxError:
+            return None
+        return found if isinstance(found, dict) else None
 
     async def facts(self, needs: Needs) -> Gathered:
         """Pool, tags, node and storages of guests. What can't be read stays unknown: rules then fail closed."""
         if not needs.guests:
             return Gathered({})
         try:
-            resources = await self._read_resources()
+            resources = await self.resources()
         except ProxmoxError:
             return Gathered({})
         guests = {vmid: guest for vmid in sorted(needs.guests) if (guest := resources.guest(vmid)) is not None}
@@ -61,7 +98,7 @@ class LiveState:
             vmid: GuestFacts(node=guest.node, pool=guest.pool, tags=frozenset(guest.tags), storages=storages.get(vmid))
             for vmid, guest in guests.items()
         }
-        if len(guests) < len(needs.guests) and await _sees_all_guests(self._cluster):
+        if len(guests) < len(needs.guests) and await _sees_all_guests(self.cluster):
             known |= dict.fromkeys(needs.guests - guests.keys(), ABSENT)
         return Gathered(known)
 
@@ -71,14 +108,16 @@ class LiveState:
         ``backups``: told too where something is destroyed; they are no part of what a confirmation is bound to.
         """
         if self._subjects is None:
-            self._subjects = await self._read_subjects(backups=backups and self._call.judgement.risk is Risk.DESTROY)
+            self._subjects = await self._read_subjects(
+                backups=backups and Effect.DESTROY in self.call.judgement.effects
+            )
         return self._subjects
 
     async def reread(self) -> LiveState:
         """The state after somebody was asked: read again is only what the confirmation is bound to."""
-        before, after = await self.subjects(), LiveState(self._call, self._cluster)
+        before, after = await self.subjects(), LiveState(self.call, self.cluster)
         after._answers = {key: answer for key, answer in self._answers.items() if key[0].endswith("/content")}
-        if self._call.targets.storages or any(each.kind == "guest" for each in before):  # Bound to the resources too.
+        if self.call.targets.storages or any(each.kind == "guest" for each in before):  # Bound to the resources too.
             await after.subjects()
             return after
         after._resources = self._resources
@@ -91,20 +130,20 @@ class LiveState:
     async def _confirm_unchanged(self, after: LiveState, guest: Guest) -> None:
         """Take the snapshots over where the configuration is the same: its digest is that of the whole file, which
         holds the snapshots too (``PVE::QemuServer::parse_vm_config``, ``PVE::LXC::Config::parse_pct_config``)."""
-        known = self._answers.get((f"{guest.path}/config", ""))
+        known = self._answers.get((f"{guest.path}/config", ()))
         try:
-            config = await after._get(f"{guest.path}/config")
+            config = await after.read(f"{guest.path}/config")
         except ProxmoxError:
             return
         if isinstance(known, dict) and isinstance(config, dict) and config.get("digest"):
-            snapshots = (f"{guest.path}/snapshot", "")
+            snapshots = (f"{guest.path}/snapshot", ())
             if known.get("digest") == config["digest"] and snapshots in self._answers:
                 after._answers[snapshots] = self._answers[snapshots]
 
     async def _read_subjects(self, *, backups: bool) -> list[Subject]:
-        targets = self._call.targets
+        targets = self.call.targets
         try:
-            resources = await self._read_resources()
+            resources = await self.resources()
         except ProxmoxError as error:
             return [Subject(kind="guest", id=str(vmid), unread=error.message) for vmid in sorted(targets.guests)]
         found: dict[int, Subject] = {}
@@ -132,7 +171,7 @@ class LiveState:
         """The guests that the call names and that there are, the first of many."""
         if self._resources is None or isinstance(self._resources, ProxmoxError):
             return []
-        vmids = sorted(self._call.targets.guests)[:_MOST_SUBJECTS]
+        vmids = sorted(self.call.targets.guests)[:_MOST_SUBJECTS]
         return [guest for vmid in vmids if (guest := self._resources.guest(vmid)) is not None]
 
     async def _guest(self, guest: Guest, resources: Resources, *, backups: bool) -> Subject:
@@ -147,7 +186,7 @@ class LiveState:
                 if part == "backups":
                     listed = await self._backups(guest, resources)
                 else:
-                    answers[part] = await self._get(f"{guest.path}/{part}")
+                    answers[part] = await self.read(f"{guest.path}/{part}")
             except ProxmoxError as error:
                 errors.append(error)
 
@@ -155,7 +194,7 @@ class LiveState:
         if errors:
             return Subject(kind=kind, id=str(guest.vmid), identity={"name": guest.name}, unread=errors[0].message)
         config, snapshots = answers["config"], answers["snapshot"]
-        return statement.guest(
+        return subjects.guest(
             guest.vmid,
             config if isinstance(config, dict) else {},
             kind=kind,
@@ -168,13 +207,13 @@ class LiveState:
     async def _backups(self, guest: Guest, resources: Resources) -> list[dict[str, Any]] | None:
         """The backups of a guest on the storages that its node sees; None where one of them can't be read."""
         places = [s.name for s in resources.storages if s.node == guest.node and "backup" in s.content]
-        wanted: Wire = {"content": "backup", "vmid": str(guest.vmid)}
+        wanted = {"content": "backup", "vmid": str(guest.vmid)}
         entries: list[dict[str, Any]] = []
         unread: list[str] = []
 
         async def read(storage: str) -> None:
             try:
-                listed = await self._get(f"/nodes/{guest.node}/storage/{storage}/content", wanted)
+                listed = await self.read(f"/nodes/{guest.node}/storage/{storage}/content", wanted)
             except ProxmoxError:
                 unread.append(storage)
             else:
@@ -185,37 +224,24 @@ class LiveState:
 
     async def _storages(self, guest: Guest) -> frozenset[str] | None:
         try:
-            config = await self._get(f"{guest.path}/config")
+            config = await self.read(f"{guest.path}/config")
         except ProxmoxError:
             return None
         if not isinstance(config, dict):
             return None
-        volumes = statement.volumes_of(config)
+        volumes = subjects.volumes_of(config)
         return frozenset(volume.partition(":")[0] for volume in volumes.values() if ":" in volume)
 
-    async def _read_resources(self) -> Resources:
+    async def resources(self) -> Resources:
         """The cluster's resources, at most a few seconds old for a read, and as they are now for a write."""
         if self._resources is None:
             try:
-                self._resources = await self._cluster.inventory.resources(fresh=self._call.writes)
+                self._resources = await self.cluster.inventory.resources(fresh=self.call.writes)
             except ProxmoxError as error:
                 self._resources = error
         if isinstance(self._resources, ProxmoxError):
             raise self._resources.fresh()
         return self._resources
-
-    async def _get(self, path: str, params: Wire | None = None) -> Any:
-        """What a GET gives, read once; an error is raised again each time."""
-        key = (path, str(params["vmid"]) if params else "")
-        if key not in self._answers:
-            try:
-                self._answers[key] = await self._cluster.pve.get(path, params, deadline=_READ_WITHIN)
-            except ProxmoxError as error:
-                self._answers[key] = error
-        answer = self._answers[key]
-        if isinstance(answer, ProxmoxError):
-            raise answer.fresh()
-        return answer
 
 
 async def _all(work: Callable[[Any], Coroutine[Any, Any, None]], values: Iterable[Any]) -> None:

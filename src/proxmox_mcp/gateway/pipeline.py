@@ -23,7 +23,7 @@ from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.suggestions import candidates, why_empty
 from proxmox_mcp.gateway.task_wait import follow, outcome_text, patience
 from proxmox_mcp.gateway.working import off_the_loop
-from proxmox_mcp.policy.call import Call, Received, judge
+from proxmox_mcp.policy.call import Call, Received
 from proxmox_mcp.proxmox.paged import read_rows
 from proxmox_mcp.proxmox.upid import find_upids
 from proxmox_mcp.record.audit_record import AuditRecord
@@ -71,17 +71,17 @@ class Pipeline:
                 call = record.keep(carried(call, request.work))
             else:
                 call = record.keep(await check(call, request.data, self._validation, cluster))
-            call = record.keep(judge(call, guard.risks))
             must_be_sendable(call)
             live = LiveState(call, cluster)
-            call = record.keep(await guard.decide(call, live))
+            call = record.keep(await guard.judge(call, live))
+            call = record.keep(await guard.decide(call, live.of(call)))
             self._observer.decided(call)
             if request.dry_run:
                 record.success = "dry-run"
                 return await dry_run(call, guard, live, cluster)
             guard.admit(call, request)
             if request.work is not None:
-                must_be_showable(call, request.work, guard.redactor)
+                must_be_showable(call, request.work)
             call = record.keep(await guard.confirm(call, request, live, client))
             await record.intent()
             call = await self._answered(record, request, cluster, client)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.policy.caller import LOCAL, Caller
-from proxmox_mcp.policy.risk import Judgement, Risk
+from proxmox_mcp.policy.effects import NOT_JUDGED, Judgement, judgement_of
+from proxmox_mcp.policy.predicates import UNKNOWN, LiveFacts
 from proxmox_mcp.policy.targets import NO_TARGETS, Targets, targets_of
 
 if TYPE_CHECKING:
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc.model import Endpoint, Problem
     from proxmox_mcp.apidoc.path import ApiPath
+    from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.policy.policy import Decision
-    from proxmox_mcp.policy.risk import RiskTable
-
-NOT_JUDGED = Judgement(Risk.ACCESS, "not judged yet", reviewed=False)
-"""Before a call is judged it counts as the worst."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +83,13 @@ class Call:
         return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def judge(call: Call, risks: RiskTable) -> Call:
-    """The call with what it may do, and what it hits."""
-    judgement = risks.judge(call.method, call.template or call.path.text, call.data)
-    return replace(call, judgement=judgement, targets=targets_of(call))
+def judge(call: Call, reviews: Reviews, facts: LiveFacts = UNKNOWN, *, undoable: bool = False) -> Call:
+    """The call with its effects, and what it hits.
+
+    ``facts``: what was read of the live state; what was not counts against the call. ``undoable``: the state before
+    was read whole and is on disk, so that what is lost can be brought back; this takes ``destroy`` away, nothing else.
+    """
+    judgement = judgement_of(call, reviews, facts)
+    if undoable:
+        judgement = judgement.relieved()
+    return replace(call, judgement=judgement, targets=targets_of(call, judgement.open_ended))

@@ -8,18 +8,19 @@ it needs is unknown, counts as true for the same reason.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.policy.predicates import PREDICATES, Asked, Facts
+from proxmox_mcp.policy.predicates import FACTS_OF, PREDICATES, UNKNOWN, Asked, Fact, LiveFacts
 from proxmox_mcp.policy.values import ALIASES, members, number, property_values, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from proxmox_mcp.apidoc.reviews import Condition, Review, Reviews, Target, Undo
+    from proxmox_mcp.apidoc.reviews import Condition, Finding, Reach, Review, Reviews, Target, Undo
+    from proxmox_mcp.policy.call import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Cause:
     effect: Effect
     why: str
     parameter: str = ""
+
+    def __str__(self) -> str:
+        """``destroy (scsi0: deletes the volume)``."""
+        return f"{self.effect} ({self.parameter}: {self.why})" if self.parameter else f"{self.effect} ({self.why})"
 
 
 @dataclass(frozen=True)
@@ -45,93 +50,150 @@ class Judgement:
     def effects(self) -> frozenset[Effect]:
         return frozenset(cause.effect for cause in self.causes)
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The effects in their order, for records and programs."""
+        return tuple(str(effect) for effect in Effect if effect in self.effects)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """What is judged: ``data`` are the parameters outside the path as they will be sent. ``template`` is empty where
-    the schema knows no endpoint; ``facts`` is what was read of the live state."""
+    def relieved(self) -> Judgement:
+        """The same of a call that can be undone whole: it changes what it would destroy, and every other effect stays.
 
-    method: str
-    template: str
-    path_params: Mapping[str, str] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    facts: Facts = field(default_factory=Facts)
+        As it is where nobody reviewed all of it, and where the review knows no way back.
+        """
+        if not self.reviewed or self.undo is None or self.undo.kind == "none":
+            return self
+        causes = (
+            replace(cause, effect=Effect.CHANGE) if cause.effect is Effect.DESTROY else cause for cause in self.causes
+        )
+        return replace(self, causes=tuple(dict.fromkeys(causes)))
+
+    def of(self, effects: Collection[Effect]) -> tuple[Cause, ...]:
+        """What brings about one of these effects."""
+        return tuple(cause for cause in self.causes if cause.effect in effects)
+
+
+_MOST_TOLD = 6
+"""Causes in a message of one line."""
+
+
+def several(causes: Sequence[Cause]) -> str:
+    """Causes in one line: ``destroy (deletes), access (serial0: hands a serial device to the guest)``."""
+    told = ", ".join(map(str, causes[:_MOST_TOLD]))
+    return f"{told} and {len(causes) - _MOST_TOLD} more" if len(causes) > _MOST_TOLD else told
 
 
 ALL_TARGETS: frozenset[Target] = frozenset({"guest", "node", "storage", "pool"})
+NOT_JUDGED = Judgement(tuple(Cause(effect, "not judged yet") for effect in Effect), False, ALL_TARGETS)
+"""Before a call is judged it counts as everything."""
 
 
-def judge(subject: Subject, reviews: Reviews) -> Judgement:
-    """Every effect of a call with its cause; nothing is weighed against anything else."""
-    review = reviews.of(subject.method, subject.template) if subject.template else None
+def judgement_of(call: Call, reviews: Reviews, facts: LiveFacts = UNKNOWN) -> Judgement:
+    """Every effect of a call with its cause; nothing is weighed against anything else.
+
+    Of the call it takes method, template (empty where the schema knows no endpoint), path parameters and data.
+    """
+    review = reviews.of(call.method, call.template) if call.template else None
     if review is None:
-        return Judgement((_unreviewed(subject.method, "nobody reviewed this endpoint"),), False, ALL_TARGETS)
-    given = [(ALIASES.get(name, name), value) for name, value in subject.data.items() if value is not None]
+        return Judgement(tuple(_of_unknown_endpoint(call)), False, ALL_TARGETS)
     causes = [Cause(effect, finding.why) for finding in review.findings for effect in sorted(finding.effects)]
-    unknown: list[Cause] = []
-    for name, value in given:
-        findings = reviews.parameter(subject.method, subject.template, name)
-        if findings is None:
-            unknown.append(_unreviewed(subject.method, "nobody reviewed this parameter", name))
-            continue
-        causes += [
-            Cause(effect, finding.why, name)
-            for finding in findings
-            if _all_hold(finding.conditions, name, value, subject)
-            for effect in sorted(finding.effects)
-        ]
-    causes += _by_absence(review, {name for name, _ in given}, subject)
+    causes += [
+        Cause(effect, finding.why, asked.name)
+        for finding, asked in _of_parameters(call, review, reviews, facts)
+        if _all_hold(finding.conditions, asked)
+        for effect in sorted(finding.effects)
+    ]
+    runs = any(cause.effect is Effect.EXECUTE for cause in causes)
+    unknown = [
+        Cause(_upwards(call.method), "nobody reviewed this parameter: judged upwards", name)
+        for name, _ in _given(call)
+        if reviews.parameter(call.method, call.template, name) is None and not (runs and name in _CARRIED)
+    ]
     return Judgement(
         tuple(dict.fromkeys((*causes, *unknown))),
         not unknown,
-        ALL_TARGETS if unknown else _open_ended(review, given, subject),
+        ALL_TARGETS if unknown else _open_ended(call, review, facts),
         review.undo,
         review.cascade,
     )
 
 
-def _unreviewed(method: str, why: str, name: str = "") -> Cause:
-    return Cause(Effect.INSIDE if method == "GET" else Effect.DESTROY, f"{why}: judged upwards", name)
+def needed(call: Call, reviews: Reviews) -> frozenset[Fact]:
+    """The live facts that decide about an effect of this call; none for nearly all calls."""
+    review = reviews.of(call.method, call.template) if call.template else None
+    if review is None:
+        return frozenset()
+    return frozenset(
+        fact
+        for finding, asked in _of_parameters(call, review, reviews, UNKNOWN)
+        if finding.effects and _all_hold(finding.conditions, asked)
+        for condition in finding.conditions
+        if condition.test == "predicate" and PREDICATES[condition.values[0]](asked) is None
+        for fact in FACTS_OF[condition.values[0]]
+    )
 
 
-def _by_absence(review: Review, given: set[str], subject: Subject) -> Iterator[Cause]:
-    """Effects of the defaults that act because a parameter is not given."""
-    for name in sorted(review.parameters.keys() - given):
+def _of_parameters(call: Call, review: Review, reviews: Reviews, facts: LiveFacts) -> Iterator[tuple[Finding, Asked]]:
+    """What was found about the parameters that are given, and about the defaults that act because one is not."""
+    given = list(_given(call))
+    for name, value in given:
+        asked = Asked(name, value, call.path_params, call.data, facts)
+        for finding in reviews.parameter(call.method, call.template, name) or ():
+            yield finding, asked
+    for name in sorted(review.parameters.keys() - {name for name, _ in given}):
         for finding in review.parameters[name]:
-            by_default = any(each.test == "absent" and not (each.key or each.parameter) for each in finding.conditions)
-            if by_default and _all_hold(finding.conditions, name, None, subject):
-                yield from (Cause(effect, finding.why, name) for effect in sorted(finding.effects))
+            if any(each.test == "absent" and not (each.key or each.parameter) for each in finding.conditions):
+                yield finding, Asked(name, None, call.path_params, call.data, facts)
 
 
-def _open_ended(review: Review, given: Sequence[tuple[str, object]], subject: Subject) -> frozenset[Target]:
-    values = dict.fromkeys((reach.parameter for reach in review.reach), None) | dict(given)
+def _given(call: Call) -> Iterator[tuple[str, object]]:
+    return ((ALIASES.get(name, name), value) for name, value in call.data.items() if value is not None)
+
+
+_CARRIED = frozenset({"command", "input-data", "input-bytes"})
+"""What a command in a guest adds to the call that carries it (``gateway.guest_command``), and Proxmox VE never gets:
+the endpoint's own ``execute`` is about them."""
+
+
+def _upwards(method: str) -> Effect:
+    return Effect.INSIDE if method == "GET" else Effect.DESTROY
+
+
+def _of_unknown_endpoint(call: Call) -> Iterator[Cause]:
+    why = "nobody reviewed this endpoint: judged upwards"
+    yield Cause(_upwards(call.method), why)
+    if call.method != "GET" and (call.template or call.path.text).startswith("/access"):
+        yield Cause(Effect.ACCESS, why)
+
+
+def _open_ended(call: Call, review: Review, facts: LiveFacts) -> frozenset[Target]:
+    given = {**call.path_params, **dict(_given(call))}
     return frozenset(
         kind
         for reach in review.reach
-        if not reach.parameter or _reaches(reach.conditions, reach.parameter, values[reach.parameter], subject)
+        if not reach.parameter
+        or _reaches(reach, Asked(reach.parameter, given.get(reach.parameter), call.path_params, call.data, facts))
         for kind in reach.kinds
     )
 
 
-def _reaches(conditions: tuple[Condition, ...], name: str, value: object, subject: Subject) -> bool:
-    return _all_hold(conditions, name, value, subject) if conditions else value is not None
+def _reaches(reach: Reach, asked: Asked) -> bool:
+    return _all_hold(reach.conditions, asked) if reach.conditions else asked.value is not None
 
 
-def _all_hold(conditions: tuple[Condition, ...], name: str, value: object, subject: Subject) -> bool:
-    return all(_holds(condition, name, value, subject) for condition in conditions)
+def _all_hold(conditions: tuple[Condition, ...], asked: Asked) -> bool:
+    return all(_holds(condition, asked) for condition in conditions)
 
 
-def _holds(condition: Condition, name: str, value: object, subject: Subject) -> bool:
+def _holds(condition: Condition, asked: Asked) -> bool:
     if condition.parameter:
-        name = condition.parameter
-        value = subject.data.get(name, subject.path_params.get(name))
+        other = condition.parameter
+        asked = asked.about(other, asked.data.get(other, asked.path_params.get(other)))
     if condition.test == "predicate":
-        asked = Asked(name, value, subject.path_params, subject.data, subject.facts)
         return PREDICATES[condition.values[0]](asked) is not False
     if condition.key:
-        found = property_values(name, value).get(condition.key, [])
+        found = property_values(asked.name, asked.value).get(condition.key, [])
         return _test(condition, found, given=bool(found))
-    return _test(condition, list(texts(value)), given=value is not None)
+    return _test(condition, list(texts(asked.value)), given=asked.value is not None)
 
 
 def _test(condition: Condition, found: list[str], *, given: bool) -> bool:

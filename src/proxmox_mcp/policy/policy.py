@@ -1,23 +1,26 @@
 """Whether a call may be made: by the mode, the caller's own rules and those of the policy file.
 
-Precedence, from the top:
+A call has several effects. Each is decided for itself, and the strictest verdict holds:
 
-1. In ``read-only`` mode (the server's or the caller's) whatever writes is denied, and reads of risk ``inside`` and
-   ``outreach`` are, unless a rule that names a path or a risk lets them pass.
-2. The caller's own rules, then the file's: the first that matches decides.
-3. A rule with ``by = "person"`` that matches holds whatever allows or confirms before it; only a denial is stronger.
-4. Where no rule matches, the lower of the server's and the caller's mode decides.
+1. In ``read-only`` mode (the server's or the caller's) whatever does more than look is denied, and so are looking
+   ``inside`` and ``outreach``, unless a rule that names a path or an effect lets them pass.
+2. The caller's own rules are asked first, then the file's, from the top. A rule that denies acts where it touches the
+   call. One that confirms asks where it touches the call. One that confirms or allows ends the search only where it
+   covers the effect and all targets: so an exception stands before what it is excepted from, and nothing that is added
+   to a call reaches an exception that is not for it.
+3. Where no rule ends the search, the lower of the server's and the caller's mode decides.
+4. A rule with ``by = "person"`` that touches the call holds whatever allows or confirms it; only a denial is stronger.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.lookups import NO_FACTS, NO_NEEDS, Facts, Needs
-from proxmox_mcp.policy.risk import Judgement, Risk
 from proxmox_mcp.policy.rules import Rule, Verdict
 from proxmox_mcp.policy.targets import changes_pool_members, changes_tags
 
@@ -26,29 +29,38 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.caller import Caller
+    from proxmox_mcp.policy.effects import Cause, Judgement
+
+_UNASKED = frozenset({Effect.READ, Effect.CHANGE})
+_LOOKS = frozenset({Effect.READ, Effect.INSIDE, Effect.OUTREACH})
+"""All that a call may do in read-only mode, and but for ``read`` only where a rule names it."""
+_STRICTNESS = {Verdict.ALLOW: 0, Verdict.CONFIRM: 1, Verdict.DENY: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the policy says of a call. ``rule`` is None where the mode decided.
+    """What the policy says of a call. ``rule`` is None where the mode decided; ``causes`` are those that it decided by.
 
-    ``person_only``: the confirmation must be a person's, no token will do.
+    ``person_only``: the confirmation must be a person's, no token will do. ``snapshot``: a rule asks for a snapshot of
+    the guests before the call is sent.
     """
 
     verdict: Verdict
     judgement: Judgement
     reason: str
+    causes: tuple[Cause, ...] = ()
     rule: Rule | None = None
     person_only: bool = False
+    snapshot: bool = False
 
 
-def mode_verdict(mode: Mode, risk: Risk) -> Verdict:
-    """What a mode alone says of a risk."""
-    if risk is Risk.READ or mode is Mode.FULL:
+def mode_verdict(mode: Mode, effect: Effect) -> Verdict:
+    """What a mode alone says of an effect."""
+    if effect is Effect.READ or mode is Mode.FULL:
         return Verdict.ALLOW
     if mode is Mode.READ_ONLY:
         return Verdict.DENY
-    return Verdict.ALLOW if risk is Risk.CHANGE else Verdict.CONFIRM
+    return Verdict.ALLOW if effect in _UNASKED else Verdict.CONFIRM
 
 
 class Policy:
@@ -64,21 +76,40 @@ class Policy:
     def decide(self, call: Call, facts: Facts = NO_FACTS) -> Decision:
         """Decide one call. Pure: the same call and facts give the same decision."""
         mode, judgement = self.effective_mode(call.caller), call.judgement
-        if mode is Mode.READ_ONLY and judgement.risk >= Risk.CHANGE:
-            return Decision(verdict=Verdict.DENY, judgement=judgement, reason=f"{mode} mode")
+        if mode is Mode.READ_ONLY and not judgement.effects <= _LOOKS:
+            causes = judgement.of(judgement.effects - _LOOKS)
+            return Decision(verdict=Verdict.DENY, judgement=judgement, reason=f"{mode} mode", causes=causes)
         if not self.rules and not call.caller.rules:
-            return _by_mode(mode, judgement)
-        matching = [rule for rule in self._candidates(call) if rule.matches(call, facts)]
-        opening = [rule for rule in matching if mode is not Mode.READ_ONLY or _may_open(rule, judgement)]
-        decision = _by_rule(opening[0], judgement) if opening else _by_mode(mode, judgement)
+            return _strictest([_by_mode(mode, judgement, cause) for cause in judgement.causes])
+        rules = self._candidates(call)
+        decision = _strictest([self._decide_cause(cause, rules, call, facts) for cause in judgement.causes])
         if decision.verdict is Verdict.DENY:
             return decision
-        reserved = next((rule for rule in matching if rule.by_person), None)
+        touching = [rule for rule in rules if any(rule.touches(call, cause, facts) for cause in judgement.causes)]
+        reserved = next((rule for rule in touching if rule.by_person), None)
         if reserved is not None:
-            return _by_rule(reserved, judgement)
-        if not opening and decision.verdict is Verdict.ALLOW and self._moves_the_goalposts(call):
-            return Decision(verdict=Verdict.CONFIRM, judgement=judgement, reason="changes what rules decide by")
-        return decision
+            causes = tuple(cause for cause in judgement.causes if reserved.touches(call, cause, facts))
+            decision = _by_rule(reserved, judgement, causes)
+        elif decision.verdict is Verdict.ALLOW and decision.rule is None and self._moves_the_goalposts(call):
+            decision = replace(decision, verdict=Verdict.CONFIRM, reason="changes what rules decide by")
+        return replace(decision, snapshot=any(rule.snapshot for rule in touching))
+
+    def _decide_cause(self, cause: Cause, rules: Sequence[Rule], call: Call, facts: Facts) -> Decision:
+        """What rules and mode say of one effect of a call."""
+        mode, judgement = self.effective_mode(call.caller), call.judgement
+        asks: Rule | None = None
+        for rule in rules:
+            if rule.verdict is Verdict.DENY:
+                if rule.touches(call, cause, facts):
+                    return _by_rule(rule, judgement, (cause,))
+                continue
+            if rule.verdict is Verdict.CONFIRM and asks is None and rule.touches(call, cause, facts):
+                asks = rule
+            opens = mode is not Mode.READ_ONLY or cause.effect is Effect.READ or rule.names_read()
+            if opens and rule.covers_cause(call, cause, facts):
+                return _by_rule(asks or rule, judgement, (cause,))
+        decision = _by_mode(mode, judgement, cause)
+        return _by_rule(asks, judgement, (cause,)) if asks and decision.verdict is not Verdict.DENY else decision
 
     def needs(self, call: Call) -> Needs:
         """The live facts that ``decide`` may ask for; none for nearly all calls."""
@@ -92,16 +123,31 @@ class Policy:
     def explain(self, call: Call, facts: Facts = NO_FACTS) -> str:
         """Which rule decides and why, with what each rule before it lacked. For people, several lines."""
         decision, judgement, caller = self.decide(call, facts), call.judgement, call.caller
-        lines = [
-            f"{call.method} {call.template or call.path.text}",
-            f"risk: {judgement.risk} ({judgement.why})",
-            f"mode: {self.effective_mode(caller)} (server {self.mode}, caller {caller.name} {caller.mode})",
+        lines = [f"{call.method} {call.template or call.path.text}"]
+        lines += [f"effect: {cause}" for cause in judgement.causes]
+        lines += [f"targets: {text}" for text in [call.targets.told()] if text]
+        lines.append(f"mode: {self.effective_mode(caller)} (server {self.mode}, caller {caller.name} {caller.mode})")
+        lines += [
+            f"{rule.where}, {rule.verdict}: {self._of_rule(rule, call, facts)}" for rule in (*caller.rules, *self.rules)
         ]
-        for rule in (*caller.rules, *self.rules):
-            unmet = self._static_fault(rule, call) or rule.unmet(call, facts)
-            lines.append(f"{rule.where}, {rule.verdict}: {f'no, by its {unmet}' if unmet else 'matches'}")
         lines.append(f"decision: {decision.verdict}{' by a person' if decision.person_only else ''}: {decision.reason}")
+        if decision.snapshot:
+            lines.append("before it: a snapshot of the guests")
         return "\n".join(lines)
+
+    def _of_rule(self, rule: Rule, call: Call, facts: Facts) -> str:
+        """What a rule has to do with a call, in a few words."""
+        if unmet := self._static_fault(rule, call):
+            return f"no, by its {unmet}"
+        causes = call.judgement.causes
+        covered = [cause for cause in causes if rule.covers_cause(call, cause, facts)]
+        touched = [cause for cause in causes if rule.touches(call, cause, facts)]
+        if rule.verdict is Verdict.DENY or not covered:
+            if touched and rule.verdict is not Verdict.ALLOW:
+                return "matches"
+            unmet = rule.unmet(call, facts, wholly=rule.verdict is Verdict.ALLOW)
+            return f"no, by its {unmet or ('effect' if rule.effects else 'parameter')}"
+        return "matches" if len(covered) == len(causes) else f"matches for {_effects(covered)} only"
 
     def _candidates(self, call: Call) -> tuple[Rule, ...]:
         rules = (*call.caller.rules, *self.rules) if call.caller.rules else self.rules
@@ -115,7 +161,7 @@ class Policy:
         return "" if covered else "path, method, cluster or caller"
 
     def _moves_the_goalposts(self, call: Call) -> bool:
-        if call.judgement.risk < Risk.CHANGE:
+        if call.judgement.effects <= _LOOKS:
             return False
         rules = (*call.caller.rules, *self.rules)
         return (changes_tags(call) and any(rule.tags for rule in rules)) or (
@@ -128,24 +174,33 @@ def _covering(rules: tuple[Rule, ...], method: str, template: str, cluster: str,
     return tuple(rule for rule in rules if rule.covers(method, template, cluster, caller))
 
 
-def _may_open(rule: Rule, judgement: Judgement) -> bool:
-    """In read-only mode: whether a rule that matches also lets a read pass that looks deeper than the cluster."""
-    return rule.verdict is Verdict.DENY or judgement.risk is Risk.READ or rule.names_read()
+def _strictest(decisions: Sequence[Decision]) -> Decision:
+    """The strictest of the decisions on each effect, with all the causes that have it from the same rule or mode.
+
+    Of two equal ones a mode's stands before a rule's: what no rule covers.
+    """
+    found = max(decisions, key=lambda each: (_STRICTNESS[each.verdict], each.rule is None))
+    alike = [each for each in decisions if each.rule is found.rule and each.verdict is found.verdict]
+    causes = tuple(cause for each in alike for cause in each.causes)
+    reason = found.reason if found.rule else f"{found.reason}: {_effects(causes)}"
+    return replace(found, causes=causes, reason=reason)
 
 
-def _by_mode(mode: Mode, judgement: Judgement) -> Decision:
-    return Decision(
-        verdict=mode_verdict(mode, judgement.risk),
-        judgement=judgement,
-        reason=f"{mode} mode, {judgement.risk}: {judgement.why}",
-    )
+def _effects(causes: Sequence[Cause]) -> str:
+    return ", ".join(dict.fromkeys(cause.effect for cause in causes))
 
 
-def _by_rule(rule: Rule, judgement: Judgement) -> Decision:
+def _by_mode(mode: Mode, judgement: Judgement, cause: Cause) -> Decision:
+    verdict = mode_verdict(mode, cause.effect)
+    return Decision(verdict=verdict, judgement=judgement, reason=f"{mode} mode", causes=(cause,))
+
+
+def _by_rule(rule: Rule, judgement: Judgement, causes: tuple[Cause, ...]) -> Decision:
     return Decision(
         verdict=rule.verdict,
         judgement=judgement,
         reason=f"{rule.where}: {rule.reason}" if rule.reason else rule.where,
+        causes=causes,
         rule=rule,
         person_only=rule.by_person,
     )

@@ -4,14 +4,17 @@
     verdict = "deny"                     # allow, deny or confirm
     path = "/nodes/{node}/qemu/{vmid}"   # a template: * within a segment, ** any segments; or a list
     method = ["DELETE", "PUT"]
-    risk = "destroy"
+    effect = "destroy"                   # of the call's effects; deny and confirm match any, allow covers these only
+    parameter = ["args", "hostpci*"]     # globs with *: parameters that are given
     node = "pve1"                        # globs with * for node, pool, tag, storage, caller, cluster
     guest = [100, "200-299"]
     command = '^systemctl status [a-z-]+$'   # of a command in a guest: a regular expression for all of it
     by = "person"                        # with confirm: no token will do
+    snapshot = true                      # with allow and confirm: a snapshot of the guests is taken first
     reason = "production"
 
-All conditions of a rule must hold; of a list, any value. The first rule that matches decides.
+All conditions of a rule must hold; of a list, any value. Each effect of a call is decided for itself, from the top
+(``policy.policy``). ``risk`` is the older name of ``effect``.
 """
 
 from __future__ import annotations
@@ -22,10 +25,10 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import PolicyFileError
 from proxmox_mcp.policy.globs import path_matches
 from proxmox_mcp.policy.policy import Policy
-from proxmox_mcp.policy.risk import Risk
 from proxmox_mcp.policy.rules import Rule, Verdict
 from proxmox_mcp.policy.toml_lines import Section, sections
 from proxmox_mcp.suggest import did_you_mean
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 _GLOB_KEYS = {
+    "parameter": "parameters",
     "node": "nodes",
     "pool": "pools",
     "tag": "tags",
@@ -46,7 +50,7 @@ _GLOB_KEYS = {
     "caller": "callers",
     "cluster": "clusters",
 }
-_KEYS = ("verdict", "by", "path", "method", "risk", "guest", "command", "reason", *_GLOB_KEYS)
+_KEYS = ("verdict", "by", "path", "method", "effect", "risk", "guest", "command", "snapshot", "reason", *_GLOB_KEYS)
 _COMMANDS = r"Write a regular expression for the whole command: '^systemctl status [a-z-]+$'."
 _PATH = re.compile(r"(?:/(?:[^\s?#%\[\]\\{}/]+|\{[^\s{}/]+\}))+")
 _NAME = re.compile(r"[\w.@!*+:/-]+", re.ASCII)
@@ -166,7 +170,8 @@ class _RuleReader:
             by_person=by_person,
             paths=self._texts("path", self._path),
             methods=frozenset(self._texts("method", self._member(_METHODS))),
-            risks=frozenset(map(Risk, self._texts("risk", self._member(list(Risk))))),
+            effects=self._effects(),
+            snapshot=self._read_snapshot(verdict),
             guests=self._guests(),
             commands=tuple(map(re.compile, self._texts("command", self._pattern))),
             reason=self._text("reason"),
@@ -183,6 +188,20 @@ class _RuleReader:
         if verdict is not Verdict.CONFIRM:
             raise self._fault("by", f"`by` has no meaning with `{verdict}`", 'It goes with verdict = "confirm".')
         return True
+
+    def _read_snapshot(self, verdict: Verdict) -> bool:
+        value = self._table.get("snapshot", False)
+        if not isinstance(value, bool):
+            raise self._wrong("snapshot", value, "true or false")
+        if value and verdict is Verdict.DENY:
+            raise self._fault("snapshot", "`snapshot` has no meaning with `deny`", "It goes with allow and confirm.")
+        return value
+
+    def _effects(self) -> frozenset[Effect]:
+        if "effect" in self._table and "risk" in self._table:
+            raise self._fault("risk", "`risk` is the older name of `effect`; the rule has both", "Keep `effect`.")
+        key = "risk" if "risk" in self._table else "effect"
+        return frozenset(map(Effect, self._texts(key, self._member(list(Effect)))))
 
     def _one_of(self, key: str, allowed: Sequence[str]) -> str:
         value = self._table[key]

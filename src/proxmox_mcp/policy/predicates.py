@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from proxmox_mcp.policy.values import members, number, property_values, texts, volume_of
 
@@ -19,8 +19,11 @@ _OWNED = re.compile(r"(?:vm|base|subvol|basevol)-(\d+)-")
 _SLOT = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|rootfs")
 
 
+Fact = Literal["config", "identity", "groups", "other_administrators", "taken", "carries_rights", "retention"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class LiveFacts:
     """What was read of the live state, None where it was not (or could not be) read.
 
     - ``config``: the configuration that the call changes, by key, with values that are still pending
@@ -48,7 +51,11 @@ class Asked:
     value: object
     path_params: Mapping[str, str]
     data: Mapping[str, Any]
-    facts: Facts
+    facts: LiveFacts
+
+    def about(self, name: str, value: object) -> Asked:
+        """The same of another parameter."""
+        return Asked(name, value, self.path_params, self.data, self.facts)
 
     @property
     def volume(self) -> str:
@@ -171,6 +178,20 @@ def _last_administrator(asked: Asked) -> bool | None:
     others = asked.facts.other_administrators
     return None if others is None else not others
 
+
+FACTS_OF: Mapping[str, tuple[Fact, ...]] = {
+    **dict.fromkeys(("replaces-volume", "deletes-volume", "replaces-value", "new-value"), ("config",)),
+    **dict.fromkeys(("is-set-now", "loses-members", "was-firewalled"), ("config",)),
+    "prunes": ("retention",),
+    "taken": ("taken",),
+    "carries-rights": ("carries_rights",),
+    "own-identity": ("identity", "groups"),
+    "last-administrator": ("other_administrators",),
+}
+"""The facts that a predicate needs; those that are not named need none."""
+
+UNKNOWN = LiveFacts()
+"""Nothing was read: every predicate that needs a fact counts as true."""
 
 PREDICATES: Mapping[str, Callable[[Asked], bool | None]] = {
     "host-path": _host_path,

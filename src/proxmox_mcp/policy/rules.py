@@ -1,7 +1,10 @@
 """One rule of a policy, and when it matches a call.
 
-A rule that denies or confirms matches when any of what the call hits fits it, or may fit it; one that allows only
-when all of it does, for certain. So what can't be looked up, and what nobody has reviewed, falls to the safe side.
+A rule is asked two questions. Does it *touch* the call: does any effect, parameter or target fit it, or may fit it?
+And does it *cover* one cause of an effect: does that effect fit, and every target, for certain? A rule that denies or
+asks for a confirmation acts on what it touches; one that lets something pass acts on what it covers. So what can't be
+looked up, and what nobody has reviewed, falls to the safe side, and nothing that is added to a call takes it out of a
+rule that touches it.
 """
 
 from __future__ import annotations
@@ -13,13 +16,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.policy.globs import name_matches, path_matches
+from proxmox_mcp.policy.values import ALIASES, members, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from proxmox_mcp.apidoc.reviews import Effect
     from proxmox_mcp.policy.call import Call
+    from proxmox_mcp.policy.effects import Cause
     from proxmox_mcp.policy.lookups import Facts, GuestFacts
-    from proxmox_mcp.policy.risk import Risk
     from proxmox_mcp.policy.targets import Targets
 
 
@@ -37,14 +42,17 @@ class Verdict(StrEnum):
 class Rule:
     """One rule. An empty condition is none; several values of one condition are alternatives.
 
-    ``by_person`` reserves the confirmation for people. ``source``, ``line`` and ``number`` say where it stands.
+    ``by_person`` reserves the confirmation for people; ``snapshot`` asks for a snapshot of the guests before the call
+    is sent. ``source``, ``line`` and ``number`` say where it stands.
     """
 
     verdict: Verdict
     by_person: bool = False
+    snapshot: bool = False
     paths: tuple[str, ...] = ()
     methods: frozenset[str] = frozenset()
-    risks: frozenset[Risk] = frozenset()
+    effects: frozenset[Effect] = frozenset()
+    parameters: tuple[str, ...] = ()
     nodes: tuple[str, ...] = ()
     guests: tuple[range, ...] = ()
     pools: tuple[str, ...] = ()
@@ -77,22 +85,35 @@ class Rule:
 
     def names_read(self) -> bool:
         """True where the rule names what it is about: only such rules open ``inside`` and ``outreach`` reads."""
-        return bool(self.paths or self.risks)
+        return bool(self.paths or self.effects)
 
-    def matches(self, call: Call, facts: Facts) -> bool:
-        """The other conditions, once ``covers`` holds."""
-        return self.unmet(call, facts) == ""
+    def touches(self, call: Call, cause: Cause, facts: Facts) -> bool:
+        """Whether any of what the call does by this cause, or may do, fits the rule."""
+        return (
+            (not self.effects or cause.effect in self.effects or not call.judgement.reviewed)
+            and (not self.parameters or any(_any_glob(self.parameters, name) for name in _parameters(call, cause)))
+            and self.unmet(call, facts, wholly=False) == ""
+        )
 
-    def unmet(self, call: Call, facts: Facts) -> str:
-        """The name of the first condition that does not hold, empty where all do."""
-        if self.risks and not self._fits_risk(call):
-            return "risk"
-        if self.commands and not self._fits_command(call):
+    def covers_cause(self, call: Call, cause: Cause, facts: Facts) -> bool:
+        """Whether this cause fits the rule with all that the call hits, for certain."""
+        return (
+            (not self.effects or (cause.effect in self.effects and call.judgement.reviewed))
+            and (not self.parameters or _any_glob(self.parameters, cause.parameter))
+            and self.unmet(call, facts, wholly=True) == ""
+        )
+
+    def unmet(self, call: Call, facts: Facts, *, wholly: bool) -> str:
+        """The first condition on command and targets that does not hold, empty where all do.
+
+        ``wholly``: each must hold for all that the call hits, for certain; else it is enough that it may for some.
+        """
+        if self.commands and not self._fits_command(call, wholly=wholly):
             return "command"
         if not self.looks_at_targets:
             return ""
         hit = call.targets
-        if self.guests and not self._fits(_in_ranges(self.guests, hit.guests), "guest" in hit.open_ended):
+        if self.guests and not _fits(_in_ranges(self.guests, hit.guests), "guest" in hit.open_ended, wholly=wholly):
             return "guest"
         looked_up = {vmid: facts.guest(vmid) for vmid in hit.guests} if self.needs_facts(hit) else {}
         for condition, patterns, named, of_guest in (
@@ -101,7 +122,10 @@ class Rule:
             ("tag", self.tags, hit.tags, lambda guest: guest.tags),
             ("storage", self.storages, hit.storages, lambda guest: guest.storages),
         ):
-            if patterns and not self._fits_live(condition, patterns, named, hit, looked_up, of_guest):
+            if not patterns:
+                continue
+            results, unknown = _live(condition, patterns, named, hit, looked_up, of_guest, wholly=wholly)
+            if not _fits(results, unknown, wholly=wholly):
                 return condition
         return ""
 
@@ -115,50 +139,56 @@ class Rule:
             return bool(targets.guests)
         return bool(self.nodes and not targets.nodes and targets.guests)
 
-    def _fits_risk(self, call: Call) -> bool:
-        if call.judgement.reviewed:
-            return call.judgement.risk in self.risks
-        return self.verdict is not Verdict.ALLOW
-
-    def _fits_command(self, call: Call) -> bool:
+    def _fits_command(self, call: Call, *, wholly: bool) -> bool:
         """Whether the command that a call runs in a guest is, as a whole, one of those in the rule.
 
-        A rule that allows is not met by a text that a shell would take apart, nor by a command that gets input: the
-        pattern does not see what would run then.
+        A rule that lets it pass is not met by a text that a shell would take apart, nor by a command that gets input:
+        the pattern does not see what would run then.
         """
         command = call.data.get("command")
         if not isinstance(command, str | list) or not command:
             return False
         line = command if isinstance(command, str) else shlex.join(map(str, command))
-        if self.verdict is Verdict.ALLOW and (call.data.get("input-data") or not _runs_as_written(command)):
+        if wholly and (call.data.get("input-data") or not _runs_as_written(command)):
             return False
         return any(pattern.fullmatch(line) for pattern in self.commands)
 
-    def _fits_live(
-        self,
-        condition: str,
-        patterns: tuple[str, ...],
-        named: frozenset[str],
-        hit: Targets,
-        guests: dict[int, GuestFacts | None],
-        of_guest: Callable[[GuestFacts], Iterable[str] | None],
-    ) -> bool:
-        folded = condition in _ANY_CASE
-        open_ended = "guest" in hit.open_ended if condition != "node" else "node" in hit.open_ended
-        counts = condition != "tag" or self.verdict is not Verdict.ALLOW
-        results = [_any_glob(patterns, name, folded) for name in named] if counts else []
-        for guest in guests.values():
-            values = None if guest is None else of_guest(guest)
-            if values is None:
-                open_ended = True
-            elif guest is not None and guest.exists:
-                results.append(any(_any_glob(patterns, value, folded) for value in values))
-        return self._fits(results, open_ended)
 
-    def _fits(self, results: list[bool], unknown: bool) -> bool:
-        if self.verdict is Verdict.ALLOW:
-            return bool(results) and all(results) and not unknown
-        return unknown or any(results)
+def _live(
+    condition: str,
+    patterns: tuple[str, ...],
+    named: frozenset[str],
+    hit: Targets,
+    guests: dict[int, GuestFacts | None],
+    of_guest: Callable[[GuestFacts], Iterable[str] | None],
+    *,
+    wholly: bool,
+) -> tuple[list[bool], bool]:
+    """Of each thing hit whether its name, or what is known of it, fits; and whether there may be more."""
+    folded = condition in _ANY_CASE
+    unknown = condition in hit.open_ended or (condition != "node" and "guest" in hit.open_ended)
+    counts = condition != "tag" or not wholly  # Tags that a call sets are not yet those of the guest.
+    results = [_any_glob(patterns, name, folded) for name in named] if counts else []
+    for guest in guests.values():
+        values = None if guest is None else of_guest(guest)
+        if values is None:
+            unknown = True
+        elif guest is not None and guest.exists:
+            results.append(any(_any_glob(patterns, value, folded) for value in values))
+    return results, unknown
+
+
+def _fits(results: list[bool], unknown: bool, *, wholly: bool) -> bool:
+    if wholly:
+        return bool(results) and all(results) and not unknown
+    return unknown or any(results)
+
+
+def _parameters(call: Call, cause: Cause) -> set[str]:
+    """The parameters of a call by every name that they go by, and those that it deletes or whose default acts."""
+    gone = {member for name in ("delete", "revert") for text in texts(call.data.get(name)) for member in members(text)}
+    given = {*call.data, *gone, cause.parameter}
+    return given | {ALIASES[name] for name in given & ALIASES.keys()} | {a for a, b in ALIASES.items() if b in given}
 
 
 _PLAIN_WORDS = re.compile(r"[A-Za-z0-9_@%+=:,./-]+(?: [A-Za-z0-9_@%+=:,./-]+)*")

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc.reviews import call_key
-from proxmox_mcp.policy.risk import as_texts
+from proxmox_mcp.policy.values import members, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from proxmox_mcp.policy.call import Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """What a call names. ``open_ended`` holds ``node`` or ``guest`` where it may hit more than those."""
+    """What a call names. ``open_ended`` holds the kinds (``guest``, ``node``, ``storage``, ``pool``) of which it may
+    hit more than those."""
 
     nodes: frozenset[str] = frozenset()
     guests: frozenset[int] = frozenset()
@@ -31,17 +31,39 @@ class Targets:
     tags: frozenset[str] = frozenset()
     open_ended: frozenset[str] = frozenset()
 
+    def as_data(self) -> dict[str, list[str] | list[int]]:
+        """For programs: what there is of each kind."""
+        kinds: dict[str, list[str] | list[int]] = {
+            "guests": sorted(self.guests),
+            "nodes": sorted(self.nodes),
+            "storages": sorted(self.storages),
+            "pools": sorted(self.pools),
+            "tags": sorted(self.tags),
+            "open_ended": sorted(self.open_ended),
+        }
+        return {kind: found for kind, found in kinds.items() if found}
+
+    def told(self) -> str:
+        """In one line: ``guests 100; nodes pve1; maybe any guest``."""
+        return "; ".join(
+            f"{'maybe any' if kind == 'open_ended' else kind} {', '.join(map(str, found))}"
+            for kind, found in self.as_data().items()
+        )
+
 
 NO_TARGETS = Targets()
 
 
-def targets_of(call: Call) -> Targets:
-    """Everything that a call names, from its path and its parameters."""
+def targets_of(call: Call, open_ended: Collection[str] = ()) -> Targets:
+    """Everything that a call names, from its path and its parameters.
+
+    ``open_ended``: of which kinds it may hit more than it names, by the review of its endpoint.
+    """
     found: dict[str, set[str]] = {"node": set(), "guest": set(), "storage": set(), "pool": set(), "tag": set()}
-    open_ended: set[str] = set()
+    may_hit = set(open_ended)
     for source in (call.path_params, call.data):
         for name, value in source.items():
-            for text in (value,) if isinstance(value, str) else as_texts(value):
+            for text in (value,) if isinstance(value, str) else texts(value):
                 for kind, target in _named(name, text) if len(text) > _LONGEST_KEPT else _kept(name, text):
                     found[kind].add(target)
     if not call.template:
@@ -49,21 +71,19 @@ def targets_of(call: Call) -> Targets:
             found["node"].add(segment)
             if segment.isdecimal():
                 found["guest"].add(segment)
-        open_ended |= {"node", "guest"}
-    if "localhost" in found["node"]:
-        open_ended.add("node")
+        may_hit |= {"node", "guest", "storage", "pool"}
+    if "localhost" in found["node"] or ("guest" in may_hit and not found["node"]):
+        may_hit.add("node")
     guests = {number for number in map(_guest_number, found["guest"]) if number is not None}
     if len(guests) < len(found["guest"]):
-        open_ended.add("guest")
-    if not guests and call.template and _is_mass_action(call.method, call.template):
-        open_ended |= {"guest"} if found["node"] else {"guest", "node"}
+        may_hit.add("guest")
     return Targets(
         nodes=frozenset(found["node"]),
         guests=frozenset(guests),
         storages=frozenset(found["storage"]),
         pools=frozenset(found["pool"]),
         tags=frozenset(found["tag"]),
-        open_ended=frozenset(open_ended),
+        open_ended=frozenset(may_hit),
     )
 
 
@@ -81,28 +101,27 @@ _OWNER = re.compile(
 )
 _BASE_OF_CLONE = re.compile(r"(?:^|(?<=:))(?:\d+/)?base(?:vol)?-\d+-[^/]*/")
 """A linked clone's volume names that of its template first; who owns the template is not hit."""
-_SEPARATORS = re.compile(r"[\s,;\0]+")
 
 
 def _named(name: str, text: str) -> Iterator[tuple[str, str]]:
     if name in _NODES:
-        for member in _members(text):
+        for member in members(text):
             yield "node", member.partition(":")[0]
     elif name in _GUESTS:
-        for member in _members(text):
+        for member in members(text):
             yield "guest", member
     elif name in _HA_RESOURCES:
-        for member in _members(text):
+        for member in members(text):
             yield "guest", member.rpartition(":")[2]
     elif name in _STORAGES:
-        for member in _members(text):
+        for member in members(text):
             key, equals, text_after = member.partition("=")
             if key == "storage" or not equals:
                 yield from (("storage", part) for part in (text_after or key).split(":"))
     elif name in _POOLS:
         yield "pool", text.strip()
     elif name == "tags":
-        for member in _members(text):
+        for member in members(text):
             yield "tag", member
     elif name == "upid":
         yield from _in_upid(text)
@@ -119,10 +138,6 @@ _LONGEST_KEPT = 64
 @lru_cache(maxsize=4096)
 def _kept(name: str, text: str) -> tuple[tuple[str, str], ...]:
     return tuple(_named(name, text))
-
-
-def _members(text: str) -> list[str]:
-    return [member for member in _SEPARATORS.split(text) if member]
 
 
 def _in_upid(text: str) -> Iterator[tuple[str, str]]:
@@ -152,49 +167,11 @@ def _guest_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < _LONGEST_NUMBER else None
 
 
-_MASS_ACTIONS = frozenset(
-    call_key(method, template)
-    for method, template in (
-        ("POST", "/nodes/{node}/status"),
-        ("POST", "/nodes/{node}/startall"),
-        ("POST", "/nodes/{node}/stopall"),
-        ("POST", "/nodes/{node}/suspendall"),
-        ("POST", "/nodes/{node}/migrateall"),
-        ("POST", "/nodes/{node}/vzdump"),
-        ("POST", "/nodes/{node}/execute"),
-        ("POST", "/nodes/{node}/termproxy"),
-        ("POST", "/nodes/{node}/vncshell"),
-        ("POST", "/nodes/{node}/spiceshell"),
-        ("PUT", "/nodes/{node}/disks/wipedisk"),
-        ("DELETE", "/nodes/{node}/disks/directory/{name}"),
-        ("DELETE", "/nodes/{node}/disks/lvm/{name}"),
-        ("DELETE", "/nodes/{node}/disks/lvmthin/{name}"),
-        ("DELETE", "/nodes/{node}/disks/zfs/{name}"),
-        ("DELETE", "/nodes/{node}/ceph/pool/{name}"),
-        ("DELETE", "/nodes/{node}/ceph/pools/{name}"),
-        ("DELETE", "/nodes/{node}/storage/{storage}/prunebackups"),
-        ("DELETE", "/storage/{storage}"),
-        ("POST", "/cluster/backup"),
-        ("PUT", "/cluster/backup/{id}"),
-        ("DELETE", "/cluster/backup/{id}"),
-        ("POST", "/cluster/bulk-action/guest/migrate"),
-        ("POST", "/cluster/bulk-action/guest/shutdown"),
-        ("POST", "/cluster/bulk-action/guest/start"),
-        ("POST", "/cluster/bulk-action/guest/suspend"),
-    )
-)
-
-
-@lru_cache(maxsize=4096)
-def _is_mass_action(method: str, template: str) -> bool:
-    return call_key(method, template) in _MASS_ACTIONS
-
-
 def changes_tags(call: Call) -> bool:
     """True where the call sets or removes the tags of a guest that exists."""
     if call.method == "GET" or not call.template.endswith("/config"):
         return False
-    deleted = {member for text in as_texts(call.data.get("delete")) for member in _members(text)}
+    deleted = {member for text in texts(call.data.get("delete")) for member in members(text)}
     return "tags" in call.data or "tags" in deleted
 
 

@@ -220,8 +220,7 @@ _TEXTS = (
 
 def _effects(line: Mapping[str, Any]) -> Sequence[str]:
     """The effects of a call; one that was refused before it was judged has none."""
-    effects = line.get("effects") or ([line["risk"]] if line.get("risk") else [])
-    return [str(each) for each in effects]
+    return [str(each) for each in line.get("effects") or ()]
 
 
 def _bounded(data: Any) -> Any:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import AuditError
-from proxmox_mcp.policy.call import NOT_JUDGED
+from proxmox_mcp.policy.effects import NOT_JUDGED
 from proxmox_mcp.private_files import open_private, sync_directory
 from proxmox_mcp.record.redaction import secrets_in
 
@@ -102,7 +102,7 @@ class AuditLog:
             "template": call.template,
             "path": self._redactor.text(_short(call.path.text)),
             "data": _short_values(self._redactor.data(call.data, call.template)) if call.data else None,
-            "risk": "" if call.judgement is NOT_JUDGED else str(call.judgement.risk),
+            "effects": None if call.judgement is NOT_JUDGED else call.judgement.names,
             "decision": str(decision.verdict) if decision else "",
             "rule": (decision.rule.where if decision.rule else decision.reason) if decision else "",
             "confirmation": call.confirmation,

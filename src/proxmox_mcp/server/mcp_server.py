@@ -15,7 +15,7 @@ from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 
 from proxmox_mcp import __version__
-from proxmox_mcp.errors import AuthenticationError, ProxmoxMcpError
+from proxmox_mcp.errors import AuthenticationError, ConfirmationError, ConfirmationNeededError, ProxmoxMcpError
 from proxmox_mcp.policy.caller import LOCAL, Caller
 from proxmox_mcp.server import prompts, reference_resource
 from proxmox_mcp.server.client import McpClient, QuestionPending
@@ -39,6 +39,8 @@ NAME = "proxmox-mcp"
 CALLER = "proxmox_mcp.caller"
 """Where the application leaves the authenticated caller in an HTTP request's scope."""
 
+_STATED = (ConfirmationNeededError, ConfirmationError)
+"""Errors that hold a statement: it hides secrets itself, and shows code that will run as it is."""
 _INSTRUCTING = ("initialize", "server/discover")
 _REFUSED = (
     "Note: Proxmox VE refuses this server's credentials ({}), so calls to it fail. The operator should run "
@@ -103,7 +105,9 @@ class _Handlers:
         except ProxmoxMcpError as error:
             self._observe(params.name, error.code)
             said = str(error) if isinstance(error, AuthenticationError) else self._noted(str(error), context, params)
-            return _result(self._gateway.guard.redactor.text(said), is_error=True)
+            if not isinstance(error, _STATED):
+                said = self._gateway.guard.redactor.text(said)
+            return _result(said, is_error=True)
         except MCPError:
             raise
         except Exception:  # noqa: BLE001

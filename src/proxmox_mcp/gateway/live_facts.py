@@ -1,0 +1,177 @@
+"""The live facts that decide about an effect of a call, read in parallel; what can't be read stays unknown, and unknown
+counts against the call.
+
+Proxmox leaves out of ``/access/acl`` and ``/access/users`` what an identity may not see, without a word: an empty list
+means "nobody" only to an identity that sees all of them (``PVE::API2::ACL::read_acl``, ``PVE::API2::User::index``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from proxmox_mcp.errors import ProxmoxError
+from proxmox_mcp.policy.predicates import LiveFacts
+from proxmox_mcp.policy.values import members, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from proxmox_mcp.gateway.live_state import LiveState
+    from proxmox_mcp.policy.predicates import Fact
+
+_MOST_NODES = 8
+"""Nodes whose own defaults for backups are read, where a job may run on any of them."""
+_ADMINISTRATOR = "Administrator"
+_ROOT = "root@pam"
+
+
+async def read_facts(wanted: Collection[Fact], live: LiveState) -> LiveFacts:
+    """The facts that are wanted, as far as they can be read."""
+    found: dict[str, Any] = {}
+
+    async def read(fact: Fact) -> None:
+        try:
+            found[fact] = await _READERS[fact](live)
+        except ProxmoxError:
+            found[fact] = None
+
+    async with anyio.create_task_group() as group:
+        for fact in wanted:
+            group.start_soon(read, fact)
+    return LiveFacts(**found)
+
+
+async def _configuration(live: LiveState) -> Any:
+    return await live.configuration()
+
+
+async def _identity(live: LiveState) -> str | None:
+    rights = await live.cluster.permissions.rights()
+    return rights.identity if rights else None
+
+
+async def _groups(live: LiveState) -> frozenset[str] | None:
+    identity = await _identity(live)
+    user = (identity or "").partition("!")[0]
+    users = await _users(live)
+    if users is None or user not in users:
+        return None
+    return frozenset(members(str(users[user].get("groups") or "")))
+
+
+async def _users(live: LiveState) -> dict[str, dict[str, Any]] | None:
+    """All users by name, with their groups; None where this identity may not see all of them."""
+    if not await _holds(live, "/access/groups", "Sys.Audit"):
+        return None
+    listed = await live.read("/access/users", {"full": "1"})
+    return {str(each["userid"]): each for each in _records(listed) if "userid" in each}
+
+
+async def _acl(live: LiveState) -> list[dict[str, Any]] | None:
+    """All entries of the ACL; None where this identity may not see all of them."""
+    return list(_records(await live.read("/access/acl"))) if await _holds(live, "/access", "Sys.Audit") else None
+
+
+async def _holds(live: LiveState, path: str, privilege: str) -> bool:
+    rights = await live.cluster.permissions.rights()
+    return rights is not None and (rights.identity == _ROOT or privilege in rights.permissions.at(path))
+
+
+async def _other_administrators(live: LiveState) -> bool | None:
+    """Whether an enabled user that the call does not touch is administrator: by an entry on ``/``, or as root@pam.
+
+    An entry of a group that the call touches counts for nobody; one of a token neither, since no person signs in by it.
+    """
+    users, acl = await _users(live), await _acl(live)
+    if users is None or acl is None:
+        return None
+    touched = _touched(live)
+    by_group = {str(each["ugid"]) for each in acl if _administers(each) and each.get("type") == "group"} - touched
+    direct = {str(each["ugid"]) for each in acl if _administers(each) and each.get("type") == "user"} | {_ROOT}
+    return any(
+        str(user.get("enable", 1)) == "1"
+        and name not in touched
+        and (name in direct or not by_group.isdisjoint(members(str(user.get("groups") or ""))))
+        for name, user in users.items()
+    )
+
+
+def _administers(entry: dict[str, Any]) -> bool:
+    return entry.get("path") == "/" and entry.get("roleid") == _ADMINISTRATOR
+
+
+def _touched(live: LiveState) -> set[str]:
+    call = live.call
+    given = [call.path_params.get("userid"), *(call.data.get(name) for name in ("users", "groups"))]
+    return {member for value in given for text in texts(value) for member in members(text)}
+
+
+async def _carries_rights(live: LiveState) -> bool | None:
+    """Whether an entry of the ACL is on the pool itself, or on all pools."""
+    acl = await _acl(live)
+    pool = live.call.path_params.get("poolid") or "".join(texts(live.call.data.get("poolid")))
+    if acl is None or not pool:
+        return None
+    above = {f"/pool/{pool}", "/pool", *(f"/pool/{pool[:n]}" for n, c in enumerate(pool) if c == "/")}
+    return any(each.get("path") in above for each in acl)
+
+
+async def _taken(live: LiveState) -> bool | None:
+    call = live.call
+    node, storage, name = call.path_params.get("node"), call.path_params.get("storage"), call.data.get("filename")
+    if not node or not storage or not name:
+        return None
+    listed = await live.read(f"/nodes/{node}/storage/{storage}/content")
+    return any(str(each.get("volid", "")).endswith(f"/{name}") for each in _records(listed))
+
+
+async def _retention(live: LiveState) -> str | None:
+    """The retention in force for a backup: the storage's own, else that of each node where it may run.
+
+    ``/nodes/{node}/vzdump/defaults`` tells both at once (``PVE::API2::VZDump``); a retention that removes backups
+    counts wherever one of several nodes has it.
+    """
+    call = live.call
+    storage = "".join(texts(call.data.get("storage")))
+    if call.data.get("dumpdir") is not None:
+        return None
+    node = call.path_params.get("node") or "".join(texts(call.data.get("node")))
+    nodes = [node] if node else [each.name for each in (await live.resources()).nodes]
+    if not nodes or len(nodes) > _MOST_NODES:
+        return None
+    found: dict[str, str | None] = {}
+
+    async def read(name: str) -> None:
+        try:
+            query = {"storage": storage} if storage else None
+            answer = await live.read(f"/nodes/{name}/vzdump/defaults", query)
+        except ProxmoxError:
+            found[name] = None
+        else:
+            kept = answer.get("prune-backups", "") if isinstance(answer, dict) else None
+            found[name] = None if kept is None else ",".join(texts(kept))
+
+    async with anyio.create_task_group() as group:
+        for name in nodes:
+            group.start_soon(read, name)
+    unlike = set(found.values())
+    if None in unlike:
+        return None
+    return next((kept for kept in sorted(filter(None, unlike)) if "keep-all=1" not in kept), "")
+
+
+def _records(listed: Any) -> Iterator[dict[str, Any]]:
+    return (each for each in listed if isinstance(each, dict)) if isinstance(listed, list) else iter(())
+
+
+_READERS = {
+    "config": _configuration,
+    "identity": _identity,
+    "groups": _groups,
+    "other_administrators": _other_administrators,
+    "taken": _taken,
+    "carries_rights": _carries_rights,
+    "retention": _retention,
+}
