@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from proxmox_mcp.cli.result import as_json, as_text
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.gateway.answers import Result
-from proxmox_mcp.render import View
+from proxmox_mcp.render import Clock, Legend, View
 
 GUESTS = [
     {"name": "web-01", "vmid": 100, "status": "running", "lock": ""},
@@ -58,8 +59,23 @@ def test_an_object_has_a_line_for_each_field_and_a_long_text_is_below_its_name()
         "description:",
         "  first",
         "  second",
-        'net:         {"bridge": "vmbr0"}',
+        "net.bridge:  vmbr0",
     ]
+
+
+def test_people_read_times_and_sizes_and_programs_the_numbers_that_were_sent() -> None:
+    legend = Legend(clock=Clock(1_760_000_000, ZoneInfo("Europe/Berlin"), "Europe/Berlin"))
+    backups = [{"volid": "nas:1", "size": 8 * 2**30, "ctime": 1_759_990_000}, {"volid": "nas:2", "size": 2**20}]
+    result = Result(backups, legend=legend)
+    assert as_text(result, View()).splitlines() == [
+        "volid   size                            ctime",
+        "nas:1  8 GiB  2025-10-09 08:06 (2 h 46 m ago)",
+        "nas:2  1 MiB",
+        "(2 rows)",
+        "(now 2025-10-09 10:53 Europe/Berlin)",
+    ]
+    assert json.loads(as_json(result, View())) == backups
+    assert as_text(Result({"memory": {"used": 2**30}}, legend=legend), View()) == "memory.used: 1 GiB"
 
 
 def test_lists_of_texts_logs_texts_and_empty_data_are_printed_as_such() -> None:

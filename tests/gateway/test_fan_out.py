@@ -63,7 +63,16 @@ def saying(answers: dict[str, Any]) -> Callable[[ApiPath], Awaitable[Call]]:
 
 
 async def told(answers: dict[str, Any], asked: Places, view: View | None = None, client: Any = NO_CLIENT) -> str:
-    return (await gather(saying(answers), asked, client)).text(view or View(), BUDGET)
+    return (await gather(saying(answers), asked, view or View(), client)).text(view or View(), BUDGET)
+
+
+async def test_what_only_the_inventory_knows_is_added_where_it_is_named() -> None:
+    guest = Guest(vmid=200, type="lxc", name="forum", node="pve1", status="running", tags=("prod", "web"))
+    target = Target(ApiPath.parse("/nodes/pve1/lxc/200/config"), node="pve1", guest=guest, kind="lxc")
+    answers = {target.path.encoded: {"cores": 2, "tags": "own"}}
+    view = View.of("vmid,kind,status,tags,cores", "status=running")
+    assert await told(answers, places(target), view) == "vmid: 200\nkind: lxc\nstatus: running\ntags: own\ncores: 2"
+    assert "status" not in await told(answers, places(target))
 
 
 async def test_what_comes_is_one_table_with_the_places_as_columns() -> None:
@@ -81,7 +90,7 @@ async def test_a_record_by_itself_and_a_bare_value_are_rows_too() -> None:
 async def test_a_guest_is_told_by_number_and_name_and_by_what_differs_from_its_place() -> None:
     answers = {on_guest(101).path.encoded: [{"vmid": 101, "name": "before"}, {"vmid": 7, "name": "odd"}]}
     text = await told(answers, places(on_guest(101)))
-    assert text.startswith("all: node=pve1 guest=vm-101\n")
+    assert text.startswith("all: guest=vm-101 node=pve1\n")
     assert "101 before" in text
     assert "7 odd" in text
 

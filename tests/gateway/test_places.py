@@ -147,6 +147,33 @@ async def test_conditions_on_the_place_narrow_what_is_asked(scripted: Scripted) 
     assert len(await narrowed("memory>1")) == 4
 
 
+async def test_conditions_on_what_the_inventory_knows_are_met_before_a_guest_is_asked(scripted: Scripted) -> None:
+    async def narrowed(path: str, condition: str) -> list[str]:
+        return await paths(scripted, path, view=View.of(filter=condition))
+
+    every = await narrowed("/nodes/*/guests/*/config", "")
+    web = await narrowed("/nodes/*/guests/*/config", "name~web")
+    assert 0 < len(web) < len(every)
+    assert await narrowed("/nodes/*/guests/*/config", "name~web and memory>1") == web
+    assert await narrowed("/nodes/*/guests/*/config", "name~web or memory>1") == every
+    assert await narrowed("/nodes/*/guests/*/config", "status=running and name~web") == web
+    assert all("/lxc/" in path for path in await narrowed("/nodes/*/guests/*/config", "kind=lxc"))
+    assert await narrowed("/nodes/*/guests/*/snapshot", "name=base") == every_of(every, "snapshot"), "a snapshot's name"
+
+
+def every_of(paths: list[str], end: str) -> list[str]:
+    return [path.replace("/config", f"/{end}") for path in paths]
+
+
+async def test_a_kind_that_lacks_the_endpoint_is_not_asked_and_that_is_said(scripted: Scripted) -> None:
+    cluster, _ = scripted()
+    path = "/nodes/*/guests/*/agent/get-osinfo"
+    found = await find_places(ApiPath.given(path), Request(path=path), "GET", cluster)
+    assert found.targets
+    assert {target.kind for target in found.targets} == {"qemu"}
+    assert found.notes[0].startswith("Containers have no agent/get-osinfo: ")
+
+
 async def test_five_hundred_places_at_a_time(scripted: Scripted) -> None:
     many = [{"type": "qemu", "vmid": n, "name": f"vm-{n}", "node": "pve1"} for n in range(1000, 2200)]
     cluster, _ = scripted({"/cluster/resources": many})

@@ -54,6 +54,9 @@ def paths(path: str, method: str = "GET") -> list[str]:
         ("//nodes//%2a/qemu/102/", "/nodes/pve2/qemu/102"),
         ("nodes/*/qemu/102/rrddata?timeframe=hour", "/nodes/pve2/qemu/102/rrddata?timeframe=hour"),
         ("nodes/pve1/qemu/999/config", "/nodes/pve1/qemu/999/config"),
+        ("nodes/*/guests/forum/config", "/nodes/pve2/lxc/200/config"),
+        ("nodes/pve2/guests/102/status/current", "/nodes/pve2/qemu/102/status/current"),
+        ("nodes/*/guests/200", "/nodes/pve2/lxc/200"),
         ("nodes/pve9/status", "/nodes/pve9/status"),
         ("cluster/resources", "/cluster/resources"),
         (
@@ -167,3 +170,32 @@ def test_no_text_makes_anything_but_targets_or_a_target_error(path: str, method:
     except TargetError:
         return
     assert all(target.path.encoded.startswith("/") for target in targets)
+
+
+def test_guests_stands_for_vms_and_containers_and_tells_the_kind_of_each() -> None:
+    found = resolve(ApiPath.parse("/nodes/*/guests/*/snapshot"), "GET", RESOURCES)
+    assert [(target.kind, target.path.encoded) for target in found] == [
+        ("qemu", "/nodes/pve1/qemu/100/snapshot"),
+        ("qemu", "/nodes/pve2/qemu/102/snapshot"),
+        ("qemu", "/nodes/pve1/qemu/103/snapshot"),
+        ("qemu", "/nodes/pve2/qemu/104/snapshot"),
+        ("lxc", "/nodes/pve2/lxc/200/snapshot"),
+        ("lxc", "/nodes/pve1/lxc/201/snapshot"),
+    ]
+    assert [target.kind for target in resolve(ApiPath.parse("/nodes/*/qemu/*/snapshot"), "GET", RESOURCES)] == [""] * 4
+
+
+def test_the_list_of_guests_is_that_of_both_kinds_on_each_node() -> None:
+    assert paths("nodes/*/guests") == ["/nodes/pve1/qemu", "/nodes/pve1/lxc", "/nodes/pve2/qemu", "/nodes/pve2/lxc"]
+    assert paths("nodes/pve2/guests") == ["/nodes/pve2/qemu", "/nodes/pve2/lxc"]
+    assert ApiPath.parse("/nodes/pve2/guests").stands_for_many
+
+
+def test_a_name_that_a_vm_and_a_container_share_is_refused_with_both() -> None:
+    with pytest.raises(TargetError, match="2 guests are named web-01") as refused:
+        paths("nodes/*/guests/web-01/config")
+    assert "/nodes/*/qemu/100/config" in refused.value.advice or "100" in refused.value.message
+    with pytest.raises(TargetError, match="No guest forum on pve1, but 200"):
+        paths("nodes/pve1/guests/forum/config")
+    with pytest.raises(TargetError, match="POST goes to one"):
+        paths("nodes/*/guests/*/status/start", "POST")

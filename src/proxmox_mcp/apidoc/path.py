@@ -23,7 +23,9 @@ _SAFE = ":@!,"
 _DOTS = {".": "%2E", "..": "%2E%2E"}
 _ADDRESS = re.compile(r"^https?://[^/?#\s]+(?=/api2/(?:json|extjs)/)", re.IGNORECASE)
 _PREFIX = re.compile(r"^api2/(?:json|extjs)/")
-_KINDS = ("qemu", "lxc")
+KINDS = ("qemu", "lxc")
+GUESTS = "guests"
+"""Stands for either kind of guest: ``nodes/*/guests/web-01/config``. Proxmox has no such segment there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +79,27 @@ class ApiPath:
 
     @property
     def guest(self) -> tuple[str, str] | None:
-        """The kind (``qemu`` or ``lxc``) and the id or name of the guest in the path."""
+        """The kind (``qemu``, ``lxc`` or ``guests``) and the id or name of the guest in the path."""
         parts = self.segments
-        return (parts[2], parts[3]) if len(parts) > 3 and parts[0] == "nodes" and parts[2] in _KINDS else None
+        known = len(parts) > 3 and parts[0] == "nodes" and parts[2] in (*KINDS, GUESTS)
+        return (parts[2], parts[3]) if known else None
+
+    @property
+    def of_any_kind(self) -> bool:
+        """Whether it leaves open if guests are VMs or containers."""
+        return self.segments[:1] == ("nodes",) and self.segments[2:3] == (GUESTS,)
 
     @property
     def needs_lookup(self) -> bool:
-        """Whether the cluster's resources are needed to resolve it: it has a ``*`` or the name of a guest."""
+        """Whether the cluster's resources are needed: it has a ``*``, ``guests``, or a guest by its name."""
         guest = self.guest
-        return ANY in self.segments or (guest is not None and not guest[1].isdecimal())
+        return ANY in self.segments or self.of_any_kind or (guest is not None and not guest[1].isdecimal())
 
     @property
     def stands_for_many(self) -> bool:
         """Whether a ``*`` may match several places; one for the node of a single guest can't."""
         parts = self.segments
-        return ANY in parts[2:] or (ANY in parts and self.guest is None)
+        return ANY in parts[2:] or (self.guest is None and (ANY in parts or self.of_any_kind))
 
     def __str__(self) -> str:
         return self.encoded

@@ -8,26 +8,28 @@ import anyio
 
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway.answers import Result
-from proxmox_mcp.gateway.places import PLACE_FIELDS, place_of
-from proxmox_mcp.gateway.returned import legend_of, returned_fields
+from proxmox_mcp.gateway.places import PLACE_FIELDS, place_of, told_of
+from proxmox_mcp.gateway.returned import legend_of_all, returned_fields
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.apidoc.path import ApiPath
     from proxmox_mcp.gateway.places import Places
     from proxmox_mcp.gateway.request import Client
     from proxmox_mcp.gateway.resolve import Target
     from proxmox_mcp.policy.call import Call
+    from proxmox_mcp.render import View
 
 _FAILURES_TOLD = 8
 _UNREAD_TOLD = 4
 
 
-async def gather(ask_at: Callable[[ApiPath], Awaitable[Call]], places: Places, client: Client) -> Result:
+async def gather(ask_at: Callable[[ApiPath], Awaitable[Call]], places: Places, view: View, client: Client) -> Result:
     """Ask every place and merge what comes. Each is checked, decided and put on record as a call of its own.
+
+    Fields that the view names and only the inventory knows (``status``, ``tags``) are added to the records.
 
     What is denied at one place fails there, and leaves the others. Raises the error of the first place where every
     one failed.
@@ -50,13 +52,17 @@ async def gather(ask_at: Callable[[ApiPath], Awaitable[Call]], places: Places, c
     failures = {target.path: failures[target.path] for target in asked if target.path in failures}
     if failures and not got:
         raise next(iter(failures.values()))
+    named = {*view.fields, *(condition.field for condition in view.conditions.conditions)}
     records = [
-        record for target in asked if target.path in got for record in _records(got[target.path].received.data, target)
+        record
+        for target in asked
+        if target.path in got
+        for record in _records(got[target.path].received.data, target, named)
     ]
-    notes = (*_notes(places, failures), *_unread(got))
-    endpoint = _endpoint(got)
-    known = (*PLACE_FIELDS, *returned_fields(endpoint))
-    return Result(records, notes=notes, known=known, legend=legend_of(endpoint), places=places)
+    notes = (*_notes(places, failures), *places.notes, *_unread(got))
+    endpoints = list({call.template: call.endpoint for call in got.values() if call.endpoint}.values())
+    known = dict.fromkeys((*PLACE_FIELDS, *(field for each in endpoints for field in returned_fields(each))))
+    return Result(records, notes=notes, known=tuple(known), legend=legend_of_all(endpoints), places=places)
 
 
 async def _all(ask: Any, targets: list[Target]) -> None:
@@ -71,11 +77,11 @@ async def _all(ask: Any, targets: list[Target]) -> None:
         raise first from None
 
 
-def _records(data: Any, target: Target) -> list[dict[str, Any]]:
+def _records(data: Any, target: Target, named: set[str]) -> list[dict[str, Any]]:
+    """What came from a place, with the columns of the place."""
     place = place_of(target)
-    if isinstance(data, list):
-        return [{**place, **_of(record, place)} for record in data]
-    return [{**place, **_of(data, place)}]
+    known = told_of(target.guest, named)
+    return [{**place, **known, **_of(record, place)} for record in (data if isinstance(data, list) else [data])]
 
 
 def _of(record: Any, place: dict[str, Any]) -> dict[str, Any]:
@@ -83,10 +89,6 @@ def _of(record: Any, place: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(record, dict):
         return {"value": record}
     return {key: value for key, value in record.items() if key not in place or value != place[key]}
-
-
-def _endpoint(got: dict[ApiPath, Call]) -> Endpoint | None:
-    return next((each.endpoint for each in got.values()), None)
 
 
 def _unread(got: dict[ApiPath, Call]) -> tuple[str, ...]:

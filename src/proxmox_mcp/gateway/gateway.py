@@ -79,7 +79,7 @@ class Gateway:
                 places = await find_places(path, request, method, cluster)
             if places.fanned:
                 share = replace(request, most_rows=MOST_ROWS // max(1, len(places.targets)))
-                result = await gather(partial(self._one_of_many, share, cluster), places, client)
+                result = await gather(partial(self._one_of_many, share, cluster), places, request.view, client)
                 return await result.dated(request.view, cluster.time, places.a_node)
             call = _call_of(request, method, places.targets[0].path, cluster.name)
             call = await self.pipeline.run(call, request, cluster, client)

@@ -8,21 +8,33 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import InvalidCallError, TargetError, ViewError
 from proxmox_mcp.gateway.resolve import Target, resolve
+from proxmox_mcp.gateway.returned import returned_fields
 from proxmox_mcp.gateway.suggestions import no_guests
 from proxmox_mcp.render.filters import Filter
 from proxmox_mcp.render.selection import select
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.apidoc.path import ApiPath
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.request import Request
+    from proxmox_mcp.proxmox.inventory import Guest
 
 AT_A_TIME = 500
 """Places that one request asks at the most; the rest by ``cursor``."""
 
 _PLACES = re.compile(r"places-(\d{1,7})(?:/(.+))?")
 _HTTP_METHODS = ("GET", "POST", "PUT", "DELETE")
-PLACE_FIELDS = ("node", "vmid", "guest", "storage")
+PLACE_FIELDS = ("node", "kind", "vmid", "guest", "storage")
+INVENTORY_FIELDS = ("name", "type", "status", "tags", "pool", "template", "lock")
+"""What the cluster's resources tell of a guest, so that no guest has to be asked for it."""
+_SAME_IN = {
+    "config": frozenset({"name", "tags", "template", "lock"}),
+    "status/current": frozenset({"name", "type", "status", "tags", "template", "lock"}),
+}
+"""By the end of a path: the fields of its answer that mean the same as those of the resources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,7 @@ class Places:
     total: int = 1
     first: int = 0
     fanned: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def a_node(self) -> str:
@@ -84,17 +97,56 @@ async def find_places(path: ApiPath, request: Request, method: str, cluster: Clu
             raise
         raise error.with_advice(await no_guests(cluster)) from None
     fanned = method == "GET" and path.stands_for_many
-    kept = tuple(target for target in targets if _fits(target, request)) if fanned else targets
-    return _page(kept, request, fanned=fanned)
+    if not fanned:
+        return _page(targets, request)
+    index = (await cluster.schema.current()).index
+    able, notes = _of_kinds_that_have_it(targets, path, index)
+    told = _told_before(able, index, path)
+    kept = tuple(target for target in able if _fits(target, request, told))
+    return _page(kept, request, fanned=True, notes=notes)
 
 
-def _page(targets: tuple[Target, ...], request: Request, *, fanned: bool = False) -> Places:
+def _of_kinds_that_have_it(
+    targets: tuple[Target, ...], path: ApiPath, index: EndpointIndex
+) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+    """The targets whose kind of guest has the endpoint; all where none has it, so that the check tells why."""
+    if not path.of_any_kind:
+        return targets, ()
+    first = {target.kind: target for target in reversed(targets)}
+    able = {kind for kind, target in first.items() if index.resolve("GET", target.path)}
+    if not able or len(able) == len(first):
+        return targets, ()
+    kept = tuple(target for target in targets if target.kind in able)
+    (missing,) = set(first) - able
+    what = {"qemu": "VMs", "lxc": "Containers"}[missing]
+    return kept, (f"{what} have no {'/'.join(path.segments[4:])}: {len(targets) - len(kept)} were not asked.",)
+
+
+def _told_before(targets: tuple[Target, ...], index: EndpointIndex, path: ApiPath) -> frozenset[str]:
+    """The fields that a filter can compare before a guest is asked: the answer has no other meaning for them."""
+    guests = next((target for target in targets if target.guest is not None), None)
+    if guests is None:
+        return frozenset(PLACE_FIELDS)
+    same = _SAME_IN.get("/".join(path.segments[4:]), frozenset())
+    own = {
+        field for target in _one_of_each_kind(targets) for field in returned_fields(index.resolve("GET", target.path))
+    }
+    return frozenset({*PLACE_FIELDS, *(field for field in INVENTORY_FIELDS if field not in own or field in same)})
+
+
+def _one_of_each_kind(targets: tuple[Target, ...]) -> list[Target]:
+    return list({target.path.segments[2]: target for target in targets}.values())
+
+
+def _page(
+    targets: tuple[Target, ...], request: Request, *, fanned: bool = False, notes: tuple[str, ...] = ()
+) -> Places:
     if request.places and request.places >= len(targets):
         raise ViewError(
             f"cursor: places-{request.places} is beyond the {len(targets)} that the path stands for now.",
             "Start again without cursor.",
         )
-    return Places(targets[request.places : request.places + AT_A_TIME], len(targets), request.places, fanned)
+    return Places(targets[request.places : request.places + AT_A_TIME], len(targets), request.places, fanned, notes)
 
 
 def place_of(target: Target) -> dict[str, object]:
@@ -102,6 +154,8 @@ def place_of(target: Target) -> dict[str, object]:
     columns: dict[str, object] = {}
     if target.node:
         columns["node"] = target.node
+    if target.kind:
+        columns["kind"] = target.kind
     if target.guest is not None:
         columns |= {"vmid": target.guest.vmid, "guest": target.guest.name}
     if target.storage:
@@ -109,14 +163,31 @@ def place_of(target: Target) -> dict[str, object]:
     return columns
 
 
-def _fits(target: Target, request: Request) -> bool:
-    """Whether the conditions on the place itself hold, so that what they leave out is not even asked."""
-    told = Filter(
+def told_of(guest: Guest | None, fields: Collection[str]) -> dict[str, object]:
+    """What the resources tell of a guest, of the named fields only."""
+    if guest is None:
+        return {}
+    known = {
+        "name": guest.name,
+        "type": guest.type,
+        "status": guest.status,
+        "tags": ";".join(guest.tags),
+        "pool": guest.pool,
+        "template": int(guest.template),
+        "lock": guest.lock,
+    }
+    return {name: known[name] for name in INVENTORY_FIELDS if name in fields}
+
+
+def _fits(target: Target, request: Request, told: frozenset[str]) -> bool:
+    """Whether the conditions on the place and the guest hold, so that what they leave out is not even asked."""
+    wanted = Filter(
         tuple(
-            tuple(each for each in every if each.field in PLACE_FIELDS)
+            tuple(condition for condition in every if condition.field in told)
             for every in request.view.conditions.alternatives
         )
     )
-    if not all(told.alternatives):
+    if not all(wanted.alternatives):
         return True
-    return bool(select([place_of(target)], told, known=PLACE_FIELDS))
+    record = {**told_of(target.guest, told), **place_of(target)}
+    return bool(select([record], wanted, known=told))

@@ -1,7 +1,8 @@
 """Paths that leave a node open, name a guest, or stand for many: made concrete by what the cluster holds.
 
 ``nodes/*/qemu/102/config`` and ``nodes/*/qemu/web-02/config`` become the path on the node the guest is on. In a GET,
-``*`` also stands for every node, every guest of a kind, every storage. Pure functions over a snapshot.
+``*`` also stands for every node, every guest of a kind, every storage. ``guests`` stands for either kind: VMs and
+containers. Pure functions over a snapshot.
 """
 
 from __future__ import annotations
@@ -9,26 +10,29 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc.path import ANY, ApiPath
+from proxmox_mcp.apidoc.path import ANY, GUESTS, KINDS, ApiPath
 from proxmox_mcp.errors import TargetError
 from proxmox_mcp.proxmox.inventory import Guest, Resources, Storage, listed, listed_guests, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KINDS = ("qemu", "lxc")
 _OFFLINE = "offline"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One concrete path, and the places that were filled in (empty or None where none was)."""
+    """One concrete path, and the places that were filled in (empty or None where none was).
+
+    ``kind`` is ``qemu`` or ``lxc`` where the path left that open.
+    """
 
     path: ApiPath
     node: str = ""
     guest: Guest | None = None
     storage: str = ""
     online: bool = True
+    kind: str = ""
 
 
 def resolve(path: ApiPath, method: str, resources: Resources) -> tuple[Target, ...]:
@@ -66,12 +70,18 @@ def _on_nodes(path: ApiPath, resources: Resources) -> Iterator[Target]:
     node, rest = path.segments[1], list(path.segments[2:])
     if path.needs_lookup:
         _must_be_a_node(node, resources)
-    if len(rest) > 1 and rest[0] in _KINDS:
+    if len(rest) > 1 and rest[0] in (*KINDS, GUESTS):
         yield from _guests(node, rest[0], rest[1], _plain(rest[2:]), resources)
     elif len(rest) > 1 and rest[0] == "storage" and ANY in (node, rest[1]):
         # What follows content/ is a volume's name, in which a star is a star.
         tail = rest[2:] if rest[2:3] == ["content"] else _plain(rest[2:])
         yield from _storages(node, rest[1], tail, resources)
+    elif rest == [GUESTS]:
+        for known in resources.nodes:
+            if node in (ANY, known.name):
+                for kind in KINDS:
+                    path = ApiPath.of(["nodes", known.name, kind])
+                    yield Target(path, node=known.name, online=known.status != _OFFLINE, kind=kind)
     elif node == ANY:
         for known in resources.nodes:
             yield Target(
@@ -83,8 +93,8 @@ def _on_nodes(path: ApiPath, resources: Resources) -> Iterator[Target]:
 
 def _guests(node: str, kind: str, which: str, tail: list[str], resources: Resources) -> Iterator[Target]:
     if which == ANY:
-        guests = [g for g in resources.guests if g.type == kind and node in (ANY, g.node)]
-    elif which.isdecimal() and node != ANY:
+        guests = [g for g in resources.guests if kind in (GUESTS, g.type) and node in (ANY, g.node)]
+    elif which.isdecimal() and node != ANY and kind != GUESTS:
         # Complete as it stands: Proxmox judges it.
         yield Target(ApiPath.of(["nodes", node, kind, which, *tail]), node=node, guest=resources.guest(which))
         return
@@ -92,15 +102,16 @@ def _guests(node: str, kind: str, which: str, tail: list[str], resources: Resour
         guests = [_one_guest(node, kind, which, tail, resources)]
     online = {n.name: n.status != _OFFLINE for n in resources.nodes}
     for guest in guests:
-        path = ApiPath.of(["nodes", guest.node, kind, str(guest.vmid), *tail])
-        yield Target(path, node=guest.node, guest=guest, online=online.get(guest.node, True))
+        path = ApiPath.of(["nodes", guest.node, guest.type, str(guest.vmid), *tail])
+        known = guest.type if kind == GUESTS else ""
+        yield Target(path, node=guest.node, guest=guest, online=online.get(guest.node, True), kind=known)
 
 
 def _one_guest(node: str, kind: str, which: str, tail: list[str], resources: Resources) -> Guest:
     """The guest that an id or a name means, or ``TargetError`` with what it could have meant."""
     by_id = resources.guest(which)
     borne = (by_id,) if by_id else resources.named(which)
-    fitting = [g for g in borne if g.type == kind and node in (ANY, g.node)]
+    fitting = [g for g in borne if kind in (GUESTS, g.type) and node in (ANY, g.node)]
     if len(fitting) == 1:
         return fitting[0]
     if len(fitting) > 1:
@@ -110,8 +121,9 @@ def _one_guest(node: str, kind: str, which: str, tail: list[str], resources: Res
         )
     if borne:
         paths = [ApiPath.of(["nodes", g.node, g.type, str(g.vmid), *tail]).encoded for g in borne]
+        of_kind = "" if kind == GUESTS else f"{kind} "
         raise TargetError(
-            f"No {kind} guest {which} on {'any node' if node == ANY else node}, but {listed_guests(borne)}.",
+            f"No {of_kind}guest {which} on {'any node' if node == ANY else node}, but {listed_guests(borne)}.",
             f"The path: {' or '.join(paths[:5])}",
         )
     raise TargetError(f"There is no guest {which}.", unknown_guest(which, resources))

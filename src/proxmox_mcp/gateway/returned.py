@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.render import OF_RENDERER, OF_UNIT, Legend
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from proxmox_mcp.apidoc import Endpoint, EndpointIndex
     from proxmox_mcp.apidoc.schema import Schema
@@ -28,12 +29,19 @@ def returned_fields(endpoint: Endpoint | None) -> tuple[str, ...]:
 
 def legend_of(endpoint: Endpoint | None, index: EndpointIndex | None = None) -> Legend:
     """How an endpoint's answer reads. With the ``index``, what a PUT to the same path takes back is kept exact."""
-    if endpoint is None or not (members := _members(endpoint.returns)):
+    if endpoint is None:
         return Legend()
+    setter = index.get("PUT", endpoint.path) if index and endpoint.returns.type != "array" else None
+    return replace(legend_of_all([endpoint]), exact=frozenset(setter.parameters) if setter else frozenset())
+
+
+def legend_of_all(endpoints: Sequence[Endpoint]) -> Legend:
+    """How the merged answers of endpoints read: each field as the first of them says that has it."""
+    described = [members for endpoint in endpoints if (members := _members(endpoint.returns))]
 
     @cache
     def schema_of(field: str) -> Schema | None:
-        return _at(members, field)
+        return next((schema for members in described if (schema := _at(members, field))), None)
 
     def terms(field: str) -> bool:
         schema = schema_of(field)
@@ -46,8 +54,7 @@ def legend_of(endpoint: Endpoint | None, index: EndpointIndex | None = None) -> 
         schema = schema_of(field)
         return None if schema is None else OF_RENDERER.get(schema.renderer) or OF_UNIT.get(schema.unit)
 
-    setter = index.get("PUT", endpoint.path) if index and endpoint.returns.type != "array" else None
-    return Legend(terms, quantities, frozenset(setter.parameters) if setter else frozenset())
+    return Legend(terms, quantities) if described else Legend()
 
 
 def _at(members: Mapping[str, Schema], field: str) -> Schema | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Record = Mapping[str, Any]
 
-_FIRST = ("vmid", "node", "id", "name", "storage", "type", "status")
+_FIRST = ("vmid", "guest", "kind", "node", "id", "name", "storage", "type", "status")
 
 
 @dataclass(frozen=True, slots=True)
