@@ -33,7 +33,7 @@ def test_a_list_of_records_in_a_record_is_a_table() -> None:
 
 def test_similar_objects_are_rows_under_their_names() -> None:
     disks = {"scsi0": {"rd_bytes": 3 * GIB, "wr_bytes": GIB}, "scsi1": {"rd_bytes": 5 * GIB, "wr_bytes": GIB}}
-    rows = "all: wr_bytes/GiB=1\nname rd_bytes/GiB\nscsi0 3\nscsi1 5"
+    rows = "all: wr_bytes=1GiB\nname rd_bytes/GiB\nscsi0 3\nscsi1 5"
     assert shown(disks) == rows
     assert shown({"blockstat": disks}) == "blockstat:\n  " + rows.replace("\n", "\n  ")
 

@@ -49,7 +49,7 @@ def test_a_dead_node_says_which_columns_have_no_data() -> None:
 def test_fields_narrow_a_series_and_limit_shows_its_raw_points() -> None:
     assert "mem" not in render(rrd(10), View.of("time,cpu"))
     points = render(rrd(10), View.of(limit=3), legend=Legend(clock=Clock(1_763_611_200)))
-    assert "all: maxmem/GiB=8\ntime(age) cpu% mem/GiB\n2025-11-20T01:00(3h) 30 3.73" in points
+    assert "all: maxmem=8GiB\ntime(age) cpu% mem/GiB\n2025-11-20T01:00(3h) 30 3.73" in points
 
 
 def test_raw_gives_the_numbers_of_a_series_as_they_were_sent() -> None:

@@ -17,8 +17,8 @@ _MOST_LOOKED_AT = 2_000
 """Values by which a column's unit is chosen; a value beyond them that doesn't fit is written with its own unit."""
 _WIDEST = 100_000
 """The largest number of a unit in a column (``2048`` GiB is fine, ``4194304`` MiB is not)."""
-_FINEST = 0.01
-"""The smallest number of a unit in a column: three digits of it would need more decimals."""
+_FINEST = (0.1, 0.01)
+"""The smallest number of a unit in a column: one that needs few decimals, if possible."""
 
 Cell: TypeAlias = Callable[[Any], "str | None"]
 """The text of a value, None if it is shown as it is."""
@@ -96,7 +96,8 @@ def _unit_for_all(sizes: Sequence[float]) -> tuple[str, int] | None:
     if not some:
         return None
     largest, smallest = max(some), min(some)
-    for unit, scale in reversed(SIZES):
-        if largest >= scale and smallest >= _FINEST * scale and largest < _WIDEST * scale:
-            return unit, scale
+    for finest in _FINEST:
+        for unit, scale in reversed(SIZES):
+            if largest >= scale and smallest >= finest * scale and largest < _WIDEST * scale:
+                return unit, scale
     return None

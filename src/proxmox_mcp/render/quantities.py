@@ -87,7 +87,7 @@ _IN_MIB = frozenset({"memory", "balloon", "swap", "shares"})
 
 def quantity_by_name(field: str, value: float) -> Quantity | None:
     """The meaning of a number by the name of its field (the last part of a dotted one); None if it tells nothing."""
-    name = field.rpartition(".")[2].lower()
+    name = field.rpartition(".")[2]
     known = _NAMES.get(name)
     if known is None:
         known = Quantity.PERCENT if _PRESSURE.fullmatch(name) else _of_size_or_time(name, value)
@@ -115,7 +115,7 @@ def _of_size_or_time(name: str, value: float) -> Quantity | None:
 
 def is_named_for_time(field: str) -> bool:
     """Whether the name of a field says that it holds a time: then 0 is not a date."""
-    return _TIME.fullmatch(field.rpartition(".")[2].lower()) is not None
+    return _TIME.fullmatch(field.rpartition(".")[2]) is not None
 
 
 def in_series(field: str, quantity: Quantity | None) -> Quantity | None:

@@ -78,7 +78,7 @@ def plain_table(
     prefix = f"{within}." if within else ""
     meanings = {
         name: quantity_of(legend, prefix + name, (lookup(record, name) for record in records))
-        for name in (*names, *sparse, *shared)
+        for name in (*names, *sparse)
     }
     ages = sum(quantity in TIMES for quantity, _ in meanings.values()) > 1
 
@@ -92,9 +92,14 @@ def plain_table(
         unit, text = column_in(legend, prefix + name, quantity, numbers, ages=ages)
         return Column(header + unit, _number_cell(name, _plain_cell(name, prefix + name, legend, longest_cell), text))
 
+    def once(name: str) -> str:
+        """A field that all records share, in full."""
+        text = legend.cell(prefix + name, lookup(records[0], name))
+        plain = _plain_cell(name, prefix + name, legend, longest_cell)
+        return f"{text_cell(cut(name, longest_cell))}={plain(records[0]) if text is None else text}"
+
     few = [column(name) for name in sparse]
-    same = " ".join(f"{c.header}={c.text(records[0])}" for c in map(column, shared))
-    return Table(tuple(column(name) for name in names), tuple(few), same)
+    return Table(tuple(column(name) for name in names), tuple(few), " ".join(map(once, shared)))
 
 
 def _flattened(records: Sequence[Record]) -> tuple[str, ...]:
