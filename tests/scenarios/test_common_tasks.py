@@ -1,8 +1,10 @@
-"""Thirty common tasks of administrators on the demo cluster, through a real client: the end-to-end regression test."""
+"""Common tasks of administrators on the demo cluster, through a real client: the end-to-end regression test."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from cl100k import count_tokens
 from clients import connect
+from goldens import hold
 
 if TYPE_CHECKING:
     from serving import Served
@@ -27,11 +30,22 @@ _HEAD = """\
 What administrators ask of a model, and what each takes through these tools: calls, confirmations by a token among
 them, and the cl100k tokens of their answers, on the demo cluster (38 guests). The calls are those of
 `tests/scenarios/common_tasks.toml`, written for a model that knows the tools and searches for each endpoint; a real
-model may take others. A test runs them and holds this table; `UPDATE_GOLDEN=1 scripts/test tests/scenarios` writes it.
+model may take others. A test runs them and holds this table, and all that a model reads of them
+(`tests/scenarios/golden/tasks/`); `UPDATE_GOLDEN=1 scripts/test tests/scenarios` writes it.
 
 | | asks | calls | tokens |
 |---|---|---|---|
 """
+GOLDEN = Path(__file__).parent / "golden" / "tasks"
+_MOVING = (
+    (re.compile(r"UPID:([\w-]+):[0-9A-F]{8}:[0-9A-F]{8,9}:[0-9A-F]{8}:"), r"UPID:\1:<pid>:<pstart>:<starttime>:"),
+    (re.compile(r"\d{4}_\d\d_\d\d-\d\d_\d\d_\d\d"), "<time>"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?"), "<time>"),
+    (re.compile(r"\bafter \d+s\b"), "after <seconds>"),
+    (re.compile(r"\b1 ?h ?3\d ?m(?:in)? ago"), "<90 min> ago"),
+    (re.compile(r"\bconfirm: \S+"), "confirm: <token>"),
+    (re.compile(r"\bBC:24:11(?::[0-9A-F]{2}){3}\b"), "<mac>"),
+)
 _NOT_ARGUMENTS = frozenset({"tool", "holds", "lacks", "fails", "confirmed"})
 
 
@@ -57,21 +71,33 @@ def costs() -> Costs:
 @pytest.mark.parametrize("number", range(1, len(TASKS) + 1), ids=lambda n: TASKS[n - 1]["asks"][:40])
 async def test_a_common_task_ends_as_it_was_asked(number: int, served: Served, costs: Costs) -> None:
     made = tokens = 0
+    read: list[str] = []
     async with connect(served) as client:
         for call in TASKS[number - 1]["calls"]:
             arguments = {name: value for name, value in call.items() if name not in _NOT_ARGUMENTS}
             answer = await client.call(call["tool"], **arguments)
             made, tokens = made + 1, tokens + count_tokens(answer.text)
+            read.append(_as_read(call["tool"], arguments, answer.text))
             if call.get("confirmed"):
                 assert "Nothing was sent" in answer.text, answer
                 answer = await client.call(call["tool"], **arguments, confirm=answer.token)
                 made, tokens = made + 1, tokens + count_tokens(answer.text)
+                read.append(_as_read(call["tool"], {**arguments, "confirm": "<token>"}, answer.text))
             assert answer.is_error is call.get("fails", False), answer
             for text in call.get("holds", ()):
                 assert text in answer.text, answer
             for text in call.get("lacks", ()):
                 assert text not in answer.text, answer
     costs.by_task[number] = Cost(made, tokens)
+    if number <= COUNTED:
+        hold(GOLDEN / f"{number:02}.txt", "\n\n".join([TASKS[number - 1]["asks"], *read]))
+
+
+def _as_read(tool: str, arguments: dict[str, Any], text: str) -> str:
+    """A call and its answer, without what is another at every run."""
+    for pattern, instead in _MOVING:
+        text = pattern.sub(instead, text)
+    return f"> {tool} {json.dumps(arguments, ensure_ascii=False)}\n{text}"
 
 
 def test_the_document_says_what_the_common_tasks_take(costs: Costs) -> None:
