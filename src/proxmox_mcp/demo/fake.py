@@ -21,6 +21,7 @@ from proxmox_mcp.demo.bulk_tasks import BulkTasks
 from proxmox_mcp.demo.configuration.cluster import ClusterConfiguration
 from proxmox_mcp.demo.fixtures import DAY, GIB
 from proxmox_mcp.demo.health import ClusterHealth
+from proxmox_mcp.demo.load_history import load_history
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -183,6 +184,7 @@ class DemoPve(BulkTasks, ClusterHealth, ClusterConfiguration, FakePve):  # type:
         return [
             ("GET", "/nodes/{node}/status", self._node_status),
             ("GET", "/nodes/{node}/version", self._node_version),
+            ("GET", "/nodes/{node}/rrddata", self._node_load),
             ("POST", "/nodes/{node}/vzdump", self._vzdump),
             ("POST", "/nodes/{node}/qemu/{vmid}/migrate", self._qm_migrate),
             ("PUT", "/nodes/{node}/qemu/{vmid}/resize", self._qm_resize),
@@ -208,6 +210,10 @@ class DemoPve(BulkTasks, ClusterHealth, ClusterConfiguration, FakePve):  # type:
 
     async def _node_version(self, _values: Values, _user: str) -> Any:
         return {"version": fixtures.VERSION, "release": fixtures.RELEASE, "repoid": "fakepve"}
+
+    async def _node_load(self, values: Values, _user: str) -> Any:
+        name = values["node"]
+        return load_history(self._node_figures(name), name, str(values.get("timeframe", "hour")), time.time())
 
     async def _cluster_tasks(self, _values: Values, user: str) -> Any:
         return [

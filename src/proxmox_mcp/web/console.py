@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import AuditError
 from proxmox_mcp.web.load import LoadHistory
+from proxmox_mcp.web.problems import ProblemReports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +66,7 @@ class Console:
     audit_fault: Callable[[], str] = _nothing
     configured_callers: Callable[[], Sequence[Caller]] = tuple
     load: LoadHistory = field(default_factory=LoadHistory)
+    problems: ProblemReports = field(default_factory=ProblemReports)
 
     async def on_record(self, event: str, by: str, details: Mapping[str, Any]) -> None:
         """Put on record what a person did. It is done already: where it can't be recorded the log says so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import anyio
 
 from proxmox_mcp.errors import ApidocError, ProxmoxError
 from proxmox_mcp.web.load import NodeLoad
+from proxmox_mcp.web.problems import Findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +22,13 @@ if TYPE_CHECKING:
     from proxmox_mcp.web.console import Console
     from proxmox_mcp.web.visit import Visit
 
+_RECENT_SECONDS = 15 * 60
+"""Who called within so long counts as connected now."""
 _PATIENCE = 8.0
 """Seconds for a cluster that doesn't answer: the page then shows the rest."""
+
+
+NO_FINDINGS = Findings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,7 @@ class ClusterCard:
     reason: str
     nodes: tuple[NodeRow, ...] = ()
     trouble: str = ""
+    findings: Findings = NO_FINDINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +81,13 @@ async def overview(visit: Visit) -> Response:
         for name, cluster in clusters.items():
             group.start_soon(read, name, cluster)
     waiting = await console.store.in_thread(console.approvals.pending)
+    calling = await console.store.in_thread(console.activity.callers, time.time() - _RECENT_SECONDS)
     return visit.page(
         "overview.html",
         clusters=[cards[name] for name in clusters],
         several=len(clusters) > 1,
         waiting=waiting,
+        calling=calling,
         warnings=warnings(console),
         faults=console.faults,
         open_sessions=console.open_sessions(),
@@ -87,12 +97,14 @@ async def overview(visit: Visit) -> Response:
 async def _card(console: Console, name: str, cluster: Cluster) -> ClusterCard:
     resources: Resources | None = None
     loads: Mapping[str, NodeLoad] = {}
+    findings = NO_FINDINGS
     trouble = f"no answer within {_PATIENCE:.0f} s"
     with anyio.move_on_after(_PATIENCE):
         try:
             resources = await cluster.inventory.resources()
             names = [node.name for node in resources.nodes if node.status == "online"]
             loads = await console.load.loads(name, cluster.pve, names)
+            findings = await console.problems.findings(name, cluster)
         except ProxmoxError as error:
             trouble = str(error)
     state = cluster.pve.state()
@@ -104,6 +116,7 @@ async def _card(console: Console, name: str, cluster: Cluster) -> ClusterCard:
         reason=state.reason,
         nodes=_nodes(resources, loads) if resources else (),
         trouble="" if resources else trouble,
+        findings=findings,
     )
 
 
