@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from patience import until
+from proxmox_mcp.errors import StoreError
 from proxmox_mcp.record import activity
 from proxmox_mcp.record.activity import RUNNING, ActivityLog, Wanted
 
@@ -132,6 +133,19 @@ def test_of_too_many_lines_that_wait_the_oldest_are_left_out(log: ActivityLog) -
     for number in range(7000):
         log._lines.append(line(path=f"/{number}", id=f"r{number}"))
     assert len(log._lines) == 5000
+
+
+def test_lines_wait_while_the_store_is_away(log: ActivityLog, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise StoreError("the store is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "transaction", away)
+        for number in range(3):
+            log._lines.append(line(path=f"/{number}", id=f"r{number}"))
+        assert not log.flush()
+    assert log.flush()
+    assert shown(log) == ["/2", "/1", "/0"]
 
 
 def test_long_parameters_are_left_to_the_audit_log(log: ActivityLog) -> None:

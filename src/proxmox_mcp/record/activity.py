@@ -28,6 +28,8 @@ _PRUNED_EVERY = 500
 _MOST_WAITING = 5000
 _PAUSE = 0.3
 """Seconds in which lines gather before they are written together."""
+_RETRY = 2.0
+"""Seconds before the next attempt while the store can't be used."""
 _LONGEST_DATA = 8000
 """Characters of a call's parameters as JSON; the audit log has the whole."""
 _GUEST = re.compile(r"/(?:qemu|lxc)/(\d{1,9})(?:/|$)")
@@ -99,24 +101,27 @@ class ActivityLog:
                     self._writer.start()
                     atexit.register(self._at_exit)
 
-    def flush(self) -> None:
-        """Write what waits. A store that fails loses the lines; it has logged why."""
+    def flush(self) -> bool:
+        """Write what waits; False if the store can't be used now: then the lines go on waiting."""
         lines: list[Mapping[str, Any]] = []
         while self._lines:
             lines.append(self._lines.popleft())
         if not lines:
-            return
+            return True
         try:
             with self._store.transaction() as db:
                 for line in lines:
                     _add(db, line)
-                self._since_pruned += len(lines)
-                if self._since_pruned >= _PRUNED_EVERY:
+                if self._since_pruned + len(lines) >= _PRUNED_EVERY:
                     _prune(db)
-                    self._since_pruned = 0
-            self._written = True
         except StoreError:
-            return
+            room = _MOST_WAITING - len(self._lines)
+            self._lines.extendleft(reversed(lines[-room:] if room else []))
+            return False
+        self._written = True
+        pruned = self._since_pruned + len(lines) >= _PRUNED_EVERY
+        self._since_pruned = 0 if pruned else self._since_pruned + len(lines)
+        return True
 
     def page(self, wanted: Wanted, most: int) -> list[Activity]:
         """Calls that fit, newest first. Raises StoreError."""
@@ -163,7 +168,9 @@ class ActivityLog:
             # Lines of the next moment come along.
             threading.Event().wait(_PAUSE)
             self._arrived.clear()
-            self.flush()
+            if not self.flush():
+                self._arrived.set()
+                threading.Event().wait(_RETRY)
 
     def _at_exit(self) -> None:
         """The lines of a command that ends; where it only read, they aren't worth opening the store for (0.3 s)."""

@@ -15,11 +15,11 @@ import anyio
 from proxmox_mcp.errors import RateLimitError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from proxmox_mcp.store import Store
 
-    Marks = Mapping[str, object]
+    Marks = Mapping[str, str]
 
 PAUSE = 1.0
 """Seconds between two looks at the store, and so the least time between two updates of a page."""
@@ -48,13 +48,16 @@ class Live:
         if len(self._open) >= _MOST or self._open.count(session) >= _MOST_OF_SESSION:
             raise RateLimitError("Too many pages of the console are open.", "Close some, then reload this one.")
 
-    async def events(self, session: str) -> AsyncIterator[bytes]:
-        """What one page is told, until it has been open for an hour."""
+    async def events(self, session: str, seen: Marks) -> AsyncGenerator[bytes, None]:
+        """What one page is told, until it has been open for an hour.
+
+        ``seen``: the marks from before the page was made, so that nothing is missed between the page and its stream.
+        """
         self._open.append(session)
         try:
             began = pinged = self._clock()
-            known = dict(await self._current())
-            told = dict.fromkeys((*known, "cluster"), began)
+            known = dict(seen)
+            told = {"cluster": began}
             yield b"retry: 3000\n\n"
             while (now := self._clock()) - began < _LIFE_SECONDS:
                 await anyio.sleep(PAUSE)

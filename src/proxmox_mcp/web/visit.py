@@ -21,6 +21,7 @@ from proxmox_mcp.errors import (
     StoreError,
 )
 from proxmox_mcp.web import cookies
+from proxmox_mcp.web.marks import marks
 from proxmox_mcp.web.rendering import render
 from proxmox_mcp.web.roles import Role
 from proxmox_mcp.web.security import FormRefusedError, read_form, require_form_token, require_same_origin
@@ -51,8 +52,9 @@ _STATUS: tuple[tuple[type[ProxmoxMcpError], int], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What every page shows around its content."""
+    """What every page shows around its content. ``seen``: the marks from before the content was read (``live``)."""
 
+    seen: Mapping[str, str]
     waiting: int = 0
     freeze: Freeze | None = None
 
@@ -187,7 +189,7 @@ def _belongs_here(origin: str, host: str, *, secure: bool) -> bool:
 
 
 def _shell_of(console: Console) -> Shell:
-    return Shell(waiting=console.approvals.count_pending(), freeze=console.freezes.current())
+    return Shell(marks(console.store), waiting=console.approvals.count_pending(), freeze=console.freezes.current())
 
 
 def _ask_to_sign_in(request: Request, *, sends_form: bool) -> Response:

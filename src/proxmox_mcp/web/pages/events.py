@@ -30,4 +30,6 @@ async def events(request: Request) -> Response:
         return PlainTextResponse(str(error), 503)
     except RateLimitError as error:
         return PlainTextResponse(str(error), 429)
-    return StreamingResponse(console.live.events(session.key), media_type="text/event-stream", headers=_HEADERS)
+    return StreamingResponse(
+        console.live.events(session.key, dict(request.query_params)), media_type="text/event-stream", headers=_HEADERS
+    )

@@ -1,0 +1,244 @@
+"""The console in a real browser, with real MCP clients behind the calls that wait there."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from browser import Tab, chromium, link, sign_in, tab
+from clients import Answer, connect
+from patience import until
+from serving import TOKEN, Served, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+PAGES = ("", "approvals", "activity", "callers", "connect", "account")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def served(
+    on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory, seeded: Callable[[Path], Path]
+) -> Iterator[Served]:
+    """A server whose calls are approved by operators."""
+    directory = seeded(tmp_path_factory.mktemp("console"))
+    audit = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_CONFIRM": "operator"}
+    with serving(directory, **on_demo, **audit) as started:
+        yield started
+
+
+@pytest.fixture
+def lena(browser: Any, served: Served) -> Iterator[Tab]:
+    """A tab of an admin; it must be clean at the end."""
+    with tab(browser, served.url) as opened:
+        sign_in(opened, served)
+        yield opened
+        opened.is_clean()
+
+
+def called(served: Served, method: str, path: str, data: Mapping[str, Any] | None = None, **more: Any) -> Answer:
+    """A call of a real MCP client. In a thread of its own: Playwright has an event loop in this one."""
+    found: list[Answer] = []
+
+    async def make() -> None:
+        async with connect(served, "http", token=more.pop("token", TOKEN)) as session:
+            made = session.get(path, **more) if method == "GET" else session.make(method, path, data, **more)
+            found.append(await made)
+
+    thread = threading.Thread(target=anyio.run, args=(make,))
+    thread.start()
+    thread.join(60)
+    assert found, "the call has not ended"
+    return found[0]
+
+
+def asked(served: Served, path: str) -> str:
+    """Ask for something that needs an approval; its number."""
+    answer = called(served, "POST", path)
+    number = re.search(r"proxmox-mcp approve (\d+)", answer.text)
+    assert number, answer
+    return number[1]
+
+
+def test_a_call_is_approved_in_the_browser_and_then_made(lena: Tab, served: Served) -> None:
+    lena.goes("approvals")
+    number = asked(served, "/nodes/pve1/qemu/110/status/reset")
+    card = lena.page.locator(f"#approval-{number}")
+    card.wait_for()  # It arrives by itself.
+    assert "VM 110" in card.inner_text()
+    card.get_by_role("button", name="Approve").click()
+    lena.page.wait_for_url(f"**/approvals/{number}")
+    assert "can make the call now" in lena.page.inner_text("main")
+    answer = called(served, "POST", "/nodes/pve1/qemu/110/status/reset", confirm=number)
+    assert not answer.is_error, answer
+    lena.page.get_by_text("Approved, and the call was made.").wait_for()
+
+
+def test_a_denial_with_its_reason_reaches_the_model(lena: Tab, served: Served) -> None:
+    number = asked(served, "/nodes/pve1/qemu/111/status/reset")
+    lena.goes(f"approvals/{number}")
+    lena.page.locator("main").get_by_label("Reason").fill("not during the backup")
+    lena.page.get_by_role("button", name="Deny").click()
+    lena.page.get_by_text("Denied. The call is refused.").wait_for()
+    answer = called(served, "POST", "/nodes/pve1/qemu/111/status/reset", confirm=number)
+    assert answer.is_error
+    assert "not during the backup" in answer.text
+
+
+def test_an_approval_by_keyboard_alone(lena: Tab, served: Served) -> None:
+    number = asked(served, "/nodes/pve1/qemu/112/status/reset")
+    keyboard = lena.page.keyboard
+    lena.goes("")
+    keyboard.press("Tab")
+    assert lena.page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    reach(lena, "a", "Approvals")
+    keyboard.press("Enter")
+    lena.page.wait_for_url("**/approvals")
+    reach(lena, "button", f"Approve request {number}")
+    keyboard.press("Enter")
+    lena.page.wait_for_url(f"**/approvals/{number}")
+    assert "approved" in lena.page.inner_text("h1")
+
+
+def reach(at: Tab, tag: str, text: str) -> None:
+    """Press Tab until an element has the focus, which must be visible."""
+    for _ in range(80):
+        at.page.keyboard.press("Tab")
+        found = at.page.evaluate(
+            "() => { const e = document.activeElement, s = getComputedStyle(e); return "
+            "[e.tagName.toLowerCase(), e.textContent.replace(/\\s+/g, ' ').trim(), s.outlineStyle] }"
+        )
+        if found[0] == tag and found[1].startswith(text):
+            assert found[2] != "none"
+            return
+    raise AssertionError(f"{tag} {text!r} is not reached by Tab")
+
+
+def test_a_freeze_refuses_writes_until_it_is_ended(lena: Tab, served: Served) -> None:
+    config = "/nodes/pve1/qemu/110/config"
+    lena.goes("activity")
+    lena.page.get_by_text("Freeze", exact=True).click()
+    lena.page.locator("#freeze-form").get_by_label("Reason").fill("rack is moved")
+    lena.page.get_by_role("button", name="Freeze all writes").click()
+    lena.page.get_by_text("All writes are refused.").wait_for()
+    answer = called(served, "PUT", config, {"description": "x"})
+    assert answer.is_error
+    assert "rack is moved" in answer.text
+    lena.page.get_by_role("button", name="Allow writes again").click()
+    lena.page.get_by_text("All writes are refused.").wait_for(state="detached")
+    assert not called(served, "PUT", config, {"description": "x"}).is_error
+
+
+def test_a_caller_is_made_used_and_revoked(lena: Tab, served: Served) -> None:
+    lena.goes("callers")
+    lena.page.get_by_label("Name", exact=True).fill("claude-anna")
+    lena.page.get_by_label("Mode").select_option("read-only")
+    lena.page.get_by_role("button", name="Make a token").click()
+    token = lena.page.locator("pre code").inner_text()
+    answer = called(served, "GET", "/version", token=token)
+    assert not answer.is_error, answer
+    assert "claude-anna" in served.run("audit", "--caller", "claude-anna").stdout
+    lena.page.get_by_role("link", name="Done").click()
+    lena.page.get_by_role("button", name="Revoke claude-anna").click()
+    lena.page.get_by_text("revoked", exact=True).wait_for()
+    refused = served.ask(
+        "POST", "/mcp", {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}, b"{}"
+    )
+    assert refused.status == 401
+
+
+def test_a_running_task_is_stopped_after_its_statement_was_read(lena: Tab, served: Served) -> None:
+    called(served, "POST", "/nodes/pve1/qemu/110/clone", {"newid": 9110, "full": True}, wait=0)
+    lena.goes("activity")
+    lena.page.get_by_role("button", name="Stop qmclone 110").click()
+    assert "/tasks/UPID:pve" in lena.page.locator(".statement").inner_text()
+    lena.page.get_by_role("button", name="Do it").click()
+    lena.page.wait_for_url("**/activity")
+    stopped = lena.page.locator("#calls li").filter(has_text="/tasks/UPID:").filter(has_not_text="unconfirmed")
+    stopped.get_by_text("console:lena").wait_for()
+    stopped.locator("summary").click()
+    assert "approved by lena" in stopped.inner_text()
+
+
+def test_activity_arrives_by_itself_and_is_filtered(lena: Tab, served: Served) -> None:
+    lena.goes("activity?outcome=refused")
+    called(served, "GET", "/version")
+    called(served, "GET", "/nothing/like/this")
+    lena.page.get_by_text("/nothing/like/this").first.wait_for()
+    assert "/version" not in lena.page.inner_text("#calls")
+    assert " ago)" in lena.page.inner_text("#calls") or "now" in lena.page.inner_text("#calls")
+
+
+def test_signing_out_everywhere_ends_the_other_tab(lena: Tab, browser: Any, served: Served) -> None:
+    with tab(browser, served.url) as other:
+        sign_in(other, served)
+        lena.goes("account")
+        lena.page.get_by_role("button", name="Sign out everywhere").click()
+        lena.page.get_by_text("You are signed out everywhere.").wait_for()
+        other.goes("")
+        assert "/sign-in" in other.page.url
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_page_is_accessible_and_fits_the_screen(width: int, scheme: str, browser: Any, served: Served) -> None:
+    asked(served, "/nodes/pve1/qemu/113/status/reset")
+    view = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    with tab(browser, served.url, **view) as opened:
+        for path in ("sign-in", "nothing"):
+            opened.goes(path)
+            assert opened.axe() == []
+        opened.errors.clear()  # The browser logs the 404.
+        opened.page.goto(served.url)
+        assert opened.axe() == []
+        sign_in(opened, served)
+        for path in PAGES:
+            opened.goes(path)
+            assert opened.axe() == [], path
+            wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert opened.page.evaluate(wider) <= 0, path
+        opened.is_clean()
+
+
+def test_everything_but_live_updates_works_without_script(browser: Any, served: Served) -> None:
+    number = asked(served, "/nodes/pve1/qemu/114/status/reset")
+    with tab(browser, served.url, java_script_enabled=False) as opened:
+        opened.goes("sign-in")
+        opened.page.get_by_label("Sign-in link").fill(link(served))
+        opened.page.get_by_role("button", name="Sign in", exact=True).click()
+        opened.goes(f"approvals/{number}")
+        assert "UTC" in opened.page.inner_text("main")
+        opened.page.get_by_role("button", name="Deny").click()
+        opened.page.get_by_text("Denied. The call is refused.").wait_for()
+        opened.page.get_by_text("Freeze", exact=True).click()
+        opened.page.get_by_role("button", name="Freeze all writes").click()
+        opened.page.get_by_role("button", name="Allow writes again").click()
+        for path in PAGES:
+            assert opened.goes(path).status == 200
+
+
+def test_the_link_is_in_no_log_and_no_request(browser: Any, served: Served) -> None:
+    made = link(served)
+    token = made.partition("#")[2]
+    with tab(browser, served.url) as opened:
+        urls: list[str] = []
+        opened.page.on("request", lambda request: urls.append(request.url))
+        opened.page.goto(made)
+        opened.page.wait_for_url("**/console/")
+        assert not any(token in url for url in urls)
+        assert token not in opened.page.evaluate("JSON.stringify([location.href, document.referrer])")
+    assert token not in served.log
+    until(lambda: "signed in as admin" in served.log)
