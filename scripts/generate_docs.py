@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 DOCS = Path(__file__).parents[1] / "docs"
+_PAGES = {"proxmox_api_plan": "plans.md"}
+"""Tools with a page of their own: what a model is told of them is short."""
 _MADE = "<!-- Made by scripts/generate_docs.py; a test holds it current. -->\n"
 
 
@@ -74,13 +76,15 @@ def tools() -> str:
             rows = ["| argument | type | |", "|---|---|---|"]
             for name, each in tool.parameters.items():
                 allowed = f" One of: {', '.join(f'`{value}`' for value in each.enum)}." if each.enum else ""
-                rows.append(
-                    f"| `{name}`{' (required)' if each.required else ''} | {each.kind} | {each.description}{allowed} |"
-                )
+                members = f"each with {', '.join(f'`{member}`' for member in each.members)}" if each.members else ""
+                said = f"{each.description}{members}{allowed}".strip()
+                rows.append(f"| `{name}`{' (required)' if each.required else ''} | {each.kind} | {said} |")
             parts.append("\n".join(rows) + "\n")
+        if tool.name in _PAGES:
+            parts.append(f"More in [{_PAGES[tool.name]}]({_PAGES[tool.name]}).\n")
     parts.append(
         "With several clusters configured, and only then, each takes `cluster`. In read-only mode\n"
-        "`proxmox_api_call` is not listed.\n"
+        "`proxmox_api_call` and `proxmox_api_plan` are not listed.\n"
     )
     parts.append("## Prompts\n\n" + "\n".join(f"- `{p.name}`: {p.title}. {p.description}." for p in PROMPTS) + "\n")
     parts.append(

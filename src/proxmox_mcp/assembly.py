@@ -17,6 +17,7 @@ from proxmox_mcp.gateway.enforcement import Guard
 from proxmox_mcp.gateway.gateway import Gateway
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
 from proxmox_mcp.gateway.pipeline import Pipeline
+from proxmox_mcp.gateway.plans import PlanLimits
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
 from proxmox_mcp.guests import GuestCommands, GuestLocks, LocalLocks
 from proxmox_mcp.policy.caller import Limits, Mode
@@ -200,7 +201,8 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
         guard, writers, guests, validation=server.mcp_validation, task_wait=server.mcp_task_wait, observer=observer
     )
     budget = Budget.of(server.mcp_result_tokens)
-    return Gateway(clusters, pipeline, budget=budget, guest_commands=server.mcp_guest_exec)
+    limits = PlanLimits(steps=server.mcp_plan_steps, unasked=server.mcp_plan_ask)
+    return Gateway(clusters, pipeline, budget=budget, guest_commands=server.mcp_guest_exec, plan_limits=limits)
 
 
 def checked_gateway_of(

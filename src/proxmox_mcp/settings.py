@@ -116,6 +116,14 @@ class ServerSettings(_SettingsModel):
     mcp_task_wait: float = Field(
         0.0, ge=0, le=3600, description="Seconds to wait for a task; 0: 300 if the client shows progress, else 50."
     )
+    mcp_plan_steps: int = Field(100, ge=1, le=1000, description="Most steps of one plan, after `*` is expanded.")
+    mcp_plan_ask: int = Field(
+        5,
+        ge=0,
+        le=1000,
+        description="A plan that writes to more objects than this is confirmed whatever it does, in every mode but "
+        "`full`.",
+    )
     mcp_result_tokens: int = Field(4000, ge=200, le=100_000, description="Maximum tokens of one result.")
     mcp_timezone: str = Field(
         "", description="Time zone in which times are shown, such as `Europe/Berlin`; unset: that of the nodes."

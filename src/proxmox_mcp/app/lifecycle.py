@@ -1,4 +1,4 @@
-"""What runs beside the requests as long as a server lives: the schemas are kept current, and the limits."""
+"""What runs beside the requests as long as a server lives: plans, and what keeps the schemas and the limits current."""
 
 from __future__ import annotations
 
@@ -27,4 +27,5 @@ async def running(gateway: Gateway | None) -> AsyncIterator[None]:
                 stack.push_async_callback(cluster.pve.aclose)
             group.start_soon(gateway.guard.limits.keep)
             stack.callback(group.cancel_scope.cancel)
+            await stack.enter_async_context(gateway.plans.running())
         yield

@@ -38,6 +38,11 @@ class Cluster:
         watcher, clock = TaskWatcher(pve), ClusterTime(pve, inventory, timezone)
         return cls(name, pve, schema, inventory, watcher, rights, clock)
 
+    async def sees_all_guests(self) -> bool:
+        """Whether the inventory lists every guest: one that is not in it does not exist."""
+        rights = await self.permissions.rights()
+        return rights is not None and (rights.identity == "root@pam" or "VM.Audit" in rights.permissions.at("/vms"))
+
 
 def choose(clusters: Mapping[str, Cluster], name: str, caller: Caller) -> Cluster:
     """The cluster that a call means: the only one, or the one it names. Raises CallError."""

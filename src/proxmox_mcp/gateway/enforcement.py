@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +12,7 @@ from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm import statement as statements
 from proxmox_mcp.confirm.confirmations import Rung, Setting, rung
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
+from proxmox_mcp.gateway.agreement import held_to
 from proxmox_mcp.gateway.live_facts import read_facts
 from proxmox_mcp.policy.call import judge
 from proxmox_mcp.policy.caller import Mode
@@ -18,8 +20,11 @@ from proxmox_mcp.policy.effects import needed, several
 from proxmox_mcp.policy.lookups import NO_FACTS
 from proxmox_mcp.policy.predicates import UNKNOWN
 from proxmox_mcp.policy.rules import Verdict
+from proxmox_mcp.proxmox.shares import on_behalf_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.confirmations import Confirmations
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.request import Client, Request
     from proxmox_mcp.gateway.wording import Wording
     from proxmox_mcp.policy.call import Call
+    from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.policy.limits import RateLimits
     from proxmox_mcp.policy.policy import Decision, Policy
     from proxmox_mcp.policy.policy_file import PolicySource
@@ -99,6 +105,17 @@ class Guard:
         wanted = needed(call, self.reviews)
         return judge(call, self.reviews, await read_facts(wanted, live) if wanted else UNKNOWN)
 
+    @asynccontextmanager
+    async def admitted(self, caller: Caller) -> AsyncIterator[None]:
+        """Around one request or step of a plan: counts towards the caller's limits, and takes connections from the
+        caller's share.
+
+        Raises RateLimitError.
+        """
+        async with self.limits.call(caller):
+            with on_behalf_of(caller.name):
+                yield
+
     async def decide(self, call: Call, live: LiveState) -> Call:
         """The call with what the policy says; the live facts that its rules need are read first."""
         policy = self.policy
@@ -131,8 +148,11 @@ class Guard:
     async def confirm(self, call: Call, request: Request, live: LiveState, client: Client) -> Call:
         """The call with who or what confirmed it, where the decision asks for a confirmation; else the call as it is.
 
-        Raises as ``confirm_stated`` does.
+        A step of a plan was confirmed with it, and is held to what was stated. Raises as ``confirm_stated`` does.
         """
+        if request.agreed is not None:
+            bound = await self.statement(call, live, backups=False) if request.agreed.fingerprint else None
+            return held_to(request.agreed, call, bound)
         return await self.confirm_stated(call, request, CallStatement(self, call, live), client)
 
     async def confirm_stated(self, call: Call, request: Request, stated: Stated, client: Client) -> Call:

@@ -16,11 +16,10 @@ from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fan_out import gather
 from proxmox_mcp.gateway.guest_command import CARRIERS, find_guest
 from proxmox_mcp.gateway.places import find_places, method_of
-from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request
+from proxmox_mcp.gateway.plans import DEFAULT_LIMITS, PlanLimits, Plans
+from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request, call_of
 from proxmox_mcp.gateway.working import off_the_loop
-from proxmox_mcp.policy.call import Call
 from proxmox_mcp.proxmox.paged import MOST_ROWS
-from proxmox_mcp.proxmox.shares import on_behalf_of
 from proxmox_mcp.record.audit_record import AuditRecord
 from proxmox_mcp.render import WHOLE
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.enforcement import Guard
     from proxmox_mcp.gateway.pipeline import Pipeline
     from proxmox_mcp.guests import GuestExec
+    from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.render import Budget
 
@@ -41,27 +41,28 @@ class Gateway:
     """All clusters behind one guard."""
 
     def __init__(
-        self, clusters: Mapping[str, Cluster], pipeline: Pipeline, *, budget: Budget, guest_commands: bool = False
+        self,
+        clusters: Mapping[str, Cluster],
+        pipeline: Pipeline,
+        *,
+        budget: Budget,
+        guest_commands: bool = False,
+        plan_limits: PlanLimits = DEFAULT_LIMITS,
     ) -> None:
         """``guest_commands``: whether models are offered the tool that runs commands in guests."""
         self.clusters = clusters
         self.guest_commands = guest_commands
         self.pipeline = pipeline
         self.budget = budget
+        self.plans = Plans(clusters, pipeline, plan_limits)
 
     @property
     def guard(self) -> Guard:
         return self.pipeline.guard
 
-    @asynccontextmanager
-    async def admitted(self, caller: Caller) -> AsyncIterator[None]:
-        """Around one request: counts towards the caller's limits, and takes connections from the caller's share.
-
-        Raises RateLimitError.
-        """
-        async with self.guard.limits.call(caller):
-            with on_behalf_of(caller.name):
-                yield
+    def admitted(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        """Around one request. Raises RateLimitError."""
+        return self.guard.admitted(caller)
 
     async def call(self, request: Request, client: Client = NO_CLIENT) -> str:
         """Do what is asked for and tell the result as text. Raises ProxmoxMcpError: what was wrong, what to do next."""
@@ -81,7 +82,7 @@ class Gateway:
                 share = replace(request, most_rows=MOST_ROWS // max(1, len(places.targets)))
                 result = await gather(partial(self._one_of_many, share, cluster), places, request.view, client)
                 return await result.dated(request.view, cluster.time, places.a_node)
-            call = _call_of(request, method, places.targets[0].path, cluster.name)
+            call = call_of(request, method, places.targets[0].path, cluster.name)
             call = await self.pipeline.run(call, request, cluster, client)
             result = result_of(call, (await cluster.schema.current()).index)
             return await result.dated(request.view, cluster.time, call.path.node)
@@ -93,7 +94,7 @@ class Gateway:
             async with self._on_record_if_it_fails(request, path):
                 await until_done.enter_async_context(self.admitted(request.caller))
                 cluster = choose(self.clusters, request.cluster, request.caller)
-            call = _call_of(request, "GET", path, cluster.name)
+            call = call_of(request, "GET", path, cluster.name)
             return cluster, (await self.pipeline.run(call, request, cluster, NO_CLIENT)).received.data
 
     @asynccontextmanager
@@ -123,27 +124,15 @@ class Gateway:
                 work = replace(work, guest=await find_guest(which, cluster))
                 work.check()
             carrier = CARRIERS[work.guest.kind].format(node=work.guest.node, vmid=work.guest.vmid)
-            call = _call_of(request, "POST", ApiPath.given(carrier), cluster.name)
+            call = call_of(request, "POST", ApiPath.given(carrier), cluster.name)
             return result_of(await self.pipeline.run(call, replace(request, work=work), cluster, client))
 
     async def _one_of_many(self, request: Request, cluster: Cluster, path: ApiPath) -> Call:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""
         quiet = replace(request, reads_only=True, alone=False, confirm="", wait=0.0)
-        return await self.pipeline.run(_call_of(quiet, "GET", path, cluster.name), quiet, cluster, NO_CLIENT)
+        return await self.pipeline.run(call_of(quiet, "GET", path, cluster.name), quiet, cluster, NO_CLIENT)
 
     def _on_record_if_it_fails(self, request: Request, path: ApiPath) -> AbstractAsyncContextManager[AuditRecord]:
         """Around what leads to calls: a request that leads to none is on record itself, each call of another is."""
-        call = _call_of(request, request.method, path, request.cluster)
+        call = call_of(request, request.method, path, request.cluster)
         return AuditRecord(self.guard.audit, call).closed(only_failures=True)
-
-
-def _call_of(request: Request, method: str, path: ApiPath, cluster: str) -> Call:
-    return Call(
-        method=method,
-        path=path,
-        caller=request.caller,
-        cluster=cluster,
-        tool=request.tool,
-        client=request.client,
-        id=request.id,
-    )

@@ -61,20 +61,13 @@ class Pipeline:
         self._guests = guests or {}
         self._writers, self._observer = writers, observer
         self._validation: ValidationMode = validation
-        self._task_wait = task_wait
+        self.task_wait = task_wait
 
     async def run(self, call: Call, request: Request, cluster: Cluster, client: Client) -> Call:
         """One call to one concrete path, as ``request`` asks for it; on record in any case."""
         guard = self.guard
         async with AuditRecord(guard.audit, call).closed() as record:
-            if request.work is not None:
-                call = record.keep(carried(call, request.work))
-            else:
-                call = record.keep(await check(call, request.data, self._validation, cluster))
-            must_be_sendable(call)
-            live = LiveState(call, cluster)
-            call = record.keep(await guard.judge(call, live))
-            call = record.keep(await guard.decide(call, live.of(call)))
+            call, live = await self._prepare(record.keep, call, request, cluster)
             self._observer.decided(call)
             if request.dry_run:
                 record.success = "dry-run"
@@ -87,12 +80,34 @@ class Pipeline:
             call = await self._answered(record, request, cluster, client)
             return _cautioned(call)
 
+    async def rehearse(self, call: Call, request: Request, cluster: Cluster) -> tuple[Call, LiveState]:
+        """A step of a plan as far as it can be taken without sending it: checked, judged, decided and admitted.
+
+        It is not on record by itself: its plan is. Raises what ``run`` would raise up to there.
+        """
+        call, live = await self._prepare(lambda kept: kept, call, request, cluster)
+        self.guard.admit(call, request)
+        return call, live
+
+    async def _prepare(
+        self, keep: Callable[[Call], Call], call: Call, request: Request, cluster: Cluster
+    ) -> tuple[Call, LiveState]:
+        """The call checked, judged and decided, and the live state that was read for it."""
+        if request.work is not None:
+            call = keep(carried(call, request.work))
+        else:
+            call = keep(await check(call, request.data, self._validation, cluster))
+        must_be_sendable(call)
+        live = LiveState(call, cluster)
+        call = keep(await self.guard.judge(call, live))
+        return keep(await self.guard.decide(call, live.of(call))), live
+
     async def _answered(self, record: AuditRecord, request: Request, cluster: Cluster, client: Client) -> Call:
         """Send the call, and make of the answer what its caller is told."""
         call, started = record.call, time.monotonic()
         if request.work is not None:
             return await self._run_in_guest(record, request.work, cluster)
-        seconds = patience(request.wait, self._task_wait, client)
+        seconds = patience(request.wait, self.task_wait, client)
         if call.template == _TASK_STATUS and not call.writes and request.wait:
             return await self._asked_about_task(call, request, seconds, cluster, client)
         answer = await self._send(call, cluster)

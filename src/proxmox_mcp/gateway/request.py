@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
+from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import LOCAL, Caller
 from proxmox_mcp.proxmox.paged import MOST_ROWS
 from proxmox_mcp.render import WHOLE, View
@@ -13,6 +14,8 @@ from proxmox_mcp.render import WHOLE, View
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from proxmox_mcp.apidoc.path import ApiPath
+    from proxmox_mcp.gateway.agreement import Agreed
     from proxmox_mcp.guests import GuestExec
 
 
@@ -24,7 +27,7 @@ class Request:
     than read the cluster is refused there. ``places`` is where a call that fans out goes on; ``alone`` is false for one
     place of many, about which nobody is asked. ``most_rows`` bounds what is read of a list that Proxmox pages.
     ``work`` is a command for a guest, in place of a call with ``data``. ``operator`` names the person at the console
-    who asks for this call: their yes counts as an approval.
+    who asks for this call: their yes counts as an approval. ``agreed`` is set for a step of a plan.
     """
 
     path: str
@@ -42,10 +45,24 @@ class Request:
     wording: Wording = FOR_MODELS
     work: GuestExec | None = None
     operator: str = ""
+    agreed: Agreed | None = None
     tool: str = ""
     caller: Caller = LOCAL
     client: str = ""
     id: str = ""
+
+
+def call_of(request: Request, method: str, path: ApiPath, cluster: str) -> Call:
+    """One call of a request, to one path, as the pipeline takes it."""
+    return Call(
+        method=method,
+        path=path,
+        caller=request.caller,
+        cluster=cluster,
+        tool=request.tool,
+        client=request.client,
+        id=request.id,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,10 @@ class PermissionCache:
                     rights = self._rights = replace(rights, permissions=rights.permissions.and_at({path: told}))
             return rights
 
+    def forget(self) -> None:
+        """Read the permissions again when they are needed next: somebody may have changed them."""
+        self._read = 0.0
+
     async def _known(self) -> Rights | None:
         if not self._read or time.monotonic() - self._read > self._kept:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,12 +21,14 @@ _FIRST_ANSWERS = 0.5
 
 async def serve_stdio(server: Server[Any], gateway: Gateway | None) -> None:
     """Serve until the client closes its end. ``gateway`` is what the server works with; None where it has none."""
-    async with anyio.create_task_group() as group:
+    async with anyio.create_task_group() as group, AsyncExitStack() as stack:
         if gateway is not None:
             group.start_soon(_prepare, gateway)
             group.start_soon(gateway.guard.limits.keep)
+            await stack.enter_async_context(gateway.plans.running())
         async with stdio_server() as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
+        await stack.aclose()
         group.cancel_scope.cancel()
 
 

@@ -198,6 +198,8 @@ TABLES = Tables(
         _text("confirmation"),
         _text("on_error"),
         _text("undo_of"),
+        _json("given"),
+        _json("identifiers"),
         Column("stop_requested", Boolean, nullable=False, default=False, server_default=false()),
         _text("stopped_by"),
         _text("owner"),

@@ -6,6 +6,7 @@ Pure: the cluster's resources and the free identifiers are handed in.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from proxmox_mcp.apidoc.path import ANY, ApiPath
@@ -62,9 +63,13 @@ def expand(
     resources: Resources,
     identifiers: Identifiers,
     most: int,
+    missing: Mapping[str, str] = MappingProxyType({}),
 ) -> Expansion:
-    """The concrete steps. Raises one error with the faults of all steps, or InvalidCallError for more than ``most``."""
-    made = _Expander(conditions, resources, identifiers, most)
+    """The concrete steps. Raises one error with the faults of all steps, or InvalidCallError for more than ``most``.
+
+    ``missing``: places of a ``*`` that are left out, by path, and why.
+    """
+    made = _Expander(conditions, resources, identifiers, most, missing)
     faults: list[StepFault] = []
     for number, step in enumerate(steps, 1):
         try:
@@ -78,8 +83,16 @@ def expand(
 
 
 class _Expander:
-    def __init__(self, conditions: Filter, resources: Resources, identifiers: Identifiers, most: int) -> None:
+    def __init__(
+        self,
+        conditions: Filter,
+        resources: Resources,
+        identifiers: Identifiers,
+        most: int,
+        missing: Mapping[str, str],
+    ) -> None:
         self._conditions, self._resources, self._identifiers, self._most = conditions, resources, identifiers, most
+        self._missing = missing
         self._records = {key: record for record in resources.records for key in _keys(record)}
         self._of: dict[int, list[ConcreteStep]] = {}
         self._made: dict[str, Guest] = {}
@@ -96,7 +109,11 @@ class _Expander:
             return  # The fault of that step is told.
         path = ApiPath.given(substituted(step.path, self._value))
         data = substituted(dict(step.data), self._value)
-        for target in self._targets(path):
+        before = self.fanned
+        self.fanned = False
+        targets = list(self._targets(path))
+        of_many, self.fanned = self.fanned, before or self.fanned
+        for target in targets:
             if len(self.steps) >= self._most:
                 raise InvalidCallError(
                     f"the plan has more than {self._most} steps (MCP_PLAN_STEPS).", "Narrow `filter`, or split it."
@@ -110,6 +127,7 @@ class _Expander:
                 data=sent,
                 why=step.why,
                 allocated=allocated,
+                fanned=of_many,
             )
             self._of.setdefault(number, []).append(concrete)
             self.steps.append(concrete)
@@ -206,12 +224,19 @@ class _Expander:
         chosen = [target for target, record in zip(targets, records, strict=True) if id(record) in kept]
         if not chosen:
             raise TargetError(f"None of {len(targets)} places of {path} matches the filter.", _HOW_TO_FILTER)
+        there = [target for target in chosen if target.online and target.path.encoded not in self._missing]
+        if not there and any(target.online for target in chosen):
+            reason = next(iter(self._missing.values()))
+            raise TargetError(f"None of {len(chosen)} places that the filter selects has it: {reason}")
+        absent = 0
         for target in chosen:
-            if target.online:
-                yield target.path
-            else:
-                what = str(target.guest) if target.guest else target.path.text
-                self.left_out.append(f"{what}: its node is offline")
+            if not target.online:
+                self.left_out.append(f"{target.guest or target.path.text}: its node is offline")
+            elif target.path.encoded in self._missing:
+                absent += 1
+        if absent:
+            self.left_out.append(f"{absent} places of {path}, where there is none")
+        yield from (target.path for target in there)
 
 
 def _keys(record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

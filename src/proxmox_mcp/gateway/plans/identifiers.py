@@ -25,6 +25,15 @@ class FreeIdentifiers:
     guests: list[str] = field(default_factory=list)
     jobs: list[str] = field(default_factory=list)
 
+    @classmethod
+    def again(cls, identifiers: Sequence[str]) -> FreeIdentifiers:
+        """Those that were allocated before, in the order in which ``all`` gave them."""
+        return cls([each for each in identifiers if each.isdecimal()], [e for e in identifiers if not e.isdecimal()])
+
+    def all(self) -> tuple[str, ...]:
+        """What is left to be taken."""
+        return (*self.guests, *self.jobs)
+
     def take(self, parameter: str) -> str:
         """The next one. Raises TargetError where more are needed than were looked up."""
         kept = self.jobs if parameter == "id" else self.guests

@@ -34,7 +34,8 @@ class ConcreteStep:
     """One call to one concrete path.
 
     ``number`` counts from 1 in the order in which steps are carried out, ``given`` is the step of the caller that it
-    comes from; ``allocated`` are the identifiers that the server chose for it, by parameter.
+    comes from; ``allocated`` are the identifiers that the server chose for it, by parameter. ``fanned``: a ``*`` stands
+    for this place among others.
     """
 
     number: int
@@ -44,6 +45,7 @@ class ConcreteStep:
     data: Mapping[str, Any]
     why: str = ""
     allocated: Mapping[str, str] = field(default_factory=dict)
+    fanned: bool = False
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.policy.caller import Mode
-from proxmox_mcp.server.tools import api_call, api_get, cluster_resources, guest_exec, list_nodes, search_api
+from proxmox_mcp.server.tools import api_call, api_get, api_plan, cluster_resources, guest_exec, list_nodes, search_api
 from proxmox_mcp.server.tools.arguments import read
 from proxmox_mcp.server.tools.tool import Parameter, Tool, ToolCall
 
@@ -24,6 +24,7 @@ TOOLS: Sequence[Tool] = (
     search_api.TOOL,
     api_get.TOOL,
     api_call.TOOL,
+    api_plan.TOOL,
     list_nodes.TOOL,
     cluster_resources.TOOL,
 )

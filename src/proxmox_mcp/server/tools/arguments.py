@@ -73,6 +73,8 @@ def _typed(parameter: Parameter, value: Any) -> Any:
             return _boolean(value)
         case "strings":
             return _strings(value)
+        case "objects":
+            return _objects(value, parameter)
         case _:
             text = _text(value, parameter.max_length)
             if parameter.enum and text not in parameter.enum and text.upper() not in parameter.enum:
@@ -105,6 +107,26 @@ def _strings(value: Any) -> list[str]:
     if sum(map(len, value)) > OBJECT.characters:
         raise ValueError(f"is longer than {OBJECT.characters:,} characters.")
     return value
+
+
+def _objects(value: Any, parameter: Parameter) -> list[dict[str, Any]]:
+    """A list of objects; a text that is JSON of one, and a single object, are taken too. Their members are checked by
+    the tool, except that objects within may be JSON texts as well."""
+    if isinstance(value, str):
+        if len(value) > OBJECT.characters:
+            raise ValueError(f"is longer than {OBJECT.characters:,} characters.")
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise ValueError("must be a list of objects.") from None
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ValueError("must be a list of objects.")
+    if fault := OBJECT.fault(value):
+        raise ValueError(f"{fault}.")
+    inner = [name for name, each in parameter.members.items() if each.kind == "object"]
+    return [{**each, **{name: _object(each[name]) for name in inner if each.get(name)}} for each in value]
 
 
 def _object(value: Any) -> dict[str, Any]:

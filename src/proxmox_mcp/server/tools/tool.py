@@ -6,7 +6,7 @@ Schemas stay in the subset that every client takes: typed properties, ``required
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
@@ -25,22 +25,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """``kind`` is a JSON type, or ``strings`` for a list of them; ``enum`` the values allowed; ``max_length`` the most
-    characters of a string."""
+    """``kind`` is a JSON type, or ``strings`` or ``objects`` for a list of them; ``enum`` the values allowed;
+    ``max_length`` the most characters of a string; ``members`` the parameters of each object in a list."""
 
     kind: str
     description: str
     required: bool = False
     enum: tuple[str, ...] = ()
     max_length: int = 2_000
+    members: Mapping[str, Parameter] = field(default_factory=dict)
 
     def schema(self) -> dict[str, Any]:
-        written: dict[str, Any] = {"type": self.kind, "description": self.description}
+        written: dict[str, Any] = {"type": self.kind}
+        if self.description:
+            written["description"] = self.description
         if self.kind == "strings":
             written |= {"type": "array", "items": {"type": "string"}}
+        if self.kind == "objects":
+            written |= {"type": "array", "items": object_schema(self.members)}
         if self.enum:
             written["enum"] = list(self.enum)
         return written
+
+
+def object_schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """The JSON schema of an object with these members."""
+    written: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: each.schema() for name, each in parameters.items()},
+    }
+    if required := [name for name, each in parameters.items() if each.required]:
+        written["required"] = required
+    return written
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +112,11 @@ class Tool:
     reads_only: bool = True
 
     def input_schema(self) -> dict[str, Any]:
-        written: dict[str, Any] = {
-            "type": "object",
-            "properties": {name: each.schema() for name, each in self.parameters.items()},
-        }
-        if required := [name for name, each in self.parameters.items() if each.required]:
-            written["required"] = required
-        return written
+        return object_schema(self.parameters)
 
     def with_clusters(self, clusters: Sequence[str]) -> Tool:
         """The same tool with the parameter ``cluster``."""
-        parameter = Parameter("string", "which cluster; lists: all if left out", enum=tuple(clusters))
+        parameter = Parameter("string", "lists: all if left out", enum=tuple(clusters))
         return replace(self, parameters={**self.parameters, "cluster": parameter})
 
     def listed(self) -> types.Tool:

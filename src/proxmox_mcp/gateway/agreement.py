@@ -1,0 +1,61 @@
+"""What was stated and confirmed of one step of a plan: its call asks nobody again, it is held to that."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import ConfirmationError
+from proxmox_mcp.policy.effects import several
+from proxmox_mcp.policy.rules import Verdict
+
+if TYPE_CHECKING:
+    from proxmox_mcp.apidoc.reviews import Effect
+    from proxmox_mcp.confirm.statement import Statement
+    from proxmox_mcp.policy.call import Call
+
+_STOPS = (
+    "The step was not sent, and the plan stops here. Make a plan of the steps that are left to see it stated again."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """One step as it was stated. ``confirmation`` says who or what confirmed the plan, and is empty where its steps
+    needed none; ``fingerprint`` identifies what the step was stated to hit, and is empty where nothing is bound."""
+
+    plan: int
+    step: int
+    effects: frozenset[Effect]
+    verdict: Verdict
+    fingerprint: str = ""
+    confirmation: str = ""
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a person confirmed the plan: in the client, or as the operator."""
+        return self.confirmation not in ("", "token")
+
+
+def held_to(agreed: Agreed, call: Call, statement: Statement | None) -> Call:
+    """The call with the confirmation of its plan. ``statement`` is made anew, None where nothing is bound.
+
+    Raises ConfirmationError where the call is judged or decided more strictly than it was stated, or would hit
+    something else.
+    """
+    more = call.judgement.effects - agreed.effects
+    if more:
+        raise ConfirmationError(f"this does more than was stated: {several(call.judgement.of(more))}.", _STOPS)
+    decision = call.decision
+    asks = decision is not None and decision.verdict is Verdict.CONFIRM
+    if asks and not agreed.confirmation:
+        raise ConfirmationError(f"this needs a confirmation by now ({decision.reason if decision else ''}).", _STOPS)
+    if asks and decision is not None and decision.person_only and not agreed.by_person:
+        raise ConfirmationError(f"a person must confirm this by now ({decision.reason}).", _STOPS)
+    if statement is not None and not hmac.compare_digest(statement.fingerprint(), agreed.fingerprint):
+        raise ConfirmationError(
+            f"what this would hit has changed since the plan was stated. Now: {statement.text}", _STOPS
+        )
+    confirmation = f"plan {agreed.plan}: {agreed.confirmation}" if agreed.confirmation else ""
+    return replace(call, confirmation=confirmation)

@@ -1,0 +1,248 @@
+"""Carries one plan out: in order, each step on the path of every call, its tasks awaited before the next."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from proxmox_mcp.errors import GuardError, ProxmoxError, ProxmoxMcpError, RateLimitError
+from proxmox_mcp.gateway.plans.digests import with_digest
+from proxmox_mcp.gateway.plans.records import BEAT_SECONDS, PlanState, StepState
+from proxmox_mcp.gateway.plans.rehearsal import rehearse_step, stated, with_made
+from proxmox_mcp.gateway.request import call_of
+from proxmox_mcp.untrusted import one_line
+
+if TYPE_CHECKING:
+    from proxmox_mcp.confirm.statement import Statement
+    from proxmox_mcp.gateway.agreement import Agreed
+    from proxmox_mcp.gateway.pipeline import Pipeline
+    from proxmox_mcp.gateway.plans.proposal import PlannedStep, Proposal
+    from proxmox_mcp.gateway.plans.records import PlanRecords
+    from proxmox_mcp.gateway.request import Answer
+    from proxmox_mcp.policy.call import Call
+
+LONGEST_TASK = 7 * 86_400.0
+"""Seconds that a step's task may take: a plan waits for its end, a restore may take days."""
+_LIMITED_SECONDS, _LIMITED_TRIES = 2.0, 60
+"""A step that comes too soon for the caller's limits waits so long, so many times."""
+_END_SECONDS, _END_PAUSE = 10.0, 1.0
+_LONGEST_SAID, _LONGEST_ERROR = 300, 4_000
+_LOG = logging.getLogger("proxmox_mcp.plans")
+
+
+@dataclass
+class Progress:
+    """How far a plan is: for those who wait for it."""
+
+    done: int = 0
+    fraction: float = 0.0
+    text: str = ""
+    news: int = 0
+    _moved: anyio.Event = field(default_factory=anyio.Event)
+
+    def tell(self, text: str, fraction: float | None = None, *, done: int | None = None) -> None:
+        self.text, self.news = text, self.news + 1
+        self.done = self.done if done is None else done
+        self.fraction = fraction or 0.0
+        moved, self._moved = self._moved, anyio.Event()
+        moved.set()
+
+    async def since(self, news: int) -> int:
+        """Wait until there is more than these many news; gives how many there are."""
+        while self.news == news:
+            await self._moved.wait()
+        return self.news
+
+
+class _Listener:
+    """The client of a step's call: nobody to ask, and progress that goes to those who wait for the plan."""
+
+    can_be_asked, follows_progress = False, True
+    answer: Answer | None = None
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    async def ask(self, question: str, token: str) -> bool:  # noqa: ARG002
+        return False
+
+    async def progress(self, done: float | None, text: str) -> None:
+        self._progress.tell(text, done)
+
+
+class Run:
+    """One plan while it is carried out. ``confirmation`` says who or what confirmed it, empty where nobody had to."""
+
+    def __init__(
+        self,
+        number: int,
+        proposal: Proposal,
+        confirmation: str,
+        *,
+        pipeline: Pipeline,
+        records: PlanRecords,
+    ) -> None:
+        self.number, self.proposal, self.confirmation = number, proposal, confirmation
+        self.progress, self.ended = Progress(), anyio.Event()
+        self._pipeline, self._records = pipeline, records
+        self._stopped_by = ""
+        self._agreed: dict[int, Agreed] = {}
+        self._made: dict[tuple[int, str], str] = {}
+
+    def stop(self, by: str) -> None:
+        """End the plan after the running step."""
+        self._stopped_by = self._stopped_by or by
+
+    async def carry_out(self) -> None:
+        """All steps, to the end or the first failure. Raises nothing: what happened is on record."""
+        state = PlanState.CUT_OFF
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._beat)
+                state = await self._recorded_steps()
+                group.cancel_scope.cancel()
+        finally:
+            with anyio.move_on_after(_END_SECONDS, shield=True):
+                await self._end(state)
+            self.progress.tell("")
+            self.ended.set()
+
+    async def _recorded_steps(self) -> PlanState:
+        """All steps. Where the store fails the plan ends: what can't be put on record is not sent."""
+        try:
+            return await self._all_steps()
+        except GuardError as error:
+            _LOG.error("plan %s ended: %s", self.number, error.message)
+            return PlanState.CUT_OFF
+
+    async def _all_steps(self) -> PlanState:
+        steps = self.proposal.steps
+        await self._agree_as_stated()
+        failed = False
+        for place, planned in enumerate(steps):
+            if self._stopped_by:
+                return PlanState.STOPPED
+            self.progress.tell(planned.step.name, done=place)
+            await self._record(planned, StepState.RUNNING)
+            try:
+                call = await self._admitted_step(planned)
+            except ProxmoxMcpError as error:
+                failed = True
+                unknown = isinstance(error, ProxmoxError) and error.sent  # It may have taken effect.
+                said = self._words(str(error))[:_LONGEST_ERROR]
+                await self._record(planned, StepState.UNKNOWN if unknown else StepState.FAILED, said)
+                if self.proposal.on_error == "stop" or isinstance(error, GuardError):
+                    return PlanState.FAILED
+            else:
+                await self._record(planned, StepState.DONE, self._words(_said(call)), call)
+                self._keep_made(planned, call)
+            if self.confirmation:
+                await self._agree_again([later for later in steps[place + 1 :] if self._saw_last(later, planned)])
+        self.progress.tell("", done=len(steps))
+        return PlanState.FAILED if failed else PlanState.DONE
+
+    async def _admitted_step(self, planned: PlannedStep) -> Call:
+        """The step's call, once the caller's limits let it pass."""
+        caller = self.proposal.request.caller
+        for _ in range(_LIMITED_TRIES):
+            try:
+                async with self._pipeline.guard.admitted(caller):
+                    return await self._send(planned)
+            except RateLimitError:
+                await anyio.sleep(_LIMITED_SECONDS)
+        async with self._pipeline.guard.admitted(caller):
+            return await self._send(planned)
+
+    async def _send(self, planned: PlannedStep) -> Call:
+        proposal, cluster = self.proposal, self.proposal.cluster
+        step = with_made(planned.step, self._value)
+        data = await with_digest(step, planned.call.endpoint, cluster)
+        asked = proposal.request
+        request = replace(
+            asked,
+            data=data,
+            confirm="",
+            dry_run=False,
+            wait=LONGEST_TASK,
+            agreed=self._agreed[step.number],
+            id=f"{asked.id}.{step.number}" if asked.id else "",
+        )
+        call = call_of(request, step.method, step.path, cluster.name)
+        return await self._pipeline.run(call, request, cluster, _Listener(self.progress))
+
+    # What was stated of a step, and what one's own steps change of it.
+
+    async def _agree_as_stated(self) -> None:
+        """Hold every step to what was stated of it. Nothing is read: the proposal keeps what it read."""
+        statements: dict[int, Statement] = {}
+        if self.confirmation:
+            found = await stated(self.proposal.steps, self._pipeline.guard, backups=False)
+            statements = {each.number: each.statement for each in found}
+        for planned in self.proposal.steps:
+            statement = statements.get(planned.step.number)
+            self._agreed[planned.step.number] = self.proposal.agreed(self.number, planned, statement, self.confirmation)
+
+    async def _agree_again(self, later: list[PlannedStep]) -> None:
+        """Hold steps to the state as the step before has left it, which is not what they were stated on."""
+        for planned in later:
+            step = with_made(planned.step, self._value)
+            try:
+                found = await rehearse_step(step, self.proposal.request, self.proposal.cluster, self._pipeline)
+            except ProxmoxMcpError:
+                continue  # The step itself will say so.
+            (now,) = await stated([found], self._pipeline.guard, backups=False)
+            agreed = self._agreed[step.number]
+            self._agreed[step.number] = replace(agreed, fingerprint=now.statement.fingerprint())
+
+    def _saw_last(self, later: PlannedStep, done: PlannedStep) -> bool:
+        """Whether a step is the last that changes what a later one hits: then that is read again."""
+        between = [each for each in self.proposal.steps if done.step.number < each.step.number < later.step.number]
+        return done.is_seen_by(later) and not any(each.is_seen_by(later) for each in between)
+
+    def _value(self, step: int, name: str) -> str:
+        return self._made.get((step, name), f"${{{step}.{name}}}")
+
+    def _keep_made(self, planned: PlannedStep, call: Call) -> None:
+        if isinstance(call.received.data, str):
+            self._made[planned.step.number, "volid"] = call.received.data
+
+    # Records.
+
+    async def _record(self, planned: PlannedStep, state: StepState, said: str = "", call: Call | None = None) -> None:
+        change: Any = getattr(call, "change", None)
+        records = self._records
+        await records.store.in_thread(records.step, self.number, planned.step.number, state, said, change)
+
+    def _words(self, text: str) -> str:
+        return self._pipeline.guard.redactor.text(text)
+
+    async def _beat(self) -> None:
+        """Show that the plan is carried out, and hear of a stop that another process was asked for."""
+        while True:
+            with suppress(GuardError):  # A store that is away for a moment does not end a running step.
+                if by := await self._records.store.in_thread(self._records.beat, self.number):
+                    self.stop(by)
+            await anyio.sleep(BEAT_SECONDS)
+
+    async def _end(self, state: PlanState) -> None:
+        """Put the end on record, tried again as long as there is time for it: else nothing is heard of the plan any
+        more, and it is taken for cut off."""
+        while True:
+            try:
+                await self._records.store.in_thread(self._records.end, self.number, state, self._stopped_by)
+            except GuardError as error:
+                _LOG.error("the end of plan %s is not on record yet: %s", self.number, error.message)
+                await anyio.sleep(_END_PAUSE)
+            else:
+                return
+
+
+def _said(call: Call) -> str:
+    """The first line of what the call answered."""
+    received = call.received
+    text = received.told or (str(received.data) if received.data is not None else "")
+    return one_line(text.strip().partition("\n")[0], _LONGEST_SAID)

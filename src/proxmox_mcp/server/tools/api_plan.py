@@ -1,0 +1,71 @@
+"""``proxmox_api_plan``: several writes that are stated together, confirmed once and carried out in order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.errors import UnknownArgumentError
+from proxmox_mcp.gateway.plans import PlanAsked, read_steps
+from proxmox_mcp.server.tools.tool import Parameter, Tool, ToolCall
+
+if TYPE_CHECKING:
+    from proxmox_mcp.gateway import Request
+
+_WAYS = ("steps", "plan", "undo")
+
+
+async def _run(call: ToolCall) -> str:
+    """Raises UnknownArgumentError where it is not one of: steps, the number of a plan, what to undo."""
+    given, plans = call.arguments, call.gateway.plans
+    request = _request(call)
+    if len(given.keys() & set(_WAYS)) != 1:
+        raise UnknownArgumentError(
+            "Give exactly one of `steps` (a new plan), `plan` (one that there is) and `undo`.", "Nothing was sent."
+        )
+    if "plan" in given:
+        number = given["plan"]
+        if given.get("stop"):
+            return await plans.stop(number, request, call.client)
+        if request.confirm or call.client.answer is not None:
+            return await plans.confirm(number, request, call.client)
+        return await plans.wait(number, request, call.client)
+    asked = PlanAsked(
+        steps=read_steps(given["steps"], plans.limits.steps),
+        request=request,
+        filter=given.get("filter", ""),
+        on_error=given.get("on_error", "stop"),
+    )
+    return await plans.propose(asked, call.client)
+
+
+def _request(call: ToolCall) -> Request:
+    """The filter of a plan is not one of rows."""
+    without = replace(call, arguments={name: value for name, value in call.arguments.items() if name != "filter"})
+    return without.request("/", dry_run=call.arguments.get("dry_run", False), confirm=call.arguments.get("confirm", ""))
+
+
+TOOL = Tool(
+    "proxmox_api_plan",
+    "Several writes, stated and confirmed once. Paths take nodes/*/guests/*; vmid `next`, then ${1.vmid}.",
+    _run,
+    {
+        "steps": Parameter(
+            "objects",
+            "",
+            members={
+                "path": Parameter("string", "", required=True),
+                "method": Parameter("string", "", required=True),
+                "data": Parameter("object", ""),
+            },
+        ),
+        "filter": Parameter("string", "of *: tags~lab and status=running"),
+        "on_error": Parameter("string", "", enum=("stop", "continue")),
+        "dry_run": Parameter("boolean", ""),
+        "confirm": Parameter("string", ""),
+        "plan": Parameter("integer", "wait for it"),
+        "stop": Parameter("boolean", "end the plan"),
+        "undo": Parameter("string", "a change, or `plan 12`"),
+    },
+    reads_only=False,
+)
