@@ -9,12 +9,19 @@ from proxmox_mcp.suggest import similar
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 _SYNONYMS = {
     "config": "doctor",
+    "containers": "guests",
+    "ct": "guests",
     "diagnose": "doctor",
     "explain": "policy explain",
     "fetch": "index",
     "find": "search",
+    "hosts": "nodes",
+    "jobs": "tasks",
     "log": "audit",
     "logs": "audit",
+    "lxc": "guests",
+    "ps": "guests",
+    "qemu": "guests",
     "reject": "deny",
     "request": "call",
     "run": "serve",
@@ -28,6 +35,7 @@ _SYNONYMS = {
     "validate": "check",
     "verify": "check",
     "version": "--version",
+    "vms": "guests",
 }
 """Names that other programs have for these commands."""
 
