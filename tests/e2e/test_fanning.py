@@ -28,8 +28,9 @@ async def test_which_guests_have_old_snapshots_is_one_call(server: Served) -> No
 
 
 async def test_a_condition_on_the_place_is_met_before_anything_is_asked(server: Served) -> None:
-    before = len((server.directory / "audit.jsonl").read_text().splitlines())
     async with connect(server, "http") as session:
+        await session.get("/version")
+        before = len((server.directory / "audit.jsonl").read_text().splitlines())
         answer = await session.get(
             "/nodes/*/lxc/*/config", fields="guest,hostname,cores", filter="node=pve3 and guest~dns"
         )
@@ -74,3 +75,16 @@ async def test_where_some_places_fail_the_others_are_told_with_the_failures_besi
         answer = await session.get("/nodes/*/qemu/*/agent/network-get-interfaces", fields="guest", filter="node=pve3")
     assert not answer.is_error
     golden("fanning/some-failed", answer.text)
+
+
+async def test_vms_and_containers_are_asked_in_one_call_and_only_those_that_run(server: Served) -> None:
+    async with connect(server) as session:
+        answer = await session.get(
+            "/nodes/*/guests/*/config", fields="vmid,kind,status,cores", filter="tags=prod and status=running"
+        )
+        named = await session.get("/nodes/*/guests/dns-02/config", fields="hostname")
+    assert answer.text.startswith("all: status=running\nvmid kind cores\n"), answer.text
+    assert " qemu " in answer.text
+    assert " lxc " in answer.text
+    assert re.search(r"(\d+) of \1 match\)$", answer.text), "no guest was asked that the filter leaves out"
+    assert named.text == "hostname: dns-02"

@@ -93,7 +93,8 @@ _ANSWERS: tuple[tuple[str, Any], ...] = (
 
 GETS = (
     "/cluster/resources", "/nodes/pve1/qemu", "/nodes/*/qemu", "/nodes/*/lxc", "/nodes/*/qemu/*/snapshot",
-    "/nodes/*/qemu/*/config", "/nodes/*/tasks", "/nodes/pve1/tasks",
+    "/nodes/*/qemu/*/config", "/nodes/*/guests/*/config", "/nodes/*/guests/*/snapshot", "/nodes/*/guests",
+    "/nodes/*/tasks", "/nodes/pve1/tasks",
     "/nodes/pve1/rrddata?timeframe=day", "/nodes/*/rrddata?timeframe=day",
     "/nodes/*/storage/*/content", "/nodes/pve1/storage/nas/content", "/nodes/pve1/journal", "/cluster/log",
     "/access/users", "/nodes/pve1/tasks/UPID:pve1:000003EB:00001B6D:6B014D2D:vzdump:103:root@pam:/log",

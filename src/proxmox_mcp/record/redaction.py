@@ -45,6 +45,7 @@ class Redactor:
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         values = sorted({value for value in known if len(value) >= _SHORTEST}, key=len, reverse=True)
+        self._values = values
         self._known = re.compile("|".join(map(re.escape, values))) if values else None
         self._shortest = min((SHORTEST_MATCH, *map(len, values)))
         self._shortest_known = len(values[-1]) if values else 0
@@ -77,6 +78,8 @@ class Redactor:
 
     def _mapping(self, value: Mapping[str, Any], local: _Secrets, keep: Keep) -> dict[str, Any]:
         hidden, may_name_another = _secrets_among(tuple(value), local)
+        if not hidden and not may_name_another and self._is_plain(value, local):
+            return dict(value)
         parts = local.parts
         if may_name_another and (subject := _subject(value, parts)):
             if is_secret_name(subject):
@@ -96,6 +99,21 @@ class Redactor:
             elif kind not in _PLAIN:
                 out[name] = self._value(member, local, keep)
         return out
+
+    def _is_plain(self, value: Mapping[str, Any], local: _Secrets) -> bool:
+        """Whether a record holds nothing nested, and no text with anything of a secret: all its texts looked through
+        at once, since one by one they took half the time of listing 10,000 guests."""
+        texts = []
+        for name, member in value.items():
+            kind = type(member)
+            if kind is str:
+                if name in local.parts:
+                    return False
+                texts.append(member)
+            elif kind not in _PLAIN:
+                return False
+        whole = "\n".join(texts)
+        return not secrets_in_text.may_hold(whole) and not any(known in whole for known in self._values)
 
     def _text(self, text: str) -> str:
         if len(text) < self._shortest:

@@ -98,13 +98,18 @@ SHORTEST_MATCH = len("://:p@")
 """What any of the patterns takes at the least, with its surroundings: names of nodes and states are shorter."""
 
 
+def may_hold(text: str) -> bool:
+    """Whether any of the patterns can be in the text: most texts hold nothing that all of them need."""
+    lowered = text.lower()
+    for mark in _MARKS:  # noqa: SIM110 - a generator within any() takes three times as long
+        if mark in lowered:
+            return True
+    return False
+
+
 def hide(text: str) -> str:
     """The text with each secret in it replaced."""
-    lowered = text.lower()
-    for mark in _MARKS:
-        if mark in lowered:
-            break
-    else:
+    if not may_hold(text):
         return text
     for pattern, replacement in PATTERNS:
         text = pattern.sub(replacement, text)

@@ -13,7 +13,7 @@ from proxmox_mcp.render.units import SIZES, significant
 if TYPE_CHECKING:
     from proxmox_mcp.render.legend import Legend
 
-_MOST_LOOKED_AT = 2_000
+_MOST_LOOKED_AT = 1_000
 """Values by which a column's unit is chosen; a value beyond them that doesn't fit is written with its own unit."""
 _WIDEST = 100_000
 """The largest number of a unit in a column (``2048`` GiB is fine, ``4194304`` MiB is not)."""

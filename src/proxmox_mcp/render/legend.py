@@ -31,7 +31,7 @@ Quantities: TypeAlias = Callable[[str], Quantity | None]
 
 NEVER, NONE = "never", "none"
 _NEVER = ("expire", "last", "until")
-_MOST_LOOKED_AT = 5_000
+_MOST_LOOKED_AT = 2_000
 """Values among which a time is looked for, to decide whether an answer has to name the zone."""
 
 

@@ -22,18 +22,23 @@ def noise_in(data: Any) -> tuple[str, ...]:
         return _of(data) if len(_of(data)) < len(data) else ()
     if not isinstance(data, list) or not all(isinstance(each, dict) for each in data):
         return ()
-    found = dict.fromkeys(name for record in data if not _is_current(record) for name in _of(record))
-    if any(map(_is_current, data)):
+    noisy = list(filter(_has_noise, data))
+    found = dict.fromkeys(name for record in noisy if not _is_current(record) for name in _of(record))
+    if any(map(_is_current, noisy)):
         found[_CURRENT] = None
     return tuple(found)
 
 
 def without_noise(records: Sequence[Record]) -> Sequence[Record]:
     """The records without the fields and the pseudo-snapshot that nobody needs."""
-    if not any(_is_current(record) or _of(record) for record in records):
+    if not any(map(_has_noise, records)):
         return records
     kept = (record for record in records if not _is_current(record))
     return [_needed(record) or record for record in kept]
+
+
+def _has_noise(record: Record) -> bool:
+    return not _FIELDS.isdisjoint(record) or not _NESTED.keys().isdisjoint(record) or _is_current(record)
 
 
 def _needed(record: Record) -> Record:
