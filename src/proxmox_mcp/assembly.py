@@ -12,6 +12,7 @@ from proxmox_mcp.confirm.approvals import Approvals
 from proxmox_mcp.confirm.confirmations import Confirmations, ConfirmationStore, MemoryStore, Setting
 from proxmox_mcp.confirm.freezes import Freezes
 from proxmox_mcp.errors import ApidocError, SettingsError, SettingsFaults
+from proxmox_mcp.gateway.changes import ChangeLog
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.enforcement import Guard
 from proxmox_mcp.gateway.gateway import Gateway
@@ -29,6 +30,7 @@ from proxmox_mcp.proxmox.client import Proxmox
 from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.record.activity import ActivityLog
 from proxmox_mcp.record.audit import AuditLog, why_unwritable
+from proxmox_mcp.record.changes import Changes
 from proxmox_mcp.record.one_time_secrets import Vault
 from proxmox_mcp.record.redaction import Redactor
 from proxmox_mcp.render import Budget
@@ -123,6 +125,11 @@ def freezes_of(settings: Settings) -> Freezes:
     return Freezes(store, audit_of(settings, ActivityLog(store)))
 
 
+def changes_of(server: ServerSettings, store: Store, redactor: Redactor) -> Changes:
+    """The record of changes."""
+    return Changes(store, redactor, keep_days=server.mcp_changes_keep)
+
+
 def redactor_of(settings: Settings) -> Redactor:
     """A redactor that knows the secrets of the settings."""
     server = settings.server
@@ -197,8 +204,15 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
         name: GuestCommands(GuestAccess(proxmox, permit), locks, name=name, by_token=bool(proxmox.connection.token))
         for name, proxmox in nodes.items()
     }
+    changes = changes_of(server, guard.store, guard.redactor) if server.mcp_changes else None
     pipeline = Pipeline(
-        guard, writers, guests, validation=server.mcp_validation, task_wait=server.mcp_task_wait, observer=observer
+        guard,
+        writers,
+        guests,
+        validation=server.mcp_validation,
+        task_wait=server.mcp_task_wait,
+        observer=observer,
+        changes=ChangeLog(changes, guard.redactor) if changes else None,
     )
     budget = Budget.of(server.mcp_result_tokens)
     limits = PlanLimits(steps=server.mcp_plan_steps, unasked=server.mcp_plan_ask)

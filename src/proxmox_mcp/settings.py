@@ -143,6 +143,10 @@ class ServerSettings(_SettingsModel):
     mcp_stream_idle: float = Field(
         14400.0, ge=1, le=604_800, description="Seconds after which an idle stream is closed."
     )
+    mcp_changes: bool = Field(
+        True, description="Whether writes are recorded with the state before and after, so that they can be undone."
+    )
+    mcp_changes_keep: float = Field(90.0, ge=1, le=3650, description="Days for which changes are kept.")
     mcp_metrics_port: int = Field(
         0, ge=0, le=65535, description="Separate port for `/metrics`, without a token; 0: on the main port."
     )

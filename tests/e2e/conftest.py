@@ -98,6 +98,7 @@ _MOVING = (
     (re.compile(r"\bin \d+s$", re.MULTILINE), "in <seconds>"),
     (re.compile(r"\d{4}_\d\d_\d\d-\d\d_\d\d_\d\d"), "<time>"),
     (re.compile(r"\(now \d{4}-\d\d-\d\d \d\d:\d\d "), "(now <time> "),
+    (re.compile(r"\bChange \d+, "), "Change <number>, "),
     (re.compile(r"^confirm: \S+$", re.MULTILINE), "confirm: <token>"),
 )
 

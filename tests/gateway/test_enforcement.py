@@ -60,7 +60,7 @@ async def test_a_question_that_was_accepted_is_accepted_once(gateway: Gateway, r
     with pytest.raises(AskedError):
         await gateway.call(DELETE, client)
     client.answer = Answer(client.token, agreed=True)
-    assert await gateway.call(DELETE, client) == "Done: DELETE /nodes/pve1/qemu/101"
+    assert (await gateway.call(DELETE, client)).startswith("Done: DELETE /nodes/pve1/qemu/101\n")
     with pytest.raises(ConfirmationError):
         await gateway.call(DELETE, client)
     assert len(recorder.posted) == before + 1

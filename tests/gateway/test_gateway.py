@@ -37,8 +37,8 @@ ALLOW = '[[rule]]\nverdict = "allow"\npath = "/**"\n'
 async def test_what_json_brings_is_sent_as_proxmox_wants_it(gateway: Gateway, recorder: RawServer) -> None:
     data = {"onboot": True, "cores": 4, "description": None, "tags": ["a", "b"], "ipconfig0": {"ip": "dhcp"}}
     told = await gateway.call(Request(path="/nodes/pve1/qemu/101/config", method="put", data=data))
-    assert told == "Done: PUT /nodes/pve1/qemu/101/config"
-    sent = recorder.requests[-1]
+    assert told == "Done: PUT /nodes/pve1/qemu/101/config\nChange 1, can be undone."
+    sent = recorder.posted[-1]
     assert (sent.method, sent.target) == ("PUT", "/api2/json/nodes/pve1/qemu/101/config")
     assert sorted(sent.body.split(b"&")) == [b"cores=4", b"ipconfig0=ip%3Ddhcp", b"onboot=1", b"tags=a%2Cb"]
 
@@ -54,7 +54,7 @@ async def test_an_empty_list_is_sent_as_json_and_the_rehearsal_says_so(
         "with a JSON body, since a form can't carry one of the lists\n  target = []\n"
     )
     await gateway.call(replace(call, dry_run=False))
-    assert json.loads(recorder.requests[-1].body) == {"target": []}
+    assert json.loads(recorder.posted[-1].body) == {"target": []}
 
 
 async def test_the_rehearsal_tells_what_only_the_code_of_an_endpoint_checks(gateway: Gateway) -> None:

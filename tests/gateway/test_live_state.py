@@ -227,15 +227,18 @@ async def test_a_guarded_delete_of_a_vm_reads_each_fact_once(
         gateway = gateway_to(upstream.port, GUARDED)
         told = await gateway.call(Request(path="/nodes/pve1/qemu/100", method="DELETE"), Agreeing())
         await gateway.clusters["default"].pve.aclose()
-    assert told == "Done: DELETE /nodes/pve1/qemu/100"
+    assert told.startswith("Done: DELETE /nodes/pve1/qemu/100\n")
     read = [request.target.partition("?")[0].removeprefix("/api2/json") for request in upstream.requests]
     config = "/nodes/pve1/qemu/100/config"
     assert read.count(config) == 2
-    assert sorted(set(read[:-2])) == [
+    assert sorted(set(read[:-5])) == [
         "/cluster/resources",
         config,
         "/nodes/pve1/qemu/100/snapshot",
         "/nodes/pve1/storage/local/content",
         "/nodes/pve1/storage/nas/content",
     ]
-    assert (len(read[:-1]), read[-2], read[-1]) == (6, config, "/nodes/pve1/qemu/100")
+    assert (len(read[:-4]), read[-5], read[-1]) == (6, config, "/nodes/pve1/qemu/100")
+    # Once it is confirmed, what goes with the guest is read for the change record (MCP_CHANGES).
+    goes_with_it = ["/access/acl", "/cluster/backup", "/nodes/pve1/qemu/100/firewall/rules"]
+    assert sorted(read[-4:-1]) == goes_with_it

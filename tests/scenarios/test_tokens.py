@@ -59,7 +59,7 @@ ANSWERS = (
     Answer("a call that is wrong", _CALL, 200, {
         "path": "/nodes/*/qemu/web-01/config", "method": "PUT", "data": {"memroy": 1, "cores": "x", "net0": "b=1"},
     }),
-    Answer("a task that ended", _CALL, 90, {"path": "/nodes/*/qemu/web-03/status/start", "method": "POST"}),
+    Answer("a task that ended", _CALL, 110, {"path": "/nodes/*/qemu/web-03/status/start", "method": "POST"}),
     Answer("a call to confirm", _CALL, 260, {"path": "/nodes/*/qemu/db-01", "method": "DELETE"}),
     Answer("a rehearsed call", _CALL, 260, {
         "path": "/nodes/*/qemu/web-01/status/stop", "method": "POST", "dry_run": True,

@@ -31,7 +31,7 @@ async def dry_run(call: Call, guard: Guard, live: LiveState, cluster: Cluster) -
         rights = await cluster.permissions.rights_for(call.endpoint, params)
         if rights is not None:
             lines += rights.expected(call.endpoint, params)
-    lines += filter(None, [call.caution])
+    lines += filter(None, [_undo(call), call.caution])
     if decision.verdict == "confirm":
         lines.append((await guard.statement(call, live)).text)
     data = {
@@ -42,3 +42,7 @@ async def dry_run(call: Call, guard: Guard, live: LiveState, cluster: Cluster) -
         "decision": str(decision.verdict),
     }
     return replace(call, received=Received(data=data, told="\n".join(lines)))
+
+
+def _undo(call: Call) -> str:
+    return f"It {call.undo}." if call.undo else ""

@@ -181,7 +181,8 @@ class Guard:
             statement = await stated.statement(backups=False)
             return replace(call, confirmation=await _in_thread(self._redeem, request.confirm, call, statement))
         statement = await stated.statement()
-        said = "\n".join(filter(None, (statement.text, self.redactor.text(call.caution))))
+        undo = f"It {call.undo}." if call.undo else ""
+        said = "\n".join(filter(None, (statement.text, undo, self.redactor.text(call.caution))))
         match by_rung:
             case Rung.ELICIT:
                 token = await _in_thread(self.confirmations.issue, call, statement)

@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError, TaskFailedError
+from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError, ProxmoxMcpError, TaskFailedError
 from proxmox_mcp.gateway.agent_exec import result_of_process
 from proxmox_mcp.gateway.check import check, must_be_sendable
 from proxmox_mcp.gateway.denials import missing_rights
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from proxmox_mcp.apidoc.validation.authority import ValidationMode
+    from proxmox_mcp.gateway.changes import ChangeLog, Write
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.enforcement import Guard
     from proxmox_mcp.gateway.metrics_hooks import Observer
@@ -56,8 +57,11 @@ class Pipeline:
         validation: ValidationMode,
         task_wait: float,
         observer: Observer,
+        changes: ChangeLog | None = None,
     ) -> None:
+        """``changes``: where writes are put on record; None: nowhere (MCP_CHANGES=off)."""
         self.guard = guard
+        self.changes = changes
         self._guests = guests or {}
         self._writers, self._observer = writers, observer
         self._validation: ValidationMode = validation
@@ -67,7 +71,7 @@ class Pipeline:
         """One call to one concrete path, as ``request`` asks for it; on record in any case."""
         guard = self.guard
         async with AuditRecord(guard.audit, call).closed() as record:
-            call, live = await self._prepare(record.keep, call, request, cluster)
+            call, live, write = await self._prepare(record.keep, call, request, cluster)
             self._observer.decided(call)
             if request.dry_run:
                 record.success = "dry-run"
@@ -77,22 +81,31 @@ class Pipeline:
                 must_be_showable(call, request.work)
             call = record.keep(await guard.confirm(call, request, live, client))
             await record.intent()
-            call = await self._answered(record, request, cluster, client)
-            return _cautioned(call)
+            if self.changes is None or write is None:
+                return _cautioned(await self._answered(record, request, cluster, client))
+            await self.changes.begin(write, call, live, cluster, _part(request))
+            try:
+                call = await self._answered(record, request, cluster, client)
+            except ProxmoxMcpError as error:
+                failure = error
+            else:
+                return _cautioned(await self.changes.done(write, call, cluster))
+            # Raised outside of except, as in _send: its context would repeat what was taken out of it.
+            raise await self.changes.failed(write, record.call, failure, cluster)
 
     async def rehearse(self, call: Call, request: Request, cluster: Cluster) -> tuple[Call, LiveState]:
         """A step of a plan as far as it can be taken without sending it: checked, judged, decided and admitted.
 
         It is not on record by itself: its plan is. Raises what ``run`` would raise up to there.
         """
-        call, live = await self._prepare(lambda kept: kept, call, request, cluster)
+        call, live, _ = await self._prepare(lambda kept: kept, call, request, cluster)
         self.guard.admit(call, request)
         return call, live
 
     async def _prepare(
         self, keep: Callable[[Call], Call], call: Call, request: Request, cluster: Cluster
-    ) -> tuple[Call, LiveState]:
-        """The call checked, judged and decided, and the live state that was read for it."""
+    ) -> tuple[Call, LiveState, Write | None]:
+        """The call checked, judged and decided, the live state that was read for it, and what a write is to change."""
         if request.work is not None:
             call = keep(carried(call, request.work))
         else:
@@ -100,7 +113,10 @@ class Pipeline:
         must_be_sendable(call)
         live = LiveState(call, cluster)
         call = keep(await self.guard.judge(call, live))
-        return keep(await self.guard.decide(call, live.of(call))), live
+        write = await self.changes.look(call, live, cluster) if self.changes else None
+        if write is not None:
+            call = keep(write.judged(call))
+        return keep(await self.guard.decide(call, live.of(call))), live, write
 
     async def _answered(self, record: AuditRecord, request: Request, cluster: Cluster, client: Client) -> Call:
         """Send the call, and make of the answer what its caller is told."""
@@ -123,7 +139,8 @@ class Pipeline:
         cluster.inventory.forget()
         until = started + seconds
         told = await outcome_text(outcomes, call, until, cluster, client, self._words(call), request.wording)
-        return replace(call, received=Received(data=self._redacted(answer.data, call), told=told))
+        running = any(outcome.state == "running" for outcome in outcomes)
+        return replace(call, received=Received(data=self._redacted(answer.data, call), told=told, running=running))
 
     async def _send(self, call: Call, cluster: Cluster) -> Answer:
         """The answer of Proxmox, or its refusal with what to do next and without the secrets that it repeats."""
@@ -206,6 +223,12 @@ class Pipeline:
         """What takes secrets out of a text: those that are known everywhere, and those of this call."""
         also = secrets_in(call.data, call.template)
         return lambda text: self.guard.redactor.text(text, also)
+
+
+def _part(request: Request) -> Mapping[str, int]:
+    """What a write is a part of, for its record."""
+    part = {} if request.undoes is None else {"undoes": request.undoes}
+    return part | ({"plan": request.agreed.plan, "step": request.agreed.step} if request.agreed else {})
 
 
 def _cautioned(call: Call) -> Call:

@@ -27,7 +27,8 @@ class Request:
     than read the cluster is refused there. ``places`` is where a call that fans out goes on; ``alone`` is false for one
     place of many, about which nobody is asked. ``most_rows`` bounds what is read of a list that Proxmox pages.
     ``work`` is a command for a guest, in place of a call with ``data``. ``operator`` names the person at the console
-    who asks for this call: their yes counts as an approval. ``agreed`` is set for a step of a plan.
+    who asks for this call: their yes counts as an approval. ``agreed`` is set for a step of a plan. ``undoes`` is the
+    number of the change that the call undoes.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Request:
     caller: Caller = LOCAL
     client: str = ""
     id: str = ""
+    undoes: int | None = None
 
 
 def call_of(request: Request, method: str, path: ApiPath, cluster: str) -> Call:

@@ -30,13 +30,14 @@ class Received:
     """What a call got: ``data`` with its secrets taken out, and what is to be said beside it.
 
     Where ``told`` is set it is the answer in words, and ``data`` what Proxmox sent (the UPID of a task that is told).
-    ``unread`` tells of rows that were not read.
+    ``unread`` tells of rows that were not read; ``running``: the call started a task that has not ended.
     """
 
     data: Any = None
     told: str = ""
     notes: tuple[str, ...] = ()
     unread: str = ""
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Call:
 
     ``template`` is the endpoint's, empty where the schema has none; ``data`` the parameters outside the path as they
     are sent. ``faults`` are those for which it is not sent; ``caution`` is what the schema doubts without refusing it.
+    ``undo`` says whether the call can be undone; ``change`` is the number of its record, 0 where it has none.
     """
 
     method: str
@@ -66,6 +68,8 @@ class Call:
     decision: Decision | None = None
     confirmation: str = ""
     upids: tuple[str, ...] = ()
+    undo: str = ""
+    change: int = 0
     received: Received = Received()
 
     @property

@@ -178,6 +178,7 @@ TABLES = Tables(
         _text("undo_kind"),
         _json("undo"),
         _text("undo_reason"),
+        _reference("undoes"),
         _reference("undone_by"),
         _reference("plan"),
         Column("step", Integer),

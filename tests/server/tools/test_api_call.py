@@ -20,8 +20,8 @@ CONFIG = "/nodes/pve1/qemu/101/config"
 
 async def test_a_call_is_sent_with_its_data(gateway: Gateway, recorder: RawServer) -> None:
     told = await run_tool(gateway, "proxmox_api_call", path=CONFIG, method="PUT", data={"cores": 4})
-    assert told == f"Done: PUT {CONFIG}"
-    assert (recorder.requests[-1].method, recorder.requests[-1].body) == ("PUT", b"cores=4")
+    assert told == f"Done: PUT {CONFIG}\nChange 1, can be undone."
+    assert (recorder.posted[-1].method, recorder.posted[-1].body) == ("PUT", b"cores=4")
 
 
 async def test_a_dry_run_sends_nothing(gateway: Gateway, recorder: RawServer) -> None:

@@ -11,11 +11,25 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.reviews import call_key
-from proxmox_mcp.record.undo.model import After, Case, Get, Inverse, InverseCall, Parameters, Recipe, State, none
+from proxmox_mcp.record.undo.model import (
+    After,
+    Case,
+    Get,
+    Inverse,
+    InverseCall,
+    Parameters,
+    Recipe,
+    State,
+    filled,
+    none,
+)
 from proxmox_mcp.record.undo.proven import proven
 from proxmox_mcp.record.undo.recipes import RECIPES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.apidoc.model import Schema
     from proxmox_mcp.policy.call import Call
 
 __all__ = [
@@ -58,3 +72,41 @@ def _recipe(call: Call) -> Recipe | Inverse:
         return none(review.undo.how)
     recipe = RECIPES.get(call_key(call.method, call.template))
     return recipe or none(f"only by hand: {review.undo.how}")
+
+
+def observed(call: Call) -> Get | None:
+    """The one GET that shows what a write changes, read before and after it. None where the answer to the call says it
+    already, or nothing shows it."""
+    if call.method == "DELETE":
+        return None
+    found = next(iter(wanted(Case(call, {}, _unknown))), None)
+    if found is not None and found.path.endswith("/status/current"):
+        return None  # How a start or a stop ended is told with its task.
+    return found if found is not None else guest_config(call)
+
+
+def guest_config(call: Call) -> Get | None:
+    """The configuration of the guest that a call changes or deletes."""
+    guest = call.path.guest
+    if guest is None or call.path.segments[4:5] not in _ABOUT_CONFIG:
+        return None
+    return Get(filled(f"/nodes/{{}}/{guest[0]}/{{}}/config", call.path.segments[1], guest[1]))
+
+
+_ABOUT_CONFIG = ((), *((name,) for name in ("config", "resize", "unlink", "move_disk", "move_volume", "template")))
+
+
+def cascade(call: Call) -> tuple[Get, ...]:
+    """What goes with a guest that is deleted, beside its configuration: rights on it, its place in jobs, its firewall.
+
+    Nothing brings it back, so it is read only once the deletion is about to be sent.
+    """
+    guest = call.path.guest
+    if guest is None or call.method != "DELETE" or len(call.path.segments) != 4:
+        return ()
+    firewall = filled(f"/nodes/{{}}/{guest[0]}/{{}}/firewall/rules", call.path.segments[1], guest[1])
+    return (Get("/access/acl"), Get("/cluster/backup"), Get(firewall))
+
+
+def _unknown(_method: str, _template: str) -> Mapping[str, Schema]:
+    return {}

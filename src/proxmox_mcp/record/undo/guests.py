@@ -200,9 +200,8 @@ class Unlinked(Recipe):
             return none(f"{', '.join(lost)} can't be brought back" if lost else "it changes nothing")
         if config.get("boot"):
             data["boot"] = config["boot"]
-        return Inverse(
-            "restore", (InverseCall("PUT", self._get(case).path, data, f"attaches {_and(names)} again"),), lost
-        )
+        attached = InverseCall("PUT", self._get(case).path, data, f"attaches {_and(names)} again")
+        return Inverse("restore", (attached,), lost, forms=frozenset({"detach"}))
 
     def _get(self, case: Case) -> Get:
         return Get(filled("/nodes/{}/qemu/{}/config", *case.names))

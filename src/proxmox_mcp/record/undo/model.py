@@ -55,6 +55,9 @@ class InverseCall:
     why: str = ""
 
 
+DISK_TAKEN = frozenset({"detach", "replace"})
+"""Forms of writes that take a volume out of a guest, which keeps it as ``unusedN``."""
+
 Reach = Literal["whole", "partly", "none"]
 
 
@@ -78,8 +81,11 @@ class Inverse:
 
     @property
     def relieves(self) -> bool:
-        """Whether the call loses nothing for good: then it is no ``destroy``, once the state before is on disk."""
-        return self.proven and self.reach == "whole"
+        """Whether the call loses nothing for good: then it is no ``destroy``, once the state before is on disk.
+
+        A guest that loses a disk in use may lose what it had not written yet, whatever comes back.
+        """
+        return self.proven and self.reach == "whole" and self.forms.isdisjoint(DISK_TAKEN)
 
     @property
     def says(self) -> str:
