@@ -40,8 +40,10 @@ GOLDEN = Path(__file__).parent / "golden" / "tasks"
 _MOVING = (
     (re.compile(r"UPID:([\w-]+):[0-9A-F]{8}:[0-9A-F]{8,9}:[0-9A-F]{8}:"), r"UPID:\1:<pid>:<pstart>:<starttime>:"),
     (re.compile(r"\d{4}_\d\d_\d\d-\d\d_\d\d_\d\d"), "<time>"),
-    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?"), "<time>"),
+    (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?"), "<time>"),
     (re.compile(r"\bafter \d+s\b"), "after <seconds>"),
+    (re.compile(r", up \d+s\b"), ""),
+    (re.compile(r"(?<= )\d+s(?= )"), "<seconds>"),
     (re.compile(r"\b1 ?h ?3\d ?m(?:in)? ago"), "<90 min> ago"),
     (re.compile(r"\bconfirm: \S+"), "confirm: <token>"),
     (re.compile(r"\bBC:24:11(?::[0-9A-F]{2}){3}\b"), "<mac>"),
