@@ -104,17 +104,18 @@ async def connect(
     token: str = TOKEN,
     person: Person | None = None,
     path: str = "",
+    info: types.Implementation | None = None,
 ) -> AsyncIterator[Session]:
-    """A client of a server over ``sse`` or ``http``. With a ``person`` it declares that it can ask."""
+    """A client of a server over ``sse`` or ``http``, named ``info``. With a ``person`` it declares that it can ask."""
     path = path or {"sse": "/sse", "http": "/mcp"}[transport]
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     if transport == "sse":
-        async with _session(sse_client(f"{served.url}{path}", headers, 10, 60), era, person) as session:
+        async with _session(sse_client(f"{served.url}{path}", headers, 10, 60), era, person, info) as session:
             yield session
         return
     async with (
         httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(10, read=60)) as http,
-        _session(streamable_http_client(f"{served.url}{path}", http_client=http), era, person) as session,
+        _session(streamable_http_client(f"{served.url}{path}", http_client=http), era, person, info) as session,
     ):
         yield session
 
@@ -132,6 +133,8 @@ async def connect_stdio(
 
 
 @asynccontextmanager
-async def _session(way: Any, era: str, person: Person | None) -> AsyncIterator[Session]:
-    async with Client(way, mode=era, elicitation_callback=person) as client:
+async def _session(
+    way: Any, era: str, person: Person | None, info: types.Implementation | None = None
+) -> AsyncIterator[Session]:
+    async with Client(way, mode=era, elicitation_callback=person, client_info=info) as client:
         yield Session(client)
