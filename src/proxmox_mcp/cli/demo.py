@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING
 
@@ -19,7 +22,10 @@ from rich.text import Text
 
 from proxmox_mcp.demo import start_demo_cluster
 from proxmox_mcp.demo.child_process import end_child, exiting_on_signals, start_child
+from proxmox_mcp.demo.server import DIRECTORY, STATE
 from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.store import Store
+from proxmox_mcp.web import Person, Role, Sessions
 
 if TYPE_CHECKING:
     import subprocess
@@ -47,12 +53,15 @@ def demo(once: bool, port: int | None, host: str) -> None:
     console.print("Starting a demo cluster (fakepve: 3 nodes, 38 guests) ...", style="dim")
     with exiting_on_signals(), start_demo_cluster() as cluster:
         where = port or _free_port()
-        with _server({**cluster.environment, **_server_settings(host, where)}) as process:
+        directory = Path(tempfile.gettempdir()) / f"proxmox-mcp-{secrets.token_hex(8)}"
+        settings = {**cluster.environment, **_server_settings(host, where), DIRECTORY: str(directory)}
+        with _server(settings) as process:
             url = f"http://127.0.0.1:{where}"
             succeeded = anyio.run(_tour, f"{url}/sse", console)
             if once:
                 sys.exit(0 if succeeded else 1)
             _print_addresses(url, console)
+            _print_console(f"{url}/console/", directory, console)
             try:
                 process.wait()
             except KeyboardInterrupt:
@@ -100,6 +109,17 @@ def _print_addresses(url: str, console: Console) -> None:
     console.print(Text(f"  Gemini CLI    ~/.gemini/settings.json: {json.dumps(settings)}"))
     console.print(Text(f"  others        {url}/mcp (streamable HTTP), {url}/sse (SSE)"))
     console.print(Text("  Then ask: which guests have no backup? Move everything off pve2."))
+
+
+def _print_console(address: str, directory: Path, console: Console) -> None:
+    """A link to the console, where the tour left a call that waits."""
+    token = Sessions(Store.in_directory(directory / STATE)).make_link(Person("demo", Role.ADMIN))
+    console.print()
+    console.print(
+        "Open the console. A call waits there for your yes. The link works once, within ten minutes.", style="bold"
+    )
+    console.print(Text(f"  {address}sign-in#{token}"))
+    console.print(Text("  Another one: run the demo again."), style="dim")
 
 
 def _server_settings(host: str, port: int) -> dict[str, str]:

@@ -78,7 +78,25 @@ STEPS = (
         "Before it destroys anything, the server states the effects and asks for a confirmation.",
         "proxmox_api_call",
         {"path": f"/nodes/*/qemu/{GUEST}", "method": "DELETE"},
-        ("destroys", GUEST, "Nothing was sent", "confirm:"),
+        ("- destroy:", GUEST, "Nothing was sent", "confirm:"),
+        fails=True,
+    ),
+    Step(
+        "Several writes are one plan: checked, stated and carried out together.",
+        "proxmox_api_plan",
+        {
+            "steps": [
+                {"method": "POST", "path": "/nodes/*/guests/*/snapshot", "data": {"snapname": "before-update"}},
+            ],
+            "filter": "name~stage-",
+        },
+        ("plan 1", "done"),
+    ),
+    Step(
+        "What the policy reserves for people waits in the console.",
+        "proxmox_api_call",
+        {"path": "/nodes/pve3/status", "method": "POST", "data": {"command": "reboot"}},
+        ("pve3", "A person must approve this", "Nothing was sent"),
         fails=True,
     ),
 )
