@@ -28,6 +28,7 @@ _MOVING = (
     (re.compile(r"127\.0\.0\.1:\d+|\[?127\.0\.0\.1\]?:\d+"), "NODE:PORT"),
     (re.compile(r"([0-9A-F]{2}:){31}[0-9A-F]{2}"), "FINGERPRINT"),
     (re.compile(r"UPID:\S+"), "UPID:..."),
+    (re.compile(r"\(now [^()]*\)"), "(now)"),
     (re.compile(r"/\S*/(?=(?:state|schema|secrets|approvals|audit)\b)"), "…/"),
     (re.compile(r"\bin \d+ s\b"), "in N s"),
     (re.compile(r"(after|within) \d+\.\d+ ?s"), r"\1 N s"),
