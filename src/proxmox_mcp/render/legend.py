@@ -67,13 +67,11 @@ class Legend:
         if self.raw or (number := number_of(value)) is None:
             return None
         found = self.quantities(name) or quantity_by_name(name, number)
-        if found in TIMES and not self.clock.knows(number):
-            return None
-        if name in self.exact and found not in TIMES:
-            return None
         if found is None and number == 0 and is_named_for_time(name):
-            return Quantity.TIME
-        return found if number >= 0 else None
+            found = Quantity.TIME
+        if found in TIMES:
+            return found if self.clock.knows(number) else None
+        return None if name in self.exact or number < 0 else found
 
     def line(self, name: str, value: Any) -> str | None:
         """A number as a person reads it in a line of its own (``81.2 GiB``); None if it is shown as it is."""
