@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-TOOLS = {
+TOOLS: dict[str, dict[str, Any]] = {
     "search_api": {"query": "grow a disk"},
     "proxmox_api_get": {"path": "/nodes"},
     "proxmox_api_call": {"path": "/nodes/pve1/qemu/100/status/start", "method": "POST"},
+    "proxmox_api_plan": {"steps": [{"path": "/nodes/pve1/qemu/100/status/start", "method": "POST"}]},
     "list_nodes": {},
     "get_cluster_resources": {},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-TOOLS = ["search_api", "proxmox_api_get", "proxmox_api_call", "list_nodes", "get_cluster_resources"]
+TOOLS = [
+    "search_api",
+    "proxmox_api_get",
+    "proxmox_api_call",
+    "proxmox_api_plan",
+    "list_nodes",
+    "get_cluster_resources",
+]
 OLD = "mcp>=1.28,<1.29"
 
 
@@ -48,14 +56,17 @@ async def test_every_tool_is_listed_and_answers(
         found = await session.call("search_api", query="start a vm")
         read = await session.get("/nodes/pve1/qemu/100/config", fields="name,cores")
         made = await session.make("PUT", "/nodes/pve2/qemu/130/config", {"description": f"{transport} {era}"})
+        step = {"method": "PUT", "path": "/nodes/*/guests/130/config", "data": {"description": "planned"}}
+        planned = await session.call("proxmox_api_plan", steps=[step])
         nodes = await session.call("list_nodes")
         guests = await session.call("get_cluster_resources", type="qemu", filter="name=db-01")
     assert found.text.startswith("1. POST /nodes/{node}/qemu/{vmid}/status/start\n")
     assert read.text == "name: web-01\ncores: 4"
-    assert made.text == "Done: PUT /nodes/pve2/qemu/130/config"
+    assert made.text.startswith("Done: PUT /nodes/pve2/qemu/130/config. description: ")
+    assert re.match(r"plan \d+: done, 1 step\.\n", planned.text), planned
     assert "pve1 online 31 16 71/128 23/94 61d" in nodes.text
     assert "\n103 db-01 " in guests.text
-    assert not any(answer.is_error for answer in (found, read, made, nodes, guests))
+    assert not any(answer.is_error for answer in (found, read, made, planned, nodes, guests))
 
 
 @pytest.mark.parametrize("transport", ["sse", "http"])

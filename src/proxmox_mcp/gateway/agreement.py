@@ -6,18 +6,20 @@ import hmac
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.policy.effects import several
 from proxmox_mcp.policy.rules import Verdict
 
 if TYPE_CHECKING:
-    from proxmox_mcp.apidoc.reviews import Effect
     from proxmox_mcp.confirm.statement import Statement
     from proxmox_mcp.policy.call import Call
 
 _STOPS = (
     "The step was not sent, and the plan stops here. Make a plan of the steps that are left to see it stated again."
 )
+_BY_RULE = "a rule"
+"""What confirms a snapshot that a rule asks for, where the call itself needs no confirmation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,17 +27,24 @@ class Agreed:
     """One step as it was stated. ``confirmation`` says who or what confirmed the plan, and is empty where its steps
     needed none; ``fingerprint`` identifies what the step was stated to hit, and is empty where nothing is bound."""
 
-    plan: int
-    step: int
     effects: frozenset[Effect]
     verdict: Verdict
+    plan: int = 0
+    step: int = 0
     fingerprint: str = ""
     confirmation: str = ""
+
+    @classmethod
+    def of_snapshot(cls, call: Call) -> Agreed:
+        """For the snapshot that a rule asks for before a call: confirmed, or allowed, with the call itself."""
+        verdict = call.decision.verdict if call.decision else Verdict.CONFIRM
+        confirmation = f"before {call.name[:80]}: {call.confirmation.rpartition(': ')[2] or _BY_RULE}"
+        return cls(effects=frozenset({Effect.CHANGE}), verdict=verdict, confirmation=confirmation)
 
     @property
     def by_person(self) -> bool:
         """Whether a person confirmed the plan: in the client, or as the operator."""
-        return self.confirmation not in ("", "token")
+        return self.confirmation.rpartition(": ")[2] not in ("", "token", _BY_RULE)
 
 
 def held_to(agreed: Agreed, call: Call, statement: Statement | None) -> Call:
@@ -57,5 +66,5 @@ def held_to(agreed: Agreed, call: Call, statement: Statement | None) -> Call:
         raise ConfirmationError(
             f"what this would hit has changed since the plan was stated. Now: {statement.text}", _STOPS
         )
-    confirmation = f"plan {agreed.plan}: {agreed.confirmation}" if agreed.confirmation else ""
-    return replace(call, confirmation=confirmation)
+    of = f"plan {agreed.plan}: " if agreed.plan and agreed.confirmation else ""
+    return replace(call, confirmation=f"{of}{agreed.confirmation}")

@@ -182,7 +182,8 @@ class Guard:
             return replace(call, confirmation=await _in_thread(self._redeem, request.confirm, call, statement))
         statement = await stated.statement()
         undo = f"It {call.undo}." if call.undo else ""
-        said = "\n".join(filter(None, (statement.text, undo, self.redactor.text(call.caution))))
+        first = "A rule has a snapshot taken first." if decision.snapshot else ""
+        said = "\n".join(filter(None, (statement.text, undo, first, self.redactor.text(call.caution))))
         match by_rung:
             case Rung.ELICIT:
                 token = await _in_thread(self.confirmations.issue, call, statement)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError, ProxmoxMcpError, TaskFailedError
@@ -20,6 +21,7 @@ from proxmox_mcp.gateway.dry_run import dry_run
 from proxmox_mcp.gateway.guest_command import carried, digests, must_be_showable, told
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_call
 from proxmox_mcp.gateway.live_state import LiveState
+from proxmox_mcp.gateway.snapshot_first import snapshot_first
 from proxmox_mcp.gateway.suggestions import candidates, why_empty
 from proxmox_mcp.gateway.task_wait import follow, outcome_text, patience
 from proxmox_mcp.gateway.working import off_the_loop
@@ -80,16 +82,18 @@ class Pipeline:
             if request.work is not None:
                 must_be_showable(call, request.work)
             call = record.keep(await guard.confirm(call, request, live, client))
+            call, taken = await snapshot_first(call, request, live, partial(self.run, cluster=cluster, client=client))
+            record.keep(call)
             await record.intent()
             if self.changes is None or write is None:
-                return _cautioned(await self._answered(record, request, cluster, client))
+                return _noted(await self._answered(record, request, cluster, client), *taken, call.caution)
             await self.changes.begin(write, call, live, cluster, _part(request))
             try:
                 call = await self._answered(record, request, cluster, client)
             except ProxmoxMcpError as error:
                 failure = error
             else:
-                return _cautioned(await self.changes.done(write, call, cluster))
+                return _noted(await self.changes.done(write, call, cluster), *taken, call.caution)
             # Raised outside of except, as in _send: its context would repeat what was taken out of it.
             raise await self.changes.failed(write, record.call, failure, cluster)
 
@@ -228,10 +232,11 @@ class Pipeline:
 def _part(request: Request) -> Mapping[str, int]:
     """What a write is a part of, for its record."""
     part = {} if request.undoes is None else {"undoes": request.undoes}
-    return part | ({"plan": request.agreed.plan, "step": request.agreed.step} if request.agreed else {})
+    agreed = request.agreed
+    return part | ({"plan": agreed.plan, "step": agreed.step} if agreed is not None and agreed.plan else {})
 
 
-def _cautioned(call: Call) -> Call:
-    """The call whose answer tells what the schema doubts about it."""
-    received = call.received
-    return replace(call, received=replace(received, notes=(*received.notes, call.caution))) if call.caution else call
+def _noted(call: Call, *notes: str) -> Call:
+    """The call whose answer also tells what was done before it, and what the schema doubts about it."""
+    received, more = call.received, tuple(filter(None, notes))
+    return replace(call, received=replace(received, notes=(*received.notes, *more))) if more else call

@@ -45,7 +45,7 @@ def make_misconfigured_server(
 ) -> Server[Any]:
     """A server with the usual tools, each of which answers ``told``; so do its instructions.
 
-    ``writes``: whether the writing tool is listed; ``observe`` as for the real server.
+    ``writes``: whether the writing tools are listed; ``observe`` as for the real server.
     """
     tools = [tool.listed() for tool in select_tools(writes=writes).values()]
 

@@ -230,12 +230,13 @@ class PlanRecords:
             t, steps = db.tables.plans, db.tables.plan_steps
             row = db.row(t.select().where((t.c.number == number) & (t.c.caller == caller)))
             of_steps = db.rows(steps.select().where(steps.c.plan == number).order_by(steps.c.step))
+            changes = db.rows(db.tables.changes.select().where(db.tables.changes.c.plan == number))
         if row is None:
             raise TargetError(f"You have no plan {number}.", "Give the number that proxmox_api_plan told.")
         if row["state"] == PlanState.RUNNING and self._is_gone(row):
             self.end(number, PlanState.CUT_OFF)
             return self.get(number, caller)
-        return _record(row, of_steps)
+        return _record(row, of_steps, {change["step"]: change["number"] for change in changes})
 
     def _is_gone(self, row: Mapping[str, Any]) -> bool:
         """Whether the process that carries a plan out has ended: known at once on the same machine."""
@@ -273,7 +274,8 @@ def _begun(number: int) -> ConfirmationError:
     return ConfirmationError(f"plan {number} was begun already", f"See how far it is: proxmox_api_plan plan={number}")
 
 
-def _record(row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> PlanRecord:
+def _record(row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], changes: Mapping[int, int]) -> PlanRecord:
+    """``changes``: the numbers of the changes on record, by step; also of a step that failed."""
     taken = {name: row[name] for name in PlanRecord.__slots__ if name in row}
     of_steps = tuple(
         StepRecord(
@@ -281,7 +283,7 @@ def _record(row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> PlanR
             method=step["method"],
             path=step["path"],
             state=StepState(step["state"]),
-            change=step["change"],
+            change=step["change"] or changes.get(step["step"]),
             said=step["message"] or "",
         )
         for step in steps

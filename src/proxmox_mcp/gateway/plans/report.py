@@ -31,7 +31,7 @@ def ended(plan: PlanRecord) -> str:
     """What became of a plan that has ended."""
     lines = [_head(plan), *_done(plan)]
     for step in plan.in_state(StepState.FAILED):
-        lines += [f"FAILED: {_name(step)}", *_indented(step.said)]
+        lines += [f"FAILED: {_name(step)}{_change(step)}", *_indented(step.said)]
     for step in plan.in_state(StepState.UNKNOWN):
         lines += [
             f"UNKNOWN: {_name(step)}: it was sent, or about to be, and its outcome is not known.",
@@ -88,6 +88,10 @@ def _what_next(plan: PlanRecord) -> list[str]:
 
 def _change(step: StepRecord) -> str:
     return f" (change {step.change})" if step.change is not None else ""
+
+
+def _on_record(step: StepRecord) -> str:
+    return f"; change {step.change} has the state before it" if step.change is not None else ""
 
 
 def _name(step: StepRecord) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -138,7 +138,8 @@ class Run:
                 if self.proposal.on_error == "stop" or isinstance(error, GuardError):
                     return PlanState.FAILED
             else:
-                await self._record(planned, StepState.DONE, self._words(_said(call)), call)
+                state = StepState.UNKNOWN if call.received.running else StepState.DONE
+                await self._record(planned, state, self._words(_said(call)), call)
                 self._keep_made(planned, call)
             if self.confirmation:
                 await self._agree_again([later for later in steps[place + 1 :] if self._saw_last(later, planned)])
@@ -213,8 +214,7 @@ class Run:
     # Records.
 
     async def _record(self, planned: PlannedStep, state: StepState, said: str = "", call: Call | None = None) -> None:
-        change: Any = getattr(call, "change", None)
-        records = self._records
+        change, records = call.change if call is not None and call.change else None, self._records
         await records.store.in_thread(records.step, self.number, planned.step.number, state, said, change)
 
     def _words(self, text: str) -> str:

@@ -39,10 +39,11 @@ class StatedStep:
 def plan_statement(proposal: Proposal, stated: Sequence[StatedStep], number: int = 0) -> Statement:
     """The statement of all steps: bound to each of them with what it hits. ``number`` is that of the plan, if any."""
     head = f"Plan {number}: {proposal.summary}" if number else f"Plan: {proposal.summary}"
-    tail = [*_undo(stated), *(f"Left out: {each}." for each in proposal.left_out), _ON_ERROR[proposal.on_error]]
+    made = {vmid: p.step.number for p in proposal.steps for vmid in p.step.allocated.values()}
+    tail = [*_undo(stated, made), *(f"Left out: {each}." for each in proposal.left_out), _ON_ERROR[proposal.on_error]]
 
     def text(value: Callable[[Parameter], str]) -> str:
-        told = _Told(value, {vmid: p.step.number for p in proposal.steps for vmid in p.step.allocated.values()})
+        told = _Told(value, made)
         groups = [list(group) for _, group in groupby(stated, key=_likeness)]
         return "\n".join([head, *(line for group in groups for line in told.group(group)), *tail])
 
@@ -99,6 +100,8 @@ class _Told:
 
     def _lines(self, each: StatedStep) -> Iterator[str]:
         stated = each.statement
+        if each.planned.decision.snapshot:
+            yield "a rule has a snapshot taken first"
         for cause in stated.effects:
             by = f", by {one_line(cause.parameter)}" if cause.parameter else ""
             yield f"{cause.effect}{by}: {cause.why}"
@@ -114,17 +117,22 @@ class _Told:
         return f"guest {subject.id}, a new one" if maker == step else f"guest {subject.id}, which step {maker} creates"
 
 
-def _undo(stated: Sequence[StatedStep]) -> Iterator[str]:
+def _undo(stated: Sequence[StatedStep], made: Mapping[str, int]) -> Iterator[str]:
     """For each step whether it can be undone, those of one answer together."""
     by_answer: dict[str, list[int]] = {}
     for each in stated:
-        by_answer.setdefault(_undoable(each.planned), []).append(each.number)
+        by_answer.setdefault(_undoable(each.planned, made), []).append(each.number)
     for answer, numbers in by_answer.items():
         yield f"{answer}: {'all steps' if len(numbers) == len(stated) else ranges(numbers)}."
 
 
-def _undoable(planned: PlannedStep) -> str:
-    undo = planned.call.judgement.undo
+def _undoable(planned: PlannedStep, made: Mapping[str, int]) -> str:
+    """What the record of changes says before the call; by the review of the endpoint where nothing is recorded, or
+    where there is nothing to read yet, since an earlier step creates what is hit."""
+    call, undo = planned.call, planned.call.judgement.undo
+    created = any(made.get(part, planned.step.number) < planned.step.number for part in call.path.segments)
+    if call.undo and not created:
+        return f"{call.undo[0].upper()}{one_line(call.undo[1:])}"
     if undo is None:
         return "Cannot be undone"
     if undo.kind == "none":
