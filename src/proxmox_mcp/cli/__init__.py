@@ -49,6 +49,8 @@ _COMMANDS = {
     "unfreeze": _Command("freeze", "unfreeze", "Allow writes again."),
     "secret": _Command("approvals", "secret", "Show a secret that a call returned (such as a new token), once."),
     "console": _Command("console", "console", "Serve the console on loopback, for servers over stdio."),
+    "changes": _Command("changes", "changes", "List what was written, newest first, and whether it can be undone."),
+    "undo": _Command("changes", "undo", "Undo a change, or all changes of a plan, by a plan of inverse calls."),
     "audit": _Command("audit", "audit", "List and filter the audit log."),
     "completion": _Command("completion", "completion", "Print the completion script for a shell."),
 }  # fmt: skip

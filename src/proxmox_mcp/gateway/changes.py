@@ -60,7 +60,7 @@ _LOG = logging.getLogger("proxmox_mcp.changes")
 
 
 @lru_cache(maxsize=8)
-def _parameters(index: EndpointIndex) -> Parameters:
+def parameters_of(index: EndpointIndex) -> Parameters:
     """The parameters of the endpoints of a schema, by method and template."""
     known = {call_key(each.method, each.path): each for each in index.endpoints}
 
@@ -80,6 +80,7 @@ class Write:
     parameters: Parameters
     read_at: float
     number: int = 0
+    undoes: int | None = None
     pending: frozenset[str] = field(default_factory=frozenset)
 
     def judged(self, call: Call) -> Call:
@@ -99,7 +100,7 @@ class ChangeLog:
         """Read what a write is about to change; None for a read, and for what the schema does not know."""
         if not call.writes or call.endpoint is None or call.faults:
             return None
-        parameters = _parameters((await cluster.schema.current()).index)
+        parameters = parameters_of((await cluster.schema.current()).index)
         before = await self._before(call, parameters, live, cluster)
         return Write(before, inverse(Case(call, before, parameters)), parameters, time.monotonic())
 
@@ -120,6 +121,7 @@ class ChangeLog:
         """Put a write on record, on disk. Raises GuardError: then it must not be sent."""
         if time.monotonic() - write.read_at > _STALE_AFTER:
             await self._read_again(write, call, cluster)
+        write.undoes = part.get("undoes")
         write.before |= await self._read(cascade(call), live, cluster)
         try:
             write.number = await self.changes.store.in_thread(
@@ -157,6 +159,8 @@ class ChangeLog:
                 deleted=(call.path.text,) if call.method == "DELETE" and not received.running else (),
             ),
         )
+        if write.undoes is not None and not received.running:
+            await self._mark_undone(write.undoes, write.number)
         received = _with_lines(received, told(changed), f"Change {write.number}, {found.says}.")
         return replace(call, change=write.number, received=received)
 
@@ -173,6 +177,12 @@ class ChangeLog:
             return error
         said = f"It has written all the same: {told(changed)}. Change {write.number}, {found.says}."
         return error.with_advice(f"{said} {error.advice}".strip())
+
+    async def _mark_undone(self, number: int, by: int) -> None:
+        try:
+            await self.changes.store.in_thread(self.changes.undone, (number,), by)
+        except StoreError:
+            _LOG.error("that change %s was undone by %s was not recorded", number, by)
 
     async def _finish(self, write: Write, ended: Ended) -> None:
         """What has happened can't be called back because a line can't be written: the change then has no outcome."""

@@ -11,13 +11,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway.answers import Result, result_of
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fan_out import gather
 from proxmox_mcp.gateway.guest_command import CARRIERS, find_guest
 from proxmox_mcp.gateway.places import find_places, method_of
-from proxmox_mcp.gateway.plans import DEFAULT_LIMITS, PlanLimits, Plans
+from proxmox_mcp.gateway.plans import DEFAULT_LIMITS, PlanAsked, PlanLimits, Plans, PlanStep
 from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request, call_of
+from proxmox_mcp.gateway.undo import undo_steps
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.proxmox.paged import MOST_ROWS
 from proxmox_mcp.record.audit_record import AuditRecord
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.guests import GuestExec
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.caller import Caller
+    from proxmox_mcp.record.changes import Changes
     from proxmox_mcp.render import Budget
 
     ReadCall = Callable[[str, Mapping[str, Any]], Awaitable[Call]]
@@ -126,6 +129,41 @@ class Gateway:
             carrier = CARRIERS[work.guest.kind].format(node=work.guest.node, vmid=work.guest.vmid)
             call = call_of(request, "POST", ApiPath.given(carrier), cluster.name)
             return result_of(await self.pipeline.run(call, replace(request, work=work), cluster, client))
+
+    async def undo(self, which: str, request: Request, client: Client = NO_CLIENT, *, caller: str = "") -> str:
+        """Undo a change (``41``) or the changes of a plan (``plan 12``) by a plan of inverse calls.
+
+        ``caller``: only what this caller changed, empty for an operator. Raises ProxmoxMcpError: what was wrong, and
+        the difference where the same values were changed since.
+        """
+        async with self._on_record_if_it_fails(request, ApiPath.given(request.path)):
+            changes = self.changes
+            if changes is None:
+                raise CallError("Changes are not recorded here (MCP_CHANGES=off), so nothing can be undone.")
+            found = await undo_steps(which, caller, changes, partial(self._cluster_of, request), self.guard.redactor)
+        steps = tuple(
+            PlanStep(
+                method=each.method,
+                path=each.path,
+                data=each.data,
+                why=each.why,
+                literal=True,
+                undoes=found.undoes.get(number),
+            )
+            for number, each in enumerate(found.steps)
+        )
+        named = which if "plan" in which.lower() else f"change {which.strip()}"
+        asked = PlanAsked(steps=steps, request=replace(request, cluster=found.cluster), undo_of=named)
+        text = await self.plans.propose(asked, client)
+        return "\n".join([text, *found.left])
+
+    @property
+    def changes(self) -> Changes | None:
+        """The changes on record; None where they are turned off."""
+        return self.pipeline.changes.changes if self.pipeline.changes else None
+
+    def _cluster_of(self, request: Request, name: str) -> Cluster:
+        return choose(self.clusters, name, request.caller)
 
     async def _one_of_many(self, request: Request, cluster: Cluster, path: ApiPath) -> Call:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""

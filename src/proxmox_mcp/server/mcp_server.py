@@ -17,7 +17,7 @@ from mcp.shared.exceptions import MCPError
 from proxmox_mcp import __version__
 from proxmox_mcp.errors import AuthenticationError, ConfirmationError, ConfirmationNeededError, ProxmoxMcpError
 from proxmox_mcp.policy.caller import LOCAL, Caller
-from proxmox_mcp.server import prompts, reference_resource
+from proxmox_mcp.server import changes_resource, prompts, reference_resource
 from proxmox_mcp.server.client import McpClient, QuestionPending
 from proxmox_mcp.server.instructions import instructions
 from proxmox_mcp.server.request_id import request_id
@@ -142,7 +142,7 @@ class _Handlers:
         return await tool.run(ToolCall(tool.name, self._gateway, arguments, caller, client, _client_name(context)))
 
     async def list_resources(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
-        return types.ListResourcesResult(resources=[])
+        return types.ListResourcesResult(resources=[changes_resource.RESOURCE] if self._gateway.changes else [])
 
     async def list_resource_templates(
         self, _: Context, __: types.PaginatedRequestParams | None
@@ -152,7 +152,11 @@ class _Handlers:
     async def read_resource(
         self, context: Context, params: types.ReadResourceRequestParams
     ) -> types.ReadResourceResult:
-        text = await self._as_protocol_error(reference_resource.read(str(params.uri), self._gateway, _caller(context)))
+        uri, caller = str(params.uri), _caller(context)
+        if uri == changes_resource.URI:
+            text = await self._as_protocol_error(changes_resource.read(self._gateway, caller))
+        else:
+            text = await self._as_protocol_error(reference_resource.read(uri, self._gateway, caller))
         return types.ReadResourceResult(
             contents=[types.TextResourceContents(uri=params.uri, text=text, mime_type="text/plain")]
         )

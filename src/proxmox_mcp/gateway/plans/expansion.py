@@ -102,13 +102,15 @@ class _Expander:
 
     def add(self, number: int, step: PlanStep) -> None:
         """Append the concrete steps of one that was given. Raises ProxmoxMcpError."""
-        references = list(references_in([step.path, dict(step.data)]))
+        references = [] if step.literal else list(references_in([step.path, dict(step.data)]))
         for earlier, name in references:
             self._must_be_known(number, earlier, name)
         if any(earlier not in self._of for earlier, _ in references):
             return  # The fault of that step is told.
-        path = ApiPath.given(substituted(step.path, self._value))
-        data = substituted(dict(step.data), self._value)
+        path, data = ApiPath.given(step.path), dict(step.data)
+        if references:
+            path = ApiPath.given(substituted(step.path, self._value))
+            data = substituted(data, self._value)
         before = self.fanned
         self.fanned = False
         targets = list(self._targets(path))
@@ -128,6 +130,8 @@ class _Expander:
                 why=step.why,
                 allocated=allocated,
                 fanned=of_many,
+                literal=step.literal,
+                undoes=step.undoes,
             )
             self._of.setdefault(number, []).append(concrete)
             self.steps.append(concrete)

@@ -56,7 +56,7 @@ class PlanAsked:
     @property
     def given(self) -> dict[str, Any]:
         """As JSON, to be kept and compared."""
-        steps = [{"path": s.path, "method": s.method, "data": dict(s.data), "why": s.why} for s in self.steps]
+        steps = [step.given for step in self.steps]
         return {"steps": steps, "filter": self.filter, "on_error": self.on_error, "undo_of": self.undo_of}
 
     def digest(self, cluster: str) -> str:

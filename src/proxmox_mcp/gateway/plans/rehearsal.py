@@ -71,6 +71,8 @@ async def rehearse_step(step: ConcreteStep, request: Request, cluster: Cluster, 
 
 def with_made(step: ConcreteStep, made: Callable[[int, str], str]) -> ConcreteStep:
     """The step with what Proxmox made in place of the references to it."""
+    if step.literal:
+        return step
     data = substituted(dict(step.data), made)
     path = substituted(step.path.text, made)
     return replace(step, data=data, path=step.path if path == step.path.text else ApiPath.parse(path))

@@ -171,6 +171,7 @@ class Run:
             wait=LONGEST_TASK,
             agreed=self._agreed[step.number],
             id=f"{asked.id}.{step.number}" if asked.id else "",
+            undoes=step.undoes,
         )
         call = call_of(request, step.method, step.path, cluster.name)
         return await self._pipeline.run(call, request, cluster, _Listener(self.progress))

@@ -21,12 +21,30 @@ _MOST_FAULTS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStep:
-    """One write as it was given: ``path`` may hold ``*``, names of guests and references. ``why`` is shown with it."""
+    """One write as it was given: ``path`` may hold ``*``, names of guests and references. ``why`` is shown with it.
+
+    ``literal``: it holds no references, whatever its values look like: they were read from the cluster. ``undoes`` is
+    the number of the change that is undone once this step is done.
+    """
 
     method: str
     path: str
     data: Mapping[str, Any] = field(default_factory=dict)
     why: str = ""
+    literal: bool = False
+    undoes: int | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """As JSON: what makes the step again."""
+        return {
+            "path": self.path,
+            "method": self.method,
+            "data": dict(self.data),
+            "why": self.why,
+            "literal": self.literal,
+            "undoes": self.undoes,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +53,7 @@ class ConcreteStep:
 
     ``number`` counts from 1 in the order in which steps are carried out, ``given`` is the step of the caller that it
     comes from; ``allocated`` are the identifiers that the server chose for it, by parameter. ``fanned``: a ``*`` stands
-    for this place among others.
+    for this place among others. ``literal`` and ``undoes`` are those of the given step.
     """
 
     number: int
@@ -46,6 +64,8 @@ class ConcreteStep:
     why: str = ""
     allocated: Mapping[str, str] = field(default_factory=dict)
     fanned: bool = False
+    literal: bool = False
+    undoes: int | None = None
 
     @property
     def name(self) -> str:

@@ -42,6 +42,7 @@ __all__ = [
     "Parameters",
     "State",
     "inverse",
+    "is_remade",
     "proven",
     "wanted",
 ]
@@ -94,6 +95,12 @@ def guest_config(call: Call) -> Get | None:
 
 
 _ABOUT_CONFIG = ((), *((name,) for name in ("config", "resize", "unlink", "move_disk", "move_volume", "template")))
+
+
+def is_remade(call: Call) -> bool:
+    """Whether the calls that undo this one are made again when it is undone: they depend on what is there then."""
+    recipe = _recipe(call)
+    return isinstance(recipe, Recipe) and recipe.remade
 
 
 def cascade(call: Call) -> tuple[Get, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from proxmox_mcp.record.undo.companions import ACL, acl_call
 from proxmox_mcp.record.undo.model import Get, Inverse, InverseCall, Recipe, filled, is_on, listed, none, rows
@@ -70,6 +70,8 @@ def _taking_away(path: str, plural: str, pairs: Sequence[tuple[str, str]]) -> li
 @dataclass(frozen=True, slots=True)
 class WithDefaultRealm(Recipe):
     """A write of a realm with ``default=1`` takes that from another realm, which gets it back."""
+
+    remade: ClassVar[bool] = True
 
     recipe: Recipe
 

@@ -7,12 +7,14 @@ before which a rule lands; with ``moveto`` it ignores all other values.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from proxmox_mcp.record.undo.model import Get, Inverse, InverseCall, Recipe, filled, none, rows
 from proxmox_mcp.record.undo.objects import split, touched
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxmox_mcp.record.undo.model import Case, State
 
 _SHOWN_ONLY = frozenset({"pos", "digest", "ipversion"})
@@ -21,6 +23,8 @@ _SHOWN_ONLY = frozenset({"pos", "digest", "ipversion"})
 @dataclass(frozen=True, slots=True)
 class RuleCreated(Recipe):
     """POST of a rule, undone by DELETE of the rule where it then is."""
+
+    remade: ClassVar[bool] = True
 
     listed: str
 
@@ -36,27 +40,30 @@ class RuleCreated(Recipe):
             there = rows(case.after.state, get)
             if known is None or there is None:
                 return none("the rules were not read")
-            position = _position_of_new(known, there)
+            position = _position_of_new(known, there, case.data)
             if position is None:
                 return none("the rule is not found any more, or there are several like it")
         path = filled(f"{self.listed}/{{}}", *names, str(position))
         return Inverse("delete-created", (InverseCall("DELETE", path, {}, f"deletes the rule at position {position}"),))
 
 
-def _position_of_new(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> int | None:
-    """Where the one rule is that was not there before."""
+def _position_of_new(before: list[dict[str, Any]], now: list[dict[str, Any]], made: Mapping[str, Any]) -> int | None:
+    """Where the rule is that was made: one that was not there before, with the values that were given."""
     known = [_bare(rule) for rule in before]
-    new = []
-    for position, rule in enumerate(after):
+    new: list[int] = []
+    for position, rule in enumerate(now):
         bare = _bare(rule)
         if bare in known:
             known.remove(bare)
         else:
             new.append(position)
-    if len(new) == 1:
-        return new[0]
-    # The new rule is equal to one that was there: on top is as good as any.
-    return 0 if not new and after and len(after) == len(before) + 1 else None
+    given = {name: str(value) for name, value in made.items() if name not in _SHOWN_ONLY}
+    fitting = [each for each in new if all(_bare(now[each]).get(name) == value for name, value in given.items())]
+    if len(fitting) > 1 and all(_bare(now[each]) == _bare(now[fitting[0]]) for each in fitting):
+        return fitting[0]  # Any of several that are alike.
+    if not new and len(now) == len(before) + 1:
+        return 0  # Like one that was there; a new rule is put on top.
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _bare(rule: dict[str, Any]) -> dict[str, str]:

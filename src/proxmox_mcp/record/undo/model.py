@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.record.redaction import HIDDEN
@@ -137,9 +137,11 @@ class Case:
 
 
 class Recipe(ABC):
-    """How the calls of one endpoint are undone."""
+    """How the calls of one endpoint are undone. ``remade``: the calls depend on what is there when it is undone, so
+    they are made again then."""
 
     __slots__ = ()
+    remade: ClassVar[bool] = False
 
     def wanted(self, case: Case) -> tuple[Get, ...]:
         """What has to be read before the call, given what is in ``before`` already; asked until nothing is new."""

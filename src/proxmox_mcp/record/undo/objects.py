@@ -7,7 +7,7 @@ fewer parameters is sent fewer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from proxmox_mcp.record.secret_names import is_secret_name, secret_names
 from proxmox_mcp.record.undo.model import (
@@ -152,6 +152,8 @@ class Created(Recipe):
 class Updated(Recipe):
     """PUT of an object is undone by PUT of the values before. An object that the PUT made unreadable is made again."""
 
+    remade: ClassVar[bool] = True
+
     thing: Thing
     method: str = "PUT"
 
@@ -211,6 +213,8 @@ def _only(secrets: list[str]) -> str:
 @dataclass(frozen=True, slots=True)
 class Deleted(Recipe):
     """DELETE of an object is undone by POST of what it was, and of what went with it."""
+
+    remade: ClassVar[bool] = True
 
     thing: Thing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from proxmox_mcp.record.undo.model import NEW, Get, Inverse, InverseCall, Recipe, filled, is_on, none, rows
 from proxmox_mcp.record.undo.objects import Deleted, Thing
@@ -90,6 +90,8 @@ REPLICATION = Thing(
 @dataclass(frozen=True, slots=True)
 class ReplicationDeleted(Recipe):
     """DELETE only marks a job; until ``pvescheduler`` has removed it, ``delete=remove_job`` takes the mark away."""
+
+    remade: ClassVar[bool] = True
 
     def wanted(self, case: Case) -> tuple[Get, ...]:
         return (REPLICATION.get(case.names),)

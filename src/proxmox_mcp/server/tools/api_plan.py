@@ -30,6 +30,8 @@ async def _run(call: ToolCall) -> str:
         if request.confirm or call.client.answer is not None:
             return await plans.confirm(number, request, call.client)
         return await plans.wait(number, request, call.client)
+    if "undo" in given:
+        return await call.gateway.undo(str(given["undo"]), request, call.client, caller=request.caller.name)
     asked = PlanAsked(
         steps=read_steps(given["steps"], plans.limits.steps),
         request=request,

@@ -1,0 +1,99 @@
+"""``proxmox-mcp changes`` and ``undo``: what was written, with the state before and after, and the way back."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from proxmox_mcp.assembly import changes_of, gateway_of, redactor_of, store_of
+from proxmox_mcp.cli.call import Terminal
+from proxmox_mcp.cli.suggesting_group import SuggestingGroup
+from proxmox_mcp.errors import CallError
+from proxmox_mcp.gateway import Request
+from proxmox_mcp.gateway.wording import FOR_PEOPLE
+from proxmox_mcp.record.changes_text import as_data, described, line
+from proxmox_mcp.settings import load_settings
+
+if TYPE_CHECKING:
+    from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.record.changes import Changes
+
+_AGE = re.compile(r"(\d{1,6})([mhdw])")
+_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604_800}
+
+
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
+@click.option("--guest", type=int, help="Only changes of this guest (its number).")
+@click.option("--since", default="", help="Only changes since then: an age (2h, 3d, 1w) or a date (2026-11-28).")
+@click.option("--caller", default="", help="Only changes of this caller.")
+@click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
+@click.pass_context
+def changes(context: click.Context, guest: int | None, since: str, caller: str, as_json: bool) -> None:
+    """List what was written, newest first, and whether it can be undone."""
+    if context.invoked_subcommand:
+        return
+    found = _changes().listed(caller=caller, guest=guest, since=_moment(since))
+    if as_json:
+        click.echo(json.dumps([as_data(each) for each in found], indent=2, ensure_ascii=False))
+        return
+    click.echo("\n".join(map(line, found)) if found else "No change is on record.")
+
+
+@changes.command()
+@click.argument("number", type=int)
+@click.option("--json", "as_json", is_flag=True, help="Print the change as JSON.")
+def show(number: int, as_json: bool) -> None:
+    """Show one change: values before and after, who confirmed it, and how it is undone."""
+    change = _changes().get(number)
+    click.echo(json.dumps(as_data(change), indent=2, ensure_ascii=False) if as_json else described(change))
+
+
+@click.command()
+@click.argument("which", nargs=-1, required=True, metavar="NUMBER | plan NUMBER")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@click.option("--yes", is_flag=True, help="Confirm it without a question: you know its effects.")
+@click.option("--confirm", default="", help="Number of an approval (proxmox-mcp approve).")
+def undo(which: tuple[str, ...], dry_run: bool, yes: bool, confirm: str) -> None:
+    """Undo a change, or all changes of a plan, by a plan of inverse calls.
+
+    \b
+    proxmox-mcp undo 41
+    proxmox-mcp undo plan 12 --dry-run
+
+    It is refused, with the difference, where the same values were changed since. Exit status: 0 done, 1 refused,
+    declined or failed, 2 wrong settings or options.
+    """
+    gateway = gateway_of(load_settings())
+    request = Request(path="/", tool="cli", wording=FOR_PEOPLE, dry_run=dry_run, confirm=confirm)
+    click.echo(anyio.run(_undo, gateway, " ".join(which), request, Terminal(agrees=yes)))
+
+
+async def _undo(gateway: Gateway, which: str, request: Request, terminal: Terminal) -> str:
+    try:
+        return await gateway.undo(which, request, terminal)
+    finally:
+        for cluster in gateway.clusters.values():
+            await cluster.pve.aclose()
+
+
+def _moment(since: str) -> float:
+    if not since:
+        return 0.0
+    if age := _AGE.fullmatch(since):
+        return time.time() - int(age[1]) * _SECONDS[age[2]]
+    try:
+        return datetime.fromisoformat(since).timestamp()
+    except ValueError:
+        said = f"{since!r} is neither an age nor a date."
+        raise CallError(said, "Write 30m, 2h, 3d, 1w, or 2026-11-28, or 2026-11-28T14:00.") from None
+
+
+def _changes() -> Changes:
+    settings = load_settings()
+    return changes_of(settings.server, store_of(settings.server), redactor_of(settings))
