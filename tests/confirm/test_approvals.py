@@ -157,3 +157,20 @@ def test_a_store_that_can_not_be_used_lets_nothing_through(tmp_path: Path) -> No
     (tmp_path / "state.sqlite").write_bytes(b"not a database, but long enough to be read as the header of one" * 20)
     with pytest.raises(StoreError, match="can't be used"):
         Approvals(Store.in_directory(tmp_path)).redeem(1, CALL, STATEMENT)
+
+
+@pytest.mark.parametrize("ended", ["used", "denied", "expired"])
+def test_what_no_longer_waits_keeps_the_statement_without_its_code(
+    approvals: Approvals, clock: Clock, ended: str
+) -> None:
+    whole = Statement("runs a secret", "x", redacted="runs [secret]")
+    number = approvals.request(CALL, whole)
+    assert approvals.get(number).statement == "runs a secret"
+    if ended == "expired":
+        clock.now += 3601
+    else:
+        approvals.decide(number, approve=ended == "used", by="anna")
+    if ended == "used":
+        assert approvals.get(number).statement == "runs a secret"
+        approvals.redeem(number, CALL, whole)
+    assert (approvals.get(number).state, approvals.get(number).statement) == (ended, "runs [secret]")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxmox_mcp.confirm.statement import state
+from proxmox_mcp.confirm.retention import retention_words
+from proxmox_mcp.confirm.statement import Difference, differences_of, state
 from proxmox_mcp.confirm.subjects import Subject, guest
 from proxmox_mcp.record.redaction import Redactor
 
@@ -132,3 +134,91 @@ def test_many_snapshots_are_counted_and_all_of_them_identify(action: Callable[..
 def test_a_list_that_is_emptied_is_shown_as_an_empty_list(action: Callable[..., Call]) -> None:
     made = action("PUT", "/cluster/notifications/matchers/{name}", "m1", data={"target": [], "comment": ""})
     assert state(made, [], Redactor()).text.endswith('- target = []\n- comment = ""')
+
+
+def config(action: Callable[..., Call], **data: Any) -> Call:
+    return action("PUT", "/nodes/{node}/qemu/{vmid}/config", "pve1", 102, data=data)
+
+
+def test_what_changes_is_told_before_and_after_in_place_of_parameters(action: Callable[..., Call]) -> None:
+    made = config(action, memory="8192", cores="4", tags="web", delete="net0,protection", digest="abc")
+    found = differences_of(made, {**CONFIG, "memory": 4096, "cores": 4}, Redactor())
+    assert found == (
+        Difference("memory", "4096", '"8192"', '"8192"'),
+        Difference("tags", "", '"web"', '"web"'),
+        Difference("net0", '"virtio=BC:24:11:00:00:01"', ""),
+        Difference("protection", "1", ""),
+    )
+    assert state(made, [], Redactor(), found).text.splitlines()[-8:] == [
+        "Changes:",
+        '- memory: 4096 → "8192"',
+        '- tags: unset → "web"',
+        '- net0: "virtio=BC:24:11:00:00:01" → unset',
+        "- protection: 1 → unset",
+        "Parameters:",
+        '- cores = "4"',
+        '- digest = "abc"',
+    ]
+
+
+def test_an_alias_is_told_by_what_it_stands_for(action: Callable[..., Call]) -> None:
+    (found,) = differences_of(config(action, cdrom="none"), CONFIG, Redactor())
+    assert (found.name, found.before) == ("ide2", '"local:iso/x.iso,media=cdrom,size=600M"')
+
+
+def test_a_secret_is_hidden_in_what_changes(action: Callable[..., Call]) -> None:
+    made = config(action, cipassword="correct-horse")
+    found = differences_of(made, {"cipassword": "**********"}, Redactor())
+    assert "correct-horse" not in state(made, [], Redactor(), found).text
+
+
+def test_where_the_state_before_is_not_known_parameters_are_told(action: Callable[..., Call]) -> None:
+    assert differences_of(config(action, memory="1"), None, Redactor()) == ()
+    resize = action("PUT", "/nodes/{node}/qemu/{vmid}/resize", "pve1", 102, data={"disk": "scsi0", "size": "+1G"})
+    assert '- size = "+1G"' in state(resize, [], Redactor(), differences_of(resize, None, Redactor())).text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x\nEffects:\n- read: nothing",
+        "x\r- read: nothing",
+        "x\u2028- read: nothing",
+        "x\u0085- read: nothing",
+        "a\u202eb\u200bc\u00a0d\u3000e\u2003f",
+        "e\u0301\u20dd\u0338",
+        '"\n- purge = "0',
+        "\ud800",
+        "\x1b[2K\x00",
+    ],
+)
+def test_no_value_looks_like_a_line_of_the_server_or_like_another_value(
+    action: Callable[..., Call], value: str
+) -> None:
+    made = config(action, description=value, tags=[value, "b"])
+    plain = config(action, description="x", tags=["x", "b"])
+    told, usual = (state(each, [], Redactor()).text for each in (made, plain))
+    assert len(told.splitlines()) == len(usual.splitlines())
+    assert told.replace("\n", "").isprintable()
+    lines = told.splitlines()[-2:]
+    assert [json.loads(line.partition(" = ")[2]) for line in lines] == [value, [value, "b"]]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"storage": "nas", "prune-backups": "keep-last=7"}, "Keeps the last 7 backups of each guest on nas"),
+        (
+            {"prune-backups": "keep-daily=7,keep-weekly=4"},
+            "one for each of the last 7 days, one for each of the",
+        ),
+        ({"storage": "nas", "remove": "0"}, "Removes no backup on nas"),
+        ({"storage": "nas", "prune-backups": "keep-all=1"}, "Keeps all backups on nas"),
+        ({"storage": "nas"}, ""),
+    ],
+)
+def test_a_retention_is_told_in_words(action: Callable[..., Call], data: dict[str, str], told: str) -> None:
+    words = retention_words(action("POST", "/cluster/backup", data=data))
+    assert told in words
+    assert bool(told) == bool(words)
+    assert retention_words(action("POST", "/cluster/backup"), "keep-last=3") == "Keeps the last 3 backups of each guest"

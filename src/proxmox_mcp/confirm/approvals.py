@@ -16,7 +16,7 @@ from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.untrusted import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from proxmox_mcp.confirm.statement import Statement
     from proxmox_mcp.policy.call import Call
@@ -37,7 +37,8 @@ class ApprovalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One request. ``created`` and ``decided`` are seconds since 1970; ``statement`` holds no secret.
+    """One request. ``created`` and ``decided`` are seconds since 1970; ``statement`` is whole while the request
+    waits, and without secrets in its code afterwards.
 
     ``asked_reason`` is the caller's for asking, ``reason`` that of whoever decided.
     """
@@ -96,6 +97,7 @@ class Approvals:
                 path=call.path.text,
                 effects=list(call.judgement.names),
                 statement=statement.text,
+                details={"redacted": statement.redacted or statement.text},
                 binding=binding,
                 fingerprint=fingerprint,
             )
@@ -146,6 +148,8 @@ class Approvals:
             table = db.tables.approvals
             decided = {"state": state, "decided": self._clock(), "decided_by": by, "reason": reason}
             db.execute(table.update().where(table.c.number == number).values(decided))
+            if not approve:
+                self._forget_code(db, [number])
             return self._read(db, number)
 
     def redeem(self, number: int, call: Call, statement: Statement) -> str:
@@ -178,6 +182,7 @@ class Approvals:
                 )
             table = db.tables.approvals
             db.execute(table.update().where(table.c.number == number).values(state=ApprovalState.USED))
+            self._forget_code(db, [number])
             return approval.decided_by
 
     def _read(self, db: Transaction, number: int) -> Approval:
@@ -194,8 +199,18 @@ class Approvals:
         table = db.tables.approvals
         undecided = (table.c.state == ApprovalState.PENDING) & (table.c.created < now - PENDING_SECONDS)
         unused = (table.c.state == ApprovalState.APPROVED) & (table.c.decided < now - LIFETIME_SECONDS)
-        db.execute(table.update().where(undecided | unused).values(state=ApprovalState.EXPIRED))
+        ended = [int(row["number"]) for row in db.rows(table.select().where(undecided | unused))]
+        if ended:
+            db.execute(table.update().where(table.c.number.in_(ended)).values(state=ApprovalState.EXPIRED))
+            self._forget_code(db, ended)
         db.execute(table.delete().where(table.c.created < now - _FORGET_SECONDS))
+
+    def _forget_code(self, db: Transaction, numbers: Sequence[int]) -> None:
+        """What no longer waits keeps the statement as records have it, without secrets in the code to be run."""
+        table = db.tables.approvals
+        for row in db.rows(table.select().where(table.c.number.in_(numbers))):
+            kept = (row["details"] or {}).get("redacted", row["statement"])
+            db.execute(table.update().where(table.c.number == row["number"]).values(statement=kept, details=None))
 
 
 def _approval(row: dict[str, Any]) -> Approval:

@@ -12,11 +12,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.policy.values import ALIASES, members, texts
 from proxmox_mcp.record.redaction import HIDDEN
 from proxmox_mcp.untrusted import literal, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from proxmox_mcp.confirm.subjects import Subject
     from proxmox_mcp.policy.call import Call
@@ -45,11 +46,15 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value of the configuration before and after the call, as JSON on one line; empty where there is none."""
+    """One value of the configuration before and after the call, as JSON on one line; empty where there is none.
+
+    ``redacted`` is ``after`` for records.
+    """
 
     name: str
     before: str
     after: str
+    redacted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +70,37 @@ class Statement:
     subjects: tuple[Subject, ...] = ()
     differences: tuple[Difference, ...] = ()
     parameters: tuple[Parameter, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         return hashlib.sha256(self.identity.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def state(
-    call: Call, subjects: Sequence[Subject], redactor: Redactor, differences: Sequence[Difference] = ()
+    call: Call,
+    subjects: Sequence[Subject],
+    redactor: Redactor,
+    differences: Sequence[Difference] = (),
+    notes: Sequence[str] = (),
 ) -> Statement:
-    """The statement for one call. ``subjects``: what it hits; ``differences``: what it changes; read at this moment."""
+    """The statement for one call.
+
+    ``subjects``: what it hits; ``differences``: what it changes; both read at this moment. ``notes``: sentences of ours
+    about the whole, such as what else may be hit.
+    """
     name = f"{call.method} {one_line(call.path.text, _LONGEST_PATH)}"
     parameters = tuple(_parameters(call, redactor))
     head = [name if call.template else f"{name} (unknown path: what it does is unknown)"]
     head += ["Effects:", *(f"- {_effect(cause)}" for cause in call.judgement.causes)]
     head += _section("Hits:", (str(subject) for subject in subjects))
-    head += _section(
-        "Changes:", (f"{each.name}: {each.before or 'unset'} → {each.after or 'unset'}" for each in differences)
-    )
-    whole = _section("Parameters:", (f"{each.name} = {each.value}" for each in parameters))
-    hidden = _section("Parameters:", (f"{each.name} = {each.redacted}" for each in parameters))
-    identity = [[subject.kind, subject.id, dict(subject.identity), bool(subject.unread)] for subject in subjects]
+    head += [f"{note}." for note in notes]
+    plain = [each for each in parameters if not _is_told(each.name, call, differences)]
+    whole = _section("Changes:", (_change(each, each.after) for each in differences))
+    whole += _section("Parameters:", (f"{each.name} = {each.value}" for each in plain))
+    hidden = _section("Changes:", (_change(each, each.redacted) for each in differences))
+    hidden += _section("Parameters:", (f"{each.name} = {each.redacted}" for each in plain))
+    hit = [[subject.kind, subject.id, dict(subject.identity), bool(subject.unread)] for subject in subjects]
+    identity = {"effects": call.judgement.names, "hits": hit}
     return Statement(
         text="\n".join([*head, *whole]),
         redacted="\n".join([*head, *hidden]),
@@ -94,7 +110,57 @@ def state(
         subjects=tuple(subjects),
         differences=tuple(differences),
         parameters=parameters,
+        notes=tuple(notes),
     )
+
+
+def differences_of(call: Call, before: Mapping[str, Any] | None, redactor: Redactor) -> tuple[Difference, ...]:
+    """What a call changes of a configuration; nothing where that isn't known, or where the call makes something else of
+    its parameters."""
+    if before is None or not (call.method == "PUT" or call.template.endswith("/config")):
+        return ()
+    shown = redactor.data(dict(before), call.template)
+    found = []
+    for parameter in _parameters(call, redactor):
+        name = ALIASES.get(parameter.name, parameter.name)
+        if parameter.name not in _INSTRUCTIONS and _text(before.get(name)) != _text(call.data.get(parameter.name)):
+            old = literal(shown[name]) if name in shown else ""
+            found.append(Difference(name, old, parameter.value, parameter.redacted))
+    gone = (member for text in texts(call.data.get("delete")) for member in members(text))
+    found += [Difference(name, literal(shown[name]), "") for name in dict.fromkeys(gone) if name in shown]
+    return tuple(found)
+
+
+_INSTRUCTIONS = frozenset(
+    {
+        "delete",
+        "digest",
+        "revert",
+        "force",
+        "skiplock",
+        "background_delay",
+        "append",
+        "create",
+        "import-working-storage",
+    }
+)
+"""Parameters that say how a change is made, and are no value of the configuration themselves."""
+
+
+def _text(value: object) -> str:
+    return ",".join(texts(value))
+
+
+def _change(difference: Difference, after: str) -> str:
+    return f"{difference.name}: {difference.before or 'unset'} → {after or 'unset'}"
+
+
+def _is_told(name: str, call: Call, differences: Sequence[Difference]) -> bool:
+    """Whether a parameter is told by the differences already."""
+    told = {each.name for each in differences}
+    if name != "delete":
+        return ALIASES.get(name, name) in told
+    return told.issuperset(member for text in texts(call.data.get(name)) for member in members(text))
 
 
 def _section(heading: str, lines: Iterator[str]) -> list[str]:

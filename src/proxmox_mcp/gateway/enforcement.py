@@ -11,9 +11,10 @@ import anyio.to_thread
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm import statement as statements
 from proxmox_mcp.confirm.confirmations import Rung, Setting, rung
+from proxmox_mcp.confirm.retention import retention_words
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
 from proxmox_mcp.gateway.agreement import held_to
-from proxmox_mcp.gateway.live_facts import read_facts
+from proxmox_mcp.gateway.live_facts import read_facts, retention_in_force
 from proxmox_mcp.policy.call import judge
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.effects import needed, several
@@ -23,13 +24,13 @@ from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.shares import on_behalf_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.confirmations import Confirmations
     from proxmox_mcp.confirm.freezes import Freezes
-    from proxmox_mcp.confirm.statement import Statement
+    from proxmox_mcp.confirm.statement import Difference, Statement
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.gateway.request import Client, Request
     from proxmox_mcp.gateway.wording import Wording
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.store import Store
 
 _NOTHING_SENT = "Nothing was sent."
+_LONGEST_ANSWER = 16_000
+"""Characters of a statement that a client's question or a model's answer shows whole, about 4,000 tokens."""
 _LONGEST_NUMBER = 15
 """Digits of an approval's number: SQLite holds no more than 18, and nobody has asked for so many."""
 _in_thread = anyio.to_thread.run_sync
@@ -184,6 +187,12 @@ class Guard:
         undo = f"It {call.undo}." if call.undo else ""
         first = "A rule has a snapshot taken first." if decision.snapshot else ""
         said = "\n".join(filter(None, (statement.text, undo, first, self.redactor.text(call.caution))))
+        if len(said) > _LONGEST_ANSWER and by_rung is not Rung.REFUSE:
+            by_rung = Rung.OPERATOR
+            said = (
+                f"{call.name}: {several(call.judgement.causes)}.\nThe statement of all that it would do has "
+                f"{len(said):,} characters, too long to be confirmed here; the approval shows it whole."
+            )
         match by_rung:
             case Rung.ELICIT:
                 token = await _in_thread(self.confirmations.issue, call, statement)
@@ -213,7 +222,13 @@ class Guard:
 
     async def statement(self, call: Call, live: LiveState, *, backups: bool = True) -> Statement:
         """What the call would do, from the state of what it hits."""
-        return statements.state(call, await live.subjects(backups=backups), self.redactor)
+        subjects = await live.subjects(backups=backups)
+        differences: tuple[Difference, ...] = ()
+        if call.method == "PUT" or call.template.endswith("/config"):
+            differences = statements.differences_of(call, await live.configuration(), self.redactor)
+        kept = retention_words(call, await retention_in_force(live))
+        notes = [*filter(None, [kept]), *_notes(call, live)]
+        return statements.state(call, subjects, self.redactor, differences, notes)
 
     def _redeem(self, given: str, call: Call, statement: Statement) -> str:
         given = given.strip()
@@ -226,6 +241,14 @@ class Guard:
             )
         self.confirmations.redeem(given, call, statement)
         return "token"
+
+
+def _notes(call: Call, live: LiveState) -> Iterator[str]:
+    """What is to be said of the call beside its parts."""
+    if Effect.DESTROY in call.judgement.effects and call.judgement.cascade:
+        yield f"With it: {call.judgement.cascade}"
+    if kinds := live.unlisted():
+        yield f"It may hit more than is listed: any {' or '.join(kinds)}"
 
 
 def _decision_of(call: Call) -> Decision:

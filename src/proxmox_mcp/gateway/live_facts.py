@@ -162,6 +162,21 @@ async def _retention(live: LiveState) -> str | None:
     return next((kept for kept in sorted(filter(None, unlike)) if "keep-all=1" not in kept), "")
 
 
+async def retention_in_force(live: LiveState) -> str | None:
+    """The retention that holds where a backup call names none; None for any other call, and where it can't be read."""
+    call = live.call
+    if call.template not in _BACKUPS or call.method != "POST" or not call.data.keys().isdisjoint(_OWN_RETENTION):
+        return None
+    try:
+        return await _retention(live)
+    except ProxmoxError:
+        return None
+
+
+_BACKUPS = ("/nodes/{node}/vzdump", "/cluster/backup")
+_OWN_RETENTION = frozenset({"prune-backups", "maxfiles"})
+
+
 def _records(listed: Any) -> Iterator[dict[str, Any]]:
     return (each for each in listed if isinstance(each, dict)) if isinstance(listed, list) else iter(())
 

@@ -16,6 +16,7 @@ from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm import subjects
 from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.errors import ProxmoxError
+from proxmox_mcp.gateway.reach import reached
 from proxmox_mcp.policy.lookups import ABSENT, Gathered, GuestFacts
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class LiveState:
         self._answers: dict[tuple[str, Query], Any] = {}
         self._turns: dict[tuple[str, Query], anyio.Lock] = {}
         self._subjects: list[Subject] | None = None
+        self._listed: frozenset[str] = frozenset()
 
     def of(self, call: Call) -> LiveState:
         """The same of the call as far as it is known now: judged, with its targets. What was read is not read again."""
@@ -165,7 +167,20 @@ class LiveState:
                 for name in sorted(targets.nodes)
                 if name in status
             ]
-        return subjects
+        return subjects + await self._read_reach()
+
+    async def _read_reach(self) -> list[Subject]:
+        """What the call hits without naming it."""
+        try:
+            found = await reached(self)
+        except ProxmoxError as error:
+            return [Subject(kind="what else is hit by", id=self.call.path.text, unread=error.message)]
+        self._listed = found.listed
+        return list(found.subjects)
+
+    def unlisted(self) -> list[str]:
+        """The kinds of things of which the call may hit more than ``subjects`` has."""
+        return sorted(self.call.targets.open_ended - self._listed)
 
     def _guests(self) -> list[Guest]:
         """The guests that the call names and that there are, the first of many."""
