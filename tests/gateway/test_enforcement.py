@@ -110,3 +110,54 @@ async def test_a_caller_who_has_the_other_tool_reads_inside_with_that(
     with pytest.raises(DeniedError, match="proxmox_api_get is for what only reads the cluster"):
         await gateway.call(FILE)
     await gateway.call(replace(FILE, caller=Caller(name="viewer", mode=Mode.READ_ONLY)))
+
+
+class AtConsole:
+    """A person at the console: agrees to what is asked, and keeps it."""
+
+    can_be_asked, follows_progress = True, False
+    answer: Answer | None = None
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def ask(self, question: str, token: str) -> bool:
+        self.asked.append(question)
+        return True
+
+    async def progress(self, done: float | None, text: str) -> None:
+        """The page shows it."""
+
+
+BY_LENA = replace(DELETE, operator="lena", caller=Caller(name="console:lena", owner="lena", mode=Mode.GUARDED))
+
+
+async def test_an_operator_who_asks_and_agrees_needs_no_approval_of_their_own(
+    recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    gateway, client = gateway_to(recorder.port, "", MCP_CONFIRM="operator"), AtConsole()
+    assert (await gateway.call(BY_LENA, client)).startswith("Done: DELETE /nodes/pve1/qemu/101")
+    assert len(client.asked) == 1
+    assert gateway.guard.approvals.pending() == []
+
+
+FOUR_EYES = """
+[[rule]]
+verdict = "confirm"
+four_eyes = true
+effect = "destroy"
+"""
+
+
+@pytest.mark.parametrize("request_", [BY_LENA, DELETE], ids=["at the console", "in the client"])
+async def test_with_four_eyes_nobody_agrees_to_their_own_call(
+    request_: Request, recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    gateway, client, before = gateway_to(recorder.port, FOUR_EYES), AtConsole(), len(recorder.posted)
+    with pytest.raises(ConfirmationNeededError, match="A person must approve this"):
+        await gateway.call(request_, client)
+    assert client.asked == []
+    assert len(recorder.posted) == before
+    (waiting,) = gateway.guard.approvals.pending()
+    gateway.guard.approvals.decide(waiting.number, approve=True, by="jo")
+    assert (await gateway.call(replace(request_, confirm=str(waiting.number)), client)).startswith("Done: DELETE")

@@ -55,6 +55,12 @@ reason = "in  service"
     assert (rule.reason, rule.where) == ("in service", "rule 1 (policy.toml, line 3)")
 
 
+def test_a_rule_with_four_eyes_is_for_people(file: Path) -> None:
+    file.write_text('[[rule]]\nverdict = "confirm"\nfour_eyes = true\n')
+    (rule,) = load_rules(file)
+    assert (rule.four_eyes, rule.by_person) == (True, True)
+
+
 def test_an_empty_file_is_a_policy_without_rules(file: Path) -> None:
     file.write_text("# nothing yet\n")
     assert load_rules(file) == ()
@@ -83,6 +89,8 @@ HOSTILE = {
     "a relative path": ('[[rule]]\nverdict = "deny"\npath = "nodes/**"\n', 3, "`path` can't be"),
     "a typo in a path": ('[[rule]]\nverdict = "deny"\npath = "/nodes/{node}/qmeu"\n', 3, "fits no endpoint"),
     "by on an allow": ('[[rule]]\nverdict = "allow"\nby = "person"\n', 3, "`by` has no meaning"),
+    "four eyes on a deny": ('[[rule]]\nverdict = "deny"\nfour_eyes = true\n', 3, "`four_eyes` has no meaning"),
+    "as many eyes": ('[[rule]]\nverdict = "confirm"\nfour_eyes = 4\n', 3, "`four_eyes` can't be 4"),
     "by somebody else": ('[[rule]]\nverdict = "confirm"\nby = "model"\n', 3, "`by` can't be 'model'"),
     "a duplicate key": ('[[rule]]\nverdict = "deny"\nverdict = "allow"\n', 3, "overwrite"),
     "not TOML": ("[[rule]]\nverdict: deny\n", 2, "Expected"),

@@ -49,9 +49,10 @@ async def who(callers: StoredCallers, token: str) -> str:
 
 
 async def test_a_token_is_that_of_its_caller_with_mode_and_clusters(callers: StoredCallers) -> None:
-    token = callers.make("claude-anna", by="lena", mode=Mode.READ_ONLY, clusters=["lab"])
+    token = callers.make("claude-anna", by="lena", owner="anna", mode=Mode.READ_ONLY, clusters=["lab"])
     found = await callers.authenticate(f"Bearer {token}")
     assert found is not None
+    assert found.owner == "anna"
     assert (found.name, found.mode, found.may_use("lab"), found.may_use("prod")) == (
         "claude-anna",
         Mode.READ_ONLY,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from proxmox_mcp.confirm.statement import Statement
 from proxmox_mcp.errors import ConfirmationError
+from proxmox_mcp.policy.caller import Caller
+from proxmox_mcp.policy.policy import Decision
+from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.web import Role
 
 if TYPE_CHECKING:
@@ -76,3 +80,35 @@ def test_the_second_decision_is_refused(site: Site, call: Call) -> None:
 @pytest.mark.parametrize("number", ["7", "9007199254740993", "9" * 400])
 def test_a_request_that_is_unknown_is_said(number: str, site: Site) -> None:
     assert site.person().get(f"/console/approvals/{number}").status in (404, 409)
+
+
+def reserved(call: Call, owner: str = "lena", *, four_eyes: bool = False) -> Call:
+    """A call of somebody's client, as a rule decides it."""
+    made = Decision(verdict=Verdict.CONFIRM, judgement=call.judgement, reason="rule 1", four_eyes=four_eyes)
+    return replace(call, caller=Caller(name="claude", owner=owner), decision=made)
+
+
+def test_with_four_eyes_the_person_of_the_client_may_deny_but_not_approve(site: Site, call: Call) -> None:
+    queue = site.console.approvals
+    number = queue.request(reserved(call, four_eyes=True), STATEMENT)
+    lena, jo = site.person(), site.person("jo")
+    own = lena.submits("/console/approvals", f"/console/approvals/{number}", answer="approve")
+    assert own.status == 409
+    assert "another person" in own.text
+    assert queue.count_pending() == 1
+    assert jo.submits("/console/approvals", f"/console/approvals/{number}", answer="approve").status == 303
+    other = replace(reserved(call, four_eyes=True), caller=Caller(name="codex", owner="jo"))
+    again = queue.request(other, STATEMENT)
+    assert jo.submits("/console/approvals", f"/console/approvals/{again}", answer="deny").status == 303
+
+
+def test_without_four_eyes_a_person_approves_calls_of_their_own_client(site: Site, call: Call) -> None:
+    number = site.console.approvals.request(reserved(call), STATEMENT)
+    approved = site.person().submits("/console/approvals", f"/console/approvals/{number}", answer="approve")
+    assert approved.status == 303
+
+
+def test_a_person_who_asks_in_the_console_needs_another_where_four_eyes_are_demanded(site: Site, call: Call) -> None:
+    own = replace(reserved(call, four_eyes=True), caller=Caller(name="console:lena", owner="lena"))
+    number = site.console.approvals.request(own, STATEMENT)
+    assert site.person().submits("/console/approvals", f"/console/approvals/{number}", answer="approve").status == 409

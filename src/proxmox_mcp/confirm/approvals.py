@@ -16,7 +16,7 @@ from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.untrusted import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from proxmox_mcp.confirm.statement import Statement
     from proxmox_mcp.policy.call import Call
@@ -97,7 +97,7 @@ class Approvals:
                 path=call.path.text,
                 effects=list(call.judgement.names),
                 statement=statement.text,
-                details={"redacted": statement.redacted or statement.text},
+                details=_details(call, statement),
                 binding=binding,
                 fingerprint=fingerprint,
             )
@@ -145,6 +145,8 @@ class Approvals:
                 raise ConfirmationError(
                     f"request {number} is {approval.state}", "`proxmox-mcp approvals` lists the open."
                 )
+            if approve:
+                _require_another(self._find(db, number) or {}, by)
             table = db.tables.approvals
             decided = {"state": state, "decided": self._clock(), "decided_by": by, "reason": reason}
             db.execute(table.update().where(table.c.number == number).values(decided))
@@ -211,6 +213,23 @@ class Approvals:
         for row in db.rows(table.select().where(table.c.number.in_(numbers))):
             kept = (row["details"] or {}).get("redacted", row["statement"])
             db.execute(table.update().where(table.c.number == row["number"]).values(statement=kept, details=None))
+
+
+def _details(call: Call, statement: Statement) -> dict[str, Any]:
+    """What is kept while a request waits: who may decide it, and the statement for the time after."""
+    four_eyes = call.decision is not None and call.decision.four_eyes
+    redacted = statement.redacted or statement.text
+    return {"owner": call.caller.owner, "four_eyes": four_eyes, "redacted": redacted}
+
+
+def _require_another(row: Mapping[str, Any], by: str) -> None:
+    """Raises ConfirmationError if a rule demands another person than the one who approves."""
+    details = row.get("details") or {}
+    if details.get("four_eyes") and by in (row.get("caller"), details.get("owner")):
+        raise ConfirmationError(
+            f"request {row.get('number')} comes from your own client, and a rule demands another person (four_eyes)",
+            "Ask somebody else to decide. You may deny it.",
+        )
 
 
 def _approval(row: dict[str, Any]) -> Approval:

@@ -165,13 +165,15 @@ class Guard:
         DeniedError where this client can't give the one that is asked for, FrozenError while writes are frozen.
         """
         decision = _decision_of(call)
-        if decision.verdict is not Verdict.CONFIRM:
+        if decision.verdict is not Verdict.CONFIRM and not request.always_ask:
             return call
         if call.writes:
             # The writer asks again: this only spares a person a question whose answer can't take effect.
             await _in_thread(self.freezes.refuse_if_frozen)
         by_rung = rung(self.setting, can_elicit=client.can_be_asked, person_only=decision.person_only)
-        if request.operator:
+        if decision.four_eyes:
+            by_rung = Rung.OPERATOR  # Who asks is the caller's own person, in the client and in the console.
+        elif request.operator:
             by_rung = Rung.ELICIT  # An operator's own yes to this very statement is what an approval would be.
         if client.answer is not None and by_rung is Rung.ELICIT:
             if not client.answer.agreed:

@@ -27,7 +27,8 @@ class Request:
     than read the cluster is refused there. ``places`` is where a call that fans out goes on; ``alone`` is false for one
     place of many, about which nobody is asked. ``most_rows`` bounds what is read of a list that Proxmox pages.
     ``work`` is a command for a guest, in place of a call with ``data``. ``operator`` names the person at the console
-    who asks for this call: their yes counts as an approval. ``agreed`` is set for a step of a plan. ``undoes`` is the
+    who asks for this call: their yes counts as an approval; with ``always_ask``
+    they are asked also about what the policy allows. ``agreed`` is set for a step of a plan. ``undoes`` is the
     number of the change that the call undoes.
     """
 
@@ -46,6 +47,7 @@ class Request:
     wording: Wording = FOR_MODELS
     work: GuestExec | None = None
     operator: str = ""
+    always_ask: bool = False
     agreed: Agreed | None = None
     tool: str = ""
     caller: Caller = LOCAL

@@ -48,9 +48,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Somebody who may call. ``clusters`` empty means all; ``expires`` None means never."""
+    """Somebody who may call. ``clusters`` empty means all; ``expires`` None means never.
+
+    ``owner``: the person whose client this is, as they are named in the console; empty if that is not known.
+    """
 
     name: str
+    owner: str = ""
     mode: Mode = Mode.FULL
     rules: tuple[Rule, ...] = ()
     clusters: frozenset[str] = frozenset()

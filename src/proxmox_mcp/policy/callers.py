@@ -2,6 +2,7 @@
 
 [[caller]]
 name = "ops"
+owner = "lena"                # whose client it is, for rules with four_eyes
 token_sha256 = "..."          # proxmox-mcp token new ops
 mode = "guarded"              # never above the server's
 clusters = ["lab"]
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.toml_lines import Section
 
 _LOG = logging.getLogger(__name__)
-_KEYS = ("name", "token_sha256", "mode", "clusters", "expires", "calls_per_minute", "concurrent", "rule")
+_KEYS = ("name", "owner", "token_sha256", "mode", "clusters", "expires", "calls_per_minute", "concurrent", "rule")
 _NAME = re.compile(r"[A-Za-z0-9][\w.@-]{0,63}", re.ASCII)
 _SHORTEST_TOKEN = 16
 
@@ -173,6 +174,7 @@ class _CallerReader:
         ).lower()
         return digest, Caller(
             name=self._matching("name", _NAME, NAME_IS),
+            owner=self._matching("owner", _NAME, NAME_IS) if "owner" in self._table else "",
             mode=self._mode(),
             rules=rules,
             clusters=self._allowed_clusters(),

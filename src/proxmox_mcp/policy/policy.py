@@ -41,7 +41,8 @@ _STRICTNESS = {Verdict.ALLOW: 0, Verdict.CONFIRM: 1, Verdict.DENY: 2}
 class Decision:
     """What the policy says of a call. ``rule`` is None where the mode decided; ``causes`` are those that it decided by.
 
-    ``person_only``: the confirmation must be a person's, no token will do. ``snapshot``: a rule asks for a snapshot of
+    ``person_only``: the confirmation must be a person's, no token will do; ``four_eyes``: an operator's who is not the
+    caller's own person. ``snapshot``: a rule asks for a snapshot of
     the guests before the call is sent.
     """
 
@@ -51,6 +52,7 @@ class Decision:
     causes: tuple[Cause, ...] = ()
     rule: Rule | None = None
     person_only: bool = False
+    four_eyes: bool = False
     snapshot: bool = False
 
 
@@ -92,7 +94,11 @@ class Policy:
             decision = _by_rule(reserved, judgement, causes)
         elif decision.verdict is Verdict.ALLOW and decision.rule is None and self._moves_the_goalposts(call):
             decision = replace(decision, verdict=Verdict.CONFIRM, reason="changes what rules decide by")
-        return replace(decision, snapshot=any(rule.snapshot for rule in touching))
+        return replace(
+            decision,
+            four_eyes=any(rule.four_eyes for rule in touching),
+            snapshot=any(rule.snapshot for rule in touching),
+        )
 
     def _decide_cause(self, cause: Cause, rules: Sequence[Rule], call: Call, facts: Facts) -> Decision:
         """What rules and mode say of one effect of a call."""
@@ -130,7 +136,7 @@ class Policy:
         lines += [
             f"{rule.where}, {rule.verdict}: {self._of_rule(rule, call, facts)}" for rule in (*caller.rules, *self.rules)
         ]
-        lines.append(f"decision: {decision.verdict}{' by a person' if decision.person_only else ''}: {decision.reason}")
+        lines.append(f"decision: {decision.verdict}{_by(decision)}: {decision.reason}")
         if decision.snapshot:
             lines.append("before it: a snapshot of the guests")
         return "\n".join(lines)
@@ -188,6 +194,12 @@ def _strictest(decisions: Sequence[Decision]) -> Decision:
 
 def _effects(causes: Sequence[Cause]) -> str:
     return ", ".join(dict.fromkeys(cause.effect for cause in causes))
+
+
+def _by(decision: Decision) -> str:
+    if decision.four_eyes:
+        return " by another person than the caller's own"
+    return " by a person" if decision.person_only else ""
 
 
 def _by_mode(mode: Mode, judgement: Judgement, cause: Cause) -> Decision:

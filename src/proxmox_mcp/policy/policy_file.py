@@ -10,6 +10,7 @@
     guest = [100, "200-299"]
     command = '^systemctl status [a-z-]+$'   # of a command in a guest: a regular expression for all of it
     by = "person"                        # with confirm: no token will do
+    four_eyes = true                     # with confirm: an operator who is not the caller's own person must approve
     snapshot = true                      # with allow and confirm: a snapshot of the guests is taken first
     reason = "production"
 
@@ -50,7 +51,20 @@ _GLOB_KEYS = {
     "caller": "callers",
     "cluster": "clusters",
 }
-_KEYS = ("verdict", "by", "path", "method", "effect", "risk", "guest", "command", "snapshot", "reason", *_GLOB_KEYS)
+_KEYS = (
+    "verdict",
+    "by",
+    "path",
+    "method",
+    "effect",
+    "risk",
+    "guest",
+    "command",
+    "four_eyes",
+    "snapshot",
+    "reason",
+    *_GLOB_KEYS,
+)
 _COMMANDS = r"Write a regular expression for the whole command: '^systemctl status [a-z-]+$'."
 _PATH = re.compile(r"(?:/(?:[^\s?#%\[\]\\{}/]+|\{[^\s{}/]+\}))+")
 _NAME = re.compile(r"[\w.@!*+:/-]+", re.ASCII)
@@ -163,11 +177,12 @@ class _RuleReader:
         if "verdict" not in self._table:
             raise self._fault("", "the rule has no `verdict`", f"Allowed: {', '.join(Verdict)}.")
         verdict = Verdict(self._one_of("verdict", list(Verdict)))
-        by_person = self._read_by(verdict)
+        by_person, four_eyes = self._read_by(verdict), self._read_four_eyes(verdict)
         globs = {field: self._texts(key, self._glob) for key, field in _GLOB_KEYS.items()}
         return Rule(
             verdict=verdict,
-            by_person=by_person,
+            by_person=by_person or four_eyes,
+            four_eyes=four_eyes,
             paths=self._texts("path", self._path),
             methods=frozenset(self._texts("method", self._member(_METHODS))),
             effects=self._effects(),
@@ -188,6 +203,15 @@ class _RuleReader:
         if verdict is not Verdict.CONFIRM:
             raise self._fault("by", f"`by` has no meaning with `{verdict}`", 'It goes with verdict = "confirm".')
         return True
+
+    def _read_four_eyes(self, verdict: Verdict) -> bool:
+        value = self._table.get("four_eyes", False)
+        if not isinstance(value, bool):
+            raise self._wrong("four_eyes", value, "true or false")
+        if value and verdict is not Verdict.CONFIRM:
+            fault = f"`four_eyes` has no meaning with `{verdict}`"
+            raise self._fault("four_eyes", fault, 'It goes with verdict = "confirm".')
+        return value
 
     def _read_snapshot(self, verdict: Verdict) -> bool:
         value = self._table.get("snapshot", False)

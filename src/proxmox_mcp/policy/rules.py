@@ -42,12 +42,14 @@ class Verdict(StrEnum):
 class Rule:
     """One rule. An empty condition is none; several values of one condition are alternatives.
 
-    ``by_person`` reserves the confirmation for people; ``snapshot`` asks for a snapshot of the guests before the call
+    ``by_person`` reserves the confirmation for people, ``four_eyes`` for another person than the caller's own;
+    ``snapshot`` asks for a snapshot of the guests before the call
     is sent. ``source``, ``line`` and ``number`` say where it stands.
     """
 
     verdict: Verdict
     by_person: bool = False
+    four_eyes: bool = False
     snapshot: bool = False
     paths: tuple[str, ...] = ()
     methods: frozenset[str] = frozenset()

@@ -31,11 +31,12 @@ _MOST = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCaller:
-    """One caller. Times are seconds since 1970; ``clusters`` empty means all."""
+    """One caller. Times are seconds since 1970; ``clusters`` empty means all; ``owner``: whose client it is."""
 
     name: str
     created: float
     created_by: str
+    owner: str
     mode: Mode
     clusters: tuple[str, ...]
     expires: float | None
@@ -66,6 +67,7 @@ class StoredCallers:
         name: str,
         *,
         by: str,
+        owner: str = "",
         mode: Mode = Mode.GUARDED,
         clusters: Collection[str] = (),
         expires: float | None = None,
@@ -75,8 +77,9 @@ class StoredCallers:
 
         Raises CallError for a name that can't be used, StoreError.
         """
-        if not is_name(name):
-            raise CallError(f"{name!r} can't be the name of a caller.", f"It must be {NAME_IS}.")
+        for given, what in ((name, "a caller"), (owner or name, "a person")):
+            if not is_name(given):
+                raise CallError(f"{given!r} can't be the name of {what}.", f"It must be {NAME_IS}.")
         if name in _TAKEN or name in taken:
             raise CallError(
                 f"There is a caller {name} already.", "Choose another name: the audit log tells them apart."
@@ -91,7 +94,7 @@ class StoredCallers:
                 raise CallError(f"There are {_MOST} callers already.", "Remove some that are revoked.")
             db.execute(t.delete().where(t.c.name == name))
             values = {"name": name, "token_hash": digest, "mode": str(mode), "clusters": sorted(clusters)}
-            made = {"created": self._clock(), "created_by": by, "expires": expires}
+            made = {"created": self._clock(), "created_by": by, "owner": owner, "expires": expires}
             db.execute(t.insert().values(**values, **made))
             self._keep(db)
         return token
@@ -170,4 +173,5 @@ def _stored(row: Mapping[str, Any]) -> StoredCaller:
 
 def _caller(stored: StoredCaller) -> Caller:
     expires = datetime.fromtimestamp(stored.expires, UTC) if stored.expires is not None else None
-    return Caller(name=stored.name, mode=stored.mode, clusters=frozenset(stored.clusters), expires=expires)
+    clusters = frozenset(stored.clusters)
+    return Caller(name=stored.name, owner=stored.owner, mode=stored.mode, clusters=clusters, expires=expires)

@@ -128,6 +128,7 @@ TABLES = Tables(
         _text("name", key=True),
         _time("created"),
         _text("created_by"),
+        _text("owner"),
         _text("token_hash"),
         _text("mode"),
         _json("clusters"),

@@ -69,7 +69,7 @@ def request_of(visit: Visit, method: str, path: str, *, cluster: str = "") -> Re
         tool="console",
         client="console",
         # No caller of the settings or the store can have a name with a colon.
-        caller=Caller(name=f"console:{visit.name}", mode=Mode.GUARDED),
+        caller=Caller(name=f"console:{visit.name}", owner=visit.name, mode=Mode.GUARDED),
         operator=visit.name,
         id=request_id(),
     )

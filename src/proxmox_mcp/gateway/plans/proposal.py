@@ -100,6 +100,7 @@ class Proposal:
             causes=judgement.causes,
             rule=None,
             person_only=any(each.person_only for each in asked),
+            four_eyes=any(each.four_eyes for each in asked),
             snapshot=False,
         )
 

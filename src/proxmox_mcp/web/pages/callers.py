@@ -54,6 +54,7 @@ async def make(visit: Visit) -> Response:
         console.callers.make,
         name,
         by=visit.name,
+        owner=fields.get("owner", "").strip(),
         mode=Mode(mode),
         clusters=clusters,
         expires=time.time() + float(days) * _DAY if days else None,
