@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from upstream import Upstream
+
 pytestmark = pytest.mark.slow
 
-PAGES = ("", "approvals", "activity", "callers", "connect", "account")
+PAGES = ("", "approvals", "activity", "changes", "callers", "connect", "account")
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +232,13 @@ def test_everything_but_live_updates_works_without_script(browser: Any, served: 
             assert opened.goes(path).status == 200
 
 
+def test_a_link_is_redeemed_where_the_form_is_open_already(browser: Any, served: Served) -> None:
+    with tab(browser, served.url) as opened:
+        opened.goes("sign-in")
+        sign_in(opened, served)
+        opened.is_clean()
+
+
 def test_the_link_is_in_no_log_and_no_request(browser: Any, served: Served) -> None:
     made = link(served)
     token = made.partition("#")[2]
@@ -242,3 +251,41 @@ def test_the_link_is_in_no_log_and_no_request(browser: Any, served: Served) -> N
         assert token not in opened.page.evaluate("JSON.stringify([location.href, document.referrer])")
     assert token not in served.log
     until(lambda: "signed in as admin" in served.log)
+
+
+def test_a_change_is_undone_after_the_plan_was_read(lena: Tab, served: Served, upstream: Upstream) -> None:
+    config = "/nodes/pve1/qemu/110/config"
+    before = upstream.call("GET", config)
+    answer = called(served, "PUT", config, {"description": "changed <b>here</b>", "cores": 3})
+    number = re.search(r"Change (\d+)", answer.text)
+    assert number, answer
+    lena.goes("changes")
+    lena.page.get_by_role("link", name=f"Change {number[1]}", exact=True).click()
+    assert "changed <b>here</b>" in lena.page.inner_text(".differences")
+    lena.page.get_by_role("button", name=f"Undo change {number[1]}").click()
+    assert config in lena.page.locator(".statement").inner_text()
+    assert upstream.call("GET", config)["cores"] == 3
+    lena.page.get_by_role("button", name="Do it").click()
+    lena.page.get_by_role("heading", name="Undone").wait_for()
+    after = upstream.call("GET", config)
+    assert {**after, "digest": ""} == {**before, "digest": ""}
+    lena.goes(f"changes/{number[1]}")
+    assert "Undone by" in lena.page.inner_text("main")
+
+
+def test_a_running_plan_is_shown_and_stopped(lena: Tab, served: Served) -> None:
+    steps = [
+        {"method": "POST", "path": "/nodes/pve1/qemu/110/clone", "data": {"newid": 9200 + each, "full": True}}
+        for each in range(4)
+    ]
+    thread = threading.Thread(target=anyio.run, args=(_plan, served, steps))
+    thread.start()
+    lena.goes("activity")
+    lena.page.get_by_role("button", name=re.compile("Stop plan")).click()
+    lena.page.get_by_text("stops after its running step").or_(lena.page.get_by_text("plan.stopped")).first.wait_for()
+    thread.join(60)
+
+
+async def _plan(served: Served, steps: list[dict[str, Any]]) -> None:
+    async with connect(served, "http") as session:
+        await session.call("proxmox_api_plan", steps=steps)

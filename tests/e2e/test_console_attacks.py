@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 SCRIPT = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'><svg/onload=alert(3)>{{7*7}}"
 HIDDEN = "safe\u202eevil\u200b"
-PAGES = ("", "approvals", "activity", "callers", "connect", "account")
+PAGES = ("", "approvals", "activity", "changes", "callers", "connect", "account")
 INJECTED = "document.querySelectorAll('img[src=x], main script, svg[onload], [onerror]').length"
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from proxmox_mcp.server.request_id import known_id
 from proxmox_mcp.web.front import front, method_not_allowed, not_found
-from proxmox_mcp.web.pages import activity, approvals, callers, connect, events, overview, signing_in, stopping
+from proxmox_mcp.web.pages import activity, approvals, callers, changes, connect, events, overview, signing_in, stopping
 from proxmox_mcp.web.rendering import STATIC
 from proxmox_mcp.web.roles import Role
 from proxmox_mcp.web.security import SecurityHeaders
@@ -44,12 +44,16 @@ def make_console(console: Console) -> ASGIApp:
             _get("/approvals/{number:int}", page(approvals.approval)),
             _post("/approvals/{number:int}", form(approvals.decide)),
             _get("/activity", page(activity.activity)),
+            _get("/changes", page(changes.changes)),
+            _get("/changes/{number:int}", page(changes.change)),
+            _post("/undo", form(changes.undo)),
             _get("/callers", page(callers.callers)),
             _post("/callers/make", form(callers.make, Role.ADMIN)),
             _post("/callers/rotate", form(callers.rotate, Role.ADMIN)),
             _post("/callers/revoke", form(callers.revoke, Role.ADMIN)),
             _post("/callers/remove", form(callers.remove, Role.ADMIN)),
             _post("/stop", form(stopping.stop)),
+            _post("/stop-plan", form(stopping.stop_plan)),
             _post("/freeze", form(stopping.freeze)),
             _post("/unfreeze", form(stopping.unfreeze)),
             _get("/connect", page(connect.connect)),

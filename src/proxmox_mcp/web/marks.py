@@ -20,11 +20,19 @@ def marks(store: Store) -> Mapping[str, str]:
         def one(*columns: Any) -> str:
             return " ".join(map(str, db.execute(select(*columns)).one()))
 
-        a, f = tables.approvals.c, tables.freezes.c
+        a, c, f = tables.approvals.c, tables.changes.c, tables.freezes.c
         # How many are in each state: an approval that is used gets no other time.
         by_state = select(a.state, func.count(), func.max(a.number)).group_by(a.state).order_by(a.state)
+        p, steps = tables.plans.c, tables.plan_steps.c
+        running = select(p.number).where(p.state == "running")
+        by_step = (steps.plan, steps.state)
+        running_steps = (
+            select(*by_step, func.count()).where(steps.plan.in_(running)).group_by(*by_step).order_by(*by_step)
+        )
         return {
             "approvals": " ".join(map(str, db.execute(by_state).all())),
             "activity": one(func.max(tables.activity.c.number)),
+            "changes": one(func.max(c.number), func.max(c.finished), func.count(c.undone_by)),
+            "plans": " ".join(map(str, db.execute(running_steps).all())),
             "freeze": one(func.max(f.number), func.max(f.ended)),
         }

@@ -178,6 +178,17 @@ class Plans:
                 run.stop(request.caller.name)
         return await self.wait(number, request, client)
 
+    async def all_running(self) -> list[PlanRecord]:
+        """The plans of all callers that are being carried out: for operators."""
+        found: list[PlanRecord] = await self._in_store(self._records.running)
+        return found
+
+    async def stop_by_operator(self, number: int, operator: str) -> None:
+        """End the plan of any caller after its running step, without waiting for that."""
+        await self._in_store(self._records.request_stop, number, operator)
+        if (run := self._runs.get(number)) is not None:
+            run.stop(operator)
+
     # Parts of a proposal.
 
     async def _proposal(

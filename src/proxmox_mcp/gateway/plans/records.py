@@ -238,6 +238,14 @@ class PlanRecords:
             return self.get(number, caller)
         return _record(row, of_steps, {change["step"]: change["number"] for change in changes})
 
+    def running(self) -> list[PlanRecord]:
+        """The plans of all callers that are being carried out, newest first."""
+        with self.store.reading() as db:
+            t = db.tables.plans
+            rows = db.rows(t.select().where(t.c.state == str(PlanState.RUNNING)).order_by(t.c.number.desc()))
+        plans = [self.get(row["number"], row["caller"]) for row in rows]
+        return [plan for plan in plans if plan.runs]
+
     def _is_gone(self, row: Mapping[str, Any]) -> bool:
         """Whether the process that carries a plan out has ended: known at once on the same machine."""
         host, process, own = str(row["owner"]).split(":")

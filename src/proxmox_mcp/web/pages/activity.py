@@ -55,6 +55,7 @@ async def activity(visit: Visit) -> Response:
         "activity.html",
         rows=rows[:_ROWS],
         tasks=await running_tasks(console.gateway.clusters if console.gateway else {}),
+        plans=await console.gateway.plans.all_running() if console.gateway else [],
         chosen=chosen,
         is_filtered=bool(filtered),
         is_older=wanted.before is not None,

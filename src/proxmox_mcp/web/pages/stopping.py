@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.web.visit import Visit
 
 _LOG = logging.getLogger("proxmox_mcp.web")
+_LONGEST_NUMBER = 15
 FREEZE_SECONDS = {"": None, "15m": 900.0, "1h": 3600.0, "8h": 28800.0}
 
 
@@ -31,6 +32,16 @@ async def stop(visit: Visit) -> Response:
         return visit.to("activity")
 
     return await confirmed(visit, f"Stop {task.type} {task.id}", act, back="activity")
+
+
+async def stop_plan(visit: Visit) -> Response:
+    """End a running plan after the step that runs."""
+    gateway, number = gateway_for(visit), visit.fields.get("plan", "")
+    if not (number.isascii() and number.isdecimal() and len(number) <= _LONGEST_NUMBER):
+        raise CallError("The form names no plan.", "Reload the page of the activity.")
+    await gateway.plans.stop_by_operator(int(number), visit.name)
+    await visit.console.on_record("plan.stopped", visit.name, {"plan": int(number)})
+    return visit.to("activity")
 
 
 async def freeze(visit: Visit) -> Response:

@@ -126,6 +126,7 @@ function listen() {
 }
 
 redeemLink();
+addEventListener("hashchange", redeemLink);  // The link was opened where the form is open already.
 prepare(document);
 listen();
 setInterval(() => showTimes(document), 10000);
