@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +21,8 @@ from proxmox_mcp.policy.limits import ProcessLimits
 from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.policy_file import load_rules
 from proxmox_mcp.record.audit import AuditLog, Outcome
+from proxmox_mcp.record.audit_file import AuditFile
+from proxmox_mcp.record.chain import ChainKey
 from proxmox_mcp.record.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -84,6 +88,17 @@ def finished(work: Coroutine[Any, Any, object]) -> object:
     raise RuntimeError("it waits")
 
 
+def plain_append(path: Path, content: str) -> Callable[[], object]:
+    """Writes a line as an audit without a chain would: the path looked at, one write."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def append() -> None:
+        assert path.stat().st_ino == os.fstat(file).st_ino
+        os.write(file, f"{content}\n".encode())
+
+    return append
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "policy.toml")
@@ -100,15 +115,23 @@ def main() -> None:
         decided = microseconds(passes(plain, READ, {}))
         with_rules = microseconds(passes(ruled, READ, {}))
         line = microseconds(lambda: audit.outcome(call, Outcome(result="ok", seconds=0.01)))
+        content = json.dumps({"time": "2026-11-28T10:00:00.000Z", "event": "outcome", "data": "x" * 400})
+        chained = AuditFile(Path(directory, "chained"), Path(directory, "head"), ChainKey(b"k" * 32))
+        unchained = plain_append(Path(directory, "unchained"), content)
         rows = [
             ("read: judged, decided, counted", decided),
             ("read: the same with four rules", with_rules),
             ("read: its audit line", line),
+            (
+                "  of that the chain",
+                microseconds(lambda: chained.append(content, sync=False)) - microseconds(unchained),
+            ),
             ("write: judged, decided with four rules", microseconds(passes(ruled, WRITE, {"purge": "1"}))),
             ("write: its audit line, synced to disk", microseconds(lambda: audit.intent(call), 3, 20)),
             ("secrets out of 50 guests", microseconds(lambda: redactor.data(guests), 5, 50)),
         ]
         audit.close()
+        chained.close()
     for name, cost in rows:
         print(f"{name:<42}{cost:10.1f} us")
     whole = with_rules + line

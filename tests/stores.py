@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,3 +41,9 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
 @pytest.fixture
 def store(open_store: Callable[[], Store]) -> Store:
     return open_store()
+
+
+def without_a_place_for_secrets(directory: Path) -> None:
+    """Take the table of secrets out of a store in a directory; all else in it still works."""
+    with closing(sqlite3.connect(directory / "state.sqlite")) as database:
+        database.execute("ALTER TABLE secrets RENAME TO elsewhere")

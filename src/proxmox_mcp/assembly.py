@@ -30,9 +30,11 @@ from proxmox_mcp.proxmox.client import Proxmox
 from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.record.activity import ActivityLog
 from proxmox_mcp.record.audit import AuditLog, why_unwritable
+from proxmox_mcp.record.audit_file import head_of
 from proxmox_mcp.record.changes import Changes
 from proxmox_mcp.record.one_time_secrets import Vault
 from proxmox_mcp.record.redaction import Redactor
+from proxmox_mcp.record.syslog import Syslog, SyslogAddress
 from proxmox_mcp.render import Budget
 from proxmox_mcp.store import Store
 
@@ -80,6 +82,7 @@ def guard_of(settings: Settings) -> Guard:
     counted: tuple[ConfirmationStore, RateLimits] | None = None
     state: Store | None = None
     source: PolicySource | None = None
+    audit: AuditLog | None = None
     with faults.collected():
         counted = _counted(server)
     with faults.collected():
@@ -92,11 +95,12 @@ def guard_of(settings: Settings) -> Guard:
                 f"MCP_AUDIT_FILE: {audit_file} can't be written: {fault}.",
                 "Name a file in a directory that this user can write: no change is sent without an audit line.",
             )
-    if counted is None or state is None or source is None or faults.found:
+        if state is not None:
+            activity = ActivityLog(state)
+            audit = audit_of(settings, activity)
+    if counted is None or state is None or source is None or audit is None or faults.found:
         raise faults.error()
     store, limits = counted
-    activity = ActivityLog(state)
-    audit = audit_of(settings, activity)
     return Guard(
         reviews=reviews,
         source=source,
@@ -114,9 +118,17 @@ def guard_of(settings: Settings) -> Guard:
 
 
 def audit_of(settings: Settings, activity: ActivityLog) -> AuditLog:
-    """The audit log, whose lines are also shown as activity; nothing is opened yet."""
-    path = settings.server.mcp_audit_file
-    return AuditLog(Path(path) if path else None, redactor_of(settings), also=activity.note)
+    """The audit log, whose lines are also shown as activity; nothing is opened yet. Raises SettingsError."""
+    server = settings.server
+    path = Path(server.mcp_audit_file) if server.mcp_audit_file else None
+    return AuditLog(
+        path,
+        redactor_of(settings),
+        head=head_of(path, server.state_directory) if path else None,
+        key=server.mcp_audit_key.get_secret_value().encode(),
+        also=activity.note,
+        copies=Syslog(SyslogAddress.parse(server.mcp_audit_syslog)) if server.mcp_audit_syslog else None,
+    )
 
 
 def freezes_of(settings: Settings) -> Freezes:
@@ -134,7 +146,8 @@ def redactor_of(settings: Settings) -> Redactor:
     """A redactor that knows the secrets of the settings."""
     server = settings.server
     secrets = [each.proxmox_password.get_secret_value() for each in settings.clusters.values()]
-    secrets += [server.mcp_auth_token.get_secret_value(), server.mcp_state_key.get_secret_value()]
+    keys = (server.mcp_auth_token, server.mcp_state_key, server.mcp_audit_key)
+    secrets += [key.get_secret_value() for key in keys]
     secrets += [password_of(url.get_secret_value()) for url in (server.mcp_state_url, server.mcp_database_url)]
     return Redactor(secrets)
 

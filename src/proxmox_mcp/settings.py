@@ -31,6 +31,7 @@ SECRETS = (
     "MCP_STATE_URL",
     "MCP_DATABASE_URL",
     "MCP_CONSOLE_PASSWORD",
+    "MCP_AUDIT_KEY",
 )
 _MIN_KEY_BYTES = 32
 """Bytes. The SDK (2.3.0, ``RequestStateSecurity``) refuses shorter keys."""
@@ -100,6 +101,16 @@ class ServerSettings(_SettingsModel):
         "person), `operator` (`proxmox-mcp approve`).",
     )
     mcp_audit_file: str = Field("", description="File of the audit log; unset: standard error.")
+    mcp_audit_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that seals the chain of audit lines, at least 32 bytes; without it the chain shows accidents, "
+        "not intent.",
+    )
+    mcp_audit_syslog: str = Field(
+        "",
+        description="Syslog server that gets each audit line too: `udp://host:514`, `tcp://host:601` or "
+        "`unix:///dev/log`.",
+    )
     mcp_cache_dir: str = Field("", description="Directory for the schema cache; unset: `~/.cache/proxmox-mcp`.")
     mcp_state_dir: str = Field(
         "",
@@ -231,7 +242,7 @@ class ServerSettings(_SettingsModel):
                 raise ValueError(f"entry {place} is not an origin. Write it with https://: https://app.example.org")
         return values
 
-    @field_validator("mcp_state_key")
+    @field_validator("mcp_state_key", "mcp_audit_key")
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value().encode()) < _MIN_KEY_BYTES:

@@ -174,3 +174,39 @@ def test_writes_are_frozen_for_a_time_or_until_they_are_unfrozen_on_record(tmp_p
         assert "is not a duration. Write 30m, 2h or 1d." in refused.stderr
     listed = run(tmp_path, "audit", **audit).stdout.splitlines()
     assert [line.split()[2] for line in listed] == ["freeze", "unfreeze"]
+
+
+def test_the_chain_of_the_audit_is_verified_and_the_first_bad_line_named(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    audit = {"MCP_AUDIT_FILE": str(file), "MCP_AUDIT_KEY": "k" * 32}
+    for _ in range(2):
+        run(tmp_path, "freeze", **audit)
+        run(tmp_path, "unfreeze", **audit)
+    whole = run(tmp_path, "audit", "verify", **audit)
+    assert whole.stdout == "Lines 1 to 4 of the chain are as they were written (with the key).\n"
+    assert whole.returncode == 0
+    text = file.read_text()
+    assert "chain" not in run(tmp_path, "audit", **audit).stdout
+    file.write_text("".join(text.splitlines(keepends=True)[:2]))
+    cut = run(tmp_path, "audit", "verify", **audit)
+    assert cut.returncode == 1
+    assert "numbers 3 to 4 are missing at the end" in cut.stderr
+    file.write_text(text.replace('"unfreeze"', '"unfroze"', 1))
+    altered = run(tmp_path, "audit", "verify", **audit)
+    assert altered.returncode == 1
+    assert f"{file}, line 2: altered" in altered.stderr
+    file.write_text(text)
+    (tmp_path / "old.key").write_text("k" * 32 + "\n")
+    changed = {**audit, "MCP_AUDIT_KEY": "n" * 32}
+    assert "sealed with another key" in run(tmp_path, "audit", "verify", **changed).stderr
+    assert run(tmp_path, "audit", "verify", "--key-file", str(tmp_path / "old.key"), **changed).returncode == 0
+    assert "There is no audit file." in run(tmp_path, "audit", "verify").stderr
+    file.write_text('{"event": "intent"}\n')
+    assert "No line is of a chain" in run(tmp_path, "audit", "verify", "--", str(file)).stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("MCP_AUDIT_KEY", "short"), ("MCP_AUDIT_SYSLOG", "log.example.org")])
+def test_a_wrong_setting_of_the_audit_is_named(name: str, value: str, tmp_path: Path) -> None:
+    told = run(tmp_path, "freeze", **{name: value})
+    assert told.returncode == 2
+    assert name in told.stderr

@@ -12,6 +12,7 @@ from in_process import serving_here
 from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from serving import run
+from stores import without_a_place_for_secrets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -72,6 +73,18 @@ async def test_a_write_that_cannot_be_put_on_record_is_not_sent(tmp_path: Path, 
     assert "The change could not be recorded: " in made.text
     assert "Nothing was sent." in made.text
     assert VALUE not in made.text
+
+
+async def test_a_secret_that_cannot_be_kept_is_not_shown_and_the_call_is_said_to_be_done(
+    tmp_path: Path, certificate: tuple[Path, Path], golden: Callable[[str, str], None]
+) -> None:
+    async with giving(tmp_path, certificate) as (_, session):
+        run(tmp_path, "approvals")
+        without_a_place_for_secrets(tmp_path / "state" / "state")
+        made = await session.make("POST", TOKEN_PATH)
+    assert made.is_error
+    assert VALUE not in made.text
+    golden("secrets/not-kept", made.text)
 
 
 async def test_passwords_that_are_set_are_not_shown_by_anything(server: Served) -> None:

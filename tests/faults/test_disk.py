@@ -20,6 +20,7 @@ from patience import Watch
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.apidoc.store import IndexStore
 from serving import TOKEN, serving
+from stores import without_a_place_for_secrets
 from tools import required
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ async def test_a_cache_that_cannot_be_used_is_gone_without_and_the_reasons_say_s
         IndexStore(state / "schema").save(load_index("9.2"))
     damage(state)
     watch = Watch()
-    async with serving_here(tmp_path, **settings) as here:
+    async with serving_here(tmp_path, MCP_STATE_DIR=str(tmp_path / "kept"), **settings) as here:
         async with httpx2.AsyncClient() as http:
             reasons = (await http.get(f"{here.url}/readyz?verbose", headers=BEARER)).json()
         took = watch.seconds
@@ -180,9 +181,10 @@ def _parsed(line: str) -> dict[str, Any]:
 async def test_a_secret_that_cannot_be_kept_is_not_lost_in_silence(
     settings: dict[str, str], proxy: Proxy, tmp_path: Path, table: Table
 ) -> None:
-    (tmp_path / "state").write_text("")
     path = "/access/users/root@pam/token/unkept"
     with serving(tmp_path, **settings) as served:
+        served.run("approvals")
+        without_a_place_for_secrets(tmp_path / "state" / "state")
         async with connect(served, "http") as session:
             watch = Watch()
             answer = await session.make("POST", path)
@@ -203,6 +205,7 @@ async def test_an_approval_that_cannot_be_asked_for_is_no_approval(
             answer = await session.make("POST", "/nodes/pve1/qemu/100/status/reset")
             took = watch.seconds
     assert answer.is_error
+    assert "can't be read whether writes are frozen" in answer.text
     assert "state.sqlite can't be used" in answer.text
     assert proxy.count("/status/reset") == (0, 0)
     table.add(Row("no place for the queue of approvals", "write", answer.text, 2, took, 0, 0))

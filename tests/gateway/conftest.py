@@ -113,7 +113,7 @@ async def gateway(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> As
 
 def records(gateway: Gateway) -> list[dict[str, Any]]:
     """The audit of a gateway, oldest line first."""
-    return [json.loads(line) for line in Path(str(gateway.guard.audit._path)).read_text().splitlines()]
+    return [json.loads(line) for line in Path(str(gateway.guard.audit.path)).read_text().splitlines()]
 
 
 class Script:

@@ -73,7 +73,7 @@ class Watched:
 
     def __init__(self, gateway: Gateway, upstream: RawServer, portal: BlockingPortal) -> None:
         self._gateway, self._upstream, self._portal = gateway, upstream, portal
-        self._audit = Path(str(gateway.guard.audit._path))
+        self._audit = Path(str(gateway.guard.audit.path))
         self._plain: dict[int, Seen] = {}
 
     def make(self, call: Request) -> Seen:

@@ -51,7 +51,7 @@ _COMMANDS = {
     "console": _Command("console", "console", "Serve the console on loopback, for servers over stdio."),
     "changes": _Command("changes", "changes", "List what was written, newest first, and whether it can be undone."),
     "undo": _Command("changes", "undo", "Undo a change, or all changes of a plan, by a plan of inverse calls."),
-    "audit": _Command("audit", "audit", "List and filter the audit log."),
+    "audit": _Command("audit", "audit", "List, filter and verify the audit log."),
     "completion": _Command("completion", "completion", "Print the completion script for a shell."),
 }  # fmt: skip
 

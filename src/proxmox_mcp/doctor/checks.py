@@ -108,7 +108,13 @@ class _Group:
 def secrets_of(settings: Settings, environment: Mapping[str, str]) -> tuple[str, ...]:
     """All secrets of the settings, also those from files."""
     server = settings.server
-    held = [server.mcp_auth_token, server.mcp_state_key, server.mcp_state_url, server.mcp_database_url]
+    held = [
+        server.mcp_auth_token,
+        server.mcp_state_key,
+        server.mcp_state_url,
+        server.mcp_database_url,
+        server.mcp_audit_key,
+    ]
     held += [each.proxmox_password for each in settings.clusters.values()]
     given = [environment.get(name, "") for name in SECRETS]
     return tuple(dict.fromkeys(value for value in (*(each.get_secret_value() for each in held), *given) if value))

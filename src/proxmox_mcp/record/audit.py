@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from proxmox_mcp.errors import AuditError
 from proxmox_mcp.policy.effects import NOT_JUDGED
-from proxmox_mcp.private_files import open_private, sync_directory
+from proxmox_mcp.record.audit_file import AuditFile
+from proxmox_mcp.record.chain import ChainKey
 from proxmox_mcp.record.redaction import secrets_in
 
 if TYPE_CHECKING:
@@ -47,17 +47,39 @@ class Outcome:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Copies(Protocol):
+    """Takes lines of the log elsewhere. Neither method waits for the other end, or fails."""
+
+    def send(self, line: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class AuditLog:
-    """Writes to a file of mode 0600, or without one to the log. Safe for threads; several processes may append."""
+    """Writes to a file, or without one to the log. Safe for threads; several processes may append."""
 
     def __init__(
-        self, path: Path | None, redactor: Redactor, also: Callable[[Mapping[str, Any]], None] | None = None
+        self,
+        path: Path | None,
+        redactor: Redactor,
+        *,
+        head: Path | None = None,
+        key: bytes = b"",
+        also: Callable[[Mapping[str, Any]], None] | None = None,
+        copies: Copies | None = None,
     ) -> None:
-        """``also`` is given each record that was written. It must not raise, and must not take long."""
-        self._path, self._redactor, self._also = path, redactor, also
-        self._lock = threading.Lock()
-        self._file: int | None = None
-        self._torn = False
+        """``head``: the file that keeps the end of the chain, by default beside ``path``. ``key`` seals the chain.
+
+        ``also`` is given each record that was written, ``copies`` each line as it was written, to send it elsewhere.
+        ``also`` must not raise, and must not take long.
+        """
+        self._redactor, self._also, self._copies = redactor, also, copies
+        self._file = AuditFile(path, head or path.with_name(f"{path.name}.head"), ChainKey(key)) if path else None
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None where lines go to the log."""
+        return self._file.path if self._file else None
 
     def intent(self, call: Call) -> None:
         """Put a write on record before it is sent: on the disk when this returns.
@@ -83,10 +105,10 @@ class AuditLog:
         self._write(record, sync=True)
 
     def close(self) -> None:
-        with self._lock:
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
+        if self._file is not None:
+            self._file.close()
+        if self._copies is not None:
+            self._copies.close()
 
     def _record(self, event: str, call: Call, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
         decision = call.decision
@@ -111,45 +133,21 @@ class AuditLog:
 
     def _write(self, record: Mapping[str, Any], *, sync: bool) -> None:
         kept = {key: value for key, value in record.items() if value not in ("", None)}
-        line = json.dumps(kept)
-        if self._path is None:
-            _LOG.info("%s", line)
-        else:
-            try:
-                with self._lock:
-                    self._append(self._open(self._path), line, sync=sync)
-            except OSError as error:
-                message = f"no audit line could be written to {self._path.name}: {error.strerror or error}"
-                raise AuditError(
-                    message, "The operator must see to MCP_AUDIT_FILE: its directory, room and rights."
-                ) from error
+        content = json.dumps(kept)
+        try:
+            line = self._file.append(content, sync=sync) if self._file else content.encode()
+        except OSError as error:
+            name = self._file.path.name if self._file else ""
+            raise AuditError(
+                f"no audit line could be written to {name}: {error.strerror or error}",
+                "The operator must see to MCP_AUDIT_FILE and MCP_STATE_DIR: their directories, room and rights.",
+            ) from error
+        if self._file is None:
+            _LOG.info("%s", content)
+        if self._copies is not None:
+            self._copies.send(line)
         if self._also is not None:
             self._also(kept)
-
-    def _open(self, path: Path) -> int:
-        if self._file is not None:
-            try:
-                current = path.stat()
-            except FileNotFoundError:
-                current = None
-            ours = os.fstat(self._file)
-            if current and (current.st_ino, current.st_dev) == (ours.st_ino, ours.st_dev):
-                return self._file
-            os.close(self._file)
-            self._file = None
-        self._file = open_private(path, os.O_WRONLY | os.O_APPEND)
-        sync_directory(path.parent)
-        return self._file
-
-    def _append(self, file: int, line: str, *, sync: bool) -> None:
-        payload = (("\n" if self._torn else "") + line + "\n").encode()
-        self._torn = True
-        written = os.write(file, payload)
-        if written < len(payload):
-            raise OSError(f"{written} of {len(payload)} bytes written")
-        self._torn = False
-        if sync:
-            os.fsync(file)
 
 
 def why_unwritable(path: Path) -> str:
