@@ -171,7 +171,7 @@ class ServerSettings(_SettingsModel):
     )
     mcp_console_password: SecretStr = Field(
         SecretStr(""),
-        description="Who may sign in to the console with a password: lines of `proxmox-mcp console password`, or one "
+        description="Passwords for the console, as lines of `proxmox-mcp console password`, or one "
         "password for `admin`. Unset: only by links of `proxmox-mcp console link`.",
     )
     mcp_public_url: str = Field(

@@ -86,7 +86,7 @@ def verify_files(files: tuple[Path, ...], key_files: tuple[Path, ...]) -> None:
         raise SettingsError("There is no audit file.", "Name the files, or set MCP_AUDIT_FILE.")
     texts = [server.mcp_audit_key.get_secret_value(), *(path.read_text(encoding="utf-8").strip() for path in key_files)]
     in_use = current is not None and current.resolve() in {path.resolve() for path in paths}
-    # The head is read before the lines: those that a running server adds meanwhile are no fault.
+    # The head is read before the lines: a running server may add lines meanwhile.
     head = read_head(head_of(current, server.state_directory)) if current and in_use else None
     report = verify(paths, [ChainKey(text.encode()) for text in texts if text], head)
     for note in report.notes:
