@@ -231,3 +231,15 @@ async def test_a_refusal_without_its_secrets_leads_back_to_none_that_has_them(
     shown = "".join(f"{each}{each!r}{vars(each)}" for each in chain)
     assert "[secret]" in shown
     assert secret not in shown
+
+
+async def test_a_statement_too_long_for_an_answer_waits_as_an_approval_that_shows_it_whole(gateway: Gateway) -> None:
+    command = ["sh", "-c", "echo " + "x" * 20_000 + "; id"]
+    path = "/nodes/pve1/qemu/100/agent/exec"
+    with pytest.raises(ConfirmationNeededError) as caught:
+        await gateway.call(Request(path=path, method="POST", data={"command": command}))
+    assert "too long to be confirmed here" in caught.value.message
+    assert "If the user asked for exactly this" not in caught.value.advice
+    (waiting,) = gateway.guard.approvals.pending()
+    assert json.dumps(command) in waiting.statement
+    gateway.guard.approvals.decide(waiting.number, approve=False, by="anna")

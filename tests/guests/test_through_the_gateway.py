@@ -155,6 +155,9 @@ async def test_input_that_cannot_be_shown_whole_is_not_asked_about(cluster: Http
     async with client_of(cluster) as client:
         told, refused = await call(client, guest="web", command=["cat"], input="x" * 40_000)
         assert refused
+        assert "the approval shows it whole" in told
+        told, refused = await call(client, guest="web", command=["cat"], input="x" * 300_000)
+        assert refused
         assert "a person can confirm at most" in told
     async with client_of(cluster, MCP_MODE="full") as client:
         told, failed = await call(client, guest="web", command=["wc", "-c"], input="x" * 1_000_000)

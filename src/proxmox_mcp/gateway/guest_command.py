@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.call import Call
 
 CARRIERS = {"qemu": "/nodes/{node}/qemu/{vmid}/agent/exec", "lxc": "/nodes/{node}/lxc/{vmid}/termproxy"}
-MAX_CONFIRMED_INPUT = 32 * 1024
+MAX_CONFIRMED_INPUT = 256 * 1024
 """Bytes of input that a person can be asked about: the statement shows all of it."""
 _FIRST_SHOWN, _LAST_SHOWN = 4_000, 8_000
 """Characters of an output that a model reads: its begin and, more of interest, its end."""

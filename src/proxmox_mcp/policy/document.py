@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.reviews import Effect, call_key
+from proxmox_mcp.policy import common_changes
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.policy import mode_verdict
 
@@ -27,6 +28,10 @@ A call has all effects of its endpoint, of each parameter and of each value; def
 a parameter that nobody reviewed, which may come with a later version of Proxmox VE, counts as `destroy` (a GET as
 `inside`), and as any effect for a rule that denies or confirms. Where a line says "unless ...", the live state of the
 cluster decides; where that can't be read, the effect counts.
+"""
+_EVERYDAY = """\
+What `guarded` asks about, on a usual cluster: the slots that are filled are free before, the storage keeps all backups,
+nobody has rights on the pool, there is more than one administrator. Each line that is asked about says why.
 """
 _MEANING = {
     Effect.READ: "looks at the cluster",
@@ -100,6 +105,7 @@ def render(indexes: Mapping[str, EndpointIndex], reviews: Reviews) -> str:
     lines = [_HEAD, "## Effects and modes", ""]
     lines += [f"| effect | | {' | '.join(Mode)} |", f"|---|---|{'---|' * len(Mode)}"]
     lines += [f"| {each} | {_MEANING[each]} | {' | '.join(_by_mode(mode, each) for mode in Mode)} |" for each in Effect]
+    lines += ["", "## Everyday changes", "", _EVERYDAY, *common_changes.render(list(indexes.values())[-1], reviews)]
     lines += [
         "",
         "## Areas",
