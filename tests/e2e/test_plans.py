@@ -213,7 +213,71 @@ async def test_what_the_token_may_not_do_is_refused_before_anything_is_sent(
     assert sent(tmp_path) == []
 
 
+# Undo: a plan of inverse calls.
+
+
+def state_of(beside: Upstream, path: str) -> dict[str, Any]:
+    """The configuration of a guest and the names of its snapshots."""
+    config = {name: value for name, value in beside.call("GET", f"{path}/config").items() if name != "digest"}
+    return {**config, "snapshots": sorted(each["name"] for each in beside.call("GET", f"{path}/snapshot"))}
+
+
+async def test_a_plan_is_undone_backwards_by_a_plan_and_that_in_turn(
+    cluster: DemoCluster, beside: Upstream, tmp_path: Path
+) -> None:
+    steps = [
+        step("PUT", f"{STAGE_WEB}/config", memory=5120, description="to be undone"),
+        step("POST", f"{STAGE_DB}/snapshot", snapname="to-be-undone"),
+        step("PUT", f"{STAGE_WEB}/config", memory=7168),
+        step("PUT", f"{QUEUE}/config", memory=3072),
+    ]
+    before = [state_of(beside, path) for path in (STAGE_WEB, STAGE_DB, QUEUE)]
+    async with client_of(cluster, tmp_path, person=Person("accept")) as session:
+        done = await session.call(TOOL, steps=steps)
+        after = [state_of(beside, path) for path in (STAGE_WEB, QUEUE)]
+        undone = await session.call(TOOL, undo="plan 1")
+        assert [state_of(beside, path) for path in (STAGE_WEB, STAGE_DB, QUEUE)] == before
+        again = await session.call(TOOL, undo="plan 2")
+        assert [state_of(beside, path) for path in (STAGE_WEB, QUEUE)] == after
+        await session.call(TOOL, undo="plan 3")
+    assert done.text.startswith("plan 1: done, 4 steps."), done
+    assert undone.text.startswith("plan 2: done, "), undone
+    assert again.text.startswith("plan 3: done, 3 steps."), again
+    assert "/snapshot/to-be-undone) cannot be undone" in again.text
+    assert [state_of(beside, path) for path in (STAGE_WEB, STAGE_DB, QUEUE)] == before
+
+
+async def test_of_a_plan_that_failed_what_was_done_is_undone(
+    cluster: DemoCluster, beside: Upstream, tmp_path: Path
+) -> None:
+    before = state_of(beside, STAGE_WEB)
+    steps = [step("PUT", f"{STAGE_WEB}/config", description="half a plan"), step("POST", BROKEN)]
+    async with client_of(cluster, tmp_path, person=Person("accept")) as session:
+        failed = await session.call(TOOL, steps=steps)
+        assert failed.text.startswith("plan 1: failed, 1 of 2 steps done."), failed
+        undone = await session.call(TOOL, undo="plan 1")
+    assert undone.text.startswith("plan 2: done, 1 step."), undone
+    assert state_of(beside, STAGE_WEB) == before
+
+
 # What it is bound to.
+
+
+async def test_a_value_that_somebody_changed_meanwhile_is_not_replaced(
+    cluster: DemoCluster, beside: Upstream, tmp_path: Path
+) -> None:
+    steps = [step("PUT", f"{STAGE_WEB}/config", memory=6144), step("POST", f"{STAGE_DB}/status/stop")]
+    async with client_of(cluster, tmp_path) as session:
+        stated = await session.call(TOOL, steps=steps)
+        memory = beside.call("GET", f"{STAGE_WEB}/config")["memory"]
+        beside.config(STAGE_WEB, memory=12288)
+        try:
+            answer = await session.call(TOOL, steps=steps, confirm=stated.token)
+        finally:
+            beside.config(STAGE_WEB, memory=memory)
+    assert answer.is_error
+    assert "has changed since" in answer.text
+    assert sent(tmp_path) == []
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -355,15 +419,23 @@ async def test_a_dry_run_states_the_plan_and_sends_nothing(cluster: DemoCluster,
 async def test_a_plan_outlasts_its_request_and_is_waited_for_by_its_number(
     era: str, slow_cluster: DemoCluster, tmp_path: Path
 ) -> None:
-    async with client_of(slow_cluster, tmp_path, era, MCP_TASK_WAIT="0.5") as session:
+    beside = Upstream(slow_cluster)
+    before = len(beside.call("GET", "/cluster/resources", type="vm"))
+    async with client_of(slow_cluster, tmp_path, era, Person("accept"), MCP_TASK_WAIT="0.5") as session:
         answer = await session.call(TOOL, steps=COPIES)
         assert re.match(r"plan 1: [0-2] of 3 done, continues\.\n", answer.text), answer
         assert "proxmox_api_plan plan=1" in answer.text
         while "continues" in answer.text:
             assert not answer.is_error
             answer = await session.call(TOOL, plan=1)
-    assert answer.text.startswith("plan 1: done, 3 steps."), answer
-    assert len(sent(tmp_path)) == 3
+        assert answer.text.startswith("plan 1: done, 3 steps."), answer
+        assert len(sent(tmp_path)) == 3
+        assert len(beside.call("GET", "/cluster/resources", type="vm")) == before + 3
+        undone = await session.call(TOOL, undo="plan 1")
+        while "continues" in undone.text:
+            undone = await session.call(TOOL, plan=2)
+    assert undone.text.startswith("plan 2: done, 3 steps."), undone
+    assert len(beside.call("GET", "/cluster/resources", type="vm")) == before
 
 
 async def test_a_plan_is_stopped_after_the_running_step(slow_cluster: DemoCluster, tmp_path: Path) -> None:
@@ -430,6 +502,8 @@ async def test_a_plan_that_a_kill_cut_off_is_not_resumed_and_says_what_is_unknow
     with serving(tmp_path / "second", **settings) as second:
         async with connect(second, "http", "auto") as session:
             answer = await session.call(TOOL, plan=1)
+            await session.call(TOOL, undo="plan 1")
+    assert "description" not in beside.call("GET", "/nodes/pve3/qemu/135/config")
     assert answer.is_error
     assert answer.text.startswith("plan 1: cut off when its server ended, 1 of 4 steps done. Nothing resumes it.")
     assert "UNKNOWN: 2. POST /nodes/pve1/qemu/900/clone" in answer.text

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.confirm.statement import Statement
+from proxmox_mcp.confirm.statement import Difference, Statement
 from proxmox_mcp.errors import ConfirmationError
-from proxmox_mcp.gateway.agreement import Agreed, held_to
+from proxmox_mcp.gateway.agreement import Agreed, fingerprint_of, held_to
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.rules import Verdict
@@ -35,7 +35,7 @@ def agreed(confirmation: str = "token", *effects: Effect) -> Agreed:
         step=3,
         effects=frozenset(effects or {Effect.DISRUPT}),
         verdict=Verdict.CONFIRM,
-        fingerprint=STATEMENT.fingerprint(),
+        fingerprint=fingerprint_of(STATEMENT),
         confirmation=confirmation,
     )
 
@@ -53,6 +53,16 @@ def test_an_effect_that_was_not_stated_is_not_sent(stop: Call) -> None:
 def test_what_would_hit_something_else_is_not_sent(stop: Call) -> None:
     with pytest.raises(ConfirmationError, match="Now: stops VM 100 elsewhere"):
         held_to(agreed(), stop, Statement("stops VM 100 elsewhere", "VM 100 db"))
+
+
+def test_a_value_that_was_changed_meanwhile_is_not_replaced(stop: Call) -> None:
+    stated, now = (
+        replace(STATEMENT, differences=(Difference("memory", before, "8192"),)) for before in ("2048", "9999")
+    )
+    bound = replace(agreed(), fingerprint=fingerprint_of(stated))
+    assert held_to(bound, stop, stated).confirmation
+    with pytest.raises(ConfirmationError, match="has changed since the plan was stated"):
+        held_to(bound, stop, now)
 
 
 def test_what_needs_a_confirmation_by_now_is_not_sent_where_the_plan_needed_none(stop: Call) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -47,6 +49,12 @@ class Agreed:
         return self.confirmation.rpartition(": ")[2] not in ("", "token", _BY_RULE)
 
 
+def fingerprint_of(statement: Statement) -> str:
+    """What a step is bound to: what it hits and does, and each value that it replaces, as that is now."""
+    replaced = [[each.name, each.before] for each in statement.differences]
+    return hashlib.sha256(json.dumps([statement.identity, replaced]).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def held_to(agreed: Agreed, call: Call, statement: Statement | None) -> Call:
     """The call with the confirmation of its plan. ``statement`` is made anew, None where nothing is bound.
 
@@ -62,7 +70,7 @@ def held_to(agreed: Agreed, call: Call, statement: Statement | None) -> Call:
         raise ConfirmationError(f"this needs a confirmation by now ({decision.reason if decision else ''}).", _STOPS)
     if asks and decision is not None and decision.person_only and not agreed.by_person:
         raise ConfirmationError(f"a person must confirm this by now ({decision.reason}).", _STOPS)
-    if statement is not None and not hmac.compare_digest(statement.fingerprint(), agreed.fingerprint):
+    if statement is not None and not hmac.compare_digest(fingerprint_of(statement), agreed.fingerprint):
         raise ConfirmationError(
             f"what this would hit has changed since the plan was stated. Now: {statement.text}", _STOPS
         )

@@ -100,7 +100,7 @@ class LiveState:
             vmid: GuestFacts(node=guest.node, pool=guest.pool, tags=frozenset(guest.tags), storages=storages.get(vmid))
             for vmid, guest in guests.items()
         }
-        if len(guests) < len(needs.guests) and await _sees_all_guests(self.cluster):
+        if len(guests) < len(needs.guests) and await self.cluster.sees_all_guests():
             known |= dict.fromkeys(needs.guests - guests.keys(), ABSENT)
         return Gathered(known)
 
@@ -271,8 +271,3 @@ def _unread(vmid: int, resources: Resources) -> Subject:
     if guest is None:
         return Subject(kind="guest", id=str(vmid), state={"state": "no guest of this id is to be seen"})
     return Subject(kind="guest", id=str(vmid), identity={"name": guest.name}, unread="not read in time")
-
-
-async def _sees_all_guests(cluster: Cluster) -> bool:
-    rights = await cluster.permissions.rights()
-    return rights is not None and (rights.identity == "root@pam" or "VM.Audit" in rights.permissions.at("/vms"))

@@ -120,10 +120,15 @@ def _found(which: str, caller: str, changes: Changes) -> list[Change]:
     of_plan = changes.of_plan(number, caller)
     if not of_plan:
         raise CallError(f"There is no change of a plan {number}.", "`proxmox-mcp changes` lists them.")
-    waiting = [each for each in reversed(of_plan) if each.undone_by is None and each.outcome]
+    waiting = [each for each in reversed(of_plan) if each.undone_by is None and _took_effect(each)]
     if not waiting:
-        raise CallError(f"All changes of plan {number} are undone already.", "Nothing was sent.")
+        raise CallError(f"No change of plan {number} is left to be undone.", "Nothing was sent.")
     return waiting
+
+
+def _took_effect(change: Change) -> bool:
+    """Whether there is something to undo: a call that failed may have written a part all the same."""
+    return change.outcome in ("ok", "running") or bool(change.outcome and change.differences)
 
 
 def _require_undoable(change: Change) -> None:

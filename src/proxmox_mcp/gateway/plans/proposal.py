@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.gateway.agreement import Agreed
+from proxmox_mcp.gateway.agreement import Agreed, fingerprint_of
 from proxmox_mcp.gateway.request import call_of
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.effects import Judgement
@@ -143,7 +143,7 @@ class Proposal:
             step=planned.step.number,
             effects=planned.call.judgement.effects,
             verdict=planned.decision.verdict,
-            fingerprint=statement.fingerprint() if statement else "",
+            fingerprint=fingerprint_of(statement) if statement else "",
             confirmation=confirmation,
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from proxmox_mcp.errors import GuardError, ProxmoxError, ProxmoxMcpError, RateLimitError
+from proxmox_mcp.gateway.agreement import Agreed, fingerprint_of
 from proxmox_mcp.gateway.plans.digests import with_digest
 from proxmox_mcp.gateway.plans.records import BEAT_SECONDS, PlanState, StepState
 from proxmox_mcp.gateway.plans.rehearsal import rehearse_step, stated, with_made
@@ -18,7 +19,6 @@ from proxmox_mcp.untrusted import one_line
 
 if TYPE_CHECKING:
     from proxmox_mcp.confirm.statement import Statement
-    from proxmox_mcp.gateway.agreement import Agreed
     from proxmox_mcp.gateway.pipeline import Pipeline
     from proxmox_mcp.gateway.plans.proposal import PlannedStep, Proposal
     from proxmox_mcp.gateway.plans.records import PlanRecords
@@ -198,7 +198,7 @@ class Run:
                 continue  # The step itself will say so.
             (now,) = await stated([found], self._pipeline.guard, backups=False)
             agreed = self._agreed[step.number]
-            self._agreed[step.number] = replace(agreed, fingerprint=now.statement.fingerprint())
+            self._agreed[step.number] = replace(agreed, fingerprint=fingerprint_of(now.statement))
 
     def _saw_last(self, later: PlannedStep, done: PlannedStep) -> bool:
         """Whether a step is the last that changes what a later one hits: then that is read again."""
@@ -243,7 +243,8 @@ class Run:
 
 
 def _said(call: Call) -> str:
-    """The first line of what the call answered."""
+    """The first line of what the call answered, without the name of the call."""
     received = call.received
     text = received.told or (str(received.data) if received.data is not None else "")
-    return one_line(text.strip().partition("\n")[0], _LONGEST_SAID)
+    said = text.strip().partition("\n")[0].removeprefix(f"Done: {call.name}").lstrip(". ")
+    return one_line(said, _LONGEST_SAID)

@@ -8,16 +8,18 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.confirm.statement import Statement
+from proxmox_mcp.gateway.agreement import fingerprint_of
 from proxmox_mcp.untrusted import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from proxmox_mcp.confirm.statement import Parameter
     from proxmox_mcp.confirm.subjects import Subject
     from proxmox_mcp.gateway.plans.proposal import PlannedStep, Proposal
 
 _LONGEST_PATH = 400
+_WHAT = {"Effects:": "", "Hits:": "hits ", "Changes:": "changes ", "Parameters:": "sends "}
+"""The headings of a statement, and what stands before each of their lines in that of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,15 @@ def plan_statement(proposal: Proposal, stated: Sequence[StatedStep], number: int
     made = {vmid: p.step.number for p in proposal.steps for vmid in p.step.allocated.values()}
     tail = [*_undo(stated, made), *(f"Left out: {each}." for each in proposal.left_out), _ON_ERROR[proposal.on_error]]
 
-    def text(value: Callable[[Parameter], str]) -> str:
-        told = _Told(value, made)
+    def text(of: Callable[[Statement], str]) -> str:
+        told = _Told(of, made)
         groups = [list(group) for _, group in groupby(stated, key=_likeness)]
         return "\n".join([head, *(line for group in groups for line in told.group(group)), *tail])
 
     return Statement(
-        text=text(lambda parameter: parameter.value),
-        redacted=text(lambda parameter: parameter.redacted),
-        identity=json.dumps([[each.planned.step.name, each.statement.identity] for each in stated]),
+        text=text(lambda statement: statement.text),
+        redacted=text(lambda statement: statement.redacted),
+        identity=json.dumps([[each.planned.step.name, fingerprint_of(each.statement)] for each in stated]),
         call=head,
         effects=proposal.decision.judgement.causes,
         subjects=tuple(subject for each in stated for subject in each.statement.subjects),
@@ -74,10 +76,10 @@ def _likeness(each: StatedStep) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Writes steps as lines. ``value`` gives a parameter's whole or redacted value, ``made`` the step that creates a
-    guest, by its id."""
+    """Writes steps as lines. ``of`` gives the whole text of a statement or the redacted one, ``made`` the step that
+    creates a guest, by its id."""
 
-    value: Callable[[Parameter], str]
+    of: Callable[[Statement], str]
     made: Mapping[str, int]
 
     def group(self, group: Sequence[StatedStep]) -> Iterator[str]:
@@ -99,16 +101,17 @@ class _Told:
                 yield from (f"      {line}" for line in own)
 
     def _lines(self, each: StatedStep) -> Iterator[str]:
-        stated = each.statement
+        """The lines of a statement after the first, which names the call: each says what it is, without a heading."""
         if each.planned.decision.snapshot:
             yield "a rule has a snapshot taken first"
-        for cause in stated.effects:
-            by = f", by {one_line(cause.parameter)}" if cause.parameter else ""
-            yield f"{cause.effect}{by}: {cause.why}"
-        yield from (f"hits {self._subject(subject, each.number)}" for subject in stated.subjects)
-        for each_one in stated.differences:
-            yield f"changes {each_one.name}: {each_one.before or 'unset'} → {each_one.after or 'unset'}"
-        yield from (f"sends {parameter.name} = {self.value(parameter)}" for parameter in stated.parameters)
+        subjects = {str(subject): self._subject(subject, each.number) for subject in each.statement.subjects}
+        what = ""
+        for line in self.of(each.statement).splitlines()[1:]:
+            if line in _WHAT:
+                what = _WHAT[line]
+            else:
+                told = line.removeprefix("- ")
+                yield f"{what}{subjects.get(told, told)}" if told != line else line
 
     def _subject(self, subject: Subject, step: int) -> str:
         maker = self.made.get(subject.id)
