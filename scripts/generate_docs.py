@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the documents that are generated from the code: settings, tools, error codes, metrics, effects.
+"""Write the documents that are generated from the code: settings, tools, error codes, metrics, effects, undo.
 
 usage: scripts/generate_docs.py [--check]     --check: only list stale documents; exit status 1 if there are any
 """
@@ -16,6 +16,7 @@ from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.app.metrics import describe
 from proxmox_mcp.policy import document
+from proxmox_mcp.record.undo import document as undo_document
 from proxmox_mcp.server.instructions import instructions
 from proxmox_mcp.server.prompts import PROMPTS
 from proxmox_mcp.server.tools import TOOLS, select_tools
@@ -88,7 +89,8 @@ def tools() -> str:
     )
     parts.append("## Prompts\n\n" + "\n".join(f"- `{p.name}`: {p.title}. {p.description}." for p in PROMPTS) + "\n")
     parts.append(
-        "## Resources\n\n`proxmox://api/{+path}`: the reference of every method of an API path; paths complete.\n"
+        "## Resources\n\n`proxmox://api/{+path}`: the reference of every method of an API path; paths complete.\n\n"
+        "`proxmox://changes`: the caller's own last writes, with values before and after ([undo.md](undo.md)).\n"
     )
     return "\n".join(parts)
 
@@ -123,6 +125,18 @@ def effects() -> str:
     return document.render({version: load_index(version) for version in bundled_versions()}, bundled_effects())
 
 
+def undo_table() -> str:
+    """Every write by the way in which it is undone."""
+    told = (
+        "How each write of the bundled versions (7.4 to 9.2) is undone ([undo.md](undo.md)). `{}` is a part of\n"
+        "the path. *recorded*: shown on Proxmox VE 9.2's own code; *demo*: shown on the demo cluster, with the whole\n"
+        "cluster compared; *untested*: the calls are made and offered, and relieve nothing of a confirmation;\n"
+        "*by hand only*: no calls are made.\n"
+    )
+    indexes = {version: load_index(version) for version in bundled_versions()}
+    return "\n".join(["# How writes are undone\n\n" + _MADE, told, undo_document.render(indexes, bundled_effects())])
+
+
 def metrics() -> str:
     """Every family of metrics."""
     rows = ["| name | type | labels | |", "|---|---|---|---|"]
@@ -141,6 +155,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "tools.md": tools,
     "errors.md": error_codes,
     "effects.md": effects,
+    "undo-table.md": undo_table,
     "metrics.md": metrics,
 }
 

@@ -25,7 +25,7 @@ def _generator() -> Any:
     return module
 
 
-@pytest.mark.parametrize("name", ["settings.md", "tools.md", "errors.md", "effects.md", "metrics.md"])
+@pytest.mark.parametrize("name", ["settings.md", "tools.md", "errors.md", "effects.md", "undo-table.md", "metrics.md"])
 def test_a_generated_document_is_current(name: str) -> None:
     made = _generator().DOCUMENTS[name]()
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == made, "run scripts/generate_docs.py"

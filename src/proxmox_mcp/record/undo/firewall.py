@@ -214,8 +214,6 @@ class Replaced(Recipe):
         data, _ = split(shown, list(shown), taken, _SHOWN_ONLY | {"name"})
         if "nomatch" in case.data:
             data.setdefault("nomatch", 0)
-        if "comment" in case.data:
-            data.setdefault("comment", "")
         new = str(case.data.get("rename") or names[-1])
         if new != names[-1]:
             data["rename"] = names[-1]

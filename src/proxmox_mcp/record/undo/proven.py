@@ -22,6 +22,17 @@ def proven() -> Mapping[str, frozenset[str]]:
     return read_proven(data_directory() / "undo.txt")
 
 
+@cache
+def shown_by() -> Mapping[str, str]:
+    """How each was shown, by ``call_key``: ``recorded``, ``demo``, or both, apart by a blank."""
+    found: dict[str, set[str]] = {}
+    for line in (data_directory() / "undo.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            how, _, rest = line.partition(" ")
+            found.setdefault(rest.partition(": ")[0], set()).add(how)
+    return {key: " ".join(sorted(how, reverse=True)) for key, how in found.items()}
+
+
 def read_proven(path: Path) -> Mapping[str, frozenset[str]]:
     """Lines ``recorded PUT /nodes/{}/lxc/{}/config: allocate, values``; ``#`` begins a comment."""
     found: dict[str, frozenset[str]] = {}
