@@ -38,8 +38,12 @@ def settings() -> str:
     parts = [
         "# Settings\n\n" + _MADE,
         (
-            "Everything is set in the environment. With wrong or missing settings the server starts, makes no call to "
-            "Proxmox, and answers each with what to set ([safety.md](safety.md#wrong-or-missing-settings)). "
+            "Everything is set in the environment, or in a file of `NAME=value` lines: the one that `--env-file` names "
+            "(`proxmox-mcp --env-file FILE serve`), by default `~/.config/proxmox-mcp/.env`, which counts where no "
+            "cluster is set in the environment. A named file replaces all `PROXMOX_` variables of the environment; "
+            "other variables of the environment win over a file. With wrong or missing settings the server starts, "
+            "makes no call to Proxmox, and answers each with what to set "
+            "([safety.md](safety.md#wrong-or-missing-settings)). "
             "`proxmox-mcp serve --host ... --port ...` take the place of `MCP_HOST` and `MCP_PORT`. "
             f"Every secret ({', '.join(f'`{name}`' for name in SECRETS)}) may also come from a file that "
             "`NAME_FILE` names.\n"

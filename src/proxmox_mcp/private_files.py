@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 _SHARED_WRITING = stat.S_IWGRP | stat.S_IWOTH
@@ -42,6 +43,27 @@ def make_private_file(path: Path) -> None:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     os.close(open_private(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)))
     path.chmod(0o600)
+
+
+def replace_file(path: Path, content: bytes, mode: int) -> None:
+    """Put a whole new file in the place of another in one step: a crash leaves the old one or the new one.
+
+    Run with ``sudo``, a file stays its user's. Raises OSError.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(mode)
+        if has_owners() and path.exists() and (owner := path.stat()).st_uid != os.geteuid():
+            os.chown(temporary, owner.st_uid, owner.st_gid)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
 
 
 def sync_directory(directory: Path) -> None:
