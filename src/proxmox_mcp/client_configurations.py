@@ -7,14 +7,15 @@ servers only: the bridge ``mcp-remote`` reaches others), VS Code 1.102 and later
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from proxmox_mcp.clients import CLAUDE_DESKTOP, CURSOR, GEMINI, TOKEN, VS_CODE, remote_entry, written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from proxmox_mcp.clients import KnownClient
 
 SERVER = "proxmox"
-TOKEN = "MCP_AUTH_TOKEN"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,17 @@ def configurations(base: str, *, token: bool) -> tuple[Configuration, ...]:
         Configuration(
             "Claude Desktop",
             "claude_desktop_config.json (Settings, Developer, Edit Config)",
-            _claude_desktop(base, token=token),
+            _file(CLAUDE_DESKTOP, base, token=token),
         ),
-        Configuration("VS Code", ".vscode/mcp.json, or `MCP: Open User Configuration`", _vs_code(base, token=token)),
-        Configuration("Cursor", "~/.cursor/mcp.json", _cursor(base, token=token)),
+        Configuration(
+            "VS Code", ".vscode/mcp.json, or `MCP: Open User Configuration`", _file(VS_CODE, base, token=token)
+        ),
+        Configuration("Cursor", "~/.cursor/mcp.json", _file(CURSOR, base, token=token)),
     )
 
 
 def _gemini(base: str, kind: str, path: str, *, token: bool) -> str:
-    entry = {"type": kind, "url": base + path} | _bearer(f"${TOKEN}", token=token)
-    return _json({"mcpServers": {SERVER: entry}})
+    return _file(replace(GEMINI, http_type=kind, http_path=path), base, token=token)
 
 
 def _claude_code(base: str, *, token: bool) -> str:
@@ -56,35 +58,8 @@ def _claude_code(base: str, *, token: bool) -> str:
     return f"claude mcp add --scope user --transport http {SERVER} {base}/mcp{header}"
 
 
-def _claude_desktop(base: str, *, token: bool) -> str:
-    # No space after the colon: on Windows, Claude Desktop does not escape spaces for npx (README of mcp-remote).
-    header = ["--header", "Authorization:${AUTHORIZATION}"] if token else []
-    plain = ["--allow-http"] if base.startswith("http://") else []
-    entry: dict[str, Any] = {"command": "npx", "args": ["-y", "mcp-remote", f"{base}/mcp", *header, *plain]}
-    if token:
-        entry["env"] = {"AUTHORIZATION": f"Bearer <the token: {TOKEN}>"}
-    return _json({"mcpServers": {SERVER: entry}})
-
-
-def _vs_code(base: str, *, token: bool) -> str:
-    entry = {"type": "http", "url": f"{base}/mcp"} | _bearer("${input:proxmox-mcp-token}", token=token)
-    asked = {
-        "type": "promptString",
-        "id": "proxmox-mcp-token",
-        "description": f"{TOKEN} of proxmox-mcp",
-        "password": True,
-    }
-    return _json(({"inputs": [asked]} if token else {}) | {"servers": {SERVER: entry}})
-
-
-def _cursor(base: str, *, token: bool) -> str:
-    entry = {"url": f"{base}/mcp"} | _bearer(f"${{env:{TOKEN}}}", token=token)
-    return _json({"mcpServers": {SERVER: entry}})
-
-
-def _bearer(value: str, *, token: bool) -> dict[str, Any]:
-    return {"headers": {"Authorization": f"Bearer {value}"}} if token else {}
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, indent=2)
+def _file(client: KnownClient, base: str, *, token: bool) -> str:
+    """What to put into a client's file; a client that holds the token itself gets a place to put it."""
+    entry = remote_entry(client, base, written(client, TOKEN, f"<the token: {TOKEN}>") if token else None)
+    inputs = {"inputs": [*entry.inputs]} if entry.inputs else {}
+    return json.dumps(inputs | {client.servers: {SERVER: entry.value}}, indent=2)

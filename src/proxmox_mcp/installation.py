@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -75,6 +76,15 @@ def install_command(extra: str) -> str:
     except PackageNotFoundError:
         found = None
     return installation_of(found, Path(sys.prefix), sys.executable).command_for(extra)
+
+
+def start_command() -> tuple[str, ...]:
+    """The words that start this program, with an absolute path: desktop applications lack the PATH of a login shell."""
+    script = Path(sys.executable).with_name("proxmox-mcp.exe" if _IS_WINDOWS else "proxmox-mcp")
+    if script.is_file():
+        return (str(script),)
+    found = shutil.which("proxmox-mcp")
+    return (found,) if found else (sys.executable, "-m", "proxmox_mcp")
 
 
 def installation_of(found: Distribution | None, prefix: Path, python: str) -> Installation:

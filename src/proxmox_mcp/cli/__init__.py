@@ -7,12 +7,14 @@ command always needs, and inside a function what only some of its options need.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from proxmox_mcp import __version__
+from proxmox_mcp import __version__, settings_file
 from proxmox_mcp.cli import startup
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import ProxmoxMcpError, SettingsError
@@ -30,6 +32,8 @@ _COMMANDS = {
     "serve": _Command("serve", "serve", "Serve MCP: /sse and /mcp on MCP_HOST:MCP_PORT, or --stdio."),
     "demo": _Command("demo", "demo", "Start a demo cluster and a server for it, and show a real MCP client at work."),
     "doctor": _Command("doctor", "doctor", "Check the set-up step by step, and say what to do next."),
+    "connect": _Command("connect", "connect", "Put this server into the configuration of an MCP client."),
+    "disconnect": _Command("connect", "disconnect", "Remove this server from the configuration of an MCP client."),
     "search": _Command("search", "search", "Find endpoints for a question, keywords or a path."),
     "check": _Command("check", "check", "Check a call against the schema; nothing is sent."),
     "nodes": _Command("resources", "nodes", "List the nodes: state, load, memory, disk, guests."),
@@ -74,7 +78,13 @@ class _Commands(SuggestingGroup):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="proxmox-mcp")
-def commands() -> None:
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of settings to use; by default the one that `setup` writes, where no cluster is set.",
+)
+@click.pass_context
+def commands(context: click.Context, env_file: Path | None) -> None:
     """Proxmox VE for language models: a few tools for its whole API, every call checked and guarded.
 
     \b
@@ -84,6 +94,7 @@ def commands() -> None:
     Removal       pipx uninstall proxmox-mcp-gateway
                   uv tool uninstall proxmox-mcp-gateway
     """
+    context.obj = settings_file.apply(os.environ, env_file, may_be_missing=context.invoked_subcommand == "setup")
 
 
 def main() -> None:
