@@ -45,6 +45,16 @@ def _lists(program: Program, servers: Servers) -> str:
     return "all Connected"
 
 
+def _connected(program: Program, servers: Servers) -> str:
+    home = servers.home()
+    servers.connect(home, "claude-code")
+    told = program.run(home, "mcp", "list").stdout
+    for name in ("px-http", "px-stdio"):
+        line = next((line for line in told.splitlines() if line.startswith(f"{name}:")), "")
+        expect(line.endswith("Connected"), f"{name} should be connected", told)
+    return "all Connected"
+
+
 def _session(program: Program, servers: Servers, entry: dict[str, Any], turns: Sequence[Turn]) -> ScriptedModel:
     home = servers.home()
     (home / "work" / "mcp.json").write_text(json.dumps({"mcpServers": {"px": entry}}), encoding="utf-8")
@@ -86,6 +96,7 @@ CLIENT = Client(
     lambda cache: cache.npm("@anthropic-ai/claude-code", "2.1.330", "cli-wrapper.cjs"),
     [
         Check("sse, http, stdio", "`claude mcp add`, `claude mcp list`", _lists),
+        Check("http, stdio", "`proxmox-mcp connect claude-code`, then `claude mcp list`", _connected),
         *(
             Check(transport, f"`claude -p`, {DOES}", partial(_works, transport))
             for transport in ("sse", "http", "stdio")

@@ -68,6 +68,16 @@ def _lists(trusted: bool, program: Program, servers: Servers) -> str:
     return f"all {wanted}"
 
 
+def _connected(program: Program, servers: Servers) -> str:
+    home = _home(servers, {})
+    servers.connect(home, "gemini")
+    told = _run(program, home, "mcp", "list")
+    for name in ("px-http", "px-stdio"):
+        line = next((line for line in told.splitlines() if f" {name}:" in line), "")
+        expect(line.endswith("Connected"), f"{name} should be Connected", told)
+    return "all Connected"
+
+
 def _session(program: Program, servers: Servers, entry: dict[str, Any], turns: Sequence[Turn]) -> ScriptedModel:
     model = ScriptedModel(Gemini(), turns)
     with serve_model(model) as url:
@@ -117,6 +127,7 @@ CLIENT = Client(
             "`gemini mcp list`, in a folder that `~/.gemini/trustedFolders.json` names",
             partial(_lists, True),
         ),
+        Check("sse, stdio", "`proxmox-mcp connect gemini`, then `gemini mcp list`", _connected),
         *(
             Check(transport, f"`gemini -p`, {DOES}", partial(_works, transport))
             for transport in ("sse", "http", "stdio")

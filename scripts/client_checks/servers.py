@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from scripts.client_checks.check import expect
 
+from proxmox_mcp import settings_file
 from proxmox_mcp.demo import start_demo_cluster
-from serving import COMMAND, TOKEN, Served, environment, serving
+from serving import COMMAND, TOKEN, Served, environment, run, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,6 +98,23 @@ class Servers:
         home = self._directory / f"home-{self._homes}"
         (home / "work").mkdir(parents=True)
         return home
+
+    def connect(self, home: Path, client: str) -> None:
+        """Let ``proxmox-mcp connect`` write the client's own file: ``px-stdio`` is started by it, ``px-http`` shared.
+
+        Raises UnexpectedError.
+        """
+        file = home / "settings.env"
+        given = {**self.settings, "MCP_CACHE_DIR": str(home / "state")}
+        settings_file.write(file, settings_file.updated(file, given))
+        url = self.shared.served.url
+        for words in (
+            ("--env-file", str(file), "connect", client, "--name", "px-stdio", "--yes"),
+            ("connect", client, "--name", "px-http", "--url", url, "--token-in-file", "--yes"),
+        ):
+            done = run(home, *words, MCP_AUTH_TOKEN=TOKEN)
+            expect(done.returncode == 0, "connect should write the file", done.stderr)
+            expect(TOKEN not in done.stdout + done.stderr, "connect should show no token", done.stdout)
 
     def stdio(self) -> tuple[list[str], dict[str, str]]:
         """The command of a server over stdio, and its environment."""
