@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxmox_mcp.errors import SettingsError
-from proxmox_mcp.settings_file import apply, default_path, read, updated, write
+from proxmox_mcp.settings_file import apply, default_path, locate, read, updated, write
 from tools import required
 
 if TYPE_CHECKING:
@@ -133,4 +133,4 @@ def test_a_default_file_that_others_can_write_is_not_read(tmp_path: Path) -> Non
 def test_a_named_file_must_be_there_unless_it_is_to_be_made(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="There is no file"):
         apply({}, tmp_path / "none")
-    assert not apply({}, tmp_path / "none", may_be_missing=True).used
+    assert locate({}, tmp_path / "none").path == tmp_path / "none"

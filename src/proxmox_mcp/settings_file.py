@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from proxmox_mcp.private_files import make_private_directory, replace_file, why_
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE = re.compile(r"[A-Za-z0-9_.,:@%+/=~-]*")
 _COMMENT = re.compile(r"\s#")
 _ESCAPE = re.compile(r'\\(["\\$`])')
@@ -27,9 +27,10 @@ _MOST_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """Where the settings are or will be. ``used``: its values are those of this process."""
+    """Where the settings are or will be. ``named``: by an option; ``used``: its values are those of this process."""
 
     path: Path
+    named: bool = False
     used: bool = False
 
 
@@ -39,20 +40,26 @@ def default_path(environment: Mapping[str, str]) -> Path:
     return Path(root) / "proxmox-mcp" / ".env"
 
 
-def apply(environment: MutableMapping[str, str], named: Path | None, *, may_be_missing: bool = False) -> SettingsFile:
+def locate(environment: Mapping[str, str], named: Path | None) -> SettingsFile:
+    """Where the settings are, whether or not the file is there yet; nothing is read."""
+    return SettingsFile(named or default_path(environment), named=named is not None)
+
+
+def apply(environment: MutableMapping[str, str], named: Path | None) -> SettingsFile:
     """Add the settings of a file to the environment. Raises SettingsError if a named file can't be read.
 
     A cluster and its secret come from one place: a named file replaces all ``PROXMOX_`` variables, and the default
     file counts only where the environment describes no cluster. Otherwise a secret from one place would be sent to a
     host from another. Other variables of the environment win.
     """
-    path = named or default_path(environment)
+    found = locate(environment, named)
+    path = found.path
     if not path.is_file():
-        if named is not None and not may_be_missing:
-            raise SettingsError(f"There is no file {named}.", "Write it with: proxmox-mcp --env-file FILE setup")
-        return SettingsFile(path)
+        if named is not None:
+            raise SettingsError(f"There is no file {named}.", f"Write it with: proxmox-mcp --env-file {named} setup")
+        return found
     if named is None and any(_describes_a_cluster(name) for name in environment):
-        return SettingsFile(path)
+        return found
     if named is None and (why := why_untrusted(path)):
         raise SettingsError(f"The settings are not read: {why}.", f"Correct owner and mode: chmod 600 {path}")
     values = read(path)
@@ -61,7 +68,7 @@ def apply(environment: MutableMapping[str, str], named: Path | None, *, may_be_m
             del environment[name]
     missing = {name: value for name, value in values.items() if not _is_set(environment, name)}
     environment.update(missing)
-    return SettingsFile(path, used=True)
+    return replace(found, used=True)
 
 
 def _is_set(environment: Mapping[str, str], name: str) -> bool:
@@ -80,12 +87,21 @@ def read(path: Path) -> dict[str, str]:
     for number, line in enumerate(_text(path).splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        found = _LINE.fullmatch(line)
-        value = _value(found[2].strip()) if found else None
-        if found is None or value is None:
+        name, text = _parts(line)
+        value = _value(text) if name else None
+        if value is None:
             raise SettingsError(f"{path}, line {number} can't be read.", "Write it as NAME=value or NAME='value'.")
-        values[found[1]] = value
+        values[name] = value
     return values
+
+
+def _parts(line: str) -> tuple[str, str]:
+    """The name and the rest of a line; both empty if it sets nothing."""
+    name, equals, text = line.partition("=")
+    words = name.split()
+    if not equals or not words or words[:-1] not in ([], ["export"]) or not _NAME.fullmatch(words[-1]):
+        return "", ""
+    return words[-1], text.strip()
 
 
 def _text(path: Path) -> str:
@@ -122,10 +138,10 @@ def updated(path: Path, values: Mapping[str, str]) -> str:
     left = {name: _line(name, value) for name, value in values.items()}
     kept = []
     for line in lines:
-        found = _LINE.fullmatch(line)
-        if found is None or line.lstrip().startswith("#") or found[1] not in values:
+        name, _ = _parts(line)
+        if name not in values:
             kept.append(line)
-        elif new := left.pop(found[1], ""):
+        elif new := left.pop(name, ""):
             kept.append(new)
     return "\n".join([*kept, *(line for line in left.values() if line), ""])
 

@@ -31,6 +31,7 @@ class _Command(NamedTuple):
 _COMMANDS = {
     "serve": _Command("serve", "serve", "Serve MCP: /sse and /mcp on MCP_HOST:MCP_PORT, or --stdio."),
     "demo": _Command("demo", "demo", "Start a demo cluster and a server for it, and show a real MCP client at work."),
+    "setup": _Command("setup", "setup", "Set up your own cluster: asks, tests, and writes a private file of settings."),
     "doctor": _Command("doctor", "doctor", "Check the set-up step by step, and say what to do next."),
     "connect": _Command("connect", "connect", "Put this server into the configuration of an MCP client."),
     "disconnect": _Command("connect", "disconnect", "Remove this server from the configuration of an MCP client."),
@@ -88,13 +89,15 @@ def commands(context: click.Context, env_file: Path | None) -> None:
     """Proxmox VE for language models: a few tools for its whole API, every call checked and guarded.
 
     \b
-    First steps   proxmox-mcp demo, then proxmox-mcp doctor
+    First steps   proxmox-mcp demo, then proxmox-mcp setup
     Completion    proxmox-mcp completion --help
     Upgrade       git pull in the checkout, then install it again as you did before
     Removal       pipx uninstall proxmox-mcp-gateway
                   uv tool uninstall proxmox-mcp-gateway
     """
-    context.obj = settings_file.apply(os.environ, env_file, may_be_missing=context.invoked_subcommand == "setup")
+    # `setup` writes the file, and reads it itself: a secret of the environment may be the new one.
+    find = settings_file.locate if context.invoked_subcommand == "setup" else settings_file.apply
+    context.obj = find(os.environ, env_file)
 
 
 def main() -> None:

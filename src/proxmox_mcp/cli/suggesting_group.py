@@ -8,7 +8,8 @@ from proxmox_mcp.suggest import similar
 
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 _SYNONYMS = {
-    "config": "doctor",
+    "config": "setup",
+    "configure": "setup",
     "containers": "guests",
     "ct": "guests",
     "diagnose": "doctor",
@@ -16,8 +17,11 @@ _SYNONYMS = {
     "fetch": "index",
     "find": "search",
     "hosts": "nodes",
+    "init": "setup",
+    "install": "setup",
     "jobs": "tasks",
     "log": "audit",
+    "login": "setup",
     "logs": "audit",
     "lxc": "guests",
     "ps": "guests",
@@ -36,6 +40,7 @@ _SYNONYMS = {
     "verify": "check",
     "version": "--version",
     "vms": "guests",
+    "wizard": "setup",
 }
 """Names that other programs have for these commands."""
 

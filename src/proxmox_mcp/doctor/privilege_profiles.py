@@ -49,15 +49,14 @@ class PrivilegeProfile:
     abilities: tuple[Ability, ...]
     roles: tuple[tuple[str, str], ...]
 
-    def lines(self, connection: Connection, release: int) -> tuple[str, ...]:
-        """The ``pveum`` commands, to be run as root on a node; ``release`` is the major version of Proxmox VE.
+    def roles_of(self, release: int) -> tuple[tuple[str, str], ...]:
+        """Path and role of each grant; ``release`` is the major version of Proxmox VE. Roles for SDN came with 8."""
+        return tuple((path, role) for path, role in self.roles if release >= 8 or not role.startswith("PVESDN"))
 
-        Roles for SDN exist since Proxmox VE 8.
-        """
+    def lines(self, connection: Connection, release: int) -> tuple[str, ...]:
+        """The ``pveum`` commands, to be run as root on a node."""
         return tuple(
-            f"pveum acl modify {path} {_grantee(connection)} --roles {role}"
-            for path, role in self.roles
-            if release >= 8 or not role.startswith("PVESDN")
+            f"pveum acl modify {path} {_grantee(connection)} --roles {role}" for path, role in self.roles_of(release)
         )
 
 

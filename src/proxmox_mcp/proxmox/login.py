@@ -65,7 +65,7 @@ class TokenLogin:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Ticket(AuthBase):
+class Ticket(AuthBase):
     """A ticket as Proxmox's web interface sends it: a cookie, and for writes the CSRF token (PVE::APIServer)."""
 
     ticket: str = field(repr=False)
@@ -90,7 +90,7 @@ class PasswordLogin:
         self._connection = connection
         self._send = send
         self._lock = threading.Lock()
-        self._ticket: _Ticket | None = None
+        self._ticket: Ticket | None = None
         self._refusal: AuthenticationError | None = None
         self._refused_at = 0.0
 
@@ -109,7 +109,7 @@ class PasswordLogin:
                 self._ticket = None
         return True
 
-    def _sign_in(self, host: HostPort, deadline: RequestDeadline) -> _Ticket:
+    def _sign_in(self, host: HostPort, deadline: RequestDeadline) -> Ticket:
         if self._refusal is not None and time.monotonic() - self._refused_at < REFUSAL_HOLDS:
             raise self._refusal.fresh()
         old, self._ticket = self._ticket, None
@@ -130,7 +130,7 @@ class PasswordLogin:
 
 def _request_ticket(
     send: Callable[..., HttpResponse], connection: Connection, host: HostPort, fields: Mapping[str, str]
-) -> _Ticket:
+) -> Ticket:
     answer = answers.read(send("POST", "/access/ticket", fields))
     if isinstance(answer, answers.Refusal):
         raise errors.refused(answer, errors.Asked("POST", "/access/ticket"), connection)
@@ -143,4 +143,4 @@ def _request_ticket(
         )
     if not data.get("ticket") or not data.get("CSRFPreventionToken"):
         raise AnswerError(f"{host} answered the login without a ticket.", "Is this Proxmox VE?", status=200)
-    return _Ticket(str(data["ticket"]), str(data["CSRFPreventionToken"]), time.monotonic())
+    return Ticket(str(data["ticket"]), str(data["CSRFPreventionToken"]), time.monotonic())
