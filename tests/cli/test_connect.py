@@ -152,3 +152,21 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
     told = run(tmp_path, "connect", "cursor", "--url", url, "--no-token", "--yes")
     assert told.returncode == 1
     assert "is not an address" in told.stderr
+
+
+def test_a_file_of_settings_that_others_can_read_is_named(tmp_path: Path) -> None:
+    settings = tmp_path / "px.env"
+    settings.write_text("MCP_AUTH_TOKEN=token-of-this-test\n")
+    settings.chmod(0o644)
+    assert f"can read {settings}" in run(tmp_path, "--env-file", str(settings), "connect").stderr
+    settings.chmod(0o600)
+    assert run(tmp_path, "--env-file", str(settings), "connect").stderr == ""
+
+
+def test_a_broken_file_of_settings_does_not_disturb_a_shell_that_completes(tmp_path: Path) -> None:
+    settings = tmp_path / "px.env"
+    settings.write_text("no setting\n")
+    assert run(tmp_path, "--env-file", str(settings), "completion", "bash").returncode == 0
+    told = run(tmp_path, "--env-file", str(settings), "guests")
+    assert told.returncode == 2
+    assert "line 1 can't be read" in told.stderr

@@ -27,7 +27,9 @@ def test_callers_take_the_place_of_the_one_token() -> None:
 
 
 def test_a_container_listens_where_compose_says() -> None:
-    assert "MCP_HOST" not in served(Use.COMPOSE, ("a.lan",), {}, callers=False)
+    found = served(Use.COMPOSE, ("a.lan", "b.lan"), {}, callers=False)
+    assert "MCP_HOST" not in found
+    assert (found["PUBLIC_NAME"], found["MCP_ALLOWED_HOSTS"]) == ("a.lan", "a.lan,b.lan")
 
 
 def test_the_callers_file_holds_the_digest_of_the_token_alone() -> None:

@@ -61,6 +61,11 @@ _COMMANDS = {
 }  # fmt: skip
 
 
+_WITHOUT_SETTINGS = ("completion", "demo", "setup")
+"""Commands that don't take the settings of a file. ``setup`` reads it itself: a secret of the environment may be the
+new one."""
+
+
 class _Commands(SuggestingGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
@@ -95,9 +100,10 @@ def commands(context: click.Context, env_file: Path | None) -> None:
     Removal       pipx uninstall proxmox-mcp-gateway
                   uv tool uninstall proxmox-mcp-gateway
     """
-    # `setup` writes the file, and reads it itself: a secret of the environment may be the new one.
-    find = settings_file.locate if context.invoked_subcommand == "setup" else settings_file.apply
-    context.obj = find(os.environ, env_file)
+    find = settings_file.locate if context.invoked_subcommand in _WITHOUT_SETTINGS else settings_file.apply
+    context.obj = file = find(os.environ, env_file)
+    if file.used and not settings_file.is_private(file.path):
+        click.echo(f"Other users of this machine can read {file.path}, which holds a secret: chmod 600", err=True)
 
 
 def main() -> None:
@@ -107,6 +113,8 @@ def main() -> None:
         commands(prog_name="proxmox-mcp")
     except SettingsError as error:
         _print_error(error)
+        if not (os.environ.get("PROXMOX_HOST") or os.environ.get("MCP_CLUSTERS_FILE")):
+            click.echo("To set up a cluster: proxmox-mcp setup", err=True)
         sys.exit(2)
     except ProxmoxMcpError as error:
         _print_error(error)

@@ -145,7 +145,7 @@ def _entry(known: KnownClient, url: str, settings: SettingsFile, wanted: _Wanted
         return local_entry(known, words, plain, None)
     secret = next(iter(found.clusters.values())).proxmox_password.get_secret_value()
     if not (secret and plain.get("PROXMOX_HOST")):
-        raise SettingsError("No cluster is set up yet.", "Run: proxmox-mcp setup")
+        raise SettingsError("No cluster is set up yet.")
     place = f"<value of {PASSWORD}>" if shown else secret
     return local_entry(known, words, plain, written(known, PASSWORD, place, in_file=wanted.in_file))
 

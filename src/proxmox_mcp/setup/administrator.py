@@ -119,7 +119,8 @@ class Administrator:
 
 def _ticket(transport: Transport, connection: Connection, second_factor: Callable[[], str]) -> Ticket:
     """The ticket for a password, and for a code if Proxmox asks for one (PVE::API2::AccessControl, create_ticket)."""
-    given = {"username": connection.user, "password": connection.secret}
+    # Without new-format, Proxmox VE 7 asks for the second factor in a form of its own.
+    given = {"username": connection.user, "password": connection.secret, "new-format": "1"}
     data = _record(_send(transport, connection, "POST", _TICKET, given, None))
     if data.get("NeedTFA"):
         given |= {"password": f"totp:{second_factor()}", "tfa-challenge": str(data.get("ticket", ""))}

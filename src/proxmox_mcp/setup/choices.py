@@ -54,6 +54,8 @@ def served(use: Use, names: Sequence[str], there: Mapping[str, str], *, callers:
     found = {} if use is Use.COMPOSE else {"MCP_HOST": "0.0.0.0"}  # noqa: S104 - what was asked for
     if names:
         found["MCP_ALLOWED_HOSTS"] = ",".join(names)
+    if names and use is Use.COMPOSE:
+        found["PUBLIC_NAME"] = names[0]  # the name in the rule of Traefik, compose.yaml
     if callers:
         found |= {"MCP_AUTH_TOKEN": "", "MCP_AUTH_TOKEN_FILE": ""}
     elif not (there.get("MCP_AUTH_TOKEN") or there.get("MCP_AUTH_TOKEN_FILE")):
