@@ -122,6 +122,7 @@ def test_a_token_that_exists_is_taken_from_the_environment_and_tested(tmp_path: 
     told = by_script(tmp_path, cluster, *options, PROXMOX_PASSWORD_FILE=str(secret))
     assert told.returncode == 0, told.stderr
     assert "ok      privileges" in told.stderr
+    assert "unset them" in told.stderr
     wrong = "00000000-1111-2222-3333-444444444444"
     failed = by_script(tmp_path, cluster, *options, PROXMOX_PASSWORD=wrong)
     assert failed.returncode == 1
@@ -198,6 +199,7 @@ def test_a_set_up_of_several_clusters_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
 def test_at_a_terminal_it_asks_step_by_step_and_shows_no_secret(tmp_path: Path, cluster: DemoCluster) -> None:
     answers = [
+        (r"> $", "local"),
         (r"A node of your cluster.*: $", f"{cluster.host}:{cluster.port}"),
         (r"Is it the same\?.*: $", "y"),
         (r"> $", "login"),
@@ -206,7 +208,6 @@ def test_at_a_terminal_it_asks_step_by_step_and_shows_no_secret(tmp_path: Path, 
         (r"Name of the token.*: $", ""),
         (r"Administrator.*: $", ""),
         (r"Password of root@pam.*: $", cluster.password),
-        (r"> $", "local"),
         (r"Write this\?.*: $", "y"),
     ]
     shown, status = at_a_terminal(tmp_path, answers)
@@ -221,7 +222,11 @@ def test_at_a_terminal_it_asks_step_by_step_and_shows_no_secret(tmp_path: Path, 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
 def test_a_no_to_the_certificate_ends_it_before_anything_secret_is_asked(tmp_path: Path, cluster: DemoCluster) -> None:
-    answers = [(r"A node of your cluster.*: $", f"{cluster.host}:{cluster.port}"), (r"Is it the same\?.*: $", "n")]
+    answers = [
+        (r"> $", ""),
+        (r"A node of your cluster.*: $", f"{cluster.host}:{cluster.port}"),
+        (r"Is it the same\?.*: $", "n"),
+    ]
     shown, status = at_a_terminal(tmp_path, answers)
     assert status == 1
     assert "Password" not in shown

@@ -11,6 +11,7 @@ from proxmox_mcp.setup import Use, difference, new_caller, served
 def test_a_server_for_this_machine_listens_on_loopback_and_keeps_another_choice() -> None:
     assert served(Use.LOCAL, (), {}, callers=False) == {"MCP_HOST": "127.0.0.1"}
     assert served(Use.LOCAL, (), {"MCP_HOST": "::1"}, callers=False) == {"MCP_HOST": "::1"}
+    assert served(Use.LOCAL, (), {"MCP_HOST": "0.0.0.0"}, callers=False) == {"MCP_HOST": "127.0.0.1"}
 
 
 def test_a_server_for_others_gets_a_token_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,14 @@ import click
 
 from proxmox_mcp import settings_file
 from proxmox_mcp.cli.asking import Asker
-from proxmox_mcp.cli.setup_flow import KEEP, USED_PROFILES, WAYS, SetupFlow
+from proxmox_mcp.cli.setup_flow import KEEP, USED_PROFILES, WAYS, SetupFlow, who_reaches_it
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.private_files import replace_file
 from proxmox_mcp.setup import Use, difference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxmox_mcp.settings_file import SettingsFile
 
 _COLOURS = {"+": "green", "-": "red"}
@@ -64,22 +67,30 @@ def setup(
     secret of a token that exists from PROXMOX_PASSWORD, the console's password from SETUP_CONSOLE_PASSWORD (each also
     from the file that NAME_FILE names), or they are asked for.
     """
-    path = Path(".env") if use == Use.COMPOSE and not file.named else file.path
     asker = Asker(agrees=yes)
-    flow = SetupFlow(asker, settings_file.read(path) if path.is_file() else {}, path)
+    chosen = who_reaches_it(asker, use, _settings_in(file.path))
+    path = Path(".env") if chosen is Use.COMPOSE and not file.named else file.path
+    flow = SetupFlow(asker, chosen, _settings_in(path), path)
     flow.reach(host, fingerprint, accept=accept_certificate)
     flow.sign_in(sign_in, profile, admin, user, token_id)
     if not no_test:
         flow.test()
-    flow.serve(use, names, callers)
+    flow.serve(names, callers)
     flow.console(password=console_password)
     _write(asker, path, flow, agreed=yes)
-    _say_next(asker, f"proxmox-mcp --env-file {path}" if path != file.path or file.named else "proxmox-mcp", path, flow)
+    is_default = path == file.path and not file.named
+    _say_next(asker, "proxmox-mcp" if is_default else f"proxmox-mcp --env-file {path}", path, flow)
+    if is_default and any(name.startswith("PROXMOX_") for name in os.environ):
+        asker.tell("This shell sets PROXMOX_ variables. The file counts where they are not set: unset them.")
+
+
+def _settings_in(path: Path) -> Mapping[str, str]:
+    return settings_file.read(path) if path.is_file() else {}
 
 
 def _write(asker: Asker, path: Path, flow: SetupFlow, *, agreed: bool) -> None:
     """Show what changes, and write it: the files beside the settings first. Raises SettingsError, CallError."""
-    lines = difference(settings_file.read(path) if path.is_file() else {}, flow.values)
+    lines = difference(_settings_in(path), flow.values)
     text = settings_file.updated(path, flow.values)
     if not lines and not flow.files and path.is_file() and settings_file.is_private(path):
         asker.tell("", f"{path} is as it should be: nothing to write.")

@@ -18,7 +18,7 @@ from proxmox_mcp.net.tls import parse_fingerprints
 from proxmox_mcp.policy.callers import NAME_IS, is_name
 from proxmox_mcp.proxmox.connection import Connection, parse_hosts, parse_identity
 from proxmox_mcp.settings import read_settings
-from proxmox_mcp.setup import Administrator, Use, find_node, new_caller, pveum_lines, served, trust
+from proxmox_mcp.setup import Administrator, Use, find_node, is_loopback, new_caller, pveum_lines, served, trust
 from proxmox_mcp.untrusted import flat
 
 if TYPE_CHECKING:
@@ -48,13 +48,20 @@ _USE_MEANS = {
 _SECONDS = 20.0
 
 
+def who_reaches_it(asker: Asker, given: str | None, there: Mapping[str, str]) -> Use:
+    """Who reaches the server; usually those who reach it already."""
+    host = there.get("MCP_HOST", "")
+    usual = Use.NETWORK if host and not is_loopback(host) else Use.LOCAL
+    return Use(asker.choice(given, "Who reaches the server?", _USE_MEANS, str(usual)))
+
+
 class SetupFlow:
     """``values`` are the settings that the answers made so far; an empty value removes a setting.
 
     ``files`` are written beside the settings: the callers file, and a file for the token of each new caller.
     """
 
-    def __init__(self, asker: Asker, there: Mapping[str, str], path: Path) -> None:
+    def __init__(self, asker: Asker, use: Use, there: Mapping[str, str], path: Path) -> None:
         """``there`` are the settings of the file at ``path`` as it is. Raises CallError for several clusters."""
         if there.get("MCP_CLUSTERS_FILE"):
             raise CallError(
@@ -66,7 +73,7 @@ class SetupFlow:
         self._path = path
         self.values: dict[str, str] = {}
         self.files: dict[Path, str] = {}
-        self.use = Use.LOCAL
+        self.use = use
         self._hosts: tuple[HostPort, ...] = ()
         self._has_made_token = False
 
@@ -201,11 +208,8 @@ class SetupFlow:
             advice = f"{made}Correct what the test names; --no-test writes without it."
             raise CallError("The test failed, and nothing was written.", advice)
 
-    def serve(self, use: str | None, names: Sequence[str], callers: Sequence[str]) -> None:
+    def serve(self, names: Sequence[str], callers: Sequence[str]) -> None:
         """Where the server listens, and who may call. Raises SettingsError, CallError."""
-        before = self._old("MCP_HOST")
-        usual = Use.NETWORK if before and not before.startswith(("127.", "localhost", "::1")) else Use.LOCAL
-        self.use = Use(self._asker.choice(use, "Who reaches the server?", _USE_MEANS, str(usual)))
         for name in names:
             _host_names(name)
         if self.use is not Use.LOCAL and not names and not self._old("MCP_ALLOWED_HOSTS"):

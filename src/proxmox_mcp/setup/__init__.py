@@ -2,7 +2,7 @@
 
 from proxmox_mcp.setup.administrator import Administrator, NewToken
 from proxmox_mcp.setup.by_hand import pveum_lines
-from proxmox_mcp.setup.choices import CallerToken, Use, difference, new_caller, served, trust
+from proxmox_mcp.setup.choices import CallerToken, Use, difference, is_loopback, new_caller, served, trust
 from proxmox_mcp.setup.node import FoundNode, find_node
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Use",
     "difference",
     "find_node",
+    "is_loopback",
     "new_caller",
     "pveum_lines",
     "served",

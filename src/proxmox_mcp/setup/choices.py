@@ -50,7 +50,8 @@ def trust(nodes: Sequence[FoundNode], *, pinned: bool) -> dict[str, str]:
 def served(use: Use, names: Sequence[str], there: Mapping[str, str], *, callers: bool) -> dict[str, str]:
     """Where the server listens and who may call; what is ``there`` already is kept."""
     if use is Use.LOCAL:
-        return {"MCP_HOST": there.get("MCP_HOST") or "127.0.0.1"}
+        host = there.get("MCP_HOST", "")
+        return {"MCP_HOST": host if is_loopback(host) else "127.0.0.1"}
     found = {} if use is Use.COMPOSE else {"MCP_HOST": "0.0.0.0"}  # noqa: S104 - what was asked for
     if names:
         found["MCP_ALLOWED_HOSTS"] = ",".join(names)
@@ -61,6 +62,11 @@ def served(use: Use, names: Sequence[str], there: Mapping[str, str], *, callers:
     elif not (there.get("MCP_AUTH_TOKEN") or there.get("MCP_AUTH_TOKEN_FILE")):
         found["MCP_AUTH_TOKEN"] = new_token()[0]
     return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine only."""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def new_caller(name: str, mode: str) -> CallerToken:
