@@ -90,7 +90,7 @@ def _take(browser: Any, served: Served) -> None:
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, start_demo_cluster() as cluster, chromium() as browser:
-        settings = {**cluster.environment, "MCP_AUTH_TOKEN": TOKEN, "MCP_CONFIRM": "operator"}
+        settings = {**cluster.environment, "MCP_AUTH_TOKEN": TOKEN, "MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0"}
         audit = {"MCP_AUDIT_FILE": str(Path(directory) / "audit.jsonl")}
         with serving(Path(directory), **settings, **audit) as served:
             served.wait_for("from the node itself")

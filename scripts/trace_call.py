@@ -25,6 +25,7 @@ from proxmox_mcp.assembly import cluster_of, connection_of, guard_of
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
 from proxmox_mcp.gateway.pipeline import Pipeline
+from proxmox_mcp.gateway.request import NoClient
 from proxmox_mcp.policy.caller import LOCAL
 from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.answers import Answer
@@ -82,7 +83,7 @@ class InMemory(Proxmox):
         return Answer(ANSWERS.get(path, [] if method == "GET" else None))
 
 
-class Agreeing:
+class Agreeing(NoClient):
     """A client whose person says yes."""
 
     can_be_asked, follows_progress, answer = True, False, None

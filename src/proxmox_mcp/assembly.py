@@ -11,6 +11,8 @@ from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.confirm.approvals import Approvals
 from proxmox_mcp.confirm.confirmations import Confirmations, ConfirmationStore, MemoryStore, Setting
 from proxmox_mcp.confirm.freezes import Freezes
+from proxmox_mcp.confirm.operators import Operators
+from proxmox_mcp.confirm.waiting import Waiting
 from proxmox_mcp.errors import ApidocError, SettingsError, SettingsFaults
 from proxmox_mcp.gateway.changes import ChangeLog
 from proxmox_mcp.gateway.cluster import Cluster
@@ -101,12 +103,15 @@ def guard_of(settings: Settings) -> Guard:
     if counted is None or state is None or source is None or audit is None or faults.found:
         raise faults.error()
     store, limits = counted
+    approvals = Approvals(state)
     return Guard(
         reviews=reviews,
         source=source,
         setting=Setting(server.mcp_confirm),
         confirmations=Confirmations(store),
-        approvals=Approvals(state),
+        approvals=approvals,
+        operators=operators_of(server, state),
+        waiting=Waiting(approvals, state, server.mcp_approval_wait),
         limits=limits,
         audit=audit,
         redactor=redactor,
@@ -135,6 +140,13 @@ def freezes_of(settings: Settings) -> Freezes:
     """The freeze, for the command line. Raises SettingsError."""
     store = store_of(settings.server)
     return Freezes(store, audit_of(settings, ActivityLog(store)))
+
+
+def operators_of(server: ServerSettings, store: Store) -> Operators:
+    """Where operators decide on what waits for them."""
+    served = server.mcp_console == "on"
+    console = f"{server.mcp_public_url}/console/" if served and server.mcp_public_url else ""
+    return Operators(store=store, console=console, served=served)
 
 
 def changes_of(server: ServerSettings, store: Store, redactor: Redactor) -> Changes:

@@ -97,8 +97,11 @@ class ServerSettings(_SettingsModel):
     )
     mcp_confirm: Literal["token", "elicit", "operator"] = Field(
         "token",
-        description="How calls are confirmed: `token` (ask the person, else a one-time token), `elicit` (ask the "
-        "person), `operator` (`proxmox-mcp approve`).",
+        description="How calls are confirmed: `token` (ask the person, else an operator who can hear of it, else a "
+        "one-time token), `elicit` (ask the person), `operator` (in the console, or `proxmox-mcp approve`).",
+    )
+    mcp_approval_wait: float = Field(
+        45.0, ge=0, le=3600, description="Seconds that a call waits for its approval before it hands back the number."
     )
     mcp_audit_file: str = Field("", description="File of the audit log; unset: standard error.")
     mcp_audit_key: SecretStr = Field(

@@ -135,11 +135,11 @@ def test_without_a_terminal_nothing_is_sent_and_the_advice_works(on_demo: Mappin
 
 def test_an_operator_is_not_got_around_by_agreeing(on_demo: Mapping[str, str], tmp_path: Path) -> None:
     stop = ("call", "POST", "/nodes/*/qemu/web-01/status/stop", "--yes")
-    waiting = run(tmp_path, *stop, **on_demo, MCP_CONFIRM="operator")
+    waiting = run(tmp_path, *stop, **on_demo, MCP_CONFIRM="operator", MCP_APPROVAL_WAIT="0")
     assert waiting.returncode == 1
     assert "proxmox-mcp approve 1" in waiting.stderr
     assert "Approved." in run(tmp_path, "approve", "1", "--yes", **on_demo).stdout
-    done = run(tmp_path, *stop, "--confirm", "1", **on_demo, MCP_CONFIRM="operator")
+    done = run(tmp_path, *stop, "--confirm", "1", **on_demo, MCP_CONFIRM="operator", MCP_APPROVAL_WAIT="0")
     assert "of 100 on pve1 ended: OK" in done.stdout
 
 

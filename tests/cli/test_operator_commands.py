@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.confirm.approvals import Approvals
+from proxmox_mcp.confirm.statement import Statement
+from proxmox_mcp.policy.call import Call
+from proxmox_mcp.policy.caller import Caller
+from proxmox_mcp.store import Store
 from serving import run
 
 if TYPE_CHECKING:
@@ -210,3 +216,28 @@ def test_a_wrong_setting_of_the_audit_is_named(name: str, value: str, tmp_path: 
     told = run(tmp_path, "freeze", **{name: value})
     assert told.returncode == 2
     assert name in told.stderr
+
+
+def test_a_denial_on_the_command_line_is_kept_with_its_reason_and_on_record(tmp_path: Path) -> None:
+    store = Store.in_directory(tmp_path / "state/state")
+    queue = Approvals(store)
+    call = Call(
+        caller=Caller(name="ops"),
+        client="claude-code 2",
+        cluster="",
+        method="DELETE",
+        path=ApiPath.parse("/nodes/pve1/qemu/102"),
+        data={},
+    )
+    number = queue.request(call, Statement("DELETE /nodes/pve1/qemu/102\nHits:\n- VM 102", "forum"))
+    listed = run(tmp_path, "approvals").stdout
+    assert listed.startswith(f"#{number} pending, asked 0 min ago by ops with claude-code 2\n")
+    assert "- VM 102" in listed
+    settings = {"MCP_AUDIT_FILE": str(tmp_path / "audit.jsonl")}
+    denied = run(tmp_path, "deny", str(number), "--reason", "not  during\nthe backup", **settings)
+    assert denied.stdout == "Denied.\n", denied
+    assert queue.get(number).reason == "not during the backup"
+    line = json.loads((tmp_path / "audit.jsonl").read_text().splitlines()[-1])
+    assert line["event"] == "approval.denied"
+    assert "not during the backup" in json.dumps(line)
+    store.close()

@@ -156,21 +156,26 @@ def test_a_flood_of_confirmations_pushes_out_its_own_and_nobody_elses(greedy: in
 
 
 @pytest.mark.parametrize(
-    ("setting", "can_elicit", "person_only", "expected"),
+    ("setting", "can_elicit", "person_only", "hears", "expected"),
     [
-        (Setting.TOKEN, True, False, Rung.ELICIT),
-        (Setting.TOKEN, True, True, Rung.ELICIT),
-        (Setting.TOKEN, False, False, Rung.TOKEN),
-        (Setting.TOKEN, False, True, Rung.OPERATOR),
-        (Setting.ELICIT, True, False, Rung.ELICIT),
-        (Setting.ELICIT, True, True, Rung.ELICIT),
-        (Setting.ELICIT, False, False, Rung.REFUSE),
-        (Setting.ELICIT, False, True, Rung.REFUSE),
-        (Setting.OPERATOR, True, False, Rung.OPERATOR),
-        (Setting.OPERATOR, True, True, Rung.OPERATOR),
-        (Setting.OPERATOR, False, False, Rung.OPERATOR),
-        (Setting.OPERATOR, False, True, Rung.OPERATOR),
+        (Setting.TOKEN, True, False, False, Rung.ELICIT),
+        (Setting.TOKEN, True, True, False, Rung.ELICIT),
+        (Setting.TOKEN, False, False, False, Rung.TOKEN),
+        (Setting.TOKEN, False, True, False, Rung.OPERATOR),
+        (Setting.TOKEN, True, False, True, Rung.ELICIT),
+        (Setting.TOKEN, False, False, True, Rung.OPERATOR),
+        (Setting.TOKEN, False, True, True, Rung.OPERATOR),
+        (Setting.ELICIT, False, False, True, Rung.REFUSE),
+        (Setting.ELICIT, True, False, False, Rung.ELICIT),
+        (Setting.ELICIT, True, True, False, Rung.ELICIT),
+        (Setting.ELICIT, False, False, False, Rung.REFUSE),
+        (Setting.ELICIT, False, True, False, Rung.REFUSE),
+        (Setting.OPERATOR, True, False, False, Rung.OPERATOR),
+        (Setting.OPERATOR, True, True, False, Rung.OPERATOR),
+        (Setting.OPERATOR, False, False, False, Rung.OPERATOR),
+        (Setting.OPERATOR, False, True, False, Rung.OPERATOR),
     ],
 )
-def test_the_ladder(setting: Setting, can_elicit: bool, person_only: bool, expected: Rung) -> None:
-    assert rung(setting, can_elicit=can_elicit, person_only=person_only) is expected
+def test_the_ladder(setting: Setting, can_elicit: bool, person_only: bool, hears: bool, expected: Rung) -> None:
+    found = rung(setting, can_elicit=can_elicit, person_only=person_only, operator_hears=lambda: hears)
+    assert found is expected

@@ -85,7 +85,7 @@ def server(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     directory = tmp_path_factory.mktemp("server")
     (directory / "policy.toml").write_text(RESERVED)
     files = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_POLICY_FILE": str(directory / "policy.toml")}
-    with serving(directory, **on_demo, **files) as served:
+    with serving(directory, **on_demo, **files, MCP_APPROVAL_WAIT="0") as served:
         served.wait_for("from the node itself")
         yield served
 

@@ -37,7 +37,7 @@ def served(
 ) -> Iterator[Served]:
     """A server whose calls are approved by operators."""
     directory = seeded(tmp_path_factory.mktemp("console"))
-    audit = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_CONFIRM": "operator"}
+    audit = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0"}
     with serving(directory, **on_demo, **audit) as started:
         yield started
 

@@ -42,7 +42,7 @@ def served(
     on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory, seeded: Callable[[Path], Path]
 ) -> Iterator[Served]:
     directory = seeded(tmp_path_factory.mktemp("attacked"))
-    audit = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_CONFIRM": "operator"}
+    audit = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0"}
     with serving(directory, **on_demo, **audit) as started:
         yield started
 

@@ -34,7 +34,11 @@ def operated(
     on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     directory = seeded(tmp_path_factory.mktemp("operated"))
-    settings = {"MCP_CONFIRM": "operator", "MCP_AUDIT_FILE": str(directory / "audit.jsonl")}
+    settings = {
+        "MCP_CONFIRM": "operator",
+        "MCP_APPROVAL_WAIT": "0",
+        "MCP_AUDIT_FILE": str(directory / "audit.jsonl"),
+    }
     with serving(directory, **on_demo, **settings) as served:
         served.wait_for("the node runs 9.1.9")
         yield served

@@ -62,7 +62,8 @@ async def test_a_plan_stated_on_one_server_is_approved_and_confirmed_on_the_othe
     cluster: DemoCluster, postgres: PostgresServer, tmp_path: Path
 ) -> None:
     steps = [CLONES[0], {"method": "DELETE", "path": "/nodes/*/qemu/${1.newid}"}]
-    with two_servers(cluster, postgres.new_database(), tmp_path, MCP_CONFIRM="operator") as (one, two):
+    operated = {"MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0"}
+    with two_servers(cluster, postgres.new_database(), tmp_path, **operated) as (one, two):
         async with connect(one, "http", "auto") as session:
             stated = await session.call(TOOL, steps=steps)
             assert "confirm: 1" in stated.text, stated

@@ -47,7 +47,7 @@ async def test_it_starts_over_stdio_reads_writes_and_keeps_its_records(demo: Dem
     comment = {"method": "PUT", "path": "/nodes/*/qemu/102/config", "data": {"description": "without POSIX"}}
     reset = {"method": "POST", "path": "/nodes/pve1/qemu/100/status/reset"}
     nodes, written, asked = await _asked(
-        _server(demo, tmp_path, MCP_CONFIRM="operator"),
+        _server(demo, tmp_path, MCP_CONFIRM="operator", MCP_APPROVAL_WAIT="0"),
         ("list_nodes", {}),
         ("proxmox_api_call", comment),
         ("proxmox_api_call", reset),

@@ -199,7 +199,8 @@ async def test_an_approval_that_cannot_be_asked_for_is_no_approval(
     settings: dict[str, str], proxy: Proxy, tmp_path: Path, table: Table
 ) -> None:
     (tmp_path / "state").write_text("")
-    with serving(tmp_path, **settings | {"MCP_MODE": "guarded", "MCP_CONFIRM": "operator"}) as served:
+    operated = {"MCP_MODE": "guarded", "MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0"}
+    with serving(tmp_path, **settings | operated) as served:
         async with connect(served, "http") as session:
             watch = Watch()
             answer = await session.make("POST", "/nodes/pve1/qemu/100/status/reset")

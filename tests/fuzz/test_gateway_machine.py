@@ -109,7 +109,11 @@ class AnyOrder(RuleBasedStateMachine):
         self._pve.on_write = self._write_is_on_record
         for guest in GUESTS:
             self._rename(guest)
-        given = {"MCP_MODE": str(mode), "MCP_POLICY_FILE": str(self._place / "policy.toml")}
+        given = {
+            "MCP_MODE": str(mode),
+            "MCP_POLICY_FILE": str(self._place / "policy.toml"),
+            "MCP_APPROVAL_WAIT": "0",
+        }
         gateway = gateway_over(self._pve, self._place, **given)
         gateway.pipeline.guard = replace(
             gateway.guard, confirmations=Confirmations(MemoryStore(clock=lambda: self._now))

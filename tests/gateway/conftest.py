@@ -96,6 +96,7 @@ def gateway_to(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Gatewa
             "MCP_CACHE_DIR": str(directory),
             "MCP_AUDIT_FILE": str(directory / "audit.jsonl"),
             "MCP_RATE_LIMIT": "0",
+            "MCP_APPROVAL_WAIT": "0",
         }
         return gateway_of(load_settings({**base, **settings}))
 

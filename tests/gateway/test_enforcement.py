@@ -9,6 +9,7 @@ import pytest
 
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
 from proxmox_mcp.gateway import Answer, Gateway, Request
+from proxmox_mcp.gateway.request import NoClient
 from proxmox_mcp.policy.caller import Caller, Mode
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class AskedError(Exception):
     """The call ended with a question."""
 
 
-class Later:
+class Later(NoClient):
     """A client whose person answers with the call made again."""
 
     can_be_asked, follows_progress = True, False
@@ -112,7 +113,7 @@ async def test_a_caller_who_has_the_other_tool_reads_inside_with_that(
     await gateway.call(replace(FILE, caller=Caller(name="viewer", mode=Mode.READ_ONLY)))
 
 
-class AtConsole:
+class AtConsole(NoClient):
     """A person at the console: agrees to what is asked, and keeps it."""
 
     can_be_asked, follows_progress = True, False
@@ -153,7 +154,8 @@ effect = "destroy"
 async def test_with_four_eyes_nobody_agrees_to_their_own_call(
     request_: Request, recorder: RawServer, gateway_to: Callable[..., Gateway]
 ) -> None:
-    gateway, client, before = gateway_to(recorder.port, FOUR_EYES), AtConsole(), len(recorder.posted)
+    waits = {"MCP_APPROVAL_WAIT": "3600" if request_.operator else "0"}  # A page of the console never waits.
+    gateway, client, before = gateway_to(recorder.port, FOUR_EYES, **waits), AtConsole(), len(recorder.posted)
     with pytest.raises(ConfirmationNeededError, match="A person must approve this"):
         await gateway.call(request_, client)
     assert client.asked == []

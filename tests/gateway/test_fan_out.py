@@ -8,7 +8,7 @@ from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import DeniedError, FailedError, PermissionDeniedError
 from proxmox_mcp.gateway.fan_out import gather
 from proxmox_mcp.gateway.places import AT_A_TIME, Places
-from proxmox_mcp.gateway.request import NO_CLIENT, Answer
+from proxmox_mcp.gateway.request import NO_CLIENT, Answer, NoClient
 from proxmox_mcp.gateway.resolve import Target
 from proxmox_mcp.policy.call import Call, Received
 from proxmox_mcp.proxmox.inventory import Guest
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 BUDGET = Budget.of(4000)
 
 
-class Listening:
+class Listening(NoClient):
     """A client that keeps the progress it is told."""
 
     can_be_asked = False

@@ -13,6 +13,7 @@ from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import FailedError, PermissionDeniedError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.live_state import LiveState
+from proxmox_mcp.gateway.request import NoClient
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.effects import Cause, Judgement
 from proxmox_mcp.policy.lookups import ABSENT, Gathered, Needs
@@ -200,7 +201,7 @@ storage = "vault"
 """
 
 
-class Agreeing:
+class Agreeing(NoClient):
     """A client whose person says yes."""
 
     can_be_asked, follows_progress, answer = True, False, None

@@ -45,7 +45,7 @@ def test_a_denial_is_told_with_its_reason(site: Site, call: Call) -> None:
     number = site.console.approvals.request(call, STATEMENT)
     lena = site.person()
     lena.submits("/console/approvals", f"/console/approvals/{number}", answer="deny", reason="not  on\r\na Friday")
-    with pytest.raises(ConfirmationError, match='request 1 is denied: "not on a Friday"'):
+    with pytest.raises(ConfirmationError, match='request 1 is denied by lena: "not on a Friday"'):
         site.console.approvals.redeem(number, call, STATEMENT)
     assert "not on a Friday" in lena.get("/console/approvals").text
 

@@ -47,7 +47,7 @@ _COMMANDS = {
     "openapi": _Command("index", "openapi", "Write the schema as an OpenAPI 3.1 document."),
     "policy": _Command("policy", "policy", "Check the policy file, and explain which rule decides a call."),
     "token": _Command("tokens", "token", "Make tokens for callers of this server."),
-    "approvals": _Command("approvals", "approvals", "List the calls that wait for an approval (MCP_CONFIRM=operator)."),
+    "approvals": _Command("approvals", "approvals", "List the calls that wait for an approval, with their statements."),
     "approve": _Command("approvals", "approve", "Approve a waiting call; it can then be made once within ten minutes."),
     "deny": _Command("approvals", "deny", "Deny a waiting call."),
     "freeze": _Command("freeze", "freeze", "Refuse all writes, approved ones too; reads go on."),

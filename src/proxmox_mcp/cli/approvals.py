@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from proxmox_mcp.assembly import store_of
+from proxmox_mcp.assembly import audit_of, store_of
 from proxmox_mcp.cli.operator import operator
 from proxmox_mcp.confirm.approvals import Approvals
+from proxmox_mcp.errors import AuditError
+from proxmox_mcp.record.activity import ActivityLog
 from proxmox_mcp.record.one_time_secrets import Vault
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
     from proxmox_mcp.confirm.approvals import Approval
 
+_LONGEST_REASON = 500
+
 
 @click.command()
 def approvals() -> None:
-    """List the calls that wait for an approval (MCP_CONFIRM=operator)."""
+    """List the calls that wait for an approval, with their statements."""
     waiting = _approvals().pending()
     click.echo("\n\n".join(map(_described, waiting)) if waiting else "No call waits for an approval.")
 
@@ -30,18 +34,18 @@ def approvals() -> None:
 @click.option("--yes", is_flag=True, help="Don't ask again.")
 def approve(number: int, yes: bool) -> None:
     """Approve a waiting call; it can then be made once within ten minutes."""
-    queue = _approvals()
-    click.echo(_described(queue.get(number)))
+    click.echo(_described(_approvals().get(number)))
     if yes or click.confirm("Approve this?", default=False):
-        queue.decide(number, approve=True, by=operator())
+        _decide(number, approve=True)
         click.echo("Approved.")
 
 
 @click.command()
 @click.argument("number", type=int)
-def deny(number: int) -> None:
+@click.option("--reason", default="", help="What the model is told.")
+def deny(number: int, reason: str) -> None:
     """Deny a waiting call."""
-    _approvals().decide(number, approve=False, by=operator())
+    _decide(number, approve=False, reason=reason)
     click.echo("Denied.")
 
 
@@ -59,7 +63,22 @@ def _approvals() -> Approvals:
     return Approvals(store_of(load_settings().server))
 
 
+def _decide(number: int, *, approve: bool, reason: str = "") -> None:
+    """Decide in the name of who runs the command, and put it on record as the console does."""
+    settings, by = load_settings(), operator()
+    store = store_of(settings.server)
+    said = " ".join(reason.split())[:_LONGEST_REASON]
+    Approvals(store).decide(number, approve=approve, by=by, reason=said)
+    event = "approval.approved" if approve else "approval.denied"
+    try:
+        audit_of(settings, ActivityLog(store)).act(event, by, {"number": number, "reason": said})
+    except AuditError as error:
+        click.echo(f"It is decided, but was not put on record: {error}", err=True)
+
+
 def _described(approval: Approval) -> str:
     age = int(time.time() - approval.created)
-    head = f"#{approval.number} {approval.state}, asked {age // 60} min ago by {approval.caller}"
-    return f"{head}\n{approval.statement}"
+    client = f" with {approval.client}" if approval.client else ""
+    head = f"#{approval.number} {approval.state}, asked {age // 60} min ago by {approval.caller}{client}"
+    effects = f"\nEffects: {', '.join(approval.effects)}" if approval.effects else ""
+    return f"{head}{effects}\n{approval.statement}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import anyio
@@ -20,6 +21,8 @@ from proxmox_mcp.render import View
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from proxmox_mcp.gateway import Answer, Gateway
     from proxmox_mcp.gateway.answers import Result
     from proxmox_mcp.gateway.cluster import Cluster
@@ -49,6 +52,9 @@ class Terminal:
             f"{statement}\nNothing was sent: there is no terminal to ask at.",
             "Run it in a terminal, or add --yes if you agree.",
         )
+
+    def link_shown(self, text: str, link: str, key: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
+        return nullcontext()
 
     async def progress(self, done: float | None, text: str) -> None:
         if self.follows_progress:

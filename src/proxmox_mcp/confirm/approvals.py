@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,14 @@ class ApprovalState(StrEnum):
     DENIED = "denied"
     USED = "used"
     EXPIRED = "expired"
+
+
+_ASK_ANEW = "Nothing was sent. Make the call without `confirm` to ask anew."
+_AFTER = {
+    ApprovalState.DENIED: "Nothing was sent. Ask the user what they want instead; don't try other ways.",
+    ApprovalState.USED: _ASK_ANEW,
+    ApprovalState.EXPIRED: _ASK_ANEW,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,11 @@ class Approvals:
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store, self._clock = store, clock
+        self._listeners: list[Callable[[Approval], None]] = []
+
+    def when_decided(self, listener: Callable[[Approval], None]) -> None:
+        """Have the listener called after each decision that this process makes, in the thread that makes it."""
+        self._listeners.append(listener)
 
     def request(self, call: Call, statement: Statement) -> int:
         """Ask for an approval, give its number. The same call on the same things has one request, not many.
@@ -152,7 +165,21 @@ class Approvals:
             db.execute(table.update().where(table.c.number == number).values(decided))
             if not approve:
                 self._forget_code(db, [number])
-            return self._read(db, number)
+            approval = self._read(db, number)
+        for listener in self._listeners:
+            listener(approval)
+        return approval
+
+    def of_call(self, number: int, call: Call) -> Approval:
+        """The request that this call has made. Only reads, so that many calls can look often.
+
+        Raises ``ConfirmationError`` where the number is that of another call, or of none.
+        """
+        with self._store.reading() as db:
+            row = self._find_for(db, number, call)
+        approval = _approval(row)
+        ran_out = approval.state is ApprovalState.PENDING and approval.created < self._clock() - PENDING_SECONDS
+        return replace(approval, state=ApprovalState.EXPIRED) if ran_out else approval
 
     def redeem(self, number: int, call: Call, statement: Statement) -> str:
         """Use an approval up for this call; ``statement`` is read anew. Gives the name of who approved.
@@ -162,12 +189,7 @@ class Approvals:
         """
         with self._store.transaction() as db:
             self._expire(db, self._clock())
-            row = self._find(db, number)
-            if row is None or not hmac.compare_digest(row["binding"], call.digest()):
-                raise ConfirmationError(
-                    f"there is no approval {number} for this call",
-                    "Nothing was sent. Repeat the call exactly as it was, or make it without `confirm` to ask anew.",
-                )
+            row = self._find_for(db, number, call)
             approval = _approval(row)
             if approval.state is ApprovalState.PENDING:
                 raise ConfirmationError(
@@ -176,11 +198,12 @@ class Approvals:
                 )
             if approval.state is not ApprovalState.APPROVED:
                 why = f": {quoted(approval.reason)}" if approval.reason else ""
-                raise ConfirmationError(f"request {number} is {approval.state}{why}", "Nothing was sent.")
+                by = f" by {approval.decided_by}" if approval.state is ApprovalState.DENIED else ""
+                raise ConfirmationError(f"request {number} is {approval.state}{by}{why}", _AFTER[approval.state])
             if not hmac.compare_digest(row["fingerprint"], statement.fingerprint()):
                 raise ConfirmationError(
                     f"what this call would hit has changed since the approval. Now: {statement.text}",
-                    "Nothing was sent. Make the call without `confirm` to ask anew.",
+                    _ASK_ANEW,
                 )
             table = db.tables.approvals
             db.execute(table.update().where(table.c.number == number).values(state=ApprovalState.USED))
@@ -192,6 +215,15 @@ class Approvals:
         if row is None:
             raise ConfirmationError(f"there is no request {number}", "`proxmox-mcp approvals` lists the open ones.")
         return _approval(row)
+
+    def _find_for(self, db: Transaction, number: int, call: Call) -> dict[str, Any]:
+        row = self._find(db, number)
+        if row is None or not hmac.compare_digest(row["binding"], call.digest()):
+            raise ConfirmationError(
+                f"there is no approval {number} for this call",
+                "Nothing was sent. Repeat the call exactly as it was, or make it without `confirm` to ask anew.",
+            )
+        return row
 
     def _find(self, db: Transaction, number: int) -> dict[str, Any] | None:
         table = db.tables.approvals

@@ -44,15 +44,16 @@ class Rung(StrEnum):
     REFUSE = "refuse"
 
 
-def rung(setting: Setting, *, can_elicit: bool, person_only: bool) -> Rung:
-    """The rung for a call. ``can_elicit``: the client declared it and can be asked; ``person_only``: a rule says so."""
+def rung(setting: Setting, *, can_elicit: bool, person_only: bool, operator_hears: Callable[[], bool]) -> Rung:
+    """The rung for a call. ``can_elicit``: the client declared it and can be asked; ``person_only``: a rule says so;
+    ``operator_hears`` is asked only where a token would do: then an operator comes first, if one would hear of it."""
     if setting is Setting.OPERATOR:
         return Rung.OPERATOR
     if can_elicit:
         return Rung.ELICIT
     if setting is Setting.ELICIT:
         return Rung.REFUSE
-    return Rung.OPERATOR if person_only else Rung.TOKEN
+    return Rung.OPERATOR if person_only or operator_hears() else Rung.TOKEN
 
 
 class ConfirmationStore(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import anyio.to_thread
@@ -13,6 +14,7 @@ from proxmox_mcp.confirm import statement as statements
 from proxmox_mcp.confirm.confirmations import Rung, Setting, rung
 from proxmox_mcp.confirm.retention import retention_words
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
+from proxmox_mcp.gateway import approval
 from proxmox_mcp.gateway.agreement import held_to
 from proxmox_mcp.gateway.live_facts import read_facts, retention_in_force
 from proxmox_mcp.policy.call import judge
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.confirmations import Confirmations
     from proxmox_mcp.confirm.freezes import Freezes
+    from proxmox_mcp.confirm.operators import Operators
     from proxmox_mcp.confirm.statement import Difference, Statement
+    from proxmox_mcp.confirm.waiting import Waiting
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.gateway.request import Client, Request
     from proxmox_mcp.gateway.wording import Wording
@@ -95,6 +99,8 @@ class Guard:
     redactor: Redactor
     vault: Vault
     freezes: Freezes
+    operators: Operators
+    waiting: Waiting
     store: Store
     activity: ActivityLog
 
@@ -161,8 +167,9 @@ class Guard:
     async def confirm_stated(self, call: Call, request: Request, stated: Stated, client: Client) -> Call:
         """As ``confirm``, with the statement from elsewhere: that of a plan is made of many calls.
 
-        Raises ConfirmationNeededError with the way to confirm, ConfirmationError for a confirmation that is none,
-        DeniedError where this client can't give the one that is asked for, FrozenError while writes are frozen.
+        Where an operator must approve, the call waits for that a while; it must be within ``admitted``. Raises
+        ConfirmationNeededError with the way to confirm, ConfirmationError for a confirmation that is none, DeniedError
+        where this client can't give the one that is asked for, FrozenError while writes are frozen.
         """
         decision = _decision_of(call)
         if decision.verdict is not Verdict.CONFIRM and not request.always_ask:
@@ -170,11 +177,7 @@ class Guard:
         if call.writes:
             # The writer asks again: this only spares a person a question whose answer can't take effect.
             await _in_thread(self.freezes.refuse_if_frozen)
-        by_rung = rung(self.setting, can_elicit=client.can_be_asked, person_only=decision.person_only)
-        if decision.four_eyes:
-            by_rung = Rung.OPERATOR  # Who asks is the caller's own person, in the client and in the console.
-        elif request.operator:
-            by_rung = Rung.ELICIT  # An operator's own yes to this very statement is what an approval would be.
+        by_rung = await self._rung(decision, request, client)
         if client.answer is not None and by_rung is Rung.ELICIT:
             if not client.answer.agreed:
                 await _in_thread(self.confirmations.withdraw, client.answer.token)
@@ -182,9 +185,12 @@ class Guard:
             statement = await stated.statement(backups=False)
             await _in_thread(self.confirmations.redeem, client.answer.token, call, statement)
             return replace(call, confirmation="person")
+        if number := _number_of(request.confirm):
+            by = await approval.waited_for(number, call, request, stated, client, self)
+            return replace(call, confirmation=by)
         if request.confirm:
-            statement = await stated.statement(backups=False)
-            return replace(call, confirmation=await _in_thread(self._redeem, request.confirm, call, statement))
+            await self._redeem(request.confirm.strip(), call, stated)
+            return replace(call, confirmation="token")
         statement = await stated.statement()
         undo = f"It {call.undo}." if call.undo else ""
         first = "A rule has a snapshot taken first." if decision.snapshot else ""
@@ -212,10 +218,9 @@ class Guard:
                 )
             case Rung.OPERATOR:
                 number = await _in_thread(self.approvals.request, call, statement)
-                raise ConfirmationNeededError(
-                    f"{said}\n{_NOTHING_SENT} A person must approve this ({decision.reason}).",
-                    request.wording.approve.format(number=number),
-                )
+                said = f"{said}\n{_NOTHING_SENT} A person must approve this ({decision.reason})."
+                by = await approval.requested(number, call, request, stated, client, self, said=said)
+                return replace(call, confirmation=by)
             case _:
                 raise DeniedError(
                     f"{statement.text}\nA person must confirm this in the client, and this client can't ask.",
@@ -232,17 +237,35 @@ class Guard:
         notes = [*filter(None, [kept]), *_notes(call, live)]
         return statements.state(call, subjects, self.redactor, differences, notes)
 
-    def _redeem(self, given: str, call: Call, statement: Statement) -> str:
-        given = given.strip()
-        if given.isascii() and given.isdecimal() and len(given) <= _LONGEST_NUMBER:
-            return f"approved by {self.approvals.redeem(int(given), call, statement)}"
+    async def _rung(self, decision: Decision, request: Request, client: Client) -> Rung:
+        if decision.four_eyes:
+            return Rung.OPERATOR  # Who asks is the caller's own person, in the client and in the console.
+        if request.operator:
+            return Rung.ELICIT  # An operator's own yes to this very statement is what an approval would be.
+        return await _in_thread(
+            partial(
+                rung,
+                self.setting,
+                can_elicit=client.can_be_asked,
+                person_only=decision.person_only,
+                operator_hears=self.operators.can_hear,
+            )
+        )
+
+    async def _redeem(self, token: str, call: Call, stated: Stated) -> None:
         if self.setting is not Setting.TOKEN or _decision_of(call).person_only:
             raise ConfirmationError(
                 "A person must confirm this call; a token does not count.",
                 f"{_NOTHING_SENT} Make the call without `confirm` to have a person asked.",
             )
-        self.confirmations.redeem(given, call, statement)
-        return "token"
+        statement = await stated.statement(backups=False)
+        await _in_thread(self.confirmations.redeem, token, call, statement)
+
+
+def _number_of(confirm: str) -> int:
+    """The number of an approval; 0 if it is a token."""
+    given = confirm.strip()
+    return int(given) if given.isascii() and given.isdecimal() and len(given) <= _LONGEST_NUMBER else 0
 
 
 def _notes(call: Call, live: LiveState) -> Iterator[str]:

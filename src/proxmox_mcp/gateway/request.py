@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +14,7 @@ from proxmox_mcp.render import WHOLE, View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from proxmox_mcp.apidoc.path import ApiPath
     from proxmox_mcp.gateway.agreement import Agreed
@@ -99,6 +101,14 @@ class Client(Protocol):
         """Ask the person. Where the protocol brings the answer with another request, this raises and never returns."""
         ...
 
+    def link_shown(self, text: str, link: str, key: str) -> AbstractAsyncContextManager[None]:
+        """Around a wait for what a person does in a browser: their client offers them the link, if it can.
+
+        ``key`` identifies the question. It does nothing without a link. Where the protocol brings the answer with
+        another request, this raises, and does nothing in that request.
+        """
+        ...
+
     async def progress(self, done: float | None, text: str) -> None:
         """Tell how far a call is: ``done`` from 0 to 1 where that is known."""
         ...
@@ -113,6 +123,9 @@ class NoClient:
 
     async def ask(self, question: str, token: str) -> bool:  # noqa: ARG002
         return False
+
+    def link_shown(self, text: str, link: str, key: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
+        return nullcontext()
 
     async def progress(self, done: float | None, text: str) -> None:
         """Nobody listens."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Wording:
     """Sentences that depend on the reader: who was asked, and how the next call is written.
 
-    ``approve`` holds ``{number}``, ``wait`` and ``stop`` hold ``{path}`` (of a task).
+    ``approve`` holds ``{number}`` and ``{where}`` (to approve it), ``wait`` and ``stop`` hold ``{path}`` (of a task).
     """
 
     denied: str
@@ -27,8 +27,8 @@ FOR_MODELS = Wording(
         "Ask the user what they want; a client that runs unattended dismisses questions without asking anybody."
     ),
     approve=(
-        "Ask the operator to run `proxmox-mcp approve {number}` on the server; "
-        "then repeat the same call with confirm: {number}"
+        "Ask the operator to approve it {where}. "
+        "To wait for that, and then to do it, repeat the same call with confirm: {number}"
     ),
     wait="To wait for it: proxmox_api_get path={path}/status wait=300",
     stop="To stop it: proxmox_api_call method=DELETE, the same path without /status",
@@ -38,7 +38,7 @@ FOR_PEOPLE = Wording(
     denied="MCP_MODE and MCP_POLICY_FILE decide that; `proxmox-mcp policy explain METHOD PATH` names the rule.",
     declined="You answered no.",
     after_declining="",
-    approve="Run `proxmox-mcp approve {number}`, then repeat this command with --confirm {number}.",
+    approve="Approve it {where}, then repeat this command with --confirm {number}.",
     wait="To wait for it: proxmox-mcp call GET {path}/status --wait 300",
     stop="To stop it: proxmox-mcp call DELETE {path}",
 )

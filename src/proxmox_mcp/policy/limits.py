@@ -28,6 +28,11 @@ class RateLimits(Protocol):
         can't be had."""
         ...
 
+    def waiting(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        """Within ``call``, around a wait for a person: meanwhile the call counts as none that runs. It goes on
+        afterwards, whatever runs by then."""
+        ...
+
     async def keep(self) -> None:
         """Whatever has to go on beside the server; may return at once."""
         ...
@@ -73,6 +78,16 @@ class ProcessLimits:
         finally:
             with self._lock:
                 self._running[caller.name] -= 1
+
+    @asynccontextmanager
+    async def waiting(self, caller: Caller) -> AsyncIterator[None]:
+        with self._lock:
+            self._running[caller.name] -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[caller.name] += 1
 
     async def keep(self) -> None:
         """There is nothing to keep."""

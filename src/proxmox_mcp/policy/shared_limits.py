@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -28,6 +29,8 @@ LEASE_SECONDS = 30.0
 """How long a running call counts when its process has died: several looks."""
 _THREADS = 16
 _LOG = logging.getLogger("proxmox_mcp.policy")
+_TICKET: ContextVar[str] = ContextVar("ticket", default="")
+"""What the call of this task is counted by."""
 
 _ENTER = """
 local time = redis.call('TIME')
@@ -88,12 +91,29 @@ class SharedLimits:
             yield
             return
         self._running.setdefault(caller.name, set()).add(ticket)
+        outer = _TICKET.set(ticket)
         try:
             yield
         finally:
+            _TICKET.reset(outer)
             self._running[caller.name].discard(ticket)
             with anyio.CancelScope(shield=True):
                 await self._leave(caller.name, ticket)
+
+    @asynccontextmanager
+    async def waiting(self, caller: Caller) -> AsyncIterator[None]:
+        ticket = _TICKET.get()
+        if not ticket:  # Nothing is counted of this caller.
+            yield
+            return
+        self._running[caller.name].discard(ticket)
+        await self._leave(caller.name, ticket)
+        try:
+            yield
+        finally:
+            self._running[caller.name].add(ticket)
+            with anyio.CancelScope(shield=True):
+                await self._come_back(caller.name, ticket)
 
     async def keep(self) -> None:
         """Look at the store now and then, and renew the leases of what runs. Never returns, never raises GuardError."""
@@ -124,15 +144,20 @@ class SharedLimits:
         except GuardError as error:
             _LOG.info("a call that ended counts for %g s more: %s", LEASE_SECONDS, error.message)
 
+    async def _come_back(self, name: str, ticket: str) -> None:
+        try:
+            await self._in_thread(lambda: self._lease(name, [ticket]))
+        except GuardError as error:
+            _LOG.info("a call that goes on is not counted yet: %s", error.message)
+
     def _renew(self) -> None:
         self._state.ask(lambda store: store.ping())
         for name, tickets in list(self._running.items()):
             if held := list(tickets):
-                self._state.ask(
-                    lambda store, name=name, held=held: store.eval(  # type: ignore[misc]
-                        _RENEW, 1, _running(name), str(LEASE_SECONDS), *held
-                    )
-                )
+                self._lease(name, held)
+
+    def _lease(self, name: str, tickets: list[str]) -> None:
+        self._state.ask(lambda store: store.eval(_RENEW, 1, _running(name), str(LEASE_SECONDS), *tickets))
 
     async def _in_thread(self, do: Callable[[], T]) -> T:
         if self._threads is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import ConfirmationNeededError, GuardError
@@ -14,6 +15,7 @@ from proxmox_mcp.server.request_id import request_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from starlette.responses import Response
 
@@ -40,6 +42,9 @@ class PersonAtConsole:
             return True
         self.question = question
         raise ConfirmationNeededError(question)
+
+    def link_shown(self, text: str, link: str, key: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
+        return nullcontext()
 
     async def progress(self, done: float | None, text: str) -> None:
         """The page shows the tasks."""

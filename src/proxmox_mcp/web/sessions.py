@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.confirm import operators
 from proxmox_mcp.web.roles import Person, Role
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 LINK_SECONDS = 600
 SESSION_SECONDS = 12 * 3600
-IDLE_SECONDS = 2 * 3600
+IDLE_SECONDS = operators.IDLE_SECONDS
 """Without a request for so long, a session ends. An open page with live updates counts as use."""
 _SEEN_EVERY = 60.0
 """Seconds between two writes of the last use: not one for each request."""

@@ -14,7 +14,7 @@ from proxmox_mcp.gateway.agreement import Agreed, fingerprint_of
 from proxmox_mcp.gateway.plans.digests import with_digest
 from proxmox_mcp.gateway.plans.records import BEAT_SECONDS, PlanState, StepState
 from proxmox_mcp.gateway.plans.rehearsal import rehearse_step, stated, with_made
-from proxmox_mcp.gateway.request import call_of
+from proxmox_mcp.gateway.request import NoClient, call_of
 from proxmox_mcp.untrusted import one_line
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.pipeline import Pipeline
     from proxmox_mcp.gateway.plans.proposal import PlannedStep, Proposal
     from proxmox_mcp.gateway.plans.records import PlanRecords
-    from proxmox_mcp.gateway.request import Answer
     from proxmox_mcp.policy.call import Call
 
 LONGEST_TASK = 7 * 86_400.0
@@ -58,17 +57,13 @@ class Progress:
         return self.news
 
 
-class _Listener:
+class _Listener(NoClient):
     """The client of a step's call: nobody to ask, and progress that goes to those who wait for the plan."""
 
-    can_be_asked, follows_progress = False, True
-    answer: Answer | None = None
+    follows_progress = True
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-
-    async def ask(self, question: str, token: str) -> bool:  # noqa: ARG002
-        return False
 
     async def progress(self, done: float | None, text: str) -> None:
         self._progress.tell(text, done)
