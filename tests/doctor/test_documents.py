@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("install", "connect-clients", "tokens-and-privileges", "safety", "several-clusters", "upgrade", "trouble")
+PAGES = (
+    "install",
+    "setup",
+    "connect-clients",
+    "tokens-and-privileges",
+    "safety",
+    "several-clusters",
+    "upgrade",
+    "trouble",
+)
 
 
 def blocks(page: str, language: str) -> Iterator[str]:

@@ -220,6 +220,16 @@ def test_at_a_terminal_it_asks_step_by_step_and_shows_no_secret(tmp_path: Path, 
     assert "Next:" in shown
 
 
+def test_without_a_yes_nothing_is_written_and_the_new_token_is_named(tmp_path: Path, cluster: DemoCluster) -> None:
+    host = ("--host", f"{cluster.host}:{cluster.port}", "--accept-certificate")
+    made = ("--sign-in", "login", "--profile", "read-only", "--user", "unsure@pve", "--for", "local")
+    told = run(tmp_path, "setup", *host, *made, SETUP_ADMIN_PASSWORD=cluster.password)
+    assert told.returncode == 1
+    assert "The token that was made stays on the cluster: mcp." in told.stderr
+    assert "--yes" in told.stderr
+    assert not settings_of(tmp_path).exists()
+
+
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
 def test_a_no_to_the_certificate_ends_it_before_anything_secret_is_asked(tmp_path: Path, cluster: DemoCluster) -> None:
     answers = [

@@ -11,7 +11,7 @@ import click
 from proxmox_mcp import settings_file
 from proxmox_mcp.cli.asking import Asker
 from proxmox_mcp.cli.setup_flow import KEEP, USED_PROFILES, WAYS, SetupFlow, who_reaches_it
-from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.errors import CallError, SettingsError
 from proxmox_mcp.private_files import replace_file
 from proxmox_mcp.setup import Use, difference
 
@@ -100,7 +100,12 @@ def _write(asker: Asker, path: Path, flow: SetupFlow, *, agreed: bool) -> None:
         click.secho(line, fg=_COLOURS.get(line[:1]), err=True)
     asker.tell(*(f"{each}{'' if each.exists() else ' (new)'}" for each in flow.files))
     if not agreed:
-        asker.must_agree("Write this?", "--yes")
+        try:
+            asker.must_agree("Write this?", "--yes")
+        except (click.Abort, CallError):
+            if flow.has_made_token:
+                asker.tell(f"The token that was made stays on the cluster: {flow.values['PROXMOX_TOKEN_ID']}.")
+            raise
     for each, content in flow.files.items():
         try:
             each.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -59,6 +59,7 @@ class SetupFlow:
     """``values`` are the settings that the answers made so far; an empty value removes a setting.
 
     ``files`` are written beside the settings: the callers file, and a file for the token of each new caller.
+    ``has_made_token``: on the cluster there is a new token, whatever is written here.
     """
 
     def __init__(self, asker: Asker, use: Use, there: Mapping[str, str], path: Path) -> None:
@@ -75,7 +76,7 @@ class SetupFlow:
         self.files: dict[Path, str] = {}
         self.use = use
         self._hosts: tuple[HostPort, ...] = ()
-        self._has_made_token = False
+        self.has_made_token = False
 
     @property
     def settings(self) -> dict[str, str]:
@@ -175,7 +176,7 @@ class SetupFlow:
             made = session.make_token(user, token, profile)
         finally:
             session.close()
-        self._has_made_token = True
+        self.has_made_token = True
         self._asker.tell("Done on the cluster:", *(f"  {line}" for line in made.done))
         if made.beyond:
             self._asker.tell(f"{user} had more before, and still has: {', '.join(map(flat, made.beyond))}.")
@@ -204,7 +205,7 @@ class SetupFlow:
             printer.step(step)
             failed = failed or step.status == "fail"
         if failed:
-            made = "The token that was made stays; the next run makes another. " if self._has_made_token else ""
+            made = "The token that was made stays; the next run makes another. " if self.has_made_token else ""
             advice = f"{made}Correct what the test names; --no-test writes without it."
             raise CallError("The test failed, and nothing was written.", advice)
 
