@@ -36,7 +36,8 @@ def test_with_the_token_a_healthy_server_has_no_error(path: str, server: Served)
     assert {step["part"] for step in report.steps} == {"settings", server.url}
     assert "Proxmox" not in str(report.steps).replace("proxmox", "")
     assert report.next == (
-        f"Next: connect a client: `proxmox-mcp doctor --url {server.url} --clients` prints what to paste."
+        f"Next: connect a client with `proxmox-mcp connect CLIENT --url {server.url}`, or by hand: "
+        f"`proxmox-mcp doctor --url {server.url} --clients` prints what to paste."
     )
 
 

@@ -36,7 +36,8 @@ def next_step(steps: Sequence[Step], url: str, *, clients: bool) -> str:
     paste = "paste the settings above into your client"
     if not clients:
         with_url = f" --url {url}" if url else ""
-        paste = f"connect a client: `proxmox-mcp doctor{with_url} --clients` prints what to paste"
+        by_hand = f"`proxmox-mcp doctor{with_url} --clients` prints what to paste"
+        paste = f"connect a client with `proxmox-mcp connect CLIENT{with_url}`, or by hand: {by_hand}"
     if url or any(step.name == "address" and RUNS in step.found for step in steps):
         return f"Next: {paste}."
     return f"Next: start the server with `proxmox-mcp serve`, then {paste}."
