@@ -14,12 +14,12 @@ WORKDIR /src
 RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir "uv==${UV_VERSION}"
 # The dependencies change less often than the code: a layer of their own, from wheels alone, so that no compiler is needed.
 COPY pyproject.toml uv.lock ./
-RUN /opt/uv/bin/uv sync --locked --extra replicas --extra postgres --extra guests --no-build --no-install-project
+RUN /opt/uv/bin/uv sync --locked --extra replicas --extra postgres --extra guests --extra notify --no-build --no-install-project
 COPY . .
-RUN /opt/uv/bin/uv sync --locked --extra replicas --extra postgres --extra guests --no-editable
+RUN /opt/uv/bin/uv sync --locked --extra replicas --extra postgres --extra guests --extra notify --no-editable
 
 FROM build AS build-demo
-RUN /opt/uv/bin/uv sync --locked --extra replicas --extra postgres --extra guests --extra demo --no-editable
+RUN /opt/uv/bin/uv sync --locked --extra replicas --extra postgres --extra guests --extra notify --extra demo --no-editable
 
 FROM ${BASE_IMAGE} AS runtime
 ARG VERSION=0.0.0

@@ -13,11 +13,12 @@ from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.policy.call import Call, judge
 from stores import open_store, postgres, store
+from webhook import webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["open_store", "postgres", "store"]
+__all__ = ["open_store", "postgres", "store", "webhook"]
 
 # On a busy machine hypothesis takes its own examples for too slow: no test may depend on the clock.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

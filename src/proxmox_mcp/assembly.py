@@ -23,6 +23,8 @@ from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.gateway.plans import PlanLimits
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
 from proxmox_mcp.guests import GuestCommands, GuestLocks, LocalLocks
+from proxmox_mcp.notify import Channels, Notifier
+from proxmox_mcp.notify.news import NewsOfStore
 from proxmox_mcp.policy.caller import Limits, Mode
 from proxmox_mcp.policy.callers import Callers, CallersSource
 from proxmox_mcp.policy.limits import ProcessLimits, RateLimits
@@ -41,6 +43,8 @@ from proxmox_mcp.render import Budget
 from proxmox_mcp.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxmox_mcp.gateway.metrics_hooks import Observer
     from proxmox_mcp.settings import ClusterSettings, ServerSettings, Settings
 
@@ -146,7 +150,41 @@ def operators_of(server: ServerSettings, store: Store) -> Operators:
     """Where operators decide on what waits for them."""
     served = server.mcp_console == "on"
     console = f"{server.mcp_public_url}/console/" if served and server.mcp_public_url else ""
-    return Operators(store=store, console=console, served=served)
+    return Operators(
+        store=store,
+        console=console,
+        served=served,
+        notified=bool(server.mcp_notify.get_secret_value().strip()),
+    )
+
+
+def channels_of(server: ServerSettings) -> Channels:
+    """The channels of notifications; nothing is imported or opened yet."""
+    return Channels.of(server.mcp_notify.get_secret_value().split())
+
+
+def _notifier_of(server: ServerSettings, guard: Guard, clusters: Mapping[str, Cluster]) -> Notifier:
+    """What tells people of news: of the store, and of what fails in this server."""
+    audit_file = Path(server.mcp_audit_file) if server.mcp_audit_file else None
+
+    def troubles() -> Mapping[str, str]:
+        found = {}
+        for name, cluster in clusters.items():
+            state = cluster.pve.state()
+            down = bool(state.nodes) and all(node.up is False for node in state.nodes)
+            if state.refusal or down:
+                found[f"cluster {name}"] = state.refusal or state.reason
+        if audit_file and (fault := why_unwritable(audit_file)):
+            found["audit log"] = fault
+        return found
+
+    return Notifier(
+        channels_of(server),
+        NewsOfStore(guard.store),
+        console=guard.operators.console,
+        detail=server.mcp_notify_detail,
+        troubles=troubles,
+    )
 
 
 def changes_of(server: ServerSettings, store: Store, redactor: Redactor) -> Changes:
@@ -160,6 +198,7 @@ def redactor_of(settings: Settings) -> Redactor:
     secrets = [each.proxmox_password.get_secret_value() for each in settings.clusters.values()]
     keys = (server.mcp_auth_token, server.mcp_state_key, server.mcp_audit_key)
     secrets += [key.get_secret_value() for key in keys]
+    secrets += server.mcp_notify.get_secret_value().split()
     secrets += [password_of(url.get_secret_value()) for url in (server.mcp_state_url, server.mcp_database_url)]
     return Redactor(secrets)
 
@@ -241,7 +280,14 @@ def gateway_of(settings: Settings, observer: Observer = NOBODY) -> Gateway:
     )
     budget = Budget.of(server.mcp_result_tokens)
     limits = PlanLimits(steps=server.mcp_plan_steps, unasked=server.mcp_plan_ask)
-    return Gateway(clusters, pipeline, budget=budget, guest_commands=server.mcp_guest_exec, plan_limits=limits)
+    return Gateway(
+        clusters,
+        pipeline,
+        budget=budget,
+        guest_commands=server.mcp_guest_exec,
+        plan_limits=limits,
+        notifier=_notifier_of(server, guard, clusters),
+    )
 
 
 def checked_gateway_of(

@@ -31,6 +31,7 @@ SECRETS = (
     "MCP_STATE_URL",
     "MCP_DATABASE_URL",
     "MCP_CONSOLE_PASSWORD",
+    "MCP_NOTIFY",
     "MCP_AUDIT_KEY",
 )
 _MIN_KEY_BYTES = 32
@@ -179,6 +180,14 @@ class ServerSettings(_SettingsModel):
     )
     mcp_public_url: str = Field(
         "", description="Address of this server for people, for links: `https://proxmox-mcp.example.org`."
+    )
+    mcp_notify: SecretStr = Field(
+        SecretStr(""),
+        description="Where people are told what waits and what happened (extra `notify`): addresses of apprise, such "
+        "as `ntfy://example.org/topic`, separated by spaces or lines.",
+    )
+    mcp_notify_detail: bool = Field(
+        False, description="Whether notifications name callers, guests and calls, with the statement."
     )
     mcp_clusters_file: str = Field(
         "", description="File with several clusters (TOML), each a table of `PROXMOX_` settings."

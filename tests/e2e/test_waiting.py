@@ -10,12 +10,14 @@ import pytest
 
 from clients import ERAS, Person, connect
 from in_process import serving_here
+from serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from in_process import Here
+    from webhook import Webhook
 
 pytestmark = pytest.mark.anyio
 
@@ -86,3 +88,19 @@ async def test_a_client_that_waits_is_told_where_a_person_decides(
     assert isinstance(block, types.TextContent)
     assert 'request 1 is denied by lena: "not on a Friday"' in block.text
     assert resets() == 0
+
+
+async def test_people_are_notified_of_a_call_that_waits_in_place_of_a_token(
+    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path, webhook: Webhook
+) -> None:
+    settings = {"MCP_NOTIFY": webhook.address, "MCP_PUBLIC_URL": PUBLIC, "MCP_APPROVAL_WAIT": "0"}
+    with serving(seeded(tmp_path), **on_demo, **settings) as served:
+        served.wait_for("the node runs 9.1.9")
+        async with connect(served, "http") as session:
+            answer = await session.make("POST", RESET)
+        await anyio.to_thread.run_sync(webhook.wait_for, 1)
+    assert f"Ask the operator to approve it at {PUBLIC}/console/approvals/1" in answer.text
+    assert webhook.messages[0] == (
+        "proxmox-mcp: Request 1 waits for an approval: disrupt.",
+        f"Request 1 waits for an approval: disrupt. {PUBLIC}/console/approvals/1",
+    )

@@ -26,6 +26,8 @@ async def running(gateway: Gateway | None) -> AsyncIterator[None]:
                 group.start_soon(cluster.schema.keep)
                 stack.push_async_callback(cluster.pve.aclose)
             group.start_soon(gateway.guard.limits.keep)
+            if gateway.notifier is not None:
+                group.start_soon(gateway.notifier.keep)
             stack.callback(group.cancel_scope.cancel)
             await stack.enter_async_context(gateway.plans.running())
         yield

@@ -50,6 +50,7 @@ _COMMANDS = {
     "approvals": _Command("approvals", "approvals", "List the calls that wait for an approval, with their statements."),
     "approve": _Command("approvals", "approve", "Approve a waiting call; it can then be made once within ten minutes."),
     "deny": _Command("approvals", "deny", "Deny a waiting call."),
+    "notify": _Command("notify", "notify", "Test the channels of notifications (MCP_NOTIFY)."),
     "freeze": _Command("freeze", "freeze", "Refuse all writes, approved ones too; reads go on."),
     "unfreeze": _Command("freeze", "unfreeze", "Allow writes again."),
     "secret": _Command("approvals", "secret", "Show a secret that a call returned (such as a new token), once."),

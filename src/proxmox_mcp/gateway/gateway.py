@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.enforcement import Guard
     from proxmox_mcp.gateway.pipeline import Pipeline
     from proxmox_mcp.guests import GuestExec
+    from proxmox_mcp.notify import Notifier
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.record.changes import Changes
@@ -51,8 +52,11 @@ class Gateway:
         budget: Budget,
         guest_commands: bool = False,
         plan_limits: PlanLimits = DEFAULT_LIMITS,
+        notifier: Notifier | None = None,
     ) -> None:
-        """``guest_commands``: whether models are offered the tool that runs commands in guests."""
+        """``guest_commands``: whether models are offered the tool that runs commands in guests. ``notifier`` tells
+        people of what happens here, beside the calls."""
+        self.notifier = notifier
         self.clusters = clusters
         self.guest_commands = guest_commands
         self.pipeline = pipeline

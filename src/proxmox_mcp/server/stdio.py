@@ -25,6 +25,8 @@ async def serve_stdio(server: Server[Any], gateway: Gateway | None) -> None:
         if gateway is not None:
             group.start_soon(_prepare, gateway)
             group.start_soon(gateway.guard.limits.keep)
+            if gateway.notifier is not None:
+                group.start_soon(gateway.notifier.keep)
             await stack.enter_async_context(gateway.plans.running())
         async with stdio_server() as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())

@@ -82,6 +82,8 @@ class Tables:
     console_links: Table
     activity: Table
     """The last lines of the audit log, bounded, for the console."""
+    notifications: Table
+    """Up to where people were told what happened: one row for all processes."""
 
 
 TABLES = Tables(
@@ -268,4 +270,5 @@ TABLES = Tables(
         Index("activity_by_caller", "caller", "number"),
         Index("activity_by_guest", "guest", "number"),
     ),
+    notifications=Table("notifications", METADATA, _text("key", key=True), _json("marks")),
 )

@@ -179,6 +179,13 @@ def warnings(console: Console) -> list[OperatorWarning]:
         found.append(
             OperatorWarning(f"The shared state is unavailable: {fault}", "Calls are refused until it answers again.")
         )
+    notifier = console.gateway.notifier if console.gateway else None
+    for channel, fault in (notifier.faults if notifier else {}).items():
+        found.append(
+            OperatorWarning(
+                f"Notifications don't arrive by {channel}: {fault}", "Correct MCP_NOTIFY; it is tried again meanwhile."
+            )
+        )
     if fault := console.audit_fault():
         found.append(
             OperatorWarning(
