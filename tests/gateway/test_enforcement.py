@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxmox.raw_server import reply
+from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
 from proxmox_mcp.gateway import Answer, Gateway, Request
 from proxmox_mcp.gateway.request import NoClient
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxmox.raw_server import RawServer
+    from proxmox.raw_server import Request as Sent
 
 pytestmark = pytest.mark.anyio
 
@@ -163,3 +166,48 @@ async def test_with_four_eyes_nobody_agrees_to_their_own_call(
     (waiting,) = gateway.guard.approvals.pending()
     gateway.guard.approvals.decide(waiting.number, approve=True, by="jo")
     assert (await gateway.call(replace(request_, confirm=str(waiting.number)), client)).startswith("Done: DELETE")
+
+
+ALL_CHANGES = """
+[[rule]]
+verdict = "confirm"
+path = "/cluster/**"
+"""
+METRICS = Request(
+    path="/cluster/metrics/server/graphs",
+    method="PUT",
+    data={"server": "10.0.0.1", "port": 8089, "disable": 1},
+)
+
+
+@pytest.mark.parametrize("meanwhile", ["10.0.0.1", "10.0.0.2"])
+async def test_after_a_yes_the_effects_are_judged_again_by_what_is_there_then(
+    meanwhile: str, recorder: RawServer, gateway_to: Callable[..., Gateway]
+) -> None:
+    kept = {"id": "graphs", "type": "influxdb", "server": "10.0.0.1", "port": 8089}
+
+    def answer(request: Sent, connection: Any) -> None:
+        data: Any = [] if request.method == "GET" else None
+        if request.method == "GET" and request.target.partition("?")[0].endswith("/graphs"):
+            data = kept
+        connection.sendall(reply(data))
+
+    class Slow(AtConsole):
+        async def ask(self, question: str, token: str) -> bool:
+            kept["server"] = meanwhile
+            return await super().ask(question, token)
+
+    assert recorder.certificate is not None
+    with raw_serving(answer, recorder.certificate) as upstream:
+        gateway, client = gateway_to(upstream.port, ALL_CHANGES), Slow()
+        try:
+            if meanwhile == "10.0.0.1":
+                assert (await gateway.call(METRICS, client)).startswith("Done: PUT")
+            else:
+                with pytest.raises(ConfirmationError, match="outreach, by server"):
+                    await gateway.call(METRICS, client)
+        finally:
+            await gateway.clusters["default"].pve.aclose()
+    (question,) = client.asked
+    assert "outreach" not in question
+    assert [request.method for request in upstream.requests].count("PUT") == (meanwhile == "10.0.0.1")

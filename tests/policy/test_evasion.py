@@ -42,7 +42,8 @@ NAMING = frozenset(
         *("resources", "storage", "storages", "target-storage", "targetstorage", "statestorage", "vmstatestorage"),
         *("import-working-storage", "fleecing", "pool", "poolid", "upid", "id", "volume", "archive", "ostemplate"),
         *("scsi[n]", "virtio[n]", "sata[n]", "ide[n]", "efidisk0", "tpmstate0", "unused[n]", "mp[n]", "rootfs"),
-        "cdrom",
+        *("cdrom", "exitnodes", "exitnodes-primary", "check-node", "migratedfrom", "node-list", "map", "base"),
+        *("cicustom", "hookscript", "vmstate", "path", "name"),
     )
 )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -158,3 +159,87 @@ def test_tags_and_pool_members_are_seen_to_change(action: Callable[..., Call]) -
     assert not changes_tags(action(*config, data={"delete": "net0"}))
     assert changes_pool_members(action("PUT", "/pools/{poolid}", "prod", data={"vms": "100", "delete": 1}))
     assert not changes_pool_members(action("GET", "/pools/{poolid}", "prod"))
+
+
+@pytest.mark.parametrize(
+    ("path", "named", "more"),
+    [
+        ("/vms/101", Targets(guests=frozenset({101})), set()),
+        ("//vms//101/", Targets(guests=frozenset({101})), set()),
+        ("vms/101", Targets(guests=frozenset({101})), set()),
+        ("/storage/nas", Targets(storages=frozenset({"nas"})), set()),
+        ("/nodes/pve1", Targets(nodes=frozenset({"pve1"})), set()),
+        ("/pool/a/b", Targets(pools=frozenset({"a/b"})), {"guest", "node", "storage", "pool"}),
+        ("/vms", Targets(), {"guest", "node"}),
+        ("/storage", Targets(), {"storage"}),
+        ("/mapping/pci/gpu", Targets(), {"guest", "node"}),
+        ("/sdn/zones/lan", Targets(), {"guest", "node"}),
+        ("/access/groups/ops", Targets(), set()),
+        ("/", Targets(), {"guest", "node", "storage", "pool"}),
+        ("/pool", Targets(), {"guest", "node", "storage", "pool"}),
+        ("/brand-new/x", Targets(), {"guest", "node", "storage", "pool"}),
+    ],
+)
+def test_rights_hit_what_their_path_names_and_what_is_below_it(
+    action: Callable[..., Call], path: str, named: Targets, more: set[str]
+) -> None:
+    made = action("PUT", "/access/acl", data={"path": path, "roles": "PVEVMUser", "users": "lena@pve"})
+    assert made.targets == replace(named, open_ended=frozenset(more))
+
+
+@pytest.mark.parametrize(
+    ("method", "template", "values", "data", "targets"),
+    [
+        (
+            "PUT",
+            "/nodes/{node}/qemu/{vmid}/config",
+            ("pve1", 100),
+            {"hookscript": "nas:snippets/hook.pl"},
+            Targets(nodes=frozenset({"pve1"}), guests=frozenset({100}), storages=frozenset({"nas"})),
+        ),
+        (
+            "PUT",
+            "/nodes/{node}/qemu/{vmid}/config",
+            ("pve1", 100),
+            {"cicustom": "user=nas:snippets/user.yaml,network=fast:snippets/net.yaml"},
+            Targets(nodes=frozenset({"pve1"}), guests=frozenset({100}), storages=frozenset({"nas", "fast"})),
+        ),
+        (
+            "PUT",
+            "/nodes/{node}/qemu/{vmid}/config",
+            ("pve1", 100),
+            {"cdrom": "nas:iso/debian.iso"},
+            Targets(nodes=frozenset({"pve1"}), guests=frozenset({100}), storages=frozenset({"nas"})),
+        ),
+        (
+            "POST",
+            "/cluster/mapping/pci",
+            (),
+            {"id": "gpu", "map": ["node=pve1,path=0000:01:00", "path=0000:02:00,node=pve2"]},
+            Targets(nodes=frozenset({"pve1", "pve2"})),
+        ),
+        (
+            "POST",
+            "/cluster/sdn/zones",
+            (),
+            {"zone": "lan", "type": "evpn", "exitnodes": "pve1,pve2"},
+            Targets(nodes=frozenset({"pve1", "pve2"})),
+        ),
+        (
+            "POST",
+            "/nodes/{node}/disks/directory",
+            ("pve1",),
+            {"name": "nas", "device": "/dev/sdb"},
+            Targets(nodes=frozenset({"pve1"}), storages=frozenset({"nas"}), open_ended=frozenset({"node"})),
+        ),
+    ],
+)
+def test_every_value_names_targets_by_its_format(
+    action: Callable[..., Call],
+    method: str,
+    template: str,
+    values: tuple[str, ...],
+    data: dict[str, Any],
+    targets: Targets,
+) -> None:
+    assert action(method, template, *values, data=data).targets == targets

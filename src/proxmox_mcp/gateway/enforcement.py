@@ -26,7 +26,7 @@ from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.shares import on_behalf_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.confirm.approvals import Approvals
@@ -77,12 +77,16 @@ class CallStatement:
     guard: Guard
     call: Call
     live: LiveState
+    relieve: Callable[[Call], Call]
+    """Takes away what the state before, which was read whole, makes up for."""
 
     async def statement(self, *, backups: bool = True) -> Statement:
         return await self.guard.statement(self.call, self.live, backups=backups)
 
     async def again(self) -> Stated:
-        return CallStatement(self.guard, self.call, await self.live.reread())
+        live = await self.live.reread()
+        call = self.relieve(await self.guard.judge(self.call, live))
+        return CallStatement(self.guard, call, live.of(call), self.relieve)
 
 
 @dataclass(frozen=True)
@@ -154,15 +158,23 @@ class Guard:
             said = f"This needs a confirmation ({decision.reason}), which is of one place at a time."
             raise DeniedError(said, f"{_NOTHING_SENT} Name the place.")
 
-    async def confirm(self, call: Call, request: Request, live: LiveState, client: Client) -> Call:
+    async def confirm(
+        self,
+        call: Call,
+        request: Request,
+        live: LiveState,
+        client: Client,
+        relieve: Callable[[Call], Call],
+    ) -> Call:
         """The call with who or what confirmed it, where the decision asks for a confirmation; else the call as it is.
 
-        A step of a plan was confirmed with it, and is held to what was stated. Raises as ``confirm_stated`` does.
+        ``relieve`` is applied to the call where it is judged again, after somebody was asked. A step of a plan was
+        confirmed with it, and is held to what was stated. Raises as ``confirm_stated`` does.
         """
         if request.agreed is not None:
             bound = await self.statement(call, live, backups=False) if request.agreed.fingerprint else None
             return held_to(request.agreed, call, bound)
-        return await self.confirm_stated(call, request, CallStatement(self, call, live), client)
+        return await self.confirm_stated(call, request, CallStatement(self, call, live, relieve), client)
 
     async def confirm_stated(self, call: Call, request: Request, stated: Stated, client: Client) -> Call:
         """As ``confirm``, with the statement from elsewhere: that of a plan is made of many calls.

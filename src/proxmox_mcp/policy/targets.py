@@ -1,7 +1,8 @@
 """What a call hits: nodes, guests, storages, pools.
 
 Names come from where Proxmox puts them: path and body parameters, volume ids (``PVE::Storage``), UPIDs
-(``PVE::Tools::upid_decode``), HA resource ids. Where a call may hit more than it names, it says so.
+(``PVE::Tools::upid_decode``), HA resource ids, paths of the ACL (``PVE::AccessControl``). Where a call may hit more
+than it names, it says so.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.policy.values import members, texts
+from proxmox_mcp.policy.values import members, property_values, texts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -66,12 +67,20 @@ def targets_of(call: Call, open_ended: Collection[str] = ()) -> Targets:
             for text in (value,) if isinstance(value, str) else texts(value):
                 for kind, target in _named(name, text) if len(text) > _LONGEST_KEPT else _kept(name, text):
                     found[kind].add(target)
+    if call.template == "/access/acl":
+        for text in texts(call.data.get("path")):
+            named, below = _on_acl_path(text)
+            may_hit |= below
+            for kind, target in named:
+                found[kind].add(target)
+    if call.template.startswith("/nodes/{node}/disks/"):
+        found["storage"].update(filter(None, [call.path_params.get("name"), *texts(call.data.get("name"))]))
     if not call.template:
         for segment in call.path.segments:
             found["node"].add(segment)
             if segment.isdecimal():
                 found["guest"].add(segment)
-        may_hit |= {"node", "guest", "storage", "pool"}
+        may_hit |= _ALL
     if "localhost" in found["node"] or ("guest" in may_hit and not found["node"]):
         may_hit.add("node")
     guests = {number for number in map(_guest_number, found["guest"]) if number is not None}
@@ -87,7 +96,10 @@ def targets_of(call: Call, open_ended: Collection[str] = ()) -> Targets:
     )
 
 
-_NODES = frozenset({"node", "node_id", "target", "target_node", "nodes"})
+_NODES = frozenset(
+    {"node", "node_id", "target", "target_node", "nodes", "exitnodes", "exitnodes-primary", "check-node"}
+    | {"migratedfrom", "node-list"}
+)
 _GUESTS = frozenset({"vmid", "vms", "newid", "target-vmid", "guest"})
 _HA_RESOURCES = frozenset({"sid", "resources"})
 _STORAGES = frozenset(
@@ -95,7 +107,10 @@ _STORAGES = frozenset(
     | {"import-working-storage", "fleecing"}
 )
 _POOLS = frozenset({"pool", "poolid"})
-_VOLUMES = re.compile(r"(?:(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|rootfs|volume|archive|ostemplate)")
+_VOLUMES = re.compile(
+    r"(?:(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|cdrom|rootfs|volume|archive|ostemplate"
+    r"|base|cicustom|hookscript|vmstate)"
+)
 _OWNER = re.compile(
     r"(?:^|[/:])(?:vm|base|subvol|basevol)-(\d+)-|vzdump-(?:qemu|lxc|openvz)-(\d+)-|backup/(?:vm|ct)/(\d+)|(?:^|:)(\d+)/"
 )
@@ -123,6 +138,8 @@ def _named(name: str, text: str) -> Iterator[tuple[str, str]]:
     elif name == "tags":
         for member in members(text):
             yield "tag", member
+    elif name == "map":
+        yield from (("node", node) for node in property_values(name, text).get("node", ()))
     elif name == "upid":
         yield from _in_upid(text)
     elif name == "id" and re.fullmatch(r"\d+-\d+\s*", text):
@@ -138,6 +155,30 @@ _LONGEST_KEPT = 64
 @lru_cache(maxsize=4096)
 def _kept(name: str, text: str) -> tuple[tuple[str, str], ...]:
     return tuple(_named(name, text))
+
+
+_ALL = frozenset({"guest", "node", "storage", "pool"})
+
+
+def _on_acl_path(text: str) -> tuple[list[tuple[str, str]], frozenset[str]]:
+    """What rights on a path of the ACL are about: what it names, and the kinds of which there is more below it.
+
+    Slashes that are repeated or at an end don't count (``PVE::AccessControl::normalize_path``). Rights on a pool are
+    rights on what is in it and in its own pools; what a mapping or a network is used by isn't in its path.
+    """
+    area, *names = [part for part in text.strip().split("/") if part] or [""]
+    match area:
+        case "access":
+            return [], frozenset()
+        case "pool" if names:
+            return [("pool", "/".join(names))], frozenset({"guest", "storage", "pool"})
+        case "mapping" | "sdn":
+            return [], frozenset({"guest"})
+        case "vms" | "nodes" | "storage":
+            kind = {"vms": "guest", "nodes": "node", "storage": "storage"}[area]
+            return [(kind, name) for name in names[:1]], frozenset() if names else frozenset({kind})
+        case _:
+            return [], _ALL
 
 
 def _in_upid(text: str) -> Iterator[tuple[str, str]]:
