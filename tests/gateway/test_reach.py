@@ -8,10 +8,14 @@ import pytest
 
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm.statement import Statement, state
 from proxmox_mcp.errors import FailedError
+from proxmox_mcp.gateway.backup_runs import doomed
+from proxmox_mcp.gateway.live_facts import read_facts
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.policy.call import Call, judge
+from proxmox_mcp.policy.effects import needed
 from proxmox_mcp.record.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -55,7 +59,7 @@ async def test_a_bulk_action_without_guests_names_those_of_all_nodes(scripted: S
 async def test_a_backup_of_all_but_some_and_of_a_pool_names_its_guests(scripted: Scripted) -> None:
     made = call("POST", "/nodes/{node}/vzdump", {"all": "1", "exclude": "100", "remove": "0"}, node="pve1")
     assert "VM 101" in await hit(scripted, made)
-    of_pool = call("POST", "/cluster/backup", {"pool": "production", "storage": "nas"})
+    of_pool = call("POST", "/cluster/backup", {"pool": "production", "storage": "nas", "remove": 0})
     assert await hit(scripted, of_pool) == ["storage nas", "VM 100"]
 
 
@@ -85,6 +89,165 @@ async def test_pruning_names_every_backup_that_would_go(scripted: Scripted) -> N
     told = [f"{each.kind} {each.id}" for each in await LiveState(made, cluster).subjects()]
     assert told == ["storage nas", "backup nas:backup/a", "backup nas:backup/c"]
     assert ("GET", path, {"prune-backups": "keep-last=1"}) in script.asked
+
+
+def backup(name: str, vmid: int, ctime: int, mark: str = "keep", kind: str = "qemu") -> dict[str, Any]:
+    return {"volid": f"nas:backup/{name}", "vmid": vmid, "type": kind, "ctime": ctime, "mark": mark}
+
+
+NOW = 1_795_862_400
+ZONE = {"timezone": "Europe/Berlin", "time": NOW, "localtime": NOW + 3600}
+KEPT = [
+    *(backup(f"vm100-{day}", 100, NOW - day * 86_400) for day in (1, 2, 3)),
+    backup("protected", 100, NOW - 90 * 86_400, "protected"),
+    backup("another's", 101, NOW - 9 * 86_400),
+]
+PRUNE = "/nodes/pve1/storage/nas/prunebackups"
+LAST = {"vmid": "100", "storage": "nas", "prune-backups": "keep-last=3"}
+
+
+async def test_a_backup_names_the_older_ones_that_go_once_it_is_there(scripted: Scripted) -> None:
+    made = call("POST", "/nodes/{node}/vzdump", LAST, node="pve1")
+    cluster, script = scripted({PRUNE: KEPT})
+    told = [str(each) for each in await LiveState(made, cluster).subjects(backups=False)]
+    assert told[-1] == "backup nas:backup/vm100-3: of 100"
+    assert sum(each.startswith("backup") for each in told) == 1
+    assert ("GET", PRUNE, {"prune-backups": "keep-last=3"}) in script.asked
+
+
+@pytest.mark.parametrize(
+    ("data", "answers", "removes"),
+    [
+        ({}, {PRUNE: KEPT}, True),
+        ({}, {PRUNE: KEPT[1:]}, False),
+        ({"protected": 1}, {PRUNE: KEPT}, False),
+        ({"remove": 0}, {}, False),
+        ({"prune-backups": "keep-all=1"}, {}, False),
+        ({"prune-backups": {"keep-last": 9}}, {PRUNE: KEPT}, False),
+        ({"prune-backups": "keep-last=9,keep-last=1"}, {PRUNE: KEPT}, True),
+        ({"prune-backups": "keep-last=x"}, {PRUNE: KEPT}, None),
+        ({"prune-backups": "nonsense"}, {PRUNE: KEPT}, None),
+        ({"storage": None}, {PRUNE: KEPT}, None),
+        ({"vmid": "100,999"}, {PRUNE: KEPT}, None),
+        ({"vmid": None, "pool": "production"}, {PRUNE: KEPT}, True),
+        ({"dumpdir": "/srv"}, {PRUNE: KEPT}, None),
+        ({}, {PRUNE: [{**KEPT[0], "ctime": "yesterday"}]}, None),
+        ({"prune-backups": "keep-daily=9"}, {PRUNE: KEPT, "/nodes/pve1/time": ZONE}, False),
+        ({"prune-backups": "keep-daily=2"}, {PRUNE: KEPT, "/nodes/pve1/time": ZONE}, True),
+        ({"prune-backups": "keep-daily=9"}, {PRUNE: KEPT, "/nodes/pve1/time": {}}, None),
+    ],
+)
+async def test_a_backup_destroys_only_where_backups_would_go(
+    scripted: Scripted, data: dict[str, Any], answers: dict[str, Any], removes: bool | None
+) -> None:
+    given = {name: value for name, value in {**LAST, **data}.items() if value is not None}
+    for method, template, places in (
+        ("POST", "/nodes/{node}/vzdump", {"node": "pve1"}),
+        ("POST", "/cluster/backup", {}),
+    ):
+        made = call(method, template, given, **places)
+        cluster, _ = scripted(answers)
+        gone = await doomed(LiveState(made, cluster))
+        assert (None if gone is None else bool(gone)) == removes
+        live = LiveState(made, scripted(answers)[0])
+        facts = await read_facts(needed(made, bundled_effects()), live)
+        effects = judge(made, bundled_effects(), facts).judgement.effects
+        assert (Effect.DESTROY in effects) == (removes is not False)
+
+
+async def test_a_new_retention_of_a_job_destroys_only_where_backups_would_go(scripted: Scripted) -> None:
+    job = {"id": "j", "vmid": "100", "storage": "nas", "prune-backups": "keep-last=9"}
+    for keep, destroys in (("keep-last=7", False), ("keep-last=2", True)):
+        made = call("PUT", "/cluster/backup/{id}", {"prune-backups": keep}, id="j")
+        live = LiveState(made, scripted({PRUNE: KEPT, "/cluster/backup/j": job})[0])
+        facts = await read_facts(needed(made, bundled_effects()), live)
+        assert (Effect.DESTROY in judge(made, bundled_effects(), facts).judgement.effects) == destroys
+
+
+async def test_an_identity_that_does_not_see_all_guests_never_lists_all_of_them(scripted: Scripted) -> None:
+    made = call("POST", "/nodes/{node}/stopall", node="pve2")
+    for rights, unlisted in (({"/": {"VM.Audit": 1}}, []), ({"/vms/102": {"VM.Audit": 1}}, ["guest"])):
+        cluster, _ = scripted({"/access/permissions": rights}, identity="agent@pve")
+        live = LiveState(made, cluster)
+        await live.subjects()
+        assert live.unlisted() == unlisted
+
+
+CONFIGURATIONS: dict[str, Any] = {
+    "/nodes/pve1/qemu/100/config": {"hostpci0": "mapping=gpu,pcie=1", "net0": "virtio=AA,bridge=lan,firewall=1"},
+    "/nodes/pve1/qemu/101/config": {"usb0": "mapping=gpu", "virtiofs0": "share", "net0": "virtio=AB,bridge=vmbr0"},
+    "/nodes/pve2/qemu/102/config": {"hostpci0": "0000:01:00", "net1": "virtio=AC,bridge=vmbr0,firewall=1"},
+    "/nodes/pve2/lxc/103/config": {"net0": "name=eth0,bridge=lan,firewall=0"},
+    "/nodes/pve2/lxc/104/config": {"hostname": "lan"},
+    "/nodes/pve3/qemu/105/config": {},
+    "/nodes/pve1/qemu/100/firewall/options": {"enable": 1},
+    "/nodes/pve2/qemu/102/firewall/options": {"enable": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "template", "places", "found"),
+    [
+        ("PUT", "/cluster/mapping/pci/{id}", {"id": "gpu"}, ["VM 100"]),
+        ("DELETE", "/cluster/mapping/usb/{id}", {"id": "gpu"}, ["VM 101"]),
+        ("DELETE", "/cluster/mapping/dir/{id}", {"id": "share"}, ["VM 101"]),
+        ("DELETE", "/cluster/mapping/pci/{id}", {"id": "unused"}, []),
+        ("DELETE", "/cluster/sdn/vnets/{vnet}", {"vnet": "lan"}, ["VM 100", "container 103"]),
+        ("PUT", "/cluster/firewall/options", {}, ["VM 100"]),
+        (
+            "DELETE",
+            "/nodes/{node}/network/{iface}",
+            {"node": "pve1", "iface": "vmbr0"},
+            ["node pve1", "VM 100", "VM 101"],
+        ),
+        ("PUT", "/nodes/{node}/network", {"node": "pve1"}, ["node pve1", "VM 100", "VM 101"]),
+    ],
+)
+async def test_guests_that_use_what_changes_are_named(
+    scripted: Scripted, method: str, template: str, places: dict[str, str], found: list[str]
+) -> None:
+    assert await hit(scripted, call(method, template, None, **places), CONFIGURATIONS) == found
+
+
+async def test_a_guest_whose_configuration_cannot_be_read_may_use_a_mapping(scripted: Scripted) -> None:
+    made = call("DELETE", "/cluster/mapping/pci/{id}", id="unused")
+    lost = {**CONFIGURATIONS, "/nodes/pve3/qemu/105/config": FailedError("lost")}
+    (told,) = await LiveState(made, scripted(lost)[0]).subjects()
+    assert str(told) == "VM 105: its state could not be read (lost)"
+
+
+async def test_of_many_guests_it_stays_open_which_ones_use_a_mapping(scripted: Scripted) -> None:
+    many = [
+        {"type": "qemu", "vmid": vmid, "name": "x", "node": "pve1", "status": "running"} for vmid in range(100, 200)
+    ]
+    cluster, script = scripted({"/cluster/resources": many})
+    live = LiveState(call("DELETE", "/cluster/mapping/pci/{id}", id="gpu"), cluster)
+    assert await live.subjects() == []
+    assert "guest" in live.unlisted()
+    assert not any(path.endswith("/config") for path in script.paths)
+
+
+async def test_the_end_of_a_pool_of_ceph_names_the_storages_on_it_with_their_guests(scripted: Scripted) -> None:
+    answers = {
+        "/storage": [
+            {"storage": "nas", "type": "rbd", "pool": "vms"},
+            {"storage": "local", "type": "dir"},
+            {"storage": "other", "type": "rbd", "pool": "others"},
+        ],
+        "/nodes/pve1/storage/nas/content": [{"volid": "nas:vm-100-disk-0", "content": "images", "vmid": 100}],
+        "/cluster/backup": [],
+    }
+    made = call("DELETE", "/nodes/{node}/ceph/pool/{name}", node="pve1", name="vms")
+    cluster, _ = scripted(answers)
+    live = LiveState(made, cluster)
+    told = [f"{each.kind} {each.id}" for each in await live.subjects()]
+    assert told == ["node pve1", "storage nas", "VM 100"]
+    assert live.unlisted() == ["guest", "storage"]
+
+
+async def test_rights_on_a_pool_name_its_guests(scripted: Scripted) -> None:
+    made = call("PUT", "/access/acl", {"path": "/pool/production", "users": "lena@pve", "roles": "PVEVMUser"})
+    assert await hit(scripted, made) == ["VM 100"]
 
 
 async def test_removing_a_storage_names_its_guests_backups_and_jobs(scripted: Scripted) -> None:

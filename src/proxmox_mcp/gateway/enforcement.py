@@ -16,7 +16,8 @@ from proxmox_mcp.confirm.retention import retention_words
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
 from proxmox_mcp.gateway import approval
 from proxmox_mcp.gateway.agreement import held_to
-from proxmox_mcp.gateway.live_facts import read_facts, retention_in_force
+from proxmox_mcp.gateway.backup_runs import retention_in_force
+from proxmox_mcp.gateway.live_facts import read_facts
 from proxmox_mcp.policy.call import judge
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.effects import needed, several

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import ProxmoxError
+from proxmox_mcp.gateway.backup_runs import doomed, retention_of_call
 from proxmox_mcp.policy.predicates import LiveFacts
 from proxmox_mcp.policy.values import members, texts
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.policy.predicates import Fact
 
-_MOST_NODES = 8
-"""Nodes whose own defaults for backups are read, where a job may run on any of them."""
 _ADMINISTRATOR = "Administrator"
 _ROOT = "root@pam"
 
@@ -127,54 +126,9 @@ async def _taken(live: LiveState) -> bool | None:
     return any(str(each.get("volid", "")).endswith(f"/{name}") for each in _records(listed))
 
 
-async def _retention(live: LiveState) -> str | None:
-    """The retention in force for a backup: the storage's own, else that of each node where it may run.
-
-    ``/nodes/{node}/vzdump/defaults`` tells both at once (``PVE::API2::VZDump``); a retention that removes backups
-    counts wherever one of several nodes has it.
-    """
-    call = live.call
-    storage = "".join(texts(call.data.get("storage")))
-    if call.data.get("dumpdir") is not None:
-        return None
-    node = call.path_params.get("node") or "".join(texts(call.data.get("node")))
-    nodes = [node] if node else [each.name for each in (await live.resources()).nodes]
-    if not nodes or len(nodes) > _MOST_NODES:
-        return None
-    found: dict[str, str | None] = {}
-
-    async def read(name: str) -> None:
-        try:
-            query = {"storage": storage} if storage else None
-            answer = await live.read(f"/nodes/{name}/vzdump/defaults", query)
-        except ProxmoxError:
-            found[name] = None
-        else:
-            kept = answer.get("prune-backups", "") if isinstance(answer, dict) else None
-            found[name] = None if kept is None else ",".join(texts(kept))
-
-    async with anyio.create_task_group() as group:
-        for name in nodes:
-            group.start_soon(read, name)
-    unlike = set(found.values())
-    if None in unlike:
-        return None
-    return next((kept for kept in sorted(filter(None, unlike)) if "keep-all=1" not in kept), "")
-
-
-async def retention_in_force(live: LiveState) -> str | None:
-    """The retention that holds where a backup call names none; None for any other call, and where it can't be read."""
-    call = live.call
-    if call.template not in _BACKUPS or call.method != "POST" or not call.data.keys().isdisjoint(_OWN_RETENTION):
-        return None
-    try:
-        return await _retention(live)
-    except ProxmoxError:
-        return None
-
-
-_BACKUPS = ("/nodes/{node}/vzdump", "/cluster/backup")
-_OWN_RETENTION = frozenset({"prune-backups", "maxfiles"})
+async def _removes_backups(live: LiveState) -> bool | None:
+    gone = await doomed(live)
+    return None if gone is None else bool(gone)
 
 
 def _records(listed: Any) -> Iterator[dict[str, Any]]:
@@ -188,5 +142,6 @@ _READERS = {
     "other_administrators": _other_administrators,
     "taken": _taken,
     "carries_rights": _carries_rights,
-    "retention": _retention,
+    "retention": retention_of_call,
+    "removes_backups": _removes_backups,
 }

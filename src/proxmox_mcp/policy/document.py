@@ -89,6 +89,7 @@ _UNLESS = {
     "new-value": "unless it has this value now",
     "own-identity": "if it is the identity in use",
     "prunes": "unless the retention in force keeps all",
+    "removes-backups": "unless no backup that is there now would go",
     "replaces-value": "unless it has this value, or none, now",
     "replaces-volume": "unless the slot is free or keeps its disk",
     "taken": "unless the name is free",

@@ -19,7 +19,9 @@ _OWNED = re.compile(r"(?:vm|base|subvol|basevol)-(\d+)-")
 _SLOT = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|rootfs")
 
 
-Fact = Literal["config", "identity", "groups", "other_administrators", "taken", "carries_rights", "retention"]
+Fact = Literal[
+    "config", "identity", "groups", "other_administrators", "taken", "carries_rights", "retention", "removes_backups"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class LiveFacts:
     - ``taken``: whether what the call creates is there already
     - ``carries_rights``: whether anybody has rights on the pool that gets new members
     - ``retention``: the ``prune-backups`` in force for the storage of a backup, empty where it keeps all
+    - ``removes_backups``: whether backups go if the run that the call begins or sets up were now
     """
 
     config: Mapping[str, Any] | None = None
@@ -41,6 +44,7 @@ class LiveFacts:
     taken: bool | None = None
     carries_rights: bool | None = None
     retention: str | None = None
+    removes_backups: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,11 @@ def _prunes(asked: Asked) -> bool | None:
     return bool(kept) and kept.get("keep-all") != ["1"]
 
 
+def _removes_backups(asked: Asked) -> bool | None:
+    """Backups that are there now go with the run that the call begins or sets up."""
+    return asked.facts.removes_backups
+
+
 def _taken(asked: Asked) -> bool | None:
     return asked.facts.taken
 
@@ -183,6 +192,7 @@ FACTS_OF: Mapping[str, tuple[Fact, ...]] = {
     **dict.fromkeys(("replaces-volume", "deletes-volume", "replaces-value", "new-value"), ("config",)),
     **dict.fromkeys(("is-set-now", "loses-members", "was-firewalled"), ("config",)),
     "prunes": ("retention",),
+    "removes-backups": ("removes_backups",),
     "taken": ("taken",),
     "carries-rights": ("carries_rights",),
     "own-identity": ("identity", "groups"),
@@ -204,6 +214,7 @@ PREDICATES: Mapping[str, Callable[[Asked], bool | None]] = {
     "loses-members": _loses_members,
     "was-firewalled": _was_firewalled,
     "prunes": _prunes,
+    "removes-backups": _removes_backups,
     "taken": _taken,
     "carries-rights": _carries_rights,
     "own-identity": _own_identity,
