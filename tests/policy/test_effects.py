@@ -131,9 +131,72 @@ def test_another_way_to_write_a_value_has_the_same_effect(path: str, params: dic
     assert effect in effects("PUT", path, **params)
 
 
+ROOT = "/access/users/root@pam"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params", "effect"),
+    [
+        ("PUT", VM, {"delete": "cdrom"}, "destroy"),
+        ("PUT", VM, {"delete": "vmstate"}, "destroy"),
+        ("PUT", VM, {"delete": "onboot,hostdir0"}, "destroy"),
+        ("PUT", VM, {"delete": "amd-sev"}, "expose"),
+        ("PUT", VM, {"delete": "ipconfig0"}, "disrupt"),
+        ("PUT", VM, {"ide2": "cdrom,media=cdrom"}, "access"),
+        ("PUT", VM, {"rng0": "/dev/hwrng"}, "access"),
+        ("PUT", VM, {"freeze": 1}, "disrupt"),
+        ("PUT", VM, {"scsi0": "local-lvm:vm-100-disk-0,werror=ignore"}, "disrupt"),
+        ("PUT", CT, {"features": "nesting=0"}, "disrupt"),
+        ("POST", "/storage", {"storage": "s", "type": "lvm", "base": "iscsi:0.0.0.x", "vgname": "vg"}, "destroy"),
+        ("POST", "/nodes/pve1/vzdump", {"vmid": "100", "remove": 0, "mailto": "a@example.org"}, "outreach"),
+        ("PUT", "/cluster/notifications/endpoints/sendmail/x", {"mailto": "a@example.org"}, "outreach"),
+        ("PUT", ROOT, {"email": "a@example.org"}, "outreach"),
+        ("POST", "/cluster/firewall/ipset/blacklist", {"cidr": "0.0.0.0/0"}, "disrupt"),
+        ("DELETE", "/cluster/firewall/ipset/blacklist/192.0.2.1", {}, "expose"),
+        ("DELETE", "/cluster/firewall/aliases/office", {}, "expose"),
+        ("DELETE", "/nodes/pve1/network/vmbr0", {}, "disrupt"),
+        ("DELETE", "/access/roles/Operator", {}, "disrupt"),
+        ("PUT", "/cluster/jobs/realm-sync/j", {"schedule": "daily", "enabled": 0}, "disrupt"),
+    ],
+)
+def test_what_a_value_or_an_entry_takes_with_it_counts(
+    method: str, path: str, params: dict[str, Any], effect: str
+) -> None:
+    assert effect in effects(method, path, **params)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params"),
+    [
+        ("POST", "/nodes/pve1/qemu", {"vmid": 120, "protection": 0, "agent": "0"}),
+        ("PUT", VM, {"rng0": "source=/dev/urandom"}),
+        ("PUT", VM, {"delete": "description tags"}),
+        ("PUT", "/access/users/paul@pve", {"email": "a@example.org"}),
+        ("PUT", "/pools", {"poolid": "p", "vms": "100,101", "delete": 1}),
+    ],
+)
+def test_what_takes_nothing_with_it_stays_a_change(method: str, path: str, params: dict[str, Any]) -> None:
+    assert effects(method, path, **params) == {"change"}
+
+
+def test_deleting_what_the_identity_in_use_or_the_last_administrator_needs_disrupts() -> None:
+    others = LiveFacts(identity="mcp@pve!agent", groups=frozenset({"agents"}), other_administrators=True)
+    last = LiveFacts(identity="mcp@pve!agent", groups=frozenset({"agents"}), other_administrators=False)
+    for own, other in (
+        ("/access/users/mcp@pve", "/access/users/paul@pve"),
+        ("/access/groups/agents", "/access/groups/guests"),
+        ("/access/users/mcp@pve/token/agent", "/access/users/mcp@pve/token/other"),
+    ):
+        assert effects("DELETE", own, others) == {"destroy", "disrupt"}
+        assert effects("DELETE", other, others) == {"destroy"}
+    assert "disrupt" in effects("DELETE", "/access/users/paul@pve", last)
+    assert "disrupt" in effects("DELETE", "/access/groups/guests", last)
+
+
 def test_a_role_without_privileges_takes_them_from_everybody_who_has_it() -> None:
     assert "disrupt" in effects("PUT", "/access/roles/Operator", comment="x")
-    assert "disrupt" not in effects("PUT", "/access/roles/Operator", privs="VM.Audit")
+    assert "disrupt" in effects("PUT", "/access/roles/Operator", privs="VM.Audit")
+    assert "disrupt" not in effects("PUT", "/access/roles/Operator", privs="VM.Audit", append=1)
 
 
 def test_a_backup_prunes_unless_nothing_is_removed() -> None:
@@ -341,6 +404,7 @@ REPLACED_WITH_AN_INTERFACE = (
 )
 DEFAULTS_THAT_ACT = {
     "POST /access/domains/{}/sync: remove-vanished",
+    "POST /cluster/jobs/realm-sync/{}: remove-vanished",
     "POST /cluster/acme/account: directory",
     "POST /cluster/backup: prune-backups remove",
     "POST /cluster/ceph/restart-bulk: dry-run",
@@ -355,7 +419,7 @@ DEFAULTS_THAT_ACT = {
     "POST /nodes/{}/vzdump: prune-backups remove",
     "PUT /access/acl: delete",
     "PUT /access/domains/{}: client-key password",
-    "PUT /access/roles/{}: privs",
+    "PUT /access/roles/{}: append privs",
     "PUT /access/users/{}: append",
     "PUT /cluster/firewall/ipset/{}/{}: nomatch",
     "PUT /cluster/metrics/server/{}: otel-headers token",

@@ -93,11 +93,11 @@ def _explain_line(explained: Explain, line: dict[str, Any] | None) -> dict[str, 
     if line is None:
         return {"error": "the line is not a JSON object with method, path and params"}
     method, path, params = line.get("method"), line.get("path"), line.get("params")
+    if params is not None and not isinstance(params, dict):
+        return {"error": "params is not a JSON object"}
     try:
         found = explained(
-            method if isinstance(method, str) else "",
-            path if isinstance(path, str) else "",
-            params if isinstance(params, dict) else {},
+            method if isinstance(method, str) else "", path if isinstance(path, str) else "", params or {}
         )
     except ProxmoxMcpError as error:
         return {"error": error.message}

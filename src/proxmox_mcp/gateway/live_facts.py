@@ -103,7 +103,8 @@ def _administers(entry: dict[str, Any]) -> bool:
 
 def _touched(live: LiveState) -> set[str]:
     call = live.call
-    given = [call.path_params.get("userid"), *(call.data.get(name) for name in ("users", "groups"))]
+    given = [call.path_params.get("userid"), call.path_params.get("groupid")]
+    given += [call.data.get(name) for name in ("users", "groups")]
     return {member for value in given for text in texts(value) for member in members(text)}
 
 

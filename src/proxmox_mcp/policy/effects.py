@@ -108,6 +108,11 @@ def judgement_of(call: Call, reviews: Reviews, facts: LiveFacts = UNKNOWN) -> Ju
         for name, _ in _given(call)
         if reviews.parameter(call.method, call.template, name) is None and not (runs and name in _CARRIED)
     ]
+    unknown += [
+        Cause(Effect.DESTROY, f"nobody reviewed {name}, which is unset: judged upwards", "delete")
+        for name in _unset(call)
+        if reviews.parameter(call.method, call.template, name) is None
+    ]
     return Judgement(
         tuple(dict.fromkeys((*causes, *unknown))),
         not unknown,
@@ -139,7 +144,10 @@ def _of_parameters(call: Call, review: Review, reviews: Reviews, facts: LiveFact
         asked = Asked(name, value, call.path_params, call.data, facts)
         for finding in reviews.parameter(call.method, call.template, name) or ():
             yield finding, asked
-    for name in sorted(review.parameters.keys() - {name for name, _ in given}):
+    for name, text in call.path_params.items():
+        for finding in review.parameters.get(name, ()):
+            yield finding, Asked(name, text, call.path_params, call.data, facts)
+    for name in sorted(review.parameters.keys() - {name for name, _ in given} - call.path_params.keys()):
         for finding in review.parameters[name]:
             if any(each.test == "absent" and not (each.key or each.parameter) for each in finding.conditions):
                 yield finding, Asked(name, None, call.path_params, call.data, facts)
@@ -147,6 +155,12 @@ def _of_parameters(call: Call, review: Review, reviews: Reviews, facts: LiveFact
 
 def _given(call: Call) -> Iterator[tuple[str, object]]:
     return ((ALIASES.get(name, name), value) for name, value in call.data.items() if value is not None)
+
+
+def _unset(call: Call) -> list[str]:
+    """The parameters that ``delete`` names. Where it is a switch, or holds numbers, it names none."""
+    named = [name for text in texts(call.data.get("delete")) for name in members(text)]
+    return [ALIASES.get(name, name) for name in named if not name.isdigit()]
 
 
 _CARRIED = frozenset({"command", "input-data", "input-bytes"})

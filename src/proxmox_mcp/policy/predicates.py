@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from proxmox_mcp.policy.values import members, number, property_values, texts, volume_of
+from proxmox_mcp.policy.values import ALIASES, members, number, property_values, texts, volume_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,9 +73,12 @@ class Asked:
 
 
 def _host_path(asked: Asked) -> bool:
-    """An absolute path: a file, directory or device of the node. The mount point inside a container is none."""
+    """An absolute path: a file, directory or device of the node, as is ``cdrom`` in the place of a volume. The mount
+    point inside a container is none."""
     imported = property_values(asked.name, asked.value).get("import-from", [])
-    return any(text.startswith("/") for text in (*texts(asked.value), asked.volume, *imported))
+    return asked.volume == "cdrom" or any(
+        text.startswith("/") for text in (*texts(asked.value), asked.volume, *imported)
+    )
 
 
 def _another_guests_volume(asked: Asked) -> bool:
@@ -99,7 +102,8 @@ def _same_volume(asked: Asked) -> bool:
 
 def _deletes_volume(asked: Asked) -> bool | None:
     """``delete`` names a slot that holds a volume; a CD drive holds none of its own."""
-    slots = [name for text in texts(asked.value) for name in members(text) if _SLOT.fullmatch(name)]
+    names = (ALIASES.get(name, name) for text in texts(asked.value) for name in members(text))
+    slots = [name for name in names if _SLOT.fullmatch(name)]
     config = asked.facts.config
     if slots and config is None:
         return None
