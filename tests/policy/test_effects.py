@@ -299,6 +299,8 @@ def test_what_nobody_reviewed_is_judged_upwards_at_its_place() -> None:
     assert effects("GET", VM, surprise=1) == {"read", "inside"}
     assert effects("POST", "/nodes/pve1/time-machine") == {"destroy"}
     assert effects("GET", "/nodes/pve1/time-machine") == {"inside"}
+    for nothing_known in ({}, {"command": "fsfreeze-other"}):
+        assert effects("POST", "/nodes/pve1/qemu/100/agent", **nothing_known) == {"destroy"}
 
 
 def test_null_is_not_given() -> None:

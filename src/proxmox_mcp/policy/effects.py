@@ -113,6 +113,8 @@ def judgement_of(call: Call, reviews: Reviews, facts: LiveFacts = UNKNOWN) -> Ju
         for name in _unset(call)
         if reviews.parameter(call.method, call.template, name) is None
     ]
+    if not causes and not unknown:
+        unknown = [Cause(_upwards(call.method), "nothing that is given says what the call does: judged upwards")]
     return Judgement(
         tuple(dict.fromkeys((*causes, *unknown))),
         not unknown,
