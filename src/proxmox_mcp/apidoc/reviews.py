@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Undo:
     lost: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Review:
     """What was reviewed of one endpoint. ``undo`` is None for reads; ``reach`` says of which kinds of targets the call
     may hit more than it names."""
@@ -115,6 +115,7 @@ class Reviews:
         return None
 
 
+@lru_cache(maxsize=4096)
 def call_key(method: str, template: str) -> str:
     """``GET /nodes/{}``: an endpoint whatever its path parameters are named, which differs between versions."""
     return f"{method} {re.sub(r'{[^{}]*}', '{}', template)}"

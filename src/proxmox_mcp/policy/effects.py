@@ -17,7 +17,7 @@ from proxmox_mcp.policy.predicates import FACTS_OF, PREDICATES, UNKNOWN, Asked, 
 from proxmox_mcp.policy.values import ALIASES, members, number, property_values, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from proxmox_mcp.apidoc.reviews import Condition, Finding, Reach, Review, Reviews, Target, Undo
     from proxmox_mcp.policy.call import Call
@@ -95,10 +95,13 @@ def judgement_of(call: Call, reviews: Reviews, facts: LiveFacts = UNKNOWN) -> Ju
     review = reviews.of(call.method, call.template) if call.template else None
     if review is None:
         return Judgement(tuple(_of_unknown_endpoint(call)), False, ALL_TARGETS)
-    causes = [Cause(effect, finding.why) for finding in review.findings for effect in sorted(finding.effects)]
+    acting = _acting(review)
+    if acting.alone is not None and not call.data and acting.parameters.keys().isdisjoint(call.path_params):
+        return acting.alone
+    causes = list(acting.causes)
     causes += [
         Cause(effect, finding.why, asked.name)
-        for finding, asked in _of_parameters(call, review, reviews, facts)
+        for finding, asked in _of_parameters(call, acting, reviews, facts)
         if _all_hold(finding.conditions, asked)
         for effect in sorted(finding.effects)
     ]
@@ -131,27 +134,66 @@ def needed(call: Call, reviews: Reviews) -> frozenset[Fact]:
         return frozenset()
     return frozenset(
         fact
-        for finding, asked in _of_parameters(call, review, reviews, UNKNOWN)
-        if finding.effects and _all_hold(finding.conditions, asked)
+        for finding, asked in _of_parameters(call, _acting(review), reviews, UNKNOWN)
+        if _all_hold(finding.conditions, asked)
         for condition in finding.conditions
         if condition.test == "predicate" and PREDICATES[condition.values[0]](asked) is None
         for fact in FACTS_OF[condition.values[0]]
     )
 
 
-def _of_parameters(call: Call, review: Review, reviews: Reviews, facts: LiveFacts) -> Iterator[tuple[Finding, Asked]]:
+@dataclass(frozen=True, slots=True)
+class _Acting:
+    """What of a review has an effect, as each call of the endpoint needs it.
+
+    ``defaults`` act where their parameter is not given. ``alone``: the judgement of a call without any parameter, None
+    where it depends on defaults or on names in the path.
+    """
+
+    causes: tuple[Cause, ...]
+    parameters: Mapping[str, tuple[Finding, ...]]
+    defaults: Mapping[str, tuple[Finding, ...]]
+    alone: Judgement | None
+
+
+@lru_cache(maxsize=2048)
+def _acting(review: Review) -> _Acting:
+    causes = tuple(Cause(effect, finding.why) for finding in review.findings for effect in sorted(finding.effects))
+    parameters = _those(review.parameters, lambda finding: bool(finding.effects))
+    defaults = _those(parameters, _is_of_default)
+    alone = None
+    if causes and not defaults and not any(reach.parameter for reach in review.reach):
+        kinds = frozenset(kind for reach in review.reach for kind in reach.kinds)
+        alone = Judgement(tuple(dict.fromkeys(causes)), True, kinds, review.undo, review.cascade)
+    return _Acting(causes, parameters, defaults, alone)
+
+
+def _those(
+    parameters: Mapping[str, tuple[Finding, ...]], wanted: Callable[[Finding], bool]
+) -> dict[str, tuple[Finding, ...]]:
+    """The findings that are wanted, by their parameter in the order of names; no parameter without any."""
+    found = {name: tuple(filter(wanted, parameters[name])) for name in sorted(parameters)}
+    return {name: findings for name, findings in found.items() if findings}
+
+
+def _is_of_default(finding: Finding) -> bool:
+    return any(each.test == "absent" and not (each.key or each.parameter) for each in finding.conditions)
+
+
+def _of_parameters(call: Call, acting: _Acting, reviews: Reviews, facts: LiveFacts) -> Iterator[tuple[Finding, Asked]]:
     """What was found about the parameters that are given, and about the defaults that act because one is not."""
-    given = list(_given(call))
-    for name, value in given:
+    given = dict(_given(call))
+    for name, value in given.items():
         asked = Asked(name, value, call.path_params, call.data, facts)
         for finding in reviews.parameter(call.method, call.template, name) or ():
-            yield finding, asked
+            if finding.effects:
+                yield finding, asked
     for name, text in call.path_params.items():
-        for finding in review.parameters.get(name, ()):
+        for finding in acting.parameters.get(name, ()):
             yield finding, Asked(name, text, call.path_params, call.data, facts)
-    for name in sorted(review.parameters.keys() - {name for name, _ in given} - call.path_params.keys()):
-        for finding in review.parameters[name]:
-            if any(each.test == "absent" and not (each.key or each.parameter) for each in finding.conditions):
+    for name, findings in acting.defaults.items():
+        if name not in given and name not in call.path_params:
+            for finding in findings:
                 yield finding, Asked(name, None, call.path_params, call.data, facts)
 
 

@@ -45,6 +45,8 @@ class RateLimits(Protocol):
 
 def limits_of(caller: Caller, default: Limits) -> Limits:
     """A caller's own limits hold, else the default; 0 is no limit."""
+    if not (caller.limits.calls_per_minute or caller.limits.concurrent):
+        return default
     return Limits(
         calls_per_minute=caller.limits.calls_per_minute or default.calls_per_minute,
         concurrent=caller.limits.concurrent or default.concurrent,

@@ -14,7 +14,7 @@ A call has several effects. Each is decided for itself, and the strictest verdic
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from proxmox_mcp.policy.rules import Rule, Verdict
 from proxmox_mcp.policy.targets import changes_pool_members, changes_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.caller import Caller
@@ -81,41 +81,28 @@ class Policy:
         if mode is Mode.READ_ONLY and not judgement.effects <= _LOOKS:
             causes = judgement.of(judgement.effects - _LOOKS)
             return Decision(verdict=Verdict.DENY, judgement=judgement, reason=f"{mode} mode", causes=causes)
-        if not self.rules and not call.caller.rules:
-            return _strictest([_by_mode(mode, judgement, cause) for cause in judgement.causes])
-        rules = self._candidates(call)
-        decision = _strictest([self._decide_cause(cause, rules, call, facts) for cause in judgement.causes])
-        if decision.verdict is Verdict.DENY:
-            return decision
-        touching = [rule for rule in rules if any(rule.touches(call, cause, facts) for cause in judgement.causes)]
-        reserved = next((rule for rule in touching if rule.by_person), None)
+        touched = {rule: causes for rule in self._candidates(call) if (causes := rule.touched(call, facts))}
+        decided = [(cause, *_of_cause(cause, mode, touched, call, facts)) for cause in judgement.causes]
+        _, verdict, rule = max(decided, key=lambda each: (_STRICTNESS[each[1]], each[2] is None))
+        causes = tuple(cause for cause, found, by in decided if by is rule and found is verdict)
+        reason = _reason(rule) if rule else f"{mode} mode: {_effects(causes)}"
+        if verdict is Verdict.DENY:
+            return Decision(verdict=verdict, judgement=judgement, reason=reason, causes=causes, rule=rule)
+        reserved = next((each for each in touched if each.by_person), None)
         if reserved is not None:
-            causes = tuple(cause for cause in judgement.causes if reserved.touches(call, cause, facts))
-            decision = _by_rule(reserved, judgement, causes)
-        elif decision.verdict is Verdict.ALLOW and decision.rule is None and self._moves_the_goalposts(call):
-            decision = replace(decision, verdict=Verdict.CONFIRM, reason="changes what rules decide by")
-        return replace(
-            decision,
-            four_eyes=any(rule.four_eyes for rule in touching),
-            snapshot=any(rule.snapshot for rule in touching),
+            verdict, rule, causes, reason = reserved.verdict, reserved, touched[reserved], _reason(reserved)
+        elif verdict is Verdict.ALLOW and rule is None and self._moves_the_goalposts(call):
+            verdict, reason = Verdict.CONFIRM, "changes what rules decide by"
+        return Decision(
+            verdict=verdict,
+            judgement=judgement,
+            reason=reason,
+            causes=causes,
+            rule=rule,
+            person_only=reserved is not None,
+            four_eyes=any(each.four_eyes for each in touched),
+            snapshot=any(each.snapshot for each in touched),
         )
-
-    def _decide_cause(self, cause: Cause, rules: Sequence[Rule], call: Call, facts: Facts) -> Decision:
-        """What rules and mode say of one effect of a call."""
-        mode, judgement = self.effective_mode(call.caller), call.judgement
-        asks: Rule | None = None
-        for rule in rules:
-            if rule.verdict is Verdict.DENY:
-                if rule.touches(call, cause, facts):
-                    return _by_rule(rule, judgement, (cause,))
-                continue
-            if rule.verdict is Verdict.CONFIRM and asks is None and rule.touches(call, cause, facts):
-                asks = rule
-            opens = mode is not Mode.READ_ONLY or cause.effect is Effect.READ or rule.names_read()
-            if opens and rule.covers_cause(call, cause, facts):
-                return _by_rule(asks or rule, judgement, (cause,))
-        decision = _by_mode(mode, judgement, cause)
-        return _by_rule(asks, judgement, (cause,)) if asks and decision.verdict is not Verdict.DENY else decision
 
     def needs(self, call: Call) -> Needs:
         """The live facts that ``decide`` may ask for; none for nearly all calls."""
@@ -146,8 +133,7 @@ class Policy:
         if unmet := self._static_fault(rule, call):
             return f"no, by its {unmet}"
         causes = call.judgement.causes
-        covered = [cause for cause in causes if rule.covers_cause(call, cause, facts)]
-        touched = [cause for cause in causes if rule.touches(call, cause, facts)]
+        covered, touched = rule.covered(call, facts), rule.touched(call, facts)
         if rule.verdict is Verdict.DENY or not covered:
             if touched and rule.verdict is not Verdict.ALLOW:
                 return "matches"
@@ -180,16 +166,24 @@ def _covering(rules: tuple[Rule, ...], method: str, template: str, cluster: str,
     return tuple(rule for rule in rules if rule.covers(method, template, cluster, caller))
 
 
-def _strictest(decisions: Sequence[Decision]) -> Decision:
-    """The strictest of the decisions on each effect, with all the causes that have it from the same rule or mode.
-
-    Of two equal ones a mode's stands before a rule's: what no rule covers.
-    """
-    found = max(decisions, key=lambda each: (_STRICTNESS[each.verdict], each.rule is None))
-    alike = [each for each in decisions if each.rule is found.rule and each.verdict is found.verdict]
-    causes = tuple(cause for each in alike for cause in each.causes)
-    reason = found.reason if found.rule else f"{found.reason}: {_effects(causes)}"
-    return replace(found, causes=causes, reason=reason)
+def _of_cause(
+    cause: Cause, mode: Mode, touched: Mapping[Rule, tuple[Cause, ...]], call: Call, facts: Facts
+) -> tuple[Verdict, Rule | None]:
+    """What rules and mode say of one effect of a call, and the rule that says it. ``touched``: the rules that touch the
+    call, from the top, each with the causes that it touches it by."""
+    asks: Rule | None = None
+    for rule, causes in touched.items():
+        if cause not in causes:
+            continue
+        if rule.verdict is Verdict.DENY:
+            return rule.verdict, rule
+        if rule.verdict is Verdict.CONFIRM:
+            asks = asks or rule
+        opens = mode is not Mode.READ_ONLY or cause.effect is Effect.READ or rule.names_read()
+        if opens and cause in rule.covered(call, facts):
+            return (asks or rule).verdict, asks or rule
+    verdict = mode_verdict(mode, cause.effect)
+    return (asks.verdict, asks) if asks and verdict is not Verdict.DENY else (verdict, None)
 
 
 def _effects(causes: Sequence[Cause]) -> str:
@@ -202,17 +196,5 @@ def _by(decision: Decision) -> str:
     return " by a person" if decision.person_only else ""
 
 
-def _by_mode(mode: Mode, judgement: Judgement, cause: Cause) -> Decision:
-    verdict = mode_verdict(mode, cause.effect)
-    return Decision(verdict=verdict, judgement=judgement, reason=f"{mode} mode", causes=(cause,))
-
-
-def _by_rule(rule: Rule, judgement: Judgement, causes: tuple[Cause, ...]) -> Decision:
-    return Decision(
-        verdict=rule.verdict,
-        judgement=judgement,
-        reason=f"{rule.where}: {rule.reason}" if rule.reason else rule.where,
-        causes=causes,
-        rule=rule,
-        person_only=rule.by_person,
-    )
+def _reason(rule: Rule) -> str:
+    return f"{rule.where}: {rule.reason}" if rule.reason else rule.where

@@ -1,10 +1,10 @@
 """One rule of a policy, and when it matches a call.
 
-A rule is asked two questions. Does it *touch* the call: does any effect, parameter or target fit it, or may fit it?
-And does it *cover* one cause of an effect: does that effect fit, and every target, for certain? A rule that denies or
-asks for a confirmation acts on what it touches; one that lets something pass acts on what it covers. So what can't be
-looked up, and what nobody has reviewed, falls to the safe side, and nothing that is added to a call takes it out of a
-rule that touches it.
+A rule is asked two questions. By which causes does it *touch* the call: which effect or parameter fits it, or may fit,
+and any target? And which causes does it *cover*: which effects fit, with every target, for certain? A rule that denies
+or asks for a confirmation acts on what it touches; one that lets something pass acts on what it covers. So what can't
+be looked up, and what nobody has reviewed, falls to the safe side, and nothing that is added to a call takes it out of
+a rule that touches it.
 """
 
 from __future__ import annotations
@@ -89,20 +89,26 @@ class Rule:
         """True where the rule names what it is about: only such rules open ``inside`` and ``outreach`` reads."""
         return bool(self.paths or self.effects)
 
-    def touches(self, call: Call, cause: Cause, facts: Facts) -> bool:
-        """Whether any of what the call does by this cause, or may do, fits the rule."""
-        return (
-            (not self.effects or cause.effect in self.effects or not call.judgement.reviewed)
-            and (not self.parameters or any(_any_glob(self.parameters, name) for name in _parameters(call, cause)))
-            and self.unmet(call, facts, wholly=False) == ""
-        )
+    def touched(self, call: Call, facts: Facts) -> tuple[Cause, ...]:
+        """The causes by which what the call does, or may do, fits the rule."""
+        causes = tuple(cause for cause in call.judgement.causes if self._may_fit(call, cause))
+        return causes if causes and not self.unmet(call, facts, wholly=False) else ()
 
-    def covers_cause(self, call: Call, cause: Cause, facts: Facts) -> bool:
-        """Whether this cause fits the rule with all that the call hits, for certain."""
-        return (
-            (not self.effects or (cause.effect in self.effects and call.judgement.reviewed))
+    def covered(self, call: Call, facts: Facts) -> tuple[Cause, ...]:
+        """The causes that fit the rule with all that the call hits, for certain."""
+        if self.effects and not call.judgement.reviewed:
+            return ()
+        causes = tuple(
+            cause
+            for cause in call.judgement.causes
+            if (not self.effects or cause.effect in self.effects)
             and (not self.parameters or _any_glob(self.parameters, cause.parameter))
-            and self.unmet(call, facts, wholly=True) == ""
+        )
+        return causes if causes and not self.unmet(call, facts, wholly=True) else ()
+
+    def _may_fit(self, call: Call, cause: Cause) -> bool:
+        return (not self.effects or cause.effect in self.effects or not call.judgement.reviewed) and (
+            not self.parameters or any(_any_glob(self.parameters, name) for name in _parameters(call, cause))
         )
 
     def unmet(self, call: Call, facts: Facts, *, wholly: bool) -> str:
