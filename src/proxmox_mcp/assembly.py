@@ -11,6 +11,7 @@ from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.confirm.approvals import Approvals
 from proxmox_mcp.confirm.confirmations import Confirmations, ConfirmationStore, MemoryStore, Setting
 from proxmox_mcp.confirm.freezes import Freezes
+from proxmox_mcp.confirm.grants import Grants
 from proxmox_mcp.confirm.operators import Operators
 from proxmox_mcp.confirm.waiting import Waiting
 from proxmox_mcp.errors import ApidocError, SettingsError, SettingsFaults
@@ -121,6 +122,7 @@ def guard_of(settings: Settings) -> Guard:
         redactor=redactor,
         vault=Vault(state),
         freezes=Freezes(state, audit),
+        grants=Grants(state),
         store=state,
         activity=activity,
     )

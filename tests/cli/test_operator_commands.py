@@ -241,3 +241,20 @@ def test_a_denial_on_the_command_line_is_kept_with_its_reason_and_on_record(tmp_
     assert line["event"] == "approval.denied"
     assert "not during the backup" in json.dumps(line)
     store.close()
+
+
+def test_a_grant_is_given_listed_and_revoked_on_record(tmp_path: Path) -> None:
+    settings = {**PROXMOX, "MCP_AUDIT_FILE": str(tmp_path / "audit.jsonl")}
+    given = run(
+        tmp_path, "grant", "claude", "--effect", "disrupt", "--guest", "101", "--tag", "test", "--for", "2h", **settings
+    )
+    said = "claude may disrupt on guest 101, tag test of default: 0 of 10 calls used"
+    assert given.stdout == f"Grant 1: {said}\n", given
+    assert f"#1 {said}, 119 min left, by " in run(tmp_path, "grants", **settings).stdout
+    assert run(tmp_path, "revoke", "1", **settings).stdout == f"Revoked. {said}\n"
+    assert run(tmp_path, "grants", **settings).stdout == "No grant is in force.\n"
+    events = [json.loads(line)["event"] for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert events == ["grant.given", "grant.revoked"]
+    for wrong in (("--for", "9h"), ("--cluster", "office"), ("--effect", "read")):
+        refused = run(tmp_path, "grant", "claude", "--effect", "disrupt", "--guest", "101", *wrong, **settings)
+        assert refused.returncode != 0, refused

@@ -13,7 +13,7 @@ from proxmox_mcp.settings import load_settings
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def _seconds(_: click.Context, __: click.Parameter, text: str) -> float | None:
+def seconds_of(_: click.Context, __: click.Parameter, text: str) -> float | None:
     """A duration such as ``90m``; None for none."""
     if not text:
         return None
@@ -24,7 +24,9 @@ def _seconds(_: click.Context, __: click.Parameter, text: str) -> float | None:
 
 
 @click.command()
-@click.option("--for", "seconds", default="", callback=_seconds, metavar="TIME", help="For so long, such as 30m or 2h.")
+@click.option(
+    "--for", "seconds", default="", callback=seconds_of, metavar="TIME", help="For so long, such as 30m or 2h."
+)
 @click.option("--reason", default="", help="What callers are told.")
 def freeze(seconds: float | None, reason: str) -> None:
     """Refuse all writes, approved ones too; reads go on. Without --for until `proxmox-mcp unfreeze`."""

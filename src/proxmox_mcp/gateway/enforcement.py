@@ -21,7 +21,7 @@ from proxmox_mcp.gateway.live_facts import read_facts
 from proxmox_mcp.policy.call import judge
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.effects import needed, several
-from proxmox_mcp.policy.lookups import NO_FACTS
+from proxmox_mcp.policy.lookups import NO_FACTS, Needs
 from proxmox_mcp.policy.predicates import UNKNOWN
 from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.shares import on_behalf_of
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.confirmations import Confirmations
     from proxmox_mcp.confirm.freezes import Freezes
+    from proxmox_mcp.confirm.grants import Grants
     from proxmox_mcp.confirm.operators import Operators
     from proxmox_mcp.confirm.statement import Difference, Statement
     from proxmox_mcp.confirm.waiting import Waiting
@@ -104,6 +105,7 @@ class Guard:
     redactor: Redactor
     vault: Vault
     freezes: Freezes
+    grants: Grants
     operators: Operators
     waiting: Waiting
     store: Store
@@ -170,12 +172,28 @@ class Guard:
         """The call with who or what confirmed it, where the decision asks for a confirmation; else the call as it is.
 
         ``relieve`` is applied to the call where it is judged again, after somebody was asked. A step of a plan was
-        confirmed with it, and is held to what was stated. Raises as ``confirm_stated`` does.
+        confirmed with it, and is held to what was stated; what a person has granted is confirmed by that. Raises as
+        ``confirm_stated`` does.
         """
         if request.agreed is not None:
             bound = await self.statement(call, live, backups=False) if request.agreed.fingerprint else None
             return held_to(request.agreed, call, bound)
+        if not request.confirm and client.answer is None and (granted := await self._granted(call, live)):
+            return replace(call, confirmation=granted)
         return await self.confirm_stated(call, request, CallStatement(self, call, live, relieve), client)
+
+    async def _granted(self, call: Call, live: LiveState) -> str:
+        """The grant that confirms the call, which is used by that; empty where none does."""
+        decision = _decision_of(call)
+        if decision.verdict is not Verdict.CONFIRM or decision.four_eyes:
+            return ""
+        if not await self.store.in_thread(self.grants.may_cover, call):
+            return ""
+        if call.writes:
+            await _in_thread(self.freezes.refuse_if_frozen)
+        facts = await live.facts(Needs(guests=call.targets.guests))
+        grant = await self.store.in_thread(self.grants.use, call, facts)
+        return f"grant {grant.number} by {grant.granted_by} ({grant.used} of {grant.calls})" if grant else ""
 
     async def confirm_stated(self, call: Call, request: Request, stated: Stated, client: Client) -> Call:
         """As ``confirm``, with the statement from elsewhere: that of a plan is made of many calls.

@@ -1,0 +1,100 @@
+"""``proxmox-mcp grant``, ``grants`` and ``revoke``: what a caller may do for a while without being asked each time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from proxmox_mcp.apidoc.reviews import Effect
+from proxmox_mcp.assembly import audit_of, store_of
+from proxmox_mcp.cli.freeze import seconds_of
+from proxmox_mcp.cli.operator import operator
+from proxmox_mcp.confirm.grants import MOST_CALLS, Grants
+from proxmox_mcp.errors import AuditError, CallError
+from proxmox_mcp.record.activity import ActivityLog
+from proxmox_mcp.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.settings import Settings
+
+_EFFECT = click.Choice([str(effect) for effect in Effect if effect is not Effect.READ])
+
+
+@click.command()
+@click.argument("caller")
+@click.option("--effect", "effects", type=_EFFECT, multiple=True, required=True, help="Repeat for several.")
+@click.option("--guest", "guests", type=int, multiple=True, help="Number of a guest; repeat for several.")
+@click.option("--pool", "pools", multiple=True, help="All guests of a pool.")
+@click.option("--tag", "tags", multiple=True, help="All guests with a tag.")
+@click.option("--calls", type=click.IntRange(1, MOST_CALLS), default=10, show_default=True, help="So many calls.")
+@click.option("--for", "seconds", default="1h", callback=seconds_of, metavar="TIME", help="For so long, 8h at most.")
+@click.option("--cluster", default="", help="Which cluster, if several are configured.")
+def grant(
+    caller: str,
+    effects: tuple[str, ...],
+    guests: tuple[int, ...],
+    pools: tuple[str, ...],
+    tags: tuple[str, ...],
+    calls: int,
+    seconds: float,
+    cluster: str,
+) -> None:
+    """Allow a CALLER some effects on some guests, without a confirmation each time.
+
+    \b
+    proxmox-mcp grant claude --effect disrupt --guest 101 --guest 102 --for 2h --calls 20
+
+    Every effect of a call must be named, and every guest that it hits. Each use is on record.
+    """
+    settings = load_settings()
+    if not cluster and len(settings.clusters) > 1:
+        raise CallError("Several clusters are configured.", f"Name one with --cluster: {', '.join(settings.clusters)}.")
+    name = cluster or next(iter(settings.clusters))
+    if name not in settings.clusters:
+        raise CallError(f"There is no cluster `{name}`.", f"Use one of: {', '.join(settings.clusters)}.")
+    given = Grants(store_of(settings.server)).give(
+        caller=caller,
+        cluster=name,
+        by=operator(),
+        effects=frozenset(map(Effect, effects)),
+        guests=frozenset(guests),
+        pools=frozenset(pools),
+        tags=frozenset(tags),
+        calls=calls,
+        seconds=seconds,
+    )
+    _record(settings, "grant.given", {"number": given.number, "grant": given.described, "seconds": int(seconds)})
+    click.echo(f"Grant {given.number}: {given.described}")
+
+
+@click.command()
+def grants() -> None:
+    """List the grants in force."""
+    now = time.time()
+    found = Grants(store_of(load_settings().server)).active()
+    for each in found:
+        click.echo(f"#{each.number} {each.described}, {int(each.until - now) // 60} min left, by {each.granted_by}")
+    if not found:
+        click.echo("No grant is in force.")
+
+
+@click.command()
+@click.argument("number", type=int)
+def revoke(number: int) -> None:
+    """End a grant at once."""
+    settings = load_settings()
+    ended = Grants(store_of(settings.server)).revoke(number, by=operator())
+    _record(settings, "grant.revoked", {"number": number, "grant": ended.described})
+    click.echo(f"Revoked. {ended.described}")
+
+
+def _record(settings: Settings, event: str, details: Mapping[str, Any]) -> None:
+    """Put on record what was done. It is done already: where it can't be recorded, that is said."""
+    try:
+        audit_of(settings, ActivityLog(store_of(settings.server))).act(event, operator(), details)
+    except AuditError as error:
+        click.echo(f"It is done, but was not put on record: {error}", err=True)
