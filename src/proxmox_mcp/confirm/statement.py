@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.values import ALIASES, members, texts
 from proxmox_mcp.record.redaction import HIDDEN
 from proxmox_mcp.untrusted import literal, one_line
@@ -29,7 +30,7 @@ HOW_TO_CONFIRM = (
     "The token shows that this was stated, not that a person agreed."
 )
 _CODE = frozenset(
-    {"command", "content", "input-data", "args", "hookscript", "script", "environment", "env", "cicustom"}
+    {"command", "commands", "content", "input-data", "args", "hookscript", "script", "environment", "env", "cicustom"}
 )
 """Parameters that will run, or decide what will: whoever confirms them sees all of them."""
 _LONGEST_PATH = 400
@@ -60,11 +61,13 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What a call would do. ``text`` is for whoever confirms and kept only while it waits, ``redacted`` for records;
-    ``identity`` is what a confirmation is bound to. The rest is the same as data."""
+    ``recorded`` is that with digests in place of code; ``identity`` is what a confirmation is bound to. The rest
+    is the same as data."""
 
     text: str
     identity: str
     redacted: str = ""
+    recorded: str = ""
     call: str = ""
     effects: tuple[Cause, ...] = ()
     subjects: tuple[Subject, ...] = ()
@@ -99,11 +102,15 @@ def state(
     whole += _section("Parameters:", (f"{each.name} = {each.value}" for each in plain))
     hidden = _section("Changes:", (_change(each, each.redacted) for each in differences))
     hidden += _section("Parameters:", (f"{each.name} = {each.redacted}" for each in plain))
+    runs_code = Effect.EXECUTE in call.judgement.effects
+    kept = _section("Changes:", (_change(each, _kept(each, runs_code=runs_code)) for each in differences))
+    kept += _section("Parameters:", (f"{each.name} = {_kept(each, runs_code=runs_code)}" for each in plain))
     hit = [[subject.kind, subject.id, dict(subject.identity), bool(subject.unread)] for subject in subjects]
     identity = {"effects": call.judgement.names, "hits": hit}
     return Statement(
         text="\n".join([*head, *whole]),
         redacted="\n".join([*head, *hidden]),
+        recorded="\n".join([*head, *kept]),
         identity=json.dumps(identity, sort_keys=True),
         call=name,
         effects=call.judgement.causes,
@@ -178,6 +185,13 @@ def _parameters(call: Call, redactor: Redactor) -> Iterator[Parameter]:
     for name, value in call.data.items():
         kept = _value(redacted[name], value)
         yield Parameter(one_line(name), literal(value) if name in _CODE else kept, kept)
+
+
+def _kept(told: Parameter | Difference, *, runs_code: bool) -> str:
+    """A value for records: code that a call runs as its digest."""
+    if not runs_code or told.name not in _CODE or not told.redacted:
+        return told.redacted
+    return f"sha256:{hashlib.sha256(told.redacted.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _value(value: Any, sent: Any) -> str:

@@ -75,4 +75,5 @@ def held_to(agreed: Agreed, call: Call, statement: Statement | None) -> Call:
             f"what this would hit has changed since the plan was stated. Now: {statement.text}", _STOPS
         )
     of = f"plan {agreed.plan}: " if agreed.plan and agreed.confirmation else ""
-    return replace(call, confirmation=f"{of}{agreed.confirmation}")
+    stated = statement.recorded if statement is not None else ""
+    return replace(call, confirmation=f"{of}{agreed.confirmation}", statement=stated)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 async def requested(
     number: int, call: Call, request: Request, stated: Stated, client: Client, guard: Guard, *, said: str
-) -> str:
-    """Who approved the request that this call has just made, or had made before; ``said`` is its statement.
+) -> Call:
+    """The call with who approved the request that it has just made, or had made before; ``said`` is its statement.
 
     Raises ConfirmationNeededError with the number where nobody has decided yet, else as ``redeemed`` does.
     """
@@ -29,8 +30,8 @@ async def requested(
     return await redeemed(number, call, stated, guard)
 
 
-async def waited_for(number: int, call: Call, request: Request, stated: Stated, client: Client, guard: Guard) -> str:
-    """Who approved the request whose number this call came with. Raises ConfirmationError where nobody did."""
+async def waited_for(number: int, call: Call, request: Request, stated: Stated, client: Client, guard: Guard) -> Call:
+    """The call with who approved the request whose number it came with. Raises ConfirmationError where nobody did."""
     if not await _is_decided(number, call, request, client, guard):
         raise ConfirmationError(
             f"request {number} waits for a person", f"Nothing was sent. {_how_to_go_on(number, request, guard)}"
@@ -38,13 +39,14 @@ async def waited_for(number: int, call: Call, request: Request, stated: Stated, 
     return await redeemed(number, call, stated, guard)
 
 
-async def redeemed(number: int, call: Call, stated: Stated, guard: Guard) -> str:
-    """Use a decided request up; what would be hit is read again, since time has passed.
+async def redeemed(number: int, call: Call, stated: Stated, guard: Guard) -> Call:
+    """Use a decided request up: the call with who approved it. What would be hit is read again, since time has passed.
 
     Raises ConfirmationError where it was denied, was used or has expired, or where what would be hit has changed.
     """
     statement = await (await stated.again()).statement(backups=False)
-    return f"approved by {await guard.store.in_thread(guard.approvals.redeem, number, call, statement)}"
+    by = await guard.store.in_thread(guard.approvals.redeem, number, call, statement)
+    return replace(call, confirmation=f"approved by {by}", statement=statement.recorded)
 
 
 async def _can_wait(number: int, call: Call, request: Request, guard: Guard) -> bool:

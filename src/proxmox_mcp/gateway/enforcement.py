@@ -215,13 +215,11 @@ class Guard:
                 raise _declined(request.wording)
             statement = await stated.statement(backups=False)
             await _in_thread(self.confirmations.redeem, client.answer.token, call, statement)
-            return replace(call, confirmation="person")
+            return replace(call, confirmation="person", statement=statement.recorded)
         if number := _number_of(request.confirm):
-            by = await approval.waited_for(number, call, request, stated, client, self)
-            return replace(call, confirmation=by)
+            return await approval.waited_for(number, call, request, stated, client, self)
         if request.confirm:
-            await self._redeem(request.confirm.strip(), call, stated)
-            return replace(call, confirmation="token")
+            return await self._redeem(request.confirm.strip(), call, stated)
         statement = await stated.statement()
         undo = f"It {call.undo}." if call.undo else ""
         first = "A rule has a snapshot taken first." if decision.snapshot else ""
@@ -240,7 +238,8 @@ class Guard:
                     raise _declined(request.wording)
                 statement = await (await stated.again()).statement()
                 await _in_thread(self.confirmations.redeem, token, call, statement)
-                return replace(call, confirmation=f"approved by {request.operator}" if request.operator else "person")
+                by = f"approved by {request.operator}" if request.operator else "person"
+                return replace(call, confirmation=by, statement=statement.recorded)
             case Rung.TOKEN:
                 token = await _in_thread(self.confirmations.issue, call, statement)
                 raise ConfirmationNeededError(
@@ -250,8 +249,7 @@ class Guard:
             case Rung.OPERATOR:
                 number = await _in_thread(self.approvals.request, call, statement)
                 said = f"{said}\n{_NOTHING_SENT} A person must approve this ({decision.reason})."
-                by = await approval.requested(number, call, request, stated, client, self, said=said)
-                return replace(call, confirmation=by)
+                return await approval.requested(number, call, request, stated, client, self, said=said)
             case _:
                 raise DeniedError(
                     f"{statement.text}\nA person must confirm this in the client, and this client can't ask.",
@@ -283,7 +281,7 @@ class Guard:
             )
         )
 
-    async def _redeem(self, token: str, call: Call, stated: Stated) -> None:
+    async def _redeem(self, token: str, call: Call, stated: Stated) -> Call:
         if self.setting is not Setting.TOKEN or _decision_of(call).person_only:
             raise ConfirmationError(
                 "A person must confirm this call; a token does not count.",
@@ -291,6 +289,7 @@ class Guard:
             )
         statement = await stated.statement(backups=False)
         await _in_thread(self.confirmations.redeem, token, call, statement)
+        return replace(call, confirmation="token", statement=statement.recorded)
 
 
 def _number_of(confirm: str) -> int:

@@ -47,6 +47,7 @@ class Call:
 
     ``template`` is the endpoint's, empty where the schema has none; ``data`` the parameters outside the path as they
     are sent. ``faults`` are those for which it is not sent; ``caution`` is what the schema doubts without refusing it.
+    ``statement`` is what was confirmed, as it is recorded; empty where nobody was asked.
     ``undo`` says whether the call can be undone; ``change`` is the number of its record, 0 where it has none.
     """
 
@@ -67,6 +68,7 @@ class Call:
     targets: Targets = NO_TARGETS
     decision: Decision | None = None
     confirmation: str = ""
+    statement: str = ""
     upids: tuple[str, ...] = ()
     undo: str = ""
     change: int = 0

@@ -130,6 +130,7 @@ class Changes:
                 data=self._recorded(call),
                 before=_packed(before),
                 confirmation=call.confirmation,
+                statement=call.statement,
                 **_inverse_columns(inverse),
                 **(part or {}),
             )
