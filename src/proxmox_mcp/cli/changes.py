@@ -6,6 +6,7 @@ import json
 import re
 import time
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,10 +18,12 @@ from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.wording import FOR_PEOPLE
-from proxmox_mcp.record.changes_text import as_data, described, line
+from proxmox_mcp.record.changes_text import as_data, described, listing
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.record.changes import Changes
 
@@ -42,7 +45,7 @@ def changes(context: click.Context, guest: int | None, since: str, caller: str, 
     if as_json:
         click.echo(json.dumps([as_data(each) for each in found], indent=2, ensure_ascii=False))
         return
-    click.echo("\n".join(map(line, found)) if found else "No change is on record.")
+    click.echo(listing(found) if found else "No change is on record.")
 
 
 @changes.command()
@@ -52,6 +55,28 @@ def show(number: int, as_json: bool) -> None:
     """Show one change: values before and after, who confirmed it, and how it is undone."""
     change = _changes().get(number)
     click.echo(json.dumps(as_data(change), indent=2, ensure_ascii=False) if as_json else described(change))
+
+
+@changes.command()
+@click.option("--older-than", default="30d", show_default=True, help="Only snapshots of this age (12h, 30d, 8w).")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, and send nothing.")
+@click.option("--yes", is_flag=True, help="Confirm it without a question.")
+@click.option("--confirm", default="", help="Number of an approval (proxmox-mcp approve).")
+@click.option("--cluster", default="", help="Which cluster, if several are configured.")
+def prune(older_than: str, dry_run: bool, yes: bool, confirm: str, cluster: str) -> None:
+    """Delete old snapshots that were taken because a rule asks for them (snapshot = true).
+
+    \b
+    proxmox-mcp changes prune --older-than 30d --dry-run
+    proxmox-mcp changes prune --older-than 8w
+
+    Other snapshots are left alone. It is a plan of deletions: stated, confirmed once, each a change on record. Exit
+    status: 0 done or nothing to do, 1 refused, declined or failed, 2 wrong settings or options.
+    """
+    gateway = gateway_of(load_settings())
+    request = Request(path="/", tool="cli", wording=FOR_PEOPLE, dry_run=dry_run, confirm=confirm, cluster=cluster)
+    doing = partial(gateway.prune, time.time() - _seconds(older_than), request, Terminal(agrees=yes))
+    click.echo(anyio.run(_done, gateway, doing))
 
 
 @click.command()
@@ -71,12 +96,12 @@ def undo(which: tuple[str, ...], dry_run: bool, yes: bool, confirm: str) -> None
     """
     gateway = gateway_of(load_settings())
     request = Request(path="/", tool="cli", wording=FOR_PEOPLE, dry_run=dry_run, confirm=confirm)
-    click.echo(anyio.run(_undo, gateway, " ".join(which), request, Terminal(agrees=yes)))
+    click.echo(anyio.run(_done, gateway, partial(gateway.undo, " ".join(which), request, Terminal(agrees=yes))))
 
 
-async def _undo(gateway: Gateway, which: str, request: Request, terminal: Terminal) -> str:
+async def _done(gateway: Gateway, doing: Callable[[], Awaitable[str]]) -> str:
     try:
-        return await gateway.undo(which, request, terminal)
+        return await doing()
     finally:
         for cluster in gateway.clusters.values():
             await cluster.pve.aclose()
@@ -85,13 +110,20 @@ async def _undo(gateway: Gateway, which: str, request: Request, terminal: Termin
 def _moment(since: str) -> float:
     if not since:
         return 0.0
-    if age := _AGE.fullmatch(since):
-        return time.time() - int(age[1]) * _SECONDS[age[2]]
+    if _AGE.fullmatch(since):
+        return time.time() - _seconds(since)
     try:
         return datetime.fromisoformat(since).timestamp()
     except ValueError:
         said = f"{since!r} is neither an age nor a date."
         raise CallError(said, "Write 30m, 2h, 3d, 1w, or 2026-11-28, or 2026-11-28T14:00.") from None
+
+
+def _seconds(age: str) -> float:
+    found = _AGE.fullmatch(age)
+    if found is None:
+        raise CallError(f"{age!r} is not an age.", "Write 30m, 12h, 30d or 8w.")
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 def _changes() -> Changes:

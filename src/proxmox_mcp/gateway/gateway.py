@@ -19,6 +19,7 @@ from proxmox_mcp.gateway.guest_command import CARRIERS, find_guest
 from proxmox_mcp.gateway.places import find_places, method_of
 from proxmox_mcp.gateway.plans import DEFAULT_LIMITS, PlanAsked, PlanLimits, Plans, PlanStep
 from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request, call_of
+from proxmox_mcp.gateway.snapshot_prune import old_snapshots
 from proxmox_mcp.gateway.undo import undo_steps
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.proxmox.paged import MOST_ROWS
@@ -160,6 +161,24 @@ class Gateway:
         asked = PlanAsked(steps=steps, request=replace(request, cluster=found.cluster), undo_of=named)
         text = await self.plans.propose(asked, client)
         return "\n".join([text, *found.left])
+
+    async def prune(self, before: float, request: Request, client: Client = NO_CLIENT) -> str:
+        """Delete the snapshots that a rule had taken before a moment (seconds since 1970), by a plan.
+
+        At most as many as a plan has steps, the oldest first. Raises ProxmoxMcpError.
+        """
+        changes = self.changes
+        taken_by = await changes.store.in_thread(changes.snapshots_first) if changes else {}
+        found = await old_snapshots(request, self.result, before, taken_by)
+        if not found.steps:
+            return "\n".join(["No snapshot that a rule had taken is that old.", *found.notes])
+        most = self.plans.limits.steps
+        text = await self.plans.propose(
+            PlanAsked(steps=found.steps[:most], request=request, on_error="continue"), client
+        )
+        left = len(found.steps) - most
+        more = [f"A plan has {most} steps at most: {left} snapshots are left, prune again."] if left > 0 else []
+        return "\n".join([text, *more, *found.notes])
 
     @property
     def changes(self) -> Changes | None:

@@ -5,7 +5,6 @@ A snapshot that can't be taken refuses the call: the rule wants a way back, and 
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from proxmox_mcp.confirm.subjects import volumes_of
 from proxmox_mcp.errors import DeniedError, ProxmoxError, ProxmoxMcpError
 from proxmox_mcp.gateway.agreement import Agreed
 from proxmox_mcp.gateway.request import call_of
+from proxmox_mcp.record.snapshots_first import new_name
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ _ONLY_NEWEST = frozenset({"zfspool", "zfs"})
 _PATIENCE = 3600.0
 """Seconds to wait for a snapshot: of many volumes it takes a while."""
 _NOT_SENT = "Nothing was sent."
-PREFIX = "mcp-"
-"""How the names of these snapshots begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ async def snapshots_before(call: Call, live: LiveState) -> tuple[SnapshotFirst, 
 
 
 def _snapshot(guest: Guest, call: Call) -> SnapshotFirst:
-    name = f"{PREFIX}{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    name = new_name()
     why = f"Before {call.name[:200]}, called by {call.caller.name}"
     return SnapshotFirst(guest, name, f"{guest.path}/snapshot", {"snapname": name, "description": why})
 

@@ -16,6 +16,7 @@ from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.record.differences import differences
+from proxmox_mcp.record.snapshots_first import is_taken_first
 from proxmox_mcp.record.undo import Get, Inverse, InverseCall
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ class Change:
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def is_snapshot_first(self) -> bool:
+        """Whether it took a snapshot because a rule asked for it."""
+        return self.template.endswith("/snapshot") and is_taken_first(self.data.get("snapname"))
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -180,6 +186,19 @@ class Changes:
             table = db.tables.changes
             rows = db.rows(table.select().where(table.c.plan == plan).order_by(table.c.number))
         return [_change(row) for row in rows if not caller or row["caller"] == caller]
+
+    def snapshots_first(self) -> dict[tuple[int, str], int]:
+        """The changes that took a snapshot because a rule asked for it, by guest and name of the snapshot."""
+        with self.store.reading() as db:
+            table = db.tables.changes
+            wanted = (table.c.method == "POST") & table.c.template.endswith("/snapshot") & table.c.undone_by.is_(None)
+            rows = db.rows(table.select().where(wanted).order_by(table.c.number.desc()).limit(_MOST_SEARCHED))
+        return {
+            (guest, change.data["snapname"]): change.number
+            for change in map(_change, rows)
+            if change.is_snapshot_first
+            for guest in change.guests
+        }
 
     def undone(self, numbers: tuple[int, ...], by: int) -> None:
         """Put on record that changes were undone by another."""

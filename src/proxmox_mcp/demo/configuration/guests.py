@@ -129,7 +129,15 @@ class GuestRules(StatefulRoutes):  # type: ignore[misc]
             vm.config["boot"] = f"order={';'.join(order)}" if order else " "
 
     def _routes_guest_rules(self) -> list[Route]:
-        return [("PUT", "/nodes/{node}/qemu/{vmid}/unlink", self._unlink)]
+        return [
+            ("PUT", "/nodes/{node}/qemu/{vmid}/unlink", self._unlink),
+            ("GET", "/nodes/{node}/qemu/{vmid}/feature", self._feature),
+            ("GET", "/nodes/{node}/lxc/{vmid}/feature", self._feature),
+        ]
+
+    async def _feature(self, values: Values, _user: str) -> Values:
+        """The storages that guests of the demo cluster are on can do all that is asked about."""
+        return {"hasFeature": 1, "nodes": [values["node"]]}
 
     async def _unlink(self, values: Values, user: str) -> None:
         vm = self.find(values["node"], values["vmid"])
