@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from demo_api import Api
 from proxmox_mcp.assembly import gateway_of
+from proxmox_mcp.cli.call import Terminal
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.errors import CallError, ConfirmationNeededError
 from proxmox_mcp.gateway import Gateway, Request
@@ -170,6 +172,70 @@ async def test_an_undo_is_confirmed_by_its_own_effects(gateway: Gateway, api: Ap
     assert api.get("/access/users/eve@pve")
     await undo(gateway, number)
     assert api.answer("GET", "/access/users/eve@pve")[0] != 200
+
+
+async def test_what_was_made_is_not_deleted_where_it_was_changed_since(gateway: Gateway, api: Api) -> None:
+    number = await write(gateway, "POST", "/access/users", userid="kim@pve", comment="new")
+    api.done("PUT", "/access/users/kim@pve", comment="of somebody else")
+    with pytest.raises(CallError, match='made was changed since: comment: new → "of somebody else"') as caught:
+        await undo(gateway, number)
+    assert "delete it all the same: DELETE /access/users/kim@pve" in caught.value.advice
+    api.done("PUT", "/access/users/kim@pve", comment="new")
+    await undo(gateway, number)
+    assert api.answer("GET", "/access/users/kim@pve")[0] != 200
+
+
+async def test_a_new_guest_is_not_deleted_where_its_configuration_was_changed_since(gateway: Gateway, api: Api) -> None:
+    number = await write(gateway, "POST", "/nodes/pve1/qemu", vmid=7001, name="new", memory=512)
+    api.done("PUT", "/nodes/pve1/qemu/7001/config", memory=1024)
+    with pytest.raises(CallError, match="made was changed since: memory: 512 → 1024"):
+        await undo(gateway, number)
+    api.done("PUT", "/nodes/pve1/qemu/7001/config", memory=512)
+    await undo(gateway, number)
+    assert api.answer("GET", "/nodes/pve1/qemu/7001/config")[0] != 200
+
+
+async def test_what_was_made_and_changed_by_one_plan_is_undone_backwards(gateway: Gateway, api: Api) -> None:
+    guest = "/nodes/pve1/qemu/7002"
+    numbers = [
+        await write(gateway, "POST", "/nodes/pve1/qemu", vmid=7002, name="new", memory=512),
+        await write(gateway, "PUT", f"{guest}/config", memory=1024),
+        await write(gateway, "POST", f"{guest}/snapshot", snapname="one"),
+        await write(gateway, "PUT", f"{guest}/snapshot/one/config", description="said later"),
+    ]
+    changes = gateway.changes
+    assert changes is not None
+    with changes.store.transaction() as db:
+        table = db.tables.changes
+        db.execute(table.update().where(table.c.number.in_(numbers)).values(plan=78))
+    await undo(gateway, "plan 78")
+    assert api.answer("GET", f"{guest}/config")[0] != 200
+
+
+async def test_what_went_with_a_guest_is_on_record(gateway: Gateway, api: Api) -> None:
+    guest = "/nodes/pve1/qemu/7003"
+    await write(gateway, "POST", "/nodes/pve1/qemu", vmid=7003, name="new", memory=512)
+    api.done("PUT", "/access/acl", path="/vms/7003", users="root@pam", roles="PVEVMUser")
+    api.done("POST", "/cluster/ha/resources", sid="vm:7003", state="stopped")
+    number = await write(gateway, "DELETE", guest, purge=1)
+    assert gateway.changes is not None
+    deleted = gateway.changes.get(number).deleted
+    assert deleted == (guest, "right PVEVMUser of root@pam on /vms/7003", "HA resource vm:7003 (state stopped)")
+
+
+async def test_the_record_has_the_statement_that_was_confirmed(gateway: Gateway, api: Api) -> None:
+    api.done("POST", "/access/users", userid="lee@pve")
+    guarded = Caller(name="ops", mode=Mode.GUARDED)
+    asked = Request(path="/access/users/lee@pve", method="DELETE", caller=guarded)
+    await gateway.call(asked, Terminal(agrees=True))
+    made = Request(path="/access/users", method="POST", data={"userid": "lee@pve", "password": "top-secret-1"})
+    await gateway.call(replace(made, caller=guarded), Terminal(agrees=True))
+    assert gateway.changes is not None
+    created, deleted = gateway.changes.listed(most=2)
+    assert deleted.confirmation == "person"
+    assert deleted.statement.startswith("DELETE /access/users/lee@pve\nEffects:\n- ")
+    assert "top-secret-1" not in str(created)
+    api.done("DELETE", "/access/users/lee@pve")
 
 
 async def test_a_write_of_unknown_outcome_is_not_undone(gateway: Gateway) -> None:

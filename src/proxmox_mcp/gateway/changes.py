@@ -32,6 +32,8 @@ from proxmox_mcp.record.undo import (
     Case,
     Get,
     cascade,
+    created,
+    gone_with,
     guest_config,
     inverse,
     observed,
@@ -146,6 +148,8 @@ class ChangeLog:
         state: dict[Get, Any] = {}
         if not received.running:
             state = await self._read_back(write, call, cluster)
+            if not state and (new := created(Case(call, write.before, write.parameters))):
+                state = await self._read([new.get], None, cluster, within=_READ_BACK_WITHIN)
         found = inverse(Case(call, write.before, write.parameters, After(received.data, state)))
         changed = differences(write.before, state, write.pending)
         await self._finish(
@@ -156,7 +160,7 @@ class ChangeLog:
                 after=state,
                 inverse=found,
                 made=tuple(each.path for each in found.calls[:1]) if found.kind == "delete-created" else (),
-                deleted=(call.path.text,) if call.method == "DELETE" and not received.running else (),
+                deleted=_deleted(write, call) if not received.running else (),
             ),
         )
         if write.undoes is not None and not received.running:
@@ -239,6 +243,10 @@ class ChangeLog:
             for get in gets:
                 group.start_soon(read, get)
         return found
+
+
+def _deleted(write: Write, call: Call) -> tuple[str, ...]:
+    return (call.path.text, *gone_with(call, write.before)) if call.method == "DELETE" else ()
 
 
 _UPID = "\nUPID: "

@@ -17,7 +17,8 @@ from proxmox_mcp.gateway.changes import parameters_of
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.record.differences import differences, told
 from proxmox_mcp.record.redaction import HIDDEN
-from proxmox_mcp.record.undo import After, Case, Get, inverse, is_remade, wanted
+from proxmox_mcp.record.undo import After, Case, Get, created, inverse, is_remade, wanted
+from proxmox_mcp.record.undo.objects import parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.record.changes import Change, Changes
     from proxmox_mcp.record.redaction import Redactor
-    from proxmox_mcp.record.undo import Inverse, InverseCall
+    from proxmox_mcp.record.undo import Inverse, InverseCall, Made
 
 _NAMED = re.compile(r"(?:(?P<kind>plan|change)\s+)?#?(?P<number>\d{1,15})", re.IGNORECASE)
 _READ_WITHIN = 10.0
@@ -149,6 +150,9 @@ async def _inverse_now(change: Change, backwards: _Backwards) -> Inverse:
     gets = dict.fromkeys([*wanted(case), *change.after])
     now = await backwards.now([get for get in gets if get in change.before])
     _require_unchanged(change, now)
+    new = created(case)
+    if new is not None and change.after.get(new.get) is not None:
+        _require_as_made(change, new, await backwards.now([new.get]))
     if not is_remade(call) or HIDDEN in str(change.data) or not change.before:
         return change.inverse
     return inverse(replace(case, after=After(None, now)))
@@ -172,6 +176,21 @@ def _require_unchanged(change: Change, now: Mapping[Get, Any]) -> None:
     if change.method == "DELETE" and there_again and any(each.method == "POST" for each in change.inverse.calls[:1]):
         said = f"There is {change.path} again, which change {change.number} deleted."
         raise CallError(said, "Nothing was sent.")
+
+
+def _require_as_made(change: Change, new: Made, now: Mapping[Get, Any]) -> None:
+    """Raises CallError where what the change made has other values by now: deleting it would lose them."""
+    if now.get(new.get) is None:
+        return  # Deleting it fails, and says so.
+    since = [
+        each for each in differences(change.after, now) if parameter(new.settable, each.name.split(" ")[0]) is not None
+    ]
+    if since:
+        way = f"{change.inverse.calls[0].method} {change.inverse.calls[0].path}" if change.inverse.calls else "by hand"
+        raise CallError(
+            f"What change {change.number} ({change.name}) made was changed since: {told(since)}.",
+            f"Nothing was sent. Undo what came after it first, or delete it all the same: {way}",
+        )
 
 
 def _call_of(change: Change, index: EndpointIndex) -> Call:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.reviews import call_key
+from proxmox_mcp.record.undo.cascade import cascade, gone_with
 from proxmox_mcp.record.undo.model import (
     After,
     Case,
     Get,
     Inverse,
     InverseCall,
+    Made,
     Parameters,
     Recipe,
     State,
@@ -39,8 +41,12 @@ __all__ = [
     "Get",
     "Inverse",
     "InverseCall",
+    "Made",
     "Parameters",
     "State",
+    "cascade",
+    "created",
+    "gone_with",
     "inverse",
     "is_remade",
     "proven",
@@ -103,16 +109,10 @@ def is_remade(call: Call) -> bool:
     return isinstance(recipe, Recipe) and recipe.remade
 
 
-def cascade(call: Call) -> tuple[Get, ...]:
-    """What goes with a guest that is deleted, beside its configuration: rights on it, its place in jobs, its firewall.
-
-    Nothing brings it back, so it is read only once the deletion is about to be sent.
-    """
-    guest = call.path.guest
-    if guest is None or call.method != "DELETE" or len(call.path.segments) != 4:
-        return ()
-    firewall = filled(f"/nodes/{{}}/{guest[0]}/{{}}/firewall/rules", call.path.segments[1], guest[1])
-    return (Get("/access/acl"), Get("/cluster/backup"), Get(firewall))
+def created(case: Case) -> Made | None:
+    """What shows the object that a call has made, once it is there; None where no GET shows just that."""
+    recipe = _recipe(case.call)
+    return recipe.created(case) if isinstance(recipe, Recipe) else None
 
 
 def _unknown(_method: str, _template: str) -> Mapping[str, Schema]:

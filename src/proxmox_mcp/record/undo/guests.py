@@ -20,6 +20,7 @@ from proxmox_mcp.record.undo.model import (
     Get,
     Inverse,
     InverseCall,
+    Made,
     Recipe,
     filled,
     is_on,
@@ -214,9 +215,16 @@ class GuestMade(Recipe):
     kind: str
     number: str = "vmid"
 
+    def created(self, case: Case) -> Made | None:
+        node, vmid = self._where(case)
+        config = f"/nodes/{{}}/{self.kind}/{{}}/config"
+        return Made(Get(filled(config, node, vmid)), case.parameters("PUT", config)) if vmid != NEW else None
+
+    def _where(self, case: Case) -> tuple[str, str]:
+        return str(case.data.get("target") or case.names[0]), str(case.data.get(self.number) or NEW)
+
     def inverse(self, case: Case) -> Inverse:
-        node = str(case.data.get("target") or case.names[0])
-        vmid = str(case.data.get(self.number) or NEW)
+        node, vmid = self._where(case)
         template = f"/nodes/{{}}/{self.kind}/{{}}"
         taken = case.parameters("DELETE", template)
         data = {name: 1 for name in ("purge", "destroy-unreferenced-disks") if name in taken}
@@ -232,7 +240,14 @@ class GuestMade(Recipe):
 
 @dataclass(frozen=True, slots=True)
 class SnapshotMade(Recipe):
+    """A snapshot is undone by deleting it."""
+
     kind: str
+
+    def created(self, case: Case) -> Made | None:
+        config = f"/nodes/{{}}/{self.kind}/{{}}/snapshot/{{}}/config"
+        name = str(case.data.get("snapname"))
+        return Made(Get(filled(config, *case.names, name)), case.parameters("PUT", config))
 
     def inverse(self, case: Case) -> Inverse:
         name = str(case.data.get("snapname"))

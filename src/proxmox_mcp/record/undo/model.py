@@ -136,6 +136,14 @@ class Case:
         return self.call.path.encoded
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What shows an object that a call has made: ``get``, and the parameters (``settable``) that can change it."""
+
+    get: Get
+    settable: Mapping[str, Schema]
+
+
 class Recipe(ABC):
     """How the calls of one endpoint are undone. ``remade``: the calls depend on what is there when it is undone, so
     they are made again then."""
@@ -146,6 +154,10 @@ class Recipe(ABC):
     def wanted(self, case: Case) -> tuple[Get, ...]:
         """What has to be read before the call, given what is in ``before`` already; asked until nothing is new."""
         return ()
+
+    def created(self, case: Case) -> Made | None:
+        """What shows the object that the call has made, by its parameters alone; None where no GET shows just that."""
+        return None
 
     @abstractmethod
     def inverse(self, case: Case) -> Inverse:

@@ -16,6 +16,7 @@ from proxmox_mcp.record.undo.model import (
     Get,
     Inverse,
     InverseCall,
+    Made,
     Recipe,
     filled,
     is_on,
@@ -135,12 +136,20 @@ class Created(Recipe):
 
     thing: Thing
 
-    def inverse(self, case: Case) -> Inverse:
+    def created(self, case: Case) -> Made | None:
+        names = self._names(case)
+        settable = case.parameters("PUT", self.thing.at)
+        return Made(self.thing.get(names), settable) if settable and NEW not in names else None
+
+    def _names(self, case: Case) -> tuple[str, ...]:
         thing = self.thing
-        names = case.names
-        if thing.named:
-            schema = case.parameters("POST", thing.made).get(thing.named)
-            names = (*names, str(case.data.get(thing.named) or (schema and schema.default) or NEW))
+        if not thing.named:
+            return case.names
+        schema = case.parameters("POST", thing.made).get(thing.named)
+        return (*case.names, str(case.data.get(thing.named) or (schema and schema.default) or NEW))
+
+    def inverse(self, case: Case) -> Inverse:
+        thing, names = self.thing, self._names(case)
         path = filled(thing.at, *names)
         taken = case.parameters("DELETE", thing.at)
         data = {name: value for name, value in thing.remove.items() if name in taken}
