@@ -40,7 +40,7 @@ def _moment(_: click.Context, __: click.Parameter, text: str) -> str:
 @click.option("--result", default="", help="With this result: ok, unconfirmed, guard.denied, pve.failed, ...")
 @click.option("--json", "as_json", is_flag=True, help="Print the lines of the file as they are.")
 def audit(context: click.Context, /, path: Path | None, as_json: bool, **wanted: str) -> None:
-    """List and filter the audit log; `audit verify` tells whether it is whole."""
+    """List, filter and verify the audit log."""
     if context.invoked_subcommand:
         return
     path = path or Path(load_settings().server.mcp_audit_file)

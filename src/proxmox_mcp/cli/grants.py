@@ -43,12 +43,13 @@ def grant(
     seconds: float,
     cluster: str,
 ) -> None:
-    """Allow a CALLER some effects on some guests, without a confirmation each time.
+    """Allow a caller some effects on some guests for a while.
 
     \b
     proxmox-mcp grant claude --effect disrupt --guest 101 --guest 102 --for 2h --calls 20
 
-    Every effect of a call must be named, and every guest that it hits. Each use is on record.
+    They need no confirmation then. Every effect of a call must be named, and every guest that it hits. Each use is on
+    record.
     """
     settings = load_settings()
     if not cluster and len(settings.clusters) > 1:

@@ -17,7 +17,7 @@ _TEST = Message("proxmox-mcp: test", "Notifications of this server arrive here."
 
 @click.group(cls=SuggestingGroup)
 def notify() -> None:
-    """Notifications by the channels of MCP_NOTIFY."""
+    """Test the channels of notifications (MCP_NOTIFY)."""
 
 
 @notify.command()
