@@ -61,17 +61,20 @@ def is_large(value: Any, most: int = LARGE) -> bool:
     return False
 
 
+_CONTAINERS = frozenset({dict, list})
+
+
 def depth_is_beyond(value: Any, most: int) -> bool:
-    """Whether a value is nested deeper than ``most`` levels."""
-    level = [value]
+    """Whether a value of JSON (objects are ``dict``, lists ``list``) is nested deeper than ``most`` levels."""
+    level = [value] if type(value) in _CONTAINERS else []
     for _ in range(most + 1):
-        level = [
-            member
-            for each in level
-            if isinstance(each, dict | list)
-            for member in (each.values() if isinstance(each, dict) else each)
-            if isinstance(member, dict | list)
-        ]
-        if not level:
+        deeper: list[Any] = []
+        for each in level:
+            members = each.values() if type(each) is dict else each
+            # Nearly all records of long lists are flat: their members are passed by without a step of Python for each.
+            if not _CONTAINERS.isdisjoint(map(type, members)):
+                deeper += [member for member in members if type(member) in _CONTAINERS]
+        if not deeper:
             return False
+        level = deeper
     return True

@@ -54,6 +54,34 @@ def test_whatever_stands_under_a_secret_name_is_hidden_whole(name: str, value: A
     assert REDACTOR.data({name: value}) == {name: HIDDEN}
 
 
+RECORDS = [
+    {"vmid": 100, "name": "web-01", "status": "running", "cpu": 0.5, "lock": None},
+    {"vmid": 101, "name": "keycloak", "tags": "token;pass"},
+    {"vmid": 102, "name": "db", "description": f"password={SECRET}"},
+    {"vmid": 103, "cipassword": SECRET},
+    {"key": "cipassword", "value": SECRET},
+    {"vmid": 104, "args": "own-credential"},
+    {"vmid": 105, "net": {"bind-passwd": SECRET, "bridge": "vmbr0"}},
+    {"vmid": 106, "list": ["a", f"https://user:{SECRET}@host"]},
+    {},
+    "web-01",
+    7,
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(RECORDS), st.integers(1, 60)), max_size=5))
+def test_a_record_reads_the_same_in_a_long_list_as_alone(runs: list[tuple[Any, int]]) -> None:
+    """Records of long lists are looked through together."""
+    redactor = Redactor(["own-credential"])
+    records = [record for record, times in runs for _ in range(times)]
+    before = json.dumps(records)
+    shown = redactor.data(records)
+    assert shown == [redactor.data(record) for record in records]
+    assert json.dumps(records) == before
+    assert SECRET not in json.dumps(shown)
+    assert "own-credential" not in json.dumps(shown)
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text("abc /:.-", max_size=20),
