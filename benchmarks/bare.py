@@ -1,7 +1,7 @@
 """The baseline: the server of the SDK with one tool, which calls ``proxmoxer``.
 
 ``python -m benchmarks.bare`` serves a tool that says hello over stdio. With ``UPSTREAM=host:port`` in the environment
-the tool lists the nodes; with ``SERVE=sse`` or ``SERVE=streamable-http`` and ``PORT`` it serves that transport.
+there are tools that list the nodes and the guests; with ``SERVE=sse`` or ``SERVE=streamable-http`` and ``PORT`` it serves that transport.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def say_hello() -> str:
     return "hello"
 
 
-def lists_nodes(upstream: str) -> Callable[[], str]:
-    """A tool that makes the same call as this server's, and returns the nodes."""
+def tools(upstream: str) -> tuple[Callable[[], str], ...]:
+    """Tools that make the same call as this server's, and return the nodes, or all guests, as JSON."""
     from proxmoxer import ProxmoxAPI
 
     host, _, port = upstream.partition(":")
@@ -36,14 +36,20 @@ def lists_nodes(upstream: str) -> Callable[[], str]:
         found = api.cluster.resources.get()
         return json.dumps([record for record in found if record["type"] == "node"])
 
-    return list_nodes
+    def list_guests() -> str:
+        """List the guests."""
+        found = api.cluster.resources.get()
+        return json.dumps([record for record in found if record["type"] in ("qemu", "lxc")])
+
+    return list_nodes, list_guests
 
 
 def main() -> None:
     logging.captureWarnings(capture=True)
     upstream = os.environ.get("UPSTREAM")
     server = MCPServer("bare", log_level="ERROR")
-    server.tool(structured_output=False)(lists_nodes(upstream) if upstream else say_hello)
+    for tool in tools(upstream) if upstream else (say_hello,):
+        server.tool(structured_output=False)(tool)
     transport = cast("Literal['stdio', 'sse', 'streamable-http']", os.environ.get("SERVE", "stdio"))
     if transport == "stdio":
         server.run("stdio")

@@ -58,6 +58,10 @@ class Stdio:
         )
         return cls(process)
 
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
     async def ask(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         number = next(self._ids)
         self._stdin.write(_request(number, method, params) + b"\n")
