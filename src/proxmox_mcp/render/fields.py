@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
@@ -19,7 +20,7 @@ _MOST_DOTS = 32
 
 def is_empty(value: Any) -> bool:
     """Whether a value is null, or an empty text, list or object. 0 and false are values."""
-    return value is None or value == "" or value == [] or value == {}
+    return not value and (value is None or value == "" or value == [] or value == {})
 
 
 def lookup(record: Any, field: str) -> Any:
@@ -47,7 +48,7 @@ def lookup(record: Any, field: str) -> Any:
 
 def field_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """The field names of all records, in order of first appearance."""
-    return list(dict.fromkeys(name for record in records for name in record))
+    return list(dict.fromkeys(chain.from_iterable(records)))
 
 
 def require_field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 def best_grouping(records: Sequence[Record], candidates: Sequence[str]) -> tuple[str, ...]:
     """The ``candidates`` to group by for the fewest tokens; empty if grouping saves nothing."""
-    weights = {name: _weight(records, name) for name in candidates}
-    columns = {name: [record.get(name) for record in records] for name in candidates}
+    columns = {name: _column(records, name) for name in candidates}
+    weights = {name: _weight(column) for name, column in columns.items()}
     best: tuple[str, ...] = ()
     least = sum(weights.values())
     for size in range(1, len(candidates) + 1):
@@ -32,15 +33,15 @@ def best_grouping(records: Sequence[Record], candidates: Sequence[str]) -> tuple
 def group(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[str, ...], list[Record]]:
     """Records grouped by their values of ``names``; groups are sorted, records keep their order."""
     groups: dict[tuple[str, ...], list[Record]] = {}
-    for record in records:
-        groups.setdefault(tuple(str(record.get(name) or "-") for name in names), []).append(record)
+    for values, record in zip(zip(*(_column(records, name) for name in names), strict=True), records, strict=True):
+        groups.setdefault(values, []).append(record)
     return dict(sorted(groups.items()))
 
 
-def _weight(records: Sequence[Record], name: str) -> float:
+def _column(records: Sequence[Record], name: str) -> list[str]:
+    return [str(record.get(name) or "-") for record in records]
+
+
+def _weight(column: Sequence[str]) -> float:
     """The tokens of a field as a column over all records."""
-    counts: dict[str, int] = {}
-    for record in records:
-        value = str(record.get(name) or "-")
-        counts[value] = counts.get(value, 0) + 1
-    return sum(count * token_cost(value) for value, count in counts.items())
+    return sum(count * token_cost(value) for value, count in Counter(column).items())

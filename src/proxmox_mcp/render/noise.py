@@ -13,6 +13,7 @@ _FIELDS = frozenset({"digest", "pid", "pstart"})
 """Checksums of configuration files (a write that needs one reads it itself), and process ids of nodes."""
 _NESTED = {"cpuinfo": "flags"}
 """The features of a node's processor: more text than the rest of the node's status."""
+_NOISY = _FIELDS | _NESTED.keys()
 _CURRENT = "current"
 
 
@@ -38,7 +39,7 @@ def without_noise(records: Sequence[Record]) -> Sequence[Record]:
 
 
 def _has_noise(record: Record) -> bool:
-    return not _FIELDS.isdisjoint(record) or not _NESTED.keys().isdisjoint(record) or _is_current(record)
+    return not _NOISY.isdisjoint(record) or _is_current(record)
 
 
 def _needed(record: Record) -> Record:

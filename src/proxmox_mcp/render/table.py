@@ -104,7 +104,7 @@ def plain_table(
 
 def _flattened(records: Sequence[Record]) -> tuple[str, ...]:
     """All fields, those that hold small objects of plain values as dotted names; empty if no field holds any."""
-    if not any(isinstance(value, dict) for record in records for value in record.values()):
+    if not any(dict in map(type, record.values()) for record in records):
         return ()
     names: list[str] = []
     for name in field_names(records):

@@ -93,10 +93,8 @@ def _cursor(text: str) -> Cursor:
 
 def digest(items: Sequence[Any]) -> str:
     """Four hex digits that change when entries are added, removed or moved, but not when only their numbers change."""
-    checksum = 0
-    for item in items:
-        identity = tuple(map(item.get, _IDENTITY)) if isinstance(item, dict) else item
-        checksum = crc32(repr(identity).encode("utf-8", "surrogatepass"), checksum)
+    identities = (tuple(map(item.get, _IDENTITY)) if isinstance(item, dict) else item for item in items)
+    checksum = crc32("".join(map(repr, identities)).encode("utf-8", "surrogatepass"))
     return f"{checksum & 0xFFFF:04x}"
 
 
