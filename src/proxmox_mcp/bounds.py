@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,20 +62,18 @@ def is_large(value: Any, most: int = LARGE) -> bool:
     return False
 
 
-_CONTAINERS = frozenset({dict, list})
-
-
 def depth_is_beyond(value: Any, most: int) -> bool:
-    """Whether a value of JSON (objects are ``dict``, lists ``list``) is nested deeper than ``most`` levels."""
-    level = [value] if type(value) in _CONTAINERS else []
+    """Whether a value is nested deeper than ``most`` levels."""
+    level = [value]
     for _ in range(most + 1):
-        deeper: list[Any] = []
-        for each in level:
-            members = each.values() if type(each) is dict else each
-            # Nearly all records of long lists are flat: their members are passed by without a step of Python for each.
-            if not _CONTAINERS.isdisjoint(map(type, members)):
-                deeper += [member for member in members if type(member) in _CONTAINERS]
-        if not deeper:
+        level = [
+            member
+            for each in level
+            # CPython's garbage collector passes by a dict that holds no other: nearly all records of long lists.
+            if isinstance(each, (dict, list)) and gc.is_tracked(each)
+            for member in (each.values() if isinstance(each, dict) else each)
+            if isinstance(member, (dict, list))
+        ]
+        if not level:
             return False
-        level = deeper
     return True

@@ -157,7 +157,8 @@ def _parse(reply: HttpResponse) -> Any:
             status=reply.status,
             sent=True,
         )
-    return mend(content) if b"\\ud" in reply.body or b"\\uD" in reply.body else content
+    escapes = b"\\" in reply.body and (b"\\ud" in reply.body or b"\\uD" in reply.body)
+    return mend(content) if escapes else content
 
 
 def _not_json(constant: str) -> NoReturn:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.record import secrets_in_text
@@ -122,10 +121,11 @@ class Redactor:
         hidden, may_name_another = _secrets_among(names, local)
         if hidden or may_name_another or not local.parts.keys().isdisjoint(names):
             return False
-        values = list(chain.from_iterable(map(dict.values, records)))
-        if not _FLAT.issuperset(map(type, values)):
+        texts = [member for record in records for member in record.values() if type(member) not in _PLAIN]
+        try:
+            whole = "\n".join(texts)
+        except TypeError:  # One is no text but something nested: asking each would take as long as all the rest.
             return False
-        whole = "\n".join([value for value in values if type(value) is str])
         return not secrets_in_text.may_hold(whole) and not any(known in whole for known in self._values)
 
     def _text(self, text: str) -> str:
@@ -148,7 +148,6 @@ _AT_ONCE = 25
 """Records looked through together. With more of them, one that holds something would have too many others looked
 through one by one."""
 _PLAIN = frozenset({int, float, bool, type(None)})
-_FLAT = _PLAIN | {str}
 _VALUES_OF_SUBJECT = frozenset({"value", "pending", "old", "new", "default", "v"})
 
 
