@@ -1,7 +1,8 @@
 """The baseline: the server of the SDK with one tool, which calls ``proxmoxer``.
 
 ``python -m benchmarks.bare`` serves a tool that says hello over stdio. With ``UPSTREAM=host:port`` in the environment
-there are tools that list the nodes and the guests; with ``SERVE=sse`` or ``SERVE=streamable-http`` and ``PORT`` it serves that transport.
+there are tools that list the nodes and the guests; with ``SERVE=sse`` or ``SERVE=streamable-http`` and ``PORT`` it
+serves that transport.
 """
 
 from __future__ import annotations
