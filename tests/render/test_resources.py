@@ -190,3 +190,13 @@ def test_a_name_made_to_break_the_table_stays_one_cell() -> None:
     lines = resources_table(records, "vm", budget=Budget.of(1000)).split("\n")
     assert r'1 "a\n2 b qemu"' in lines
     assert any("…+500" in line for line in lines)
+
+
+def test_raw_shows_numbers_as_they_were_sent_with_use_and_maximum_side_by_side() -> None:
+    node = {"type": "node", "node": "a", "status": "online", "cpu": 0.25, "maxcpu": 4, "mem": GIB, "maxmem": 4 * GIB}
+    guest = {"type": "qemu", "vmid": 7, "node": "a", "status": "running", "mem": 512, "maxmem": GIB, "uptime": 90}
+    raw = View.of(raw=True)
+    shown = "node status cpu maxcpu mem maxmem guests\na online 0.25 4 1073741824 4294967296 1/1\n(1 node)"
+    assert nodes_table([node, guest], view=raw) == shown
+    assert resources_table([guest], "vm", raw).endswith("\n7 qemu a running 512 1073741824 90\n(1 guest)")
+    assert resources_table([guest], "vm", View.of(fields="vmid,mem", raw=True)) == "vmid mem\n7 512\n(1 guest)"

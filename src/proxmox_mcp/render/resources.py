@@ -6,6 +6,7 @@ The records are those of ``PVE::API2::Cluster`` (resources): sizes in bytes, ``c
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from proxmox_mcp.errors import ViewError
@@ -44,6 +45,8 @@ _SPARSE: dict[str, tuple[str, ...]] = {
     "storage": (),
     "pool": (),
 }
+_WITH_MAXIMUM = frozenset({"cpu", "mem", "disk"})
+"""Fields that ``raw`` shows beside their maximum, in a column of its own, instead of as ``used/maximum``."""
 _KIND_OF = {"node": "node", "qemu": "guest", "lxc": "guest", "storage": "storage", "pool": "pool"}
 _TERMS = frozenset({"content", "plugintype", "status", "type"})
 """Fields whose values are Proxmox's own terms."""
@@ -83,7 +86,7 @@ def nodes_table(
     if not nodes:
         return "(no nodes: the token may lack Sys.Audit on /nodes)"
     columns = ("node", "status", "cpu", "maxcpu", "mem", "disk", "uptime", "guests", "version")
-    return _page({"node": nodes}, {"node": columns}, view, budget, "nodes")
+    return _page({"node": nodes}, {"node": _raw(columns) if view.raw else columns}, view, budget, "nodes")
 
 
 def resources_table(
@@ -115,9 +118,15 @@ def resources_table(
         kinds[_KIND_OF[resource["type"]]].append(resource)
     for kind, members in kinds.items():
         members.sort(key=lambda r, names=_ORDER[kind]: [_sort_key(r.get(name)) for name in names])  # type: ignore[misc]
-    columns = dict.fromkeys(_COLUMNS, view.fields) if view.fields else _COLUMNS
+    columns = {kind: view.fields or (_raw(usual) if view.raw else usual) for kind, usual in _COLUMNS.items()}
     suffix = f"; {len(kept)} of {len(chosen)} match" if view.conditions else ""
     return _page(kinds, columns, view, budget, what, suffix)
+
+
+def _raw(columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns for numbers as they were sent."""
+    pairs = ((name, f"max{name}") if name in _WITH_MAXIMUM else (name,) for name in columns)
+    return tuple(dict.fromkeys(chain.from_iterable(pairs)))
 
 
 def _types(type_name: str) -> tuple[str, ...]:
@@ -165,21 +174,22 @@ def _page(
         made: list[Section] = []
         for kind, records in filled.items():
             asked = columns[kind]
-            made += _sections(kind, records, asked, longest, few=() if view.fields else _SPARSE[kind])
+            few = () if view.fields else _SPARSE[kind]
+            made += _sections(kind, records, asked, longest, few=few, raw=view.raw)
         return made
 
     return with_notice(page_of_sections(sections, view, budget.less(NOTICE), what=what, suffix=suffix))
 
 
 def _sections(
-    kind: str, records: Sequence[Record], asked: Sequence[str], longest: int, *, few: Sequence[str]
+    kind: str, records: Sequence[Record], asked: Sequence[str], longest: int, *, few: Sequence[str], raw: bool
 ) -> list[Section]:
     """The sections of one kind; guests are grouped if that saves tokens."""
     grouped = best_grouping(records, [n for n in _GROUPED_BY if n in asked]) if kind == "guest" and few else ()
     present = [n for n in asked if n not in grouped and any(not is_empty(r.get(n)) for r in records)] or list(asked)
     table = Table(
-        tuple(_column(name, longest) for name in present),
-        tuple(_column(name, longest) for name in few if any(r.get(name) for r in records)),
+        tuple(_column(name, longest, raw=raw) for name in present),
+        tuple(_column(name, longest, raw=raw) for name in few if any(r.get(name) for r in records)),
     )
     if not grouped:
         return [Section(table, records)]
@@ -189,8 +199,8 @@ def _sections(
     ]
 
 
-def _column(name: str, longest: int) -> Column:
-    if name in _READABLE:
+def _column(name: str, longest: int, *, raw: bool) -> Column:
+    if name in _READABLE and not raw:
         return Column(*_READABLE[name])
     return Column(
         text_cell(cut(name, longest)), lambda record: cell(lookup(record, name), longest, term=name in _TERMS)

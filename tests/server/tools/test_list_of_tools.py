@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 GOLDEN = Path(__file__).parent / "golden" / "tools.json"
 CEILING = 850
 """Tokens of the whole answer as it goes over the wire; to be raised only for good reason, never to 1,000."""
-NAMED_BY_OTHERS = frozenset({"dry_run", "confirm", "on_error"})
-"""Parameters of the plan tool that need no description: those of ``proxmox_api_call``, and one that says it itself."""
+NAMED_BY_OTHERS = frozenset({"dry_run", "confirm", "on_error", "raw"})
+"""Parameters that need no description: those of the plan tool that ``proxmox_api_call`` describes, one that says it
+itself, and that of the lists which ``proxmox_api_get`` describes."""
 
 FORBIDDEN = {"anyOf", "oneOf", "allOf", "$ref", "$defs", "additionalProperties", "default", "title", "nullable"}
 SIMPLE = {"string", "integer", "boolean", "object", "array"}

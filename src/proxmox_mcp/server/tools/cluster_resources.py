@@ -11,7 +11,7 @@ from proxmox_mcp.gateway.suggestions import unseen_in
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.render import WHOLE, resources_table
 from proxmox_mcp.server.tools.each_cluster import RESOURCES, Records, a_node, each_cluster, tell_each
-from proxmox_mcp.server.tools.tool import CURSOR, FIELDS, FILTER, LIMIT, Parameter, Tool, ToolCall
+from proxmox_mcp.server.tools.tool import ALSO_RAW, CURSOR, FIELDS, FILTER, LIMIT, Parameter, Tool, ToolCall
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway import Request
@@ -52,7 +52,7 @@ async def _run(call: ToolCall) -> str:
 
 async def _problems(call: ToolCall, request: Request) -> str:
     if request.view != WHOLE:
-        raise ViewError("type=problems takes no filter, fields, limit or cursor.", "It is one short report.")
+        raise ViewError("type=problems takes no filter, fields, limit, cursor or raw.", "It is one short report.")
 
     async def tell(one: Request) -> str:
         clock, report = await problems_of(call.gateway, one)
@@ -71,5 +71,6 @@ TOOL = Tool(
         "fields": FIELDS,
         "limit": LIMIT,
         "cursor": CURSOR,
+        "raw": ALSO_RAW,
     },
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.render import nodes_table
 from proxmox_mcp.server.tools.each_cluster import RESOURCES, Records, a_node, each_cluster
-from proxmox_mcp.server.tools.tool import Tool, ToolCall
+from proxmox_mcp.server.tools.tool import ALSO_RAW, Tool, ToolCall
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway.cluster import Cluster
@@ -27,4 +27,4 @@ async def _run(call: ToolCall) -> str:
     return await each_cluster(call.gateway, request, table)
 
 
-TOOL = Tool("list_nodes", "Nodes: status, CPU, memory, disk, uptime, guests.", _run, {})
+TOOL = Tool("list_nodes", "Nodes: status, CPU, memory, disk, uptime, guests.", _run, {"raw": ALSO_RAW})
