@@ -107,7 +107,7 @@ def commands(context: click.Context, env_file: Path | None) -> None:
     find = settings_file.locate if context.invoked_subcommand in _WITHOUT_SETTINGS else settings_file.apply
     context.obj = file = find(os.environ, env_file)
     if file.used and not settings_file.is_private(file.path):
-        click.echo(f"Other users of this machine can read {file.path}, which holds secrets. Run chmod 600 on it.", err=True)
+        click.echo(f"Other users of this machine can read {file.path}, which holds secrets. Run chmod 600.", err=True)
 
 
 def main() -> None:
