@@ -93,3 +93,16 @@ async def test_removing_them_is_asked_about(gateway: Gateway, api: Api) -> None:
     assert names(api, VM) == taken
     await gateway.prune(time.time() + 60, Request(path="/"))
     assert names(api, VM) == []
+
+
+async def test_a_change_is_undone_also_when_the_snapshot_before_it_is_gone(gateway: Gateway, api: Api) -> None:
+    before = api.get(f"{VM}/config").get("description")
+    told = await gateway.call(Request(path=f"{VM}/config", method="PUT", data={"description": "for a while"}))
+    assert "parent" not in told
+    changes = gateway.changes
+    assert changes is not None
+    number = changes.listed(most=1)[0].number
+    await gateway.prune(time.time() + 60, Request(path="/"))
+    await gateway.undo(str(number), Request(path="/"))
+    assert api.get(f"{VM}/config").get("description") == before
+    await gateway.prune(time.time() + 60, Request(path="/"))

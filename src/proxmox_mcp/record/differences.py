@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.record.undo import Get, State
 
-_NOISE = frozenset({"digest", "pid", "uptime", "order", "next-run", "status", "errors"})
+_NOISE = frozenset({"digest", "pid", "uptime", "order", "next-run", "parent", "status", "errors"})
+"""What changes by itself, or by something else: ``parent`` is the snapshot that a guest's configuration descends from,
+which making and deleting snapshots sets."""
 _NAMES = ("id", "userid", "groupid", "roleid", "tokenid", "poolid", "name", "group", "cidr", "rule", "sid", "storage")
 """Fields that tell the rows of a list apart, the first that a row has."""
 _PROPERTIES = re.compile(r"[^,\n]{1,400}(?:,[\w.-]{1,40}=[^,\n]{0,400})*")
