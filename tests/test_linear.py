@@ -35,7 +35,7 @@ from proxmox_mcp.policy import effects, targets, values
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.callers import Callers
 from proxmox_mcp.policy.predicates import LiveFacts
-from proxmox_mcp.proxmox import advice, errors, progress, upid
+from proxmox_mcp.proxmox import advice, errors, progress, task_log, upid
 from proxmox_mcp.proxmox.answers import read
 from proxmox_mcp.proxmox.inventory import Resources, near
 from proxmox_mcp.record import secret_names, secrets_in_text
@@ -53,7 +53,7 @@ from proxmox_mcp.render import (
     tokens,
     units,
 )
-from proxmox_mcp.search import Searcher, browse
+from proxmox_mcp.search import Searcher, api_names, browse
 from proxmox_mcp.server import reference_resource
 from proxmox_mcp.server.tools import TOOLS, arguments
 from resources import resources
@@ -132,6 +132,9 @@ READERS: dict[str, Callable[[str], object]] = {
     "apidoc.path.ApiPath.given": ApiPath.given,
     "apidoc.path.ApiPath.parse": lambda text: ApiPath.parse("/nodes/pve1/" + text),
     "record.secrets_in_text.hide": secrets_in_text.hide,
+    "record.secrets_in_text.may_hold": secrets_in_text.may_hold,
+    "proxmox.task_log.tells_of_an_error": task_log.tells_of_an_error,
+    "search.api_names.named_in": lambda text: api_names.named_in(text, ["net[n]", "cores", text[:100]]),
     "record.secrets_in_text.assigned": lambda text: list(secrets_in_text.assigned(text)),
     "record.secret_names.is_secret_name": secret_names.is_secret_name,
     "record.redaction.Redactor.text": REDACTOR.text,

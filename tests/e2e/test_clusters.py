@@ -99,7 +99,7 @@ async def test_every_tool_takes_the_cluster_from_a_list_of_those_that_the_caller
     async with connect(several) as session, connect(several, token=HOME) as homely:
         tools = {tool.name: tool.input_schema["properties"] for tool in (await session.client.list_tools()).tools}
         narrow = (await homely.client.list_tools()).tools
-    assert len(tools) == 5
+    assert len(tools) == 6
     for properties in tools.values():
         assert properties["cluster"]["enum"] == ["lab", "home", "mute"]
     assert all("cluster" not in tool.input_schema["properties"] for tool in narrow)

@@ -43,7 +43,10 @@ def test_parameters_are_pairs_and_checked_before_anything_is_sent(call: Callable
     with pytest.raises(InvalidCallError, match="cores: 'four' is not an integer"):
         call("call", "PUT", "/nodes/pve2/qemu/131/config", "cores=four")
     told = call("call", "PUT", "/nodes/pve2/qemu/131/config", "cores=4", "description=from the command line")
-    assert told.stdout == "Done: PUT /nodes/pve2/qemu/131/config\n"
+    assert told.stdout == (
+        'Done: PUT /nodes/pve2/qemu/131/config. description: not set → "from the command line"\n'
+        "Change 1, can be undone.\n"
+    )
 
 
 def test_a_risky_call_needs_yes_or_a_person_at_the_terminal(call: Callable[..., Result], upstream: Upstream) -> None:

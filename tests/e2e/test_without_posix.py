@@ -127,6 +127,7 @@ def _named(module: str) -> set[tuple[str, str]]:
 
 
 GUARDED = {
+    ("chown", "private_files.py"),
     ("geteuid", "private_files.py"),
     ("getuid", "operator.py"),
     ("SIGHUP", "uvicorn_server.py"),

@@ -98,6 +98,9 @@ _OWN = {
         _JSON,
         max_size=4,
     ),
+    "objects": st.lists(
+        st.dictionaries(st.sampled_from(["path", "method", "data"]) | _TEXTS, _TEXTS | _JSON, max_size=4), max_size=3
+    ),
 }
 
 
