@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 
 from clients import Answer, Session, connect
@@ -40,6 +39,11 @@ def of_the_call(request: Request) -> bool:
 
 def on_call(respond: Callable[[Any, Ask], None]) -> Fault:
     return Fault(respond=respond, when=of_the_call)
+
+
+def of_the_write(fault: Fault) -> Fault:
+    """Of a write the request that writes alone: the state before it and after it is read as ever."""
+    return replace(fault, when=lambda request: request.method == "PUT" and fault.when(request))
 
 
 def mute(connection: Any) -> None:
@@ -145,7 +149,7 @@ class Case:
 CASES = [
     Case("nothing listens on the port", Fault(refuses=True), "refuses the connection", 2, arrived=0),
     Case("reset as soon as it is connected", Fault(greet=reset), "closed the connection during the TLS", 2, 0),
-    Case("connected, and never a word", Fault(greet=mute), "did not answer within 2 s", 4, 0, cluster="quick"),
+    Case("connected, and never a word", Fault(greet=mute), "did not answer within ", 4, 0, cluster="quick"),
     Case("plain HTTP on the port", Fault(greet=lambda c: c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
          "does not speak TLS", 2, 0),
     Case("reset before it was done", on_call(lost_before_it_was_done), "closed the connection before it answered", 2,
@@ -216,10 +220,10 @@ async def test_what_goes_wrong_is_told_in_time_and_no_write_is_sent_twice(
     async with connect(server, "http") as session:
         before = proxy.count(CONFIG)
         with proxy.harm(case.fault):
-            async with anyio.create_task_group() as group:
-                group.start_soon(timed, "read", read(session, case.cluster))
-                group.start_soon(timed, "write", write(session, mark, case.cluster))
-            after = proxy.count(CONFIG)
+            await timed("read", read(session, case.cluster))
+        after = proxy.count(CONFIG)
+        with proxy.harm(of_the_write(case.fault)):
+            await timed("write", write(session, mark, case.cluster))
         for kind, (answer, took) in sorted(answers.items()):
             assert answer.is_error is bool(case.told), answer
             assert case.told in answer.text
@@ -227,7 +231,7 @@ async def test_what_goes_wrong_is_told_in_time_and_no_write_is_sent_twice(
             assert (DOUBT in answer.text) is (case.doubtful and kind == "write"), answer
             table.add(Row(case.name, kind, answer.text, case.within, took, case.arrived, case.done))
         assert proxy.count(mark) == (case.arrived, case.done)
-        assert tuple(b - a for a, b in zip(before, after, strict=True)) == (2 * case.arrived, 2 * case.done)
+        assert tuple(b - a for a, b in zip(before, after, strict=True)) == (case.arrived, case.done)
         await recovered(session, case.cluster)
         assert not (await write(session, f"{mark}after")).is_error, "after the fault all is well"
 
@@ -260,14 +264,12 @@ async def test_a_storm_of_failures_is_told_call_by_call_and_over_when_it_is_over
         refusal(*next(storm))(connection, ask)
 
     async with connect(server, "http") as session:
-        before = proxy.count(CONFIG)[0]
         watch = Watch()
-        with proxy.harm(on_call(respond)):
+        with proxy.harm(of_the_write(on_call(respond))):
             answers = [await write(session, f"storm-{number}") for number in range(60)]
         took = watch.seconds
         assert all(answer.is_error for answer in answers)
-        assert proxy.count(CONFIG)[0] - before == 60
-        assert proxy.count("storm-")[1] == 0
+        assert proxy.count("storm-") == (60, 0)
         assert not (await write(session, "calm")).is_error
     table.add(Row("sixty 5xx in a row", "60 writes", answers[-1].text, 20, took, 60, 0))
 

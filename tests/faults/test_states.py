@@ -51,9 +51,14 @@ async def test_an_expired_ticket_costs_a_read_nothing_and_a_write_is_told_to_be_
         assert read.text == "name: guest-101"
         assert proxy.count("/access/ticket")[0] == logins + 1
         table.add(Row("the ticket has expired", "read", read.text, 2, took))
-        pve.revoke_tickets()
         change = {"description": "with-a-dead-ticket"}
-        refused, took = await timed(session.make("PUT", CONFIG, change, cluster="password"))
+
+        def expires_before(connection: Any, ask: Ask) -> None:
+            pve.revoke_tickets()
+            connection.sendall(ask())
+
+        with proxy.harm(Fault(respond=expires_before, when=lambda request: request.method == "PUT")):
+            refused, took = await timed(session.make("PUT", CONFIG, change, cluster="password"))
         assert refused.is_error
         assert "Nothing was done: repeat the call" in refused.text
         assert proxy.count("with-a-dead-ticket")[0] == 1
