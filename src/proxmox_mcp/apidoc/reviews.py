@@ -115,10 +115,18 @@ class Reviews:
         return None
 
 
-@lru_cache(maxsize=4096)
+LONGEST_TEMPLATE = 200
+"""Characters of a path that work is kept for: a longer one is a caller's, and no endpoint's."""
+
+
 def call_key(method: str, template: str) -> str:
     """``GET /nodes/{}``: an endpoint whatever its path parameters are named, which differs between versions."""
-    return f"{method} {re.sub(r'{[^{}]*}', '{}', template)}"
+    return f"{method} {_unnamed(template) if len(template) <= LONGEST_TEMPLATE else template}"
+
+
+@lru_cache(maxsize=4096)
+def _unnamed(template: str) -> str:
+    return re.sub(r"{[^{}]*}", "{}", template)
 
 
 def alternatives(written: str) -> Iterator[str]:
