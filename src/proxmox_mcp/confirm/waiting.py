@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.store import Store
 
 _LOOK_SECONDS = 1.0
-"""Between two looks at the store: a read by its key, some tenths of a millisecond in SQLite."""
+"""Between two looks at the store: one read by its key each."""
 _TELL_SECONDS = 5.0
 """Between two messages of progress: clients that give up on a silent call do so after half a minute or later."""
 _MOST_OF_CALLER = 20

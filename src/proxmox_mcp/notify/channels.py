@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.installation import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,12 +66,13 @@ def _kind(address: str) -> str:
 
 
 def _instance(channel: Channel) -> Any:
-    # Some hundred plug-ins take half a second to import: only who sends pays for it.
+    # It brings some hundred plug-ins, which are slow to import: only who sends pays for it.
     try:
         import apprise
     except ImportError:
         raise SettingsError(
-            "MCP_NOTIFY is set, but notifications are not installed.", "Install the extra: proxmox-mcp[notify]."
+            "MCP_NOTIFY is set, but notifications are not installed.",
+            f"Install them with:\n  {install_command('notify')}",
         ) from None
     # Its log lines hold addresses.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
