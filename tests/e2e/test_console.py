@@ -100,6 +100,29 @@ def test_a_denial_with_its_reason_reaches_the_model(lena: Tab, served: Served) -
     assert "not during the backup" in answer.text
 
 
+def test_a_grant_is_used_without_asking_until_it_is_revoked(lena: Tab, served: Served) -> None:
+    reset = "/nodes/pve1/qemu/110/status/reset"
+    number = asked(served, reset)
+    lena.goes("approvals")
+    lena.page.locator(f"#approval-{number}").get_by_role("link", name="Allow for a while").click()
+    assert lena.page.get_by_label("Guests").input_value() == "110"
+    lena.page.get_by_label("Number of calls").fill("3")
+    lena.page.get_by_role("button", name="Approve and allow for a while").click()
+    lena.page.locator("#grants-open summary").click()
+    strip = lena.page.locator("#grants")
+    assert "0 of 3 calls used" in strip.inner_text()
+    assert not called(served, "POST", reset, confirm=number).is_error
+    assert not called(served, "POST", reset).is_error
+    strip.get_by_text("1 of 3 calls used").wait_for()  # It arrives by itself, and stays open.
+    assert asked(served, "/nodes/pve1/qemu/111/status/reset")  # Another guest is asked about as before.
+    assert lena.axe() == []
+    lena.page.set_viewport_size({"width": 360, "height": 800})
+    assert lena.page.evaluate("document.documentElement.scrollWidth") <= 360
+    strip.get_by_role("button", name="Revoke grant").click()
+    strip.get_by_text("in force").wait_for(state="detached")
+    assert asked(served, reset)
+
+
 def test_an_approval_by_keyboard_alone(lena: Tab, served: Served) -> None:
     number = asked(served, "/nodes/pve1/qemu/112/status/reset")
     keyboard = lena.page.keyboard

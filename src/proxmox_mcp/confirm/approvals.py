@@ -48,7 +48,8 @@ class Approval:
     """One request. ``created`` and ``decided`` are seconds since 1970; ``statement`` is whole while the request
     waits, and without secrets in its code afterwards.
 
-    ``asked_reason`` is the caller's for asking, ``reason`` that of whoever decided.
+    ``asked_reason`` is the caller's for asking, ``reason`` that of whoever decided. ``four_eyes``: while it waits,
+    whether a rule demands another person than the one whose client asks.
     """
 
     number: int
@@ -65,6 +66,7 @@ class Approval:
     effects: tuple[str, ...] = ()
     asked_reason: str = ""
     reason: str = ""
+    four_eyes: bool = False
 
 
 class Approvals:
@@ -265,6 +267,7 @@ def _require_another(row: Mapping[str, Any], by: str) -> None:
 
 
 def _approval(row: dict[str, Any]) -> Approval:
-    fields = {name: row[name] for name in Approval.__slots__}
+    fields = {name: row[name] for name in Approval.__slots__ if name in row}
     state, effects = ApprovalState(row["state"]), tuple(row["effects"] or ())
-    return Approval(**{**fields, "state": state, "effects": effects})
+    four_eyes = bool((row["details"] or {}).get("four_eyes"))
+    return Approval(**{**fields, "state": state, "effects": effects, "four_eyes": four_eyes})

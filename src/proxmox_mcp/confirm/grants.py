@@ -28,7 +28,7 @@ MOST_CALLS = 1000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """One grant. ``until`` and ``revoked`` are seconds since 1970; a guest is covered if it is named, or in one of the
-    pools, or has one of the tags."""
+    pools, or has one of the tags. ``approval``: the request that it was given with."""
 
     number: int
     created: float
@@ -44,6 +44,7 @@ class Grant:
     used: int = 0
     revoked: float | None = None
     revoked_by: str = ""
+    approval: int | None = None
 
     def covers(self, call: Call, facts: Facts) -> bool:
         """Whether the grant allows what this call does to what it hits; what is unknown is not covered."""
@@ -90,14 +91,10 @@ class Grants:
         tags: frozenset[str] = frozenset(),
         calls: int,
         seconds: float,
+        approval: int | None = None,
     ) -> Grant:
         """Allow it from now on. Raises ConfirmationError for what can't be granted."""
-        if not 0 < seconds <= LONGEST_SECONDS:
-            raise ConfirmationError("a grant lasts eight hours at most", "Give a shorter time, such as 2h.")
-        if not 0 < calls <= MOST_CALLS:
-            raise ConfirmationError(f"a grant is for 1 to {MOST_CALLS} calls", "Give a number of calls.")
-        if not effects or not (guests or pools or tags):
-            raise ConfirmationError("a grant names effects, and guests, a pool or a tag", "Name them.")
+        require_grantable(effects, guests, pools, tags, calls=calls, seconds=seconds)
         now = self._clock()
         with self._store.transaction() as db:
             number = db.insert(
@@ -107,6 +104,7 @@ class Grants:
                 caller=caller,
                 cluster=cluster,
                 granted_by=by,
+                approval=approval,
                 effects=sorted(effects),
                 guests=sorted(guests),
                 pools=sorted(pools),
@@ -157,6 +155,24 @@ class Grants:
         row = db.row(t.select().where(t.c.number == number))
         assert row is not None  # noqa: S101 - it was written in this transaction
         return _grant(row)
+
+
+def require_grantable(
+    effects: frozenset[Effect],
+    guests: frozenset[int],
+    pools: frozenset[str],
+    tags: frozenset[str],
+    *,
+    calls: int,
+    seconds: float,
+) -> None:
+    """Raises ConfirmationError for what can't be granted."""
+    if not 0 < seconds <= LONGEST_SECONDS:
+        raise ConfirmationError("a grant lasts eight hours at most", "Give a shorter time, such as 2h.")
+    if not 0 < calls <= MOST_CALLS:
+        raise ConfirmationError(f"a grant is for 1 to {MOST_CALLS} calls", "Give a number of calls.")
+    if not effects or not (guests or pools or tags):
+        raise ConfirmationError("a grant names effects, and guests, a pool or a tag", "Name them.")
 
 
 def _is_for(grant: Grant, call: Call) -> bool:

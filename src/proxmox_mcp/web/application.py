@@ -14,7 +14,18 @@ from starlette.routing import Route
 
 from proxmox_mcp.server.request_id import known_id
 from proxmox_mcp.web.front import front, method_not_allowed, not_found
-from proxmox_mcp.web.pages import activity, approvals, callers, changes, connect, events, overview, signing_in, stopping
+from proxmox_mcp.web.pages import (
+    activity,
+    approvals,
+    callers,
+    changes,
+    connect,
+    events,
+    grants,
+    overview,
+    signing_in,
+    stopping,
+)
 from proxmox_mcp.web.rendering import STATIC
 from proxmox_mcp.web.roles import Role
 from proxmox_mcp.web.security import SecurityHeaders
@@ -43,6 +54,8 @@ def make_console(console: Console) -> ASGIApp:
             _get("/approvals", page(approvals.approvals)),
             _get("/approvals/{number:int}", page(approvals.approval)),
             _post("/approvals/{number:int}", form(approvals.decide)),
+            _post("/approvals/{number:int}/allow", form(grants.allow)),
+            _post("/grants/{number:int}/revoke", form(grants.revoke)),
             _get("/activity", page(activity.activity)),
             _get("/changes", page(changes.changes)),
             _get("/changes/{number:int}", page(changes.change)),

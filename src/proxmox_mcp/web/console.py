@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.freezes import Freezes
+    from proxmox_mcp.confirm.grants import Grants
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.policy.stored_callers import StoredCallers
@@ -52,6 +53,7 @@ class Console:
     gateway: Gateway | None
     approvals: Approvals
     freezes: Freezes
+    grants: Grants
     activity: ActivityLog
     audit: AuditLog
     callers: StoredCallers

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from proxmox_mcp.assembly import audit_of, store_of
 from proxmox_mcp.confirm.approvals import Approvals
 from proxmox_mcp.confirm.freezes import Freezes
+from proxmox_mcp.confirm.grants import Grants
 from proxmox_mcp.errors import SettingsError, listed
 from proxmox_mcp.policy.stored_callers import StoredCallers
 from proxmox_mcp.record.activity import ActivityLog
@@ -55,6 +56,7 @@ def console_of(
         gateway=None if isinstance(core, SettingsError) else core,
         approvals=guard.approvals if guard else Approvals(store),
         freezes=guard.freezes if guard else Freezes(store, audit),
+        grants=guard.grants if guard else Grants(store),
         activity=activity,
         audit=audit,
         callers=callers or StoredCallers(store),

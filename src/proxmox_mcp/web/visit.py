@@ -27,11 +27,12 @@ from proxmox_mcp.web.roles import Role
 from proxmox_mcp.web.security import FormRefusedError, read_form, require_form_token, require_same_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.requests import Request
 
     from proxmox_mcp.confirm.freezes import Freeze
+    from proxmox_mcp.confirm.grants import Grant
     from proxmox_mcp.web.console import Console
     from proxmox_mcp.web.sessions import Session
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("proxmox_mcp.web")
 _LONGEST_PATH = 500
 _LARGEST_NUMBER = 2**53
+_NAVIGATION = frozenset({"approvals", "activity", "changes", "callers", "connect", "account"})
 _STATUS: tuple[tuple[type[ProxmoxMcpError], int], ...] = (
     (StoreError, 503),
     (ConfirmationError, 409),
@@ -57,6 +59,7 @@ class Shell:
     seen: Mapping[str, str]
     waiting: int = 0
     freeze: Freeze | None = None
+    grants: Sequence[Grant] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ class Visit:
     def to(self, path: str) -> Response:
         """After a form was carried out: on to a page (below ``/console/``), which a reload doesn't send again."""
         return RedirectResponse(f"{base_of(self.request)}{path}", 303)
+
+    def back(self) -> Response:
+        """After a form that is on every page was carried out: to the page of the navigation that it was sent from."""
+        given = self.fields.get("back", "")
+        return self.to(given if given in _NAVIGATION else "")
 
     def _own(self) -> dict[str, Any]:
         return {
@@ -189,7 +197,12 @@ def _belongs_here(origin: str, host: str, *, secure: bool) -> bool:
 
 
 def _shell_of(console: Console) -> Shell:
-    return Shell(marks(console.store), waiting=console.approvals.count_pending(), freeze=console.freezes.current())
+    return Shell(
+        marks(console.store),
+        waiting=console.approvals.count_pending(),
+        freeze=console.freezes.current(),
+        grants=console.grants.active(),
+    )
 
 
 def _ask_to_sign_in(request: Request, *, sends_form: bool) -> Response:

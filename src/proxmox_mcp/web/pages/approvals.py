@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.confirm.approvals import PENDING_SECONDS
 from proxmox_mcp.errors import ConfirmationError
+from proxmox_mcp.web.pages.grants import Offer
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -25,13 +26,13 @@ async def approvals(visit: Visit) -> Response:
     store, queue = visit.console.store, visit.console.approvals
     waiting = await store.in_thread(queue.pending)
     decided = await store.in_thread(queue.decided, _HISTORY)
-    return visit.page("approvals.html", waiting=waiting, decided=decided, left=_left)
+    return visit.page("approvals.html", waiting=waiting, decided=decided, left=_left, offered=Offer.of)
 
 
 async def approval(visit: Visit) -> Response:
     """One of them."""
     found = await visit.console.store.in_thread(visit.console.approvals.get, visit.number)
-    return visit.page("approval.html", approval=found, left=_left)
+    return visit.page("approval.html", approval=found, left=_left, offer=Offer.of(found))
 
 
 async def decide(visit: Visit) -> Response:

@@ -52,17 +52,11 @@ async def freeze(visit: Visit) -> Response:
     freezes, seconds, reason = visit.console.freezes, FREEZE_SECONDS[lasts], visit.fields.get("reason", "")
     await visit.console.store.in_thread(freezes.freeze, by=visit.name, reason=reason, seconds=seconds)
     _LOG.warning("console: %s froze all writes", visit.name)
-    return visit.to(_where(visit))
+    return visit.back()
 
 
 async def unfreeze(visit: Visit) -> Response:
     """Allow writes again."""
     await visit.console.store.in_thread(visit.console.freezes.unfreeze, by=visit.name)
     _LOG.warning("console: %s ended the freeze", visit.name)
-    return visit.to(_where(visit))
-
-
-def _where(visit: Visit) -> str:
-    """The page that the form was on, as far as it is a page of the navigation."""
-    given = visit.fields.get("back", "")
-    return given if given in ("approvals", "activity", "changes", "callers", "connect", "account") else ""
+    return visit.back()
