@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from cl100k import count_tokens
-from proxmox_mcp.render import Budget, View, estimate_tokens, nodes_table, render, resources_table
+from proxmox_mcp.render import Budget, View, estimate_tokens, nodes_table, nodes_with_guests, render, resources_table
 from resources import resources
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main() -> None:
         row(f"{count} guests, raw, first page", guests, lambda guests=guests: render(guests))  # type: ignore[misc]
     few = resources(50)
     row("50 guests, raw, all", few, lambda: render(few, budget=WIDE))
-    row("3 nodes", [r for r in few if r["type"] == "node"], lambda: nodes_table(few))
+    row("3 nodes", [r for r in few if r["type"] == "node"], lambda: nodes_table(nodes_with_guests(few)))
     many = resources(10_000, nodes=20)
     busy = View.of(filter="status=running and mem>80% and name~web")
     row("10,000 guests, filtered", many, lambda: resources_table(many, "vm", busy))

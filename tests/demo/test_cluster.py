@@ -19,7 +19,7 @@ from patience import PATIENCE, until
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.installation import install_command
-from proxmox_mcp.render import View, nodes_table, render, resources_table
+from proxmox_mcp.render import View, nodes_table, nodes_with_guests, render, resources_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def test_the_estate_is_three_nodes_and_more_than_thirty_guests_of_both_kinds(roo
     assert kinds.count("node") == 3
     assert kinds.count("qemu") >= 15
     assert kinds.count("lxc") >= 10
-    assert nodes_table(resources).split("\n")[1].startswith("pve1 online 31 16")
+    assert nodes_table(nodes_with_guests(resources)).split("\n")[1].startswith("pve1 online 31 16")
     shown = resources_table(resources, "vm", View.of("name,status,cpu,mem", "name=db-01"))
     assert "db-01 running" in shown
     assert "nas pve1,pve2,pve3 available" in resources_table(resources, "storage")

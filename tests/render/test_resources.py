@@ -9,7 +9,7 @@ import pytest
 from cl100k import count_tokens
 from patience import processor_seconds
 from proxmox_mcp.errors import ViewError
-from proxmox_mcp.render import Budget, View, nodes_table, resources_table
+from proxmox_mcp.render import Budget, View, nodes_table, nodes_with_guests, resources_table
 from proxmox_mcp.render.units import gib, short_duration
 from resources import GIB, resources
 
@@ -104,13 +104,15 @@ def test_ten_thousand_guests_are_shaped_well_within_a_second() -> None:
 def test_what_a_model_reads_is_as_agreed(name: str, golden: Any) -> None:
     records = resources(24)
     texts = {
-        "nodes": lambda: nodes_table(records, {"pve1": "9.1.9", "pve2": "9.1.9", "pve3": "9.0.11"}),
+        "nodes": lambda: nodes_table(nodes_with_guests(records), {"pve1": "9.1.9", "pve2": "9.1.9", "pve3": "9.0.11"}),
         "guests": lambda: resources_table(records, "vm"),
         "all": lambda: resources_table(records),
         "storages": lambda: resources_table(records, "storage"),
         "busy": lambda: resources_table(records, "vm", View.of(filter="status=running and mem>50%", limit=5)),
         "chosen-fields": lambda: resources_table(records, "qemu", View.of("name,mem,netin,lock", limit=4)),
-        "nodes-unknown": lambda: nodes_table([{"type": "node", "node": "pve1", "status": "unknown"}]),
+        "nodes-unknown": lambda: nodes_table(
+            nodes_with_guests([{"type": "node", "node": "pve1", "status": "unknown"}])
+        ),
     }
     golden(name, texts[name]())
 
@@ -179,7 +181,7 @@ def test_nodes_count_their_running_and_all_guests() -> None:
         {"type": "lxc", "node": "a", "vmid": 2, "status": "stopped"},
         {"type": "storage", "node": "a", "storage": "s"},
     ]
-    assert nodes_table(records) == "node status mem/GiB guests\na online /1 1/2\n(1 node)"
+    assert nodes_table(nodes_with_guests(records)) == "node status mem/GiB guests\na online /1 1/2\n(1 node)"
 
 
 def test_a_name_made_to_break_the_table_stays_one_cell() -> None:
@@ -197,6 +199,6 @@ def test_raw_shows_numbers_as_they_were_sent_with_use_and_maximum_side_by_side()
     guest = {"type": "qemu", "vmid": 7, "node": "a", "status": "running", "mem": 512, "maxmem": GIB, "uptime": 90}
     raw = View.of(raw=True)
     shown = "node status cpu maxcpu mem maxmem guests\na online 0.25 4 1073741824 4294967296 1/1\n(1 node)"
-    assert nodes_table([node, guest], view=raw) == shown
+    assert nodes_table(nodes_with_guests([node, guest]), view=raw) == shown
     assert resources_table([guest], "vm", raw).endswith("\n7 qemu a running 512 1073741824 90\n(1 guest)")
     assert resources_table([guest], "vm", View.of(fields="vmid,mem", raw=True)) == "vmid mem\n7 512\n(1 guest)"

@@ -197,7 +197,7 @@ class Pipeline:
         rows = await read_rows(cluster.pve, call.path.encoded, dict(call.data), parameters, answer, request.most_rows)
         if rows is not None:
             data, unread = rows.data, rows.unread(filtered=bool(request.view.conditions))
-        shown = await off_the_loop(data, self._redacted, data, call)
+        shown = await off_the_loop(data, self._reduced, data, request, call)
         notes = await why_empty(call, cluster) if data == [] else ()
         return replace(call, received=Received(data=shown, notes=notes, unread=unread))
 
@@ -220,6 +220,9 @@ class Pipeline:
             said = f"{call.name} was done, but the secret that it gave could not be kept: {error.message}"
             raise GuardError(said, f"Revoke it, and make the call again. {error.advice}") from error
         return replace(call, received=Received(data=data, told=f"Done: {call.name}" if data in (None, "") else ""))
+
+    def _reduced(self, data: Any, request: Request, call: Call) -> Any:
+        return self._redacted(request.reduce(data) if request.reduce else data, call)
 
     def _redacted(self, data: Any, call: Call) -> Any:
         return self.guard.redactor.data(data, call.template)

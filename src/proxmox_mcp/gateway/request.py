@@ -13,7 +13,7 @@ from proxmox_mcp.proxmox.paged import MOST_ROWS
 from proxmox_mcp.render import WHOLE, View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from proxmox_mcp.apidoc.path import ApiPath
@@ -31,7 +31,8 @@ class Request:
     ``work`` is a command for a guest, in place of a call with ``data``. ``operator`` names the person at the console
     who asks for this call: their yes counts as an approval; with ``always_ask``
     they are asked also about what the policy allows. ``agreed`` is set for a step of a plan. ``undoes`` is the
-    number of the change that the call undoes.
+    number of the change that the call undoes. ``reduce`` makes of what a GET gave what the tool tells of it; the rest
+    is neither searched for secrets nor rendered.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Request:
     client: str = ""
     id: str = ""
     undoes: int | None = None
+    reduce: Callable[[Any], Any] | None = None
 
 
 def call_of(request: Request, method: str, path: ApiPath, cluster: str) -> Call:

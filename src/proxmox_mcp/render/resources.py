@@ -62,14 +62,8 @@ KNOWN_FIELDS = (
 """Fields that a filter or ``fields`` may name even if no resource has them at the moment."""
 
 
-def nodes_table(
-    resources: Sequence[Record],
-    versions: Mapping[str, str] | None = None,
-    *,
-    view: View = WHOLE,
-    budget: Budget = _DEFAULT_BUDGET,
-) -> str:
-    """The nodes in a response of ``/cluster/resources``, with their guests (running/all), and versions if known."""
+def nodes_with_guests(resources: Sequence[Record]) -> list[Record]:
+    """The nodes in a response of ``/cluster/resources``, each with its ``guests`` (running/all)."""
     guests: dict[str, list[int]] = {}
     for resource in resources:
         if _KIND_OF.get(resource.get("type", "")) == "guest":
@@ -79,10 +73,21 @@ def nodes_table(
     nodes: list[Record] = []
     for resource in resources:
         if resource.get("type") == "node":
-            name = resource.get("node", "")
-            running, total = guests.get(name, (0, 0))
-            version = (versions or {}).get(name)
-            nodes.append({**resource, "guests": f"{running}/{total}", **({"version": version} if version else {})})
+            running, total = guests.get(resource.get("node", ""), (0, 0))
+            nodes.append({**resource, "guests": f"{running}/{total}"})
+    return nodes
+
+
+def nodes_table(
+    nodes: Sequence[Record],
+    versions: Mapping[str, str] | None = None,
+    *,
+    view: View = WHOLE,
+    budget: Budget = _DEFAULT_BUDGET,
+) -> str:
+    """The nodes that ``nodes_with_guests`` gave, with their versions if known."""
+    known = versions or {}
+    nodes = [{**node, "version": known[name]} if (name := node.get("node", "")) in known else node for node in nodes]
     if not nodes:
         return "(no nodes: the token may lack Sys.Audit on /nodes)"
     columns = ("node", "status", "cpu", "maxcpu", "mem", "disk", "uptime", "guests", "version")
