@@ -112,11 +112,13 @@ def _print_addresses(url: str, console: Console) -> None:
 
 
 def _print_console(address: str, directory: Path, console: Console) -> None:
-    """A link to the console, where the tour left a call that waits."""
+    """A link to the console, where the tour left a call that waits and changes to undo."""
     token = Sessions(Store.in_directory(directory / STATE)).make_link(Person("demo", Role.ADMIN))
     console.print()
     console.print(
-        "Open the console. A call waits there for your yes. The link works once, within ten minutes.", style="bold"
+        "Open the console. A call waits there for your yes, and the snapshots of plan 1 can be undone. "
+        "The link works once, within ten minutes.",
+        style="bold",
     )
     console.print(Text(f"  {address}sign-in#{token}"))
     console.print(Text("  Another one: run the demo again."), style="dim")

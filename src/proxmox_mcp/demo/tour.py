@@ -93,6 +93,12 @@ STEPS = (
         ("plan 1", "done"),
     ),
     Step(
+        "Undo the change of the memory: the values from before it, checked and sent like any other call.",
+        "proxmox_api_plan",
+        {"undo": "1"},
+        ("cores: 6 → 4", "memory: 12288 → 8192", 'undo="plan 2"'),
+    ),
+    Step(
         "What the policy reserves for people waits in the console.",
         "proxmox_api_call",
         {"path": "/nodes/pve3/status", "method": "POST", "data": {"command": "reboot"}},
