@@ -29,10 +29,10 @@ def serving_console(tmp_path: Path) -> Callable[..., AbstractContextManager[Site
     from contextlib import contextmanager
 
     @contextmanager
-    def serve(hosts: tuple[str, ...] = (), **settings: str) -> Iterator[Site]:
+    def serve(hosts: tuple[str, ...] = (), check: Callable[[], str] | None = None, **settings: str) -> Iterator[Site]:
         read = load_settings({"MCP_STATE_DIR": str(tmp_path / "state"), **settings})
         passwords = Passwords(read.server.mcp_console_password.get_secret_value())
-        console = console_of(read, None, passwords, serves_clients=False)
+        console = console_of(read, None, passwords, serves_clients=False, check=check)
         front = FrontPages(healthy=lambda: True, console=True, asks_token=True)
         with served(ConsoleOnly(_nothing, front, make_console(console), hosts)) as port:
             yield Site(console, port)

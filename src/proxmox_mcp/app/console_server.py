@@ -33,8 +33,11 @@ PORT = 8010
 """Unless MCP_CONSOLE_PORT or --port names another."""
 
 
-def serve_console(settings: Settings, listening: Callable[[str], None]) -> None:
+def serve_console(
+    settings: Settings, listening: Callable[[str], None], *, check: Callable[[], str] | None = None
+) -> None:
     """Serve on 127.0.0.1 until SIGTERM or SIGINT. ``listening`` is told the address once it is open.
+    ``check`` checks the set-up, for the console.
 
     With the settings of a cluster it shows the cluster too, and can undo; without them only the state that is shared.
     Raises SettingsError if the port can't be opened, or the store or the passwords are wrong.
@@ -46,7 +49,7 @@ def serve_console(settings: Settings, listening: Callable[[str], None]) -> None:
         core = checked_gateway_of(settings) if _names_a_cluster(settings) else None
         if core is not None:
             log_start(core)
-        console = console_of(settings, core, passwords, serves_clients=False)
+        console = console_of(settings, core, passwords, serves_clients=False, check=check)
         listening(console_address(server, sockets[0].getsockname()[1]))
         run_until_signal(_application(console.gateway, make_console(console)), sockets, reload=lambda: None)
 

@@ -25,7 +25,7 @@ from proxmox_mcp.web import Passwords, console_address, console_of
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp
 
@@ -53,7 +53,7 @@ class _Served:
     console: Console | None = None
 
 
-def _assemble(settings: Settings, metrics: Metrics) -> _Served:
+def _assemble(settings: Settings, metrics: Metrics, check: Callable[[], str] | None) -> _Served:
     """Everything that is served, or everything that is wrong with the settings."""
     callers: Callers | CallersSource | None = None
     caller_faults = SettingsFaults()
@@ -79,6 +79,7 @@ def _assemble(settings: Settings, metrics: Metrics) -> _Served:
                 stored,
                 configured=lambda: _configured(callers),
                 open_sessions=lambda: metrics.sessions(),
+                check=check,
             )
     return _Served(core, callers if known else None, known, stored, console)
 
@@ -90,16 +91,16 @@ def _configured(callers: Callers | CallersSource | None) -> tuple[Caller, ...]:
     return tuple(callers.callers if isinstance(callers, CallersSource) else callers)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, check: Callable[[], str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT. With wrong settings, every call is answered with the settings to correct.
 
-    Raises SettingsError if the address can't be opened.
+    ``check`` checks the set-up, for the console. Raises SettingsError if the address can't be opened.
     """
     server_settings = settings.server
     with _sockets(server_settings) as sockets:
         configure_logging(server_settings, redactor_of(settings))
         metrics = Metrics()
-        parts = _assemble(settings, metrics)
+        parts = _assemble(settings, metrics, check)
         for note in settings.notes:
             _LOG.warning("%s", note)
         app = _application(parts, server_settings, metrics)

@@ -10,6 +10,7 @@ import click
 
 from proxmox_mcp.assembly import store_of
 from proxmox_mcp.cli import startup
+from proxmox_mcp.cli.doctor_report import doctor_report
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.policy.callers import NAME_IS, is_name
@@ -38,9 +39,14 @@ def console(context: click.Context, port: int | None) -> None:
     given = {"MCP_HOST": "127.0.0.1", "MCP_CONSOLE_HOST": "", "MCP_ALLOWED_HOSTS": ""}
     if port is not None:
         given["MCP_CONSOLE_PORT"] = str(port)
-    settings = read_settings({**os.environ, **given})
+    environment = {**os.environ, **given}
+    settings = read_settings(environment)
     startup.settle()
-    serve_console(settings, lambda address: _print_link(address, Person(_person(), Role.ADMIN), settings.server))
+    serve_console(
+        settings,
+        lambda address: _print_link(address, Person(_person(), Role.ADMIN), settings.server),
+        check=lambda: doctor_report(environment),
+    )
 
 
 @console.command()

@@ -12,6 +12,7 @@ import os
 import click
 
 from proxmox_mcp.cli import startup
+from proxmox_mcp.cli.doctor_report import doctor_report
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.settings import Settings, read_settings
 
@@ -28,14 +29,15 @@ def serve(stdio: bool, host: str, port: int | None) -> None:
     if stdio and (host or port is not None):
         raise click.UsageError("--host and --port are for HTTP. Leave them out with --stdio.")
     given = {"MCP_HOST": host, "MCP_PORT": "" if port is None else str(port)}
-    settings = read_settings({**os.environ, **{name: value for name, value in given.items() if value}})
+    environment = {**os.environ, **{name: value for name, value in given.items() if value}}
+    settings = read_settings(environment)
     if stdio:
         _serve_stdio(settings)
         return
     from proxmox_mcp.app.serving import serve as serve_http
 
     startup.settle()
-    serve_http(settings)
+    serve_http(settings, check=lambda: doctor_report(environment))
 
 
 def _serve_stdio(settings: Settings) -> None:

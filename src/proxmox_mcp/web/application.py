@@ -70,6 +70,7 @@ def make_console(console: Console) -> ASGIApp:
             _post("/freeze", form(stopping.freeze)),
             _post("/unfreeze", form(stopping.unfreeze)),
             _get("/connect", page(connect.connect)),
+            _post("/connect/check", form(connect.check)),
             _get("/account", page(signing_in.account)),
             _get("/events", events.events),
             _get("/sign-in", signing_in.sign_in),

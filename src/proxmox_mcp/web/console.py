@@ -6,6 +6,8 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 from proxmox_mcp.errors import AuditError
 from proxmox_mcp.web.load import LoadHistory
 from proxmox_mcp.web.problems import ProblemReports
@@ -46,7 +48,7 @@ class Console:
     ``public``: the address that people use (MCP_PUBLIC_URL), None if it is not set. ``mcp``: the address of the MCP
     endpoints, None if the console has the same, empty if there are none here. ``asks_token``: whether MCP clients need
     a token. ``open_sessions`` counts the MCP sessions of each transport. ``audit_fault``: why no audit line can be
-    written, empty if it can.
+    written, empty if it can. ``check`` checks the set-up and gives its report; None where nobody can.
     """
 
     store: Store
@@ -67,7 +69,9 @@ class Console:
     open_sessions: Callable[[], Mapping[str, int]] = _nobody
     audit_fault: Callable[[], str] = _nothing
     configured_callers: Callable[[], Sequence[Caller]] = tuple
+    check: Callable[[], str] | None = None
     load: LoadHistory = field(default_factory=LoadHistory)
+    checking: anyio.Lock = field(default_factory=anyio.Lock)
     problems: ProblemReports = field(default_factory=ProblemReports)
 
     async def on_record(self, event: str, by: str, details: Mapping[str, Any]) -> None:

@@ -39,6 +39,7 @@ def console_of(
     configured: Callable[[], Sequence[Caller]] = tuple,
     open_sessions: Callable[[], Mapping[str, int]] = dict,
     serves_clients: bool = True,
+    check: Callable[[], str] | None = None,
 ) -> Console:
     """The console over a gateway; nothing is opened yet.
 
@@ -70,6 +71,7 @@ def console_of(
         open_sessions=open_sessions,
         audit_fault=lambda: why_unwritable(Path(server.mcp_audit_file)) if server.mcp_audit_file else "",
         configured_callers=configured,
+        check=check,
     )
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anyio.to_thread import run_sync
+
 from proxmox_mcp.client_configurations import configurations
+from proxmox_mcp.errors import CallError
 from proxmox_mcp.web.addresses import address_of
 
 if TYPE_CHECKING:
@@ -15,7 +18,27 @@ if TYPE_CHECKING:
 
 async def connect(visit: Visit) -> Response:
     """The page."""
+    return _page(visit)
+
+
+async def check(visit: Visit) -> Response:
+    """The page with what the doctor says, one check of the set-up at a time. It takes up to half a minute."""
+    if visit.console.check is None:
+        raise CallError("The set-up can't be checked from here.", "Run `proxmox-mcp doctor` on the server.")
+    async with visit.console.checking:
+        report = await run_sync(visit.console.check)
+    return _page(visit, report.strip())
+
+
+def _page(visit: Visit, report: str = "") -> Response:
     console = visit.console
     mcp = address_of(visit.request, console.public) if console.mcp is None else console.mcp
     found = configurations(mcp, token=console.asks_token) if mcp else ()
-    return visit.page("connect.html", configurations=found, mcp=mcp, asks_token=console.asks_token)
+    return visit.page(
+        "connect.html",
+        configurations=found,
+        mcp=mcp,
+        asks_token=console.asks_token,
+        can_check=console.check is not None,
+        report=report,
+    )
