@@ -296,6 +296,15 @@ def test_a_change_is_undone_after_the_plan_was_read(lena: Tab, served: Served, u
     assert "Undone by" in lena.page.inner_text("main")
 
 
+def test_the_set_up_is_checked_from_the_page_connect(lena: Tab, served: Served) -> None:
+    lena.goes("connect")
+    lena.page.get_by_role("button", name="Check this set-up").click()
+    report = lena.page.locator("main .text[role=status]").inner_text()
+    assert "authentication: " in report
+    assert "0 errors" in report
+    assert TOKEN not in report
+
+
 def test_a_running_plan_is_shown_and_stopped(lena: Tab, served: Served) -> None:
     steps = [
         {"method": "POST", "path": "/nodes/pve1/qemu/110/clone", "data": {"newid": 9200 + each, "full": True}}
