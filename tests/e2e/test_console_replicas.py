@@ -39,6 +39,7 @@ def both(
         "MCP_STATELESS": "true",
         "MCP_STATE_KEY": STATE_KEY,
         "MCP_CONFIRM": "operator",
+        "MCP_APPROVAL_WAIT": "0",
     }
     with (
         serving(seeded(directory / "one"), **shared) as one,

@@ -52,6 +52,7 @@ async def attacked(
         policy = tmp_path / "policy.toml"
         policy.write_text(f"[[rule]]\n{rule}")
         settings = {**on_demo, "MCP_POLICY_FILE": str(policy), "MCP_MODE": "full", "MCP_VALIDATION": "warn"}
+        settings["MCP_APPROVAL_WAIT"] = "0"
         async with serving_here(seeded(tmp_path), **settings) as here, connect(here) as session:
             return await session.make(method, path, data)
 

@@ -206,7 +206,7 @@ async def test_an_approval_that_cannot_be_asked_for_is_no_approval(
             answer = await session.make("POST", "/nodes/pve1/qemu/100/status/reset")
             took = watch.seconds
     assert answer.is_error
-    assert "can't be read whether writes are frozen" in answer.text
+    assert "the state file state.sqlite can't be used" in answer.text
     assert "state.sqlite can't be used" in answer.text
     assert proxy.count("/status/reset") == (0, 0)
     table.add(Row("no place for the queue of approvals", "write", answer.text, 2, took, 0, 0))

@@ -232,14 +232,14 @@ async def test_a_guarded_delete_of_a_vm_reads_each_fact_once(
     read = [request.target.partition("?")[0].removeprefix("/api2/json") for request in upstream.requests]
     config = "/nodes/pve1/qemu/100/config"
     assert read.count(config) == 2
-    assert sorted(set(read[:-5])) == [
+    assert sorted(set(read[:-7])) == [
         "/cluster/resources",
         config,
         "/nodes/pve1/qemu/100/snapshot",
         "/nodes/pve1/storage/local/content",
         "/nodes/pve1/storage/nas/content",
     ]
-    assert (len(read[:-4]), read[-5], read[-1]) == (6, config, "/nodes/pve1/qemu/100")
+    assert (len(read[:-6]), read[-7], read[-1]) == (6, config, "/nodes/pve1/qemu/100")
     # Once it is confirmed, what goes with the guest is read for the change record (MCP_CHANGES).
-    goes_with_it = ["/access/acl", "/cluster/backup", "/nodes/pve1/qemu/100/firewall/rules"]
-    assert sorted(read[-4:-1]) == goes_with_it
+    goes_with_it = ["/access/acl", "/cluster/backup", "/cluster/ha/resources", "/cluster/replication"]
+    assert sorted(read[-6:-1]) == [*goes_with_it, "/nodes/pve1/qemu/100/firewall/rules"]
