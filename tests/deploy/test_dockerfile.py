@@ -36,7 +36,13 @@ def test_what_is_installed_is_what_the_lock_says() -> None:
 
 def test_nothing_for_development_is_installed_and_for_the_demo_only_in_its_own_image() -> None:
     assert set(re.findall(r"--extra (\S+)", STAGES["build"])) == {"replicas", "postgres", "guests", "notify"}
-    assert set(re.findall(r"--extra (\S+)", STAGES["build-demo"])) == {"replicas", "postgres", "guests", "notify", "demo"}
+    assert set(re.findall(r"--extra (\S+)", STAGES["build-demo"])) == {
+        "replicas",
+        "postgres",
+        "guests",
+        "notify",
+        "demo",
+    }
     assert "--all-extras" not in DOCKERFILE
 
 

@@ -28,7 +28,12 @@ def both(
     tmp_path_factory: pytest.TempPathFactory,
     postgres: PostgresServer,
 ) -> Iterator[tuple[Served, Served]]:
-    settings = {**on_demo, "MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0", "MCP_DATABASE_URL": postgres.new_database()}
+    settings = {
+        **on_demo,
+        "MCP_CONFIRM": "operator",
+        "MCP_APPROVAL_WAIT": "0",
+        "MCP_DATABASE_URL": postgres.new_database(),
+    }
     one, other = (seeded(tmp_path_factory.mktemp(name)) for name in ("one", "other"))
     with serving(one, **settings) as first, serving(other, **settings) as second:
         for served in (first, second):
