@@ -53,8 +53,8 @@ def make_app(
 ) -> ASGIApp:
     """The application with its checks: request id, framing, path, Host and Origin, CORS, token, share, whole body.
 
-    ``gateway`` None: the settings are wrong, and ``what_to_set`` says what to correct. ``console`` None: there is none.
-    ``stored``: callers that were made in the console.
+    ``gateway`` None: the settings are wrong, and ``what_to_set`` says what to correct. ``console`` None: the server
+    has no console. ``stored``: callers that were made in the console.
     """
     stateless = settings.mcp_stateless
     sse = Sse(server, settings.mcp_stream_idle)

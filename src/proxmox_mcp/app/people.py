@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class WithPages:
     """Sends requests of people to their pages, and everything else on to ``app``.
 
-    ``console`` None: there is none at this address. ``host``: the name under which the console alone is served.
+    ``console`` None: this address serves no console. ``host``: the name under which the console alone is served.
     """
 
     def __init__(self, app: ASGIApp, front: FrontPages, console: ASGIApp | None, host: str = "") -> None:

@@ -124,7 +124,7 @@ def _selected(records: Sequence[Record], condition: str) -> Sequence[Record]:
 
 
 def _write(records: Sequence[Record], text: str, what: str, unseen: str, *, as_json: bool) -> None:
-    """Print the rows, and end with status 1 where there is none."""
+    """Print the rows, and end with status 1 if there are no rows."""
     if as_json:
         # ASCII only: no control character of a name reaches the terminal.
         click.echo(json.dumps(records, indent=2))

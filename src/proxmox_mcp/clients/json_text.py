@@ -54,7 +54,7 @@ class JsonText:
         self._step = margin[1] if margin else _INDENT
 
     def get(self, path: Sequence[str]) -> Any:
-        """The value at a path; None if there is none."""
+        """The value at a path; None if the path has no value."""
         node = self._at(path)
         return None if node is None else node.value
 
@@ -85,7 +85,7 @@ class JsonText:
         return self._replaced(parent.start, parent.end, added)
 
     def without_member(self, path: Sequence[str]) -> JsonText:
-        """The text without the value at a path; the same if there is none."""
+        """The text without the value at a path; unchanged if the path has no value."""
         *way, name = path
         parent = self._at(way)
         if parent is None or name not in parent.members:

@@ -184,7 +184,7 @@ class Approvals:
         return replace(approval, state=ApprovalState.EXPIRED) if ran_out else approval
 
     def redeem(self, number: int, call: Call, statement: Statement) -> str:
-        """Use an approval up for this call; ``statement`` is read anew. Gives the name of who approved.
+        """Use an approval up for this call; ``statement`` is read again. Gives the name of who approved.
 
         Raises ``ConfirmationError`` where it is not approved (yet), was used, has expired, is for another call, or
         where what would be hit has changed.

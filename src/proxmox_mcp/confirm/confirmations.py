@@ -119,7 +119,7 @@ class Confirmations:
         self._store.take(_key(token))
 
     def redeem(self, token: str, call: Call, statement: Statement) -> None:
-        """Use a token up for this call. ``statement`` is read anew, at this moment.
+        """Use a token up for this call. ``statement`` is read again, at this moment.
 
         Raises ``ConfirmationError`` where it is unknown, used, expired, for another call, or where what would be hit
         is not what it was. In each case the token is gone.

@@ -124,7 +124,7 @@ class Grants:
             return any(_is_for(grant, call) for grant in self._active(db))
 
     def use(self, call: Call, facts: Facts) -> Grant | None:
-        """The grant that covers this call, with one more of its calls used; None where there is none.
+        """Use one call of a grant that covers this call, and return the grant; None if no grant covers it.
 
         Reading and counting are one transaction: several processes never use more than was granted.
         """
@@ -137,7 +137,7 @@ class Grants:
         return None
 
     def revoke(self, number: int, *, by: str) -> Grant:
-        """End a grant. Raises ConfirmationError where there is none, or it has ended."""
+        """End a grant. Raises ConfirmationError if the number is unknown or the grant has ended."""
         with self._store.transaction() as db:
             if number not in {grant.number for grant in self._active(db)}:
                 raise ConfirmationError(f"there is no grant {number} in force", "`proxmox-mcp grants` lists them.")

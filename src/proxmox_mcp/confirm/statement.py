@@ -47,7 +47,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value of the configuration before and after the call, as JSON on one line; empty where there is none.
+    """One value of the configuration before and after the call, as JSON on one line; empty if it is not set.
 
     ``redacted`` is ``after`` for records.
     """

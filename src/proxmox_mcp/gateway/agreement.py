@@ -56,7 +56,8 @@ def fingerprint_of(statement: Statement) -> str:
 
 
 def held_to(agreed: Agreed, call: Call, statement: Statement | None) -> Call:
-    """The call with the confirmation of its plan. ``statement`` is made anew, None where nothing is bound.
+    """The call with the confirmation of its plan. ``statement`` is the call's as the cluster is now; None if nothing is
+    bound.
 
     Raises ConfirmationError where the call is judged or decided more strictly than it was stated, or would hit
     something else.

@@ -34,7 +34,7 @@ _LONGEST_NUMBER = 9
 
 
 async def runs(live: LiveState) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
-    """The settings of a job before the call and after it, None where there is none then."""
+    """The settings of a job before the call and after it; None where the job does not exist."""
     call = live.call
     before = await live.configuration() if call.path_params.get("id") else None
     if call.method == "DELETE":

@@ -199,7 +199,7 @@ class Guard:
         """As ``confirm``, with the statement from elsewhere: that of a plan is made of many calls.
 
         Where an operator must approve, the call waits for that a while; it must be within ``admitted``. Raises
-        ConfirmationNeededError with the way to confirm, ConfirmationError for a confirmation that is none, DeniedError
+        ConfirmationNeededError with the way to confirm, ConfirmationError for an invalid confirmation, DeniedError
         where this client can't give the one that is asked for, FrozenError while writes are frozen.
         """
         decision = _decision_of(call)

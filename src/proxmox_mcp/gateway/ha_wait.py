@@ -53,7 +53,7 @@ class HaRequest:
 
 
 def request_of_task(outcome: TaskOutcome, call: Call | None) -> HaRequest | None:
-    """What a task asked of HA; None if it is none that does."""
+    """What a task asked of HA; None for a task that asked nothing of it."""
     task = outcome.task
     if task.type not in _TYPES or not task.id.isdecimal():
         return None

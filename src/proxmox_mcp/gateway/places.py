@@ -49,7 +49,7 @@ class Places:
 
     @property
     def a_node(self) -> str:
-        """A node that is up and among the places; empty if there is none."""
+        """A node that is up and among the places; empty if no such node is known."""
         return next((target.node for target in self.targets if target.online and target.node), "")
 
     @property

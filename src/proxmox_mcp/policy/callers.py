@@ -100,7 +100,7 @@ class Callers:
 
 
 class CallersSource:
-    """A callers file that can be read anew. ``callers`` are those in force."""
+    """A callers file that can be read again. ``callers`` are those in force."""
 
     def __init__(self, path: Path, clusters: Collection[str] = (), templates: Collection[str] = ()) -> None:
         """Raises ``PolicyFileError`` where the file can't be read or understood."""

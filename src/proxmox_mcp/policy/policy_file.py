@@ -89,7 +89,7 @@ class TomlFile:
 
 
 class PolicySource:
-    """A policy that can be read anew. ``policy`` is the one in force."""
+    """A policy that can be read again. ``policy`` is the one in force."""
 
     def __init__(self, mode: Mode, path: Path | None, templates: Collection[str] = ()) -> None:
         """Raises ``PolicyFileError`` where the file can't be read or understood."""

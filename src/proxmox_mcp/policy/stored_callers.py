@@ -127,7 +127,7 @@ class StoredCallers:
             db.execute(t.delete().where(t.c.name == name))
 
     async def authenticate(self, header: str | None) -> Caller | None:
-        """The caller behind an ``Authorization`` header; None if it is none of these."""
+        """The caller behind an ``Authorization`` header; None if the token is unknown."""
         scheme, _, token = (header or "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             return None

@@ -55,7 +55,7 @@ def head_of(path: Path, directory: Path) -> Path:
 
 
 def read_head(path: Path) -> Head | None:
-    """The head in a file; None where there is none, or it can't be understood. Raises OSError."""
+    """The head in a file; None if the file is missing or can't be understood. Raises OSError."""
     try:
         return _parsed(path.read_bytes())
     except FileNotFoundError:

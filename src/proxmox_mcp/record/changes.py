@@ -158,7 +158,7 @@ class Changes:
             db.execute(table.update().where(table.c.number == number).values(values))
 
     def get(self, number: int, caller: str = "") -> Change:
-        """One change; ``caller``: of this caller only. Raises ``CallError`` where there is none."""
+        """One change; ``caller``: of this caller only. Raises ``CallError`` if the number is unknown."""
         with self.store.reading() as db:
             table = db.tables.changes
             found = db.row(table.select().where(table.c.number == number))

@@ -91,7 +91,7 @@ def _age(legend: Legend, name: str) -> Cell:
 
 
 def _unit_for_all(sizes: Sequence[float]) -> tuple[str, int] | None:
-    """The largest unit in which all sizes (bytes) have few digits; None if there is none."""
+    """The largest unit in which all sizes (bytes) have few digits; None if no unit fits."""
     some = [size for size in sizes if size > 0]
     if not some:
         return None

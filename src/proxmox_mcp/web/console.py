@@ -46,8 +46,8 @@ class Console:
     """``gateway`` None: the settings are wrong (``faults`` says what to correct), or there is no cluster here.
 
     ``public``: the address that people use (MCP_PUBLIC_URL), None if it is not set. ``mcp``: the address of the MCP
-    endpoints, None if the console has the same, empty if there are none here. ``asks_token``: whether MCP clients need
-    a token. ``open_sessions`` counts the MCP sessions of each transport. ``audit_fault``: why no audit line can be
+    endpoints, None if the console has the same, empty if this server serves no MCP. ``asks_token``: whether MCP clients
+    need a token. ``open_sessions`` counts the MCP sessions of each transport. ``audit_fault``: why no audit line can be
     written, empty if it can. ``check`` checks the set-up and gives its report; None where nobody can.
     """
 

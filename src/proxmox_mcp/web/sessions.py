@@ -90,7 +90,7 @@ class Sessions:
         return token
 
     def find(self, token: str) -> Session | None:
-        """The session of a cookie, with the time of this use; None if there is none, or it has ended."""
+        """The session of a cookie, with the time of this use; None if it is unknown or has ended."""
         if not token or len(token) > _LONGEST_TOKEN:
             return None
         key, now = _hash(token), self._clock()

@@ -1,7 +1,7 @@
 """Proxmox's ``digest``: sent with each step whose endpoint takes one, so that nobody changes the configuration between
 our reading it and our writing it.
 
-It is that of the whole file, and read anew for each step, since one's own steps change it.
+It is that of the whole file, and read again for each step, since one's own steps change it.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ class StepFault:
 
 
 def refuse(faults: Sequence[StepFault], steps: int) -> None:
-    """Raise one error with every fault, of the class of the first; nothing where there is none."""
+    """Raise one error with every fault, of the class of the first; nothing if there are no faults."""
     if not faults:
         return
     told = list(dict.fromkeys(f"- step {fault.given}: {listed(fault.error)}" for fault in faults))

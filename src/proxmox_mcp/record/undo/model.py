@@ -64,7 +64,7 @@ Reach = Literal["whole", "partly", "none"]
 @dataclass(frozen=True, slots=True)
 class Inverse:
     """How one call is undone: the calls in the order in which they are sent, what they don't bring back (``lost``), or
-    the ``reason`` why there are none. ``proven``: a recording or a test shows this kind."""
+    the ``reason`` why it can't be undone. ``proven``: a recording or a test shows this kind."""
 
     kind: UndoKind
     calls: tuple[InverseCall, ...] = ()

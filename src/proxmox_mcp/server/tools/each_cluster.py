@@ -41,7 +41,7 @@ async def tell_each(gateway: Gateway, request: Request, tell: Tell) -> str:
 
 
 def a_node(records: Records) -> str:
-    """A node that is up, empty if there is none."""
+    """A node that is up; empty if all are down."""
     nodes = (each for each in records if each.get("type") == "node" and each.get("status") == "online")
     return next((str(each.get("node", "")) for each in nodes), "")
 
