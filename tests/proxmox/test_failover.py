@@ -72,6 +72,18 @@ def test_a_host_that_keeps_failing_rests_longer_and_one_answer_clears_it() -> No
     assert hosts.ready() == [ONE]
 
 
+def test_a_host_that_is_down_for_days_rests_no_longer_and_is_still_asked() -> None:
+    clock = Clock()
+    hosts = Hosts([ONE], clock=clock)
+    for _ in range(5000):
+        hosts.failed(ONE, DOWN)
+    assert hosts.state().nodes[0].failures == 5000
+    clock.now += LONGEST_REST - 0.25
+    assert hosts.ready() == []
+    clock.now += 0.25
+    assert hosts.ready() == [ONE]
+
+
 def test_a_host_that_rests_is_asked_last_and_a_silent_one_by_one_call_at_a_time() -> None:
     hosts = Hosts([ONE, TWO, THREE])
     hosts.failed(ONE, DOWN, seconds=3.0)

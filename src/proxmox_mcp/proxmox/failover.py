@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 FIRST_REST = 0.5
 LONGEST_REST = 5.0
 """Seconds for which a node that failed is asked last: doubled at each failure, up to the second."""
+_MOST_DOUBLINGS = 10
+"""More than it takes to reach the longest rest. A node that is down for days is counted up by every call, and a power
+of two beyond 1,023 is no number that a float can hold."""
 CONNECT_ALONE, CONNECT, CONNECT_RESTING = 5.0, 3.0, 1.0
 """Seconds to connect: to the only host, to one of several, to one that failed a moment ago."""
 SLOW = 1.0
@@ -113,7 +116,7 @@ class Hosts:
         breaker = self._breakers[host]
         breaker.asked, breaker.error, breaker.slow = True, error.fresh(), seconds >= SLOW
         breaker.failures += 1
-        rest = min(FIRST_REST * 2 ** (breaker.failures - 1), LONGEST_REST)
+        rest = min(FIRST_REST * 2 ** min(breaker.failures - 1, _MOST_DOUBLINGS), LONGEST_REST)
         breaker.rests_until = self._clock() + rest
 
     def nobody(self) -> ProxmoxError:
