@@ -18,8 +18,6 @@ FACTOR = 8
 STEEPEST = 24
 _NOTICEABLE = 0.003
 """Seconds; what costs less at its largest proves nothing, and harms nobody."""
-_NOTICEABLE_EACH = 1e-7
-"""The same for each character: the memory of a first megabyte is new, and costs more than its length says."""
 _LONG = 2.0
 _TRIES = 3
 
@@ -38,17 +36,17 @@ def steepest(work: Callable[[int], Callable[[], object]], sizes: Sequence[int] =
     before = 0.0
     for size in sizes:
         now = _seconds(work(size))
-        if before and _is_steep(before, now, size):
+        if before and _is_steep(before, now):
             again = [(_seconds(work(size // FACTOR)), _seconds(work(size))) for _ in range(_TRIES)]
             before, now = max(each[0] for each in again), min(each[1] for each in again)
-            if _is_steep(before, now, size):
+            if _is_steep(before, now):
                 return f"{size // FACTOR}: {before:.3f} s, {size}: {now:.3f} s, {now / before:.0f} times as much"
         before = max(now, 1e-6)
     return ""
 
 
-def _is_steep(before: float, now: float, size: int) -> bool:
-    return now > max(_NOTICEABLE, _NOTICEABLE_EACH * size) and now > STEEPEST * before
+def _is_steep(before: float, now: float) -> bool:
+    return now > _NOTICEABLE and now > STEEPEST * before
 
 
 def _seconds(call: Callable[[], object]) -> float:
