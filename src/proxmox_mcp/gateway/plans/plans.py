@@ -113,7 +113,8 @@ class Plans:
         ):
             cluster = choose(self._clusters, request.cluster, request.caller)
             binding = asked.digest(cluster.name)
-            known = None if request.dry_run else await self._in_store(self._find, request.caller.name, binding)
+            find, caller = self._records.find_stated, request.caller.name
+            known = None if request.dry_run else await self._in_store(find, caller, binding)
             number, identifiers = known or (None, ())
             proposal, identifiers = await self._proposal(asked, cluster, identifiers)
             stated = PlanStatement(proposal, self._guard, partial(self._repeat, asked, cluster, identifiers))
@@ -291,9 +292,6 @@ class Plans:
         if plan.state in (PlanState.FAILED, PlanState.CUT_OFF):
             raise PlanFailedError(report.ended(plan))
         return report.ended(plan)
-
-    def _find(self, caller: str, binding: str) -> tuple[int, tuple[str, ...]] | None:
-        return self._records.find_stated(caller, binding)
 
     async def _in_store(self, work: Any, *arguments: Any) -> Any:
         return await self._records.store.in_thread(work, *arguments)

@@ -90,10 +90,6 @@ def _change(step: StepRecord) -> str:
     return f" (change {step.change})" if step.change is not None else ""
 
 
-def _on_record(step: StepRecord) -> str:
-    return f"; change {step.change} has the state before it" if step.change is not None else ""
-
-
 def _name(step: StepRecord) -> str:
     return f"{step.number}. {step.method} {one_line(step.path, _LONGEST_PATH)}"
 

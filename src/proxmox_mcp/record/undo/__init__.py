@@ -47,8 +47,10 @@ __all__ = [
     "cascade",
     "created",
     "gone_with",
+    "guest_config",
     "inverse",
     "is_remade",
+    "observed",
     "proven",
     "wanted",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.record.undo.companions import ACL
 from proxmox_mcp.record.undo.model import Get, filled, is_on, listed, rows
 from proxmox_mcp.untrusted import shown
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.record.undo.model import State
 
-_RIGHTS = Get("/access/acl")
 _BACKUPS, _HA, _REPLICATION = Get("/cluster/backup"), Get("/cluster/ha/resources"), Get("/cluster/replication")
 _SIDS = {"qemu": "vm", "lxc": "ct"}
 
@@ -22,7 +22,7 @@ def cascade(call: Call) -> tuple[Get, ...]:
     """Where the rights on a guest, its place in jobs and in high availability, and its firewall are read, once its
     deletion is about to be sent. Empty for any other call."""
     guest = _deleted(call)
-    return (_RIGHTS, _BACKUPS, _HA, _REPLICATION, _rules(call, *guest)) if guest else ()
+    return (ACL, _BACKUPS, _HA, _REPLICATION, _rules(call, *guest)) if guest else ()
 
 
 def gone_with(call: Call, before: State) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ def gone_with(call: Call, before: State) -> tuple[str, ...]:
 
 
 def _gone(call: Call, kind: str, vmid: str, before: State) -> Iterator[str]:
-    for entry in rows(before, _RIGHTS) or ():
+    for entry in rows(before, ACL) or ():
         if entry.get("path") == f"/vms/{vmid}":
             yield f"right {_named(entry, 'roleid')} of {_named(entry, 'ugid')} on /vms/{vmid}"
     if rules := rows(before, _rules(call, kind, vmid)):

@@ -16,7 +16,6 @@ from proxmox_mcp.policy.values import ALIASES, volume_of
 from proxmox_mcp.record.secret_names import is_secret_name
 from proxmox_mcp.record.undo.model import (
     NEW,
-    Case,
     Get,
     Inverse,
     InverseCall,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from proxmox_mcp.record.secret_names import is_secret_name, secret_names
 from proxmox_mcp.record.undo.model import (
     NEW,
-    Case,
     Get,
     Inverse,
     InverseCall,

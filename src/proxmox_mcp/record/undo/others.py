@@ -42,19 +42,6 @@ class SubnetCreated(Recipe):
 
 
 @dataclass(frozen=True, slots=True)
-class SubnetDeleted(Recipe):
-    def wanted(self, case: Case) -> tuple[Get, ...]:
-        return (SUBNET.get(case.names),)
-
-    def inverse(self, case: Case) -> Inverse:
-        names = case.names
-        made = Deleted(SUBNET).inverse(case)
-        path = filled(SUBNET.made, *names[:-1])
-        calls = tuple(InverseCall(each.method, path, each.data, each.why) for each in made.calls)
-        return Inverse(made.kind, calls, made.lost, made.reason)
-
-
-@dataclass(frozen=True, slots=True)
 class AddressWritten(Recipe):
     """An address of a network in the IPAM: the same values make and delete it."""
 
@@ -98,7 +85,8 @@ class ReplicationDeleted(Recipe):
 
     def inverse(self, case: Case) -> Inverse:
         get = REPLICATION.get(case.names)
-        gone = is_on(case.data.get("force")) or (case.after is not None and case.after.state.get(get, case) is None)
+        after = case.after.state if case.after is not None else {}
+        gone = is_on(case.data.get("force")) or (get in after and after[get] is None)
         if get in case.before and not gone:
             why = "takes back that the job is to be removed"
             return Inverse("create-again", (InverseCall("PUT", get.path, {"delete": ["remove_job"]}, why),))

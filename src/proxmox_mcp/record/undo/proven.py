@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.apidoc.data_files import data_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -26,18 +26,26 @@ def proven() -> Mapping[str, frozenset[str]]:
 def shown_by() -> Mapping[str, str]:
     """How each was shown, by ``call_key``: ``recorded``, ``demo``, or both, apart by a blank."""
     found: dict[str, set[str]] = {}
-    for line in (data_directory() / "undo.txt").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            how, _, rest = line.partition(" ")
-            found.setdefault(rest.partition(": ")[0], set()).add(how)
+    for how, key, _ in _lines(data_directory() / "undo.txt"):
+        found.setdefault(key, set()).add(how)
     return {key: " ".join(sorted(how, reverse=True)) for key, how in found.items()}
 
 
 def read_proven(path: Path) -> Mapping[str, frozenset[str]]:
-    """Lines ``recorded PUT /nodes/{}/lxc/{}/config: allocate, values``; ``#`` begins a comment."""
+    """The forms that a file names, by ``call_key``."""
     found: dict[str, frozenset[str]] = {}
+    for _, key, forms in _lines(path):
+        found[key] = found.get(key, frozenset()) | forms
+    return found
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str, frozenset[str]]]:
+    """Of ``recorded PUT /nodes/{}/lxc/{}/config: allocate, values`` how it was shown, the key and the forms.
+
+    ``#`` begins a comment.
+    """
     for line in path.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
-            key, _, forms = line.partition(" ")[2].partition(": ")
-            found[key] = found.get(key, frozenset()) | {form for form in forms.split(", ") if form}
-    return found
+            how, _, rest = line.partition(" ")
+            key, _, forms = rest.partition(": ")
+            yield how, key, frozenset(filter(None, forms.split(", ")))

@@ -36,7 +36,6 @@ from proxmox_mcp.record.undo.others import (
     LockTaken,
     ReplicationDeleted,
     SubnetCreated,
-    SubnetDeleted,
     VolumeMade,
 )
 from proxmox_mcp.record.undo.pools import PoolCreated, PoolDeleted, PoolUpdated
@@ -136,7 +135,6 @@ def _of_the_rest() -> Iterator[tuple[str, Recipe]]:
     yield "POST /cluster/ha/status/arm-ha", Opposite("disarm-ha")
     yield "POST /cluster/ha/status/disarm-ha", Opposite("arm-ha")
     yield "POST /cluster/sdn/vnets/{}/subnets", SubnetCreated()
-    yield "DELETE /cluster/sdn/vnets/{}/subnets/{}", SubnetDeleted()
     yield "POST /cluster/sdn/vnets/{}/ips", AddressWritten("DELETE")
     yield "DELETE /cluster/sdn/vnets/{}/ips", AddressWritten("POST")
     yield "POST /cluster/sdn/lock", LockTaken()
