@@ -18,13 +18,12 @@ from proxmox_mcp.apidoc.reviews import call_key
 from proxmox_mcp.errors import (
     ConfirmationError,
     FailedError,
-    ParametersError,
     ProxmoxError,
     ProxmoxMcpError,
     StoreError,
     TaskFailedError,
 )
-from proxmox_mcp.gateway.working import off_the_loop
+from proxmox_mcp.gateway.states import asking, read_states
 from proxmox_mcp.record.changes import Ended
 from proxmox_mcp.record.differences import differences, told
 from proxmox_mcp.record.undo import (
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxmox_mcp.apidoc import EndpointIndex
-    from proxmox_mcp.apidoc.model import Schema, Wire
+    from proxmox_mcp.apidoc.model import Schema
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.policy.call import Call, Received
@@ -217,32 +216,8 @@ class ChangeLog:
     async def _read(
         self, gets: Iterable[Get], live: LiveState | None, cluster: Cluster, *, within: float = 10.0
     ) -> dict[Get, Any]:
-        """What GETs answer, secrets taken out; None where there is no such thing. What can't be read is left out."""
-        found: dict[Get, Any] = {}
-        index = (await cluster.schema.current()).index
-
-        def template_of(get: Get) -> str:
-            endpoint = index.resolve("GET", get.path)
-            return endpoint.path if endpoint else ""
-
-        async def read(get: Get) -> None:
-            query: Wire = dict([*get.query])
-            try:
-                if live is not None:
-                    answer = await live.read(get.path, dict(get.query))
-                else:
-                    answer = await cluster.pve.get(get.path, query or None, deadline=within)
-            except (FailedError, ParametersError):
-                found[get] = None
-            except ProxmoxError:
-                return
-            else:
-                found[get] = await off_the_loop(answer, self._redactor.data, answer, template_of(get))
-
-        async with anyio.create_task_group() as group:
-            for get in gets:
-                group.start_soon(read, get)
-        return found
+        ask = asking(cluster, within) if live is None else lambda get: live.read(get.path, dict(get.query))
+        return await read_states(gets, ask, (await cluster.schema.current()).index, self._redactor)
 
 
 def _deleted(write: Write, call: Call) -> tuple[str, ...]:

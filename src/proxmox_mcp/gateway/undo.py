@@ -9,11 +9,10 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
 from proxmox_mcp.apidoc.path import ApiPath
-from proxmox_mcp.errors import CallError, FailedError, ParametersError, ProxmoxError
+from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway.changes import parameters_of
+from proxmox_mcp.gateway.states import asking, read_states
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.record.differences import differences, told
 from proxmox_mcp.record.redaction import HIDDEN
@@ -57,23 +56,9 @@ class _Backwards:
     known: dict[Get, Any] = field(default_factory=dict)
 
     async def now(self, gets: Sequence[Get]) -> dict[Get, Any]:
-        """What GETs answer: None where there is no such thing; what can't be read is left out."""
-
-        async def read(get: Get) -> None:
-            try:
-                answer = await self.cluster.pve.get(get.path, dict([*get.query]) or None, deadline=_READ_WITHIN)
-            except (FailedError, ParametersError):
-                self.known[get] = None
-            except ProxmoxError:
-                return
-            else:
-                endpoint = self.index.resolve("GET", get.path)
-                self.known[get] = self.redactor.data(answer, endpoint.path if endpoint else "")
-
-        async with anyio.create_task_group() as group:
-            for get in gets:
-                if get not in self.known:
-                    group.start_soon(read, get)
+        """What GETs answer, as ``read_states`` has it."""
+        new = [get for get in gets if get not in self.known]
+        self.known |= await read_states(new, asking(self.cluster, _READ_WITHIN), self.index, self.redactor)
         return {get: self.known[get] for get in gets if get in self.known}
 
 
