@@ -96,6 +96,11 @@ def volumes_of(config: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def storages_of(config: Mapping[str, Any]) -> frozenset[str]:
+    """The storages that the drives of a guest are on."""
+    return frozenset(volume.partition(":")[0] for volume in volumes_of(config).values() if ":" in volume)
+
+
 def _backups(backups: Sequence[Mapping[str, Any]]) -> str:
     if not backups:
         return "none"

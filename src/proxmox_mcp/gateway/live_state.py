@@ -199,7 +199,7 @@ class LiveState:
             nonlocal listed
             try:
                 if part == "backups":
-                    listed = await self._backups(guest, resources)
+                    listed = await self.backups(guest, resources)
                 else:
                     answers[part] = await self.read(f"{guest.path}/{part}")
             except ProxmoxError as error:
@@ -219,7 +219,7 @@ class LiveState:
             backups=listed,
         )
 
-    async def _backups(self, guest: Guest, resources: Resources) -> list[dict[str, Any]] | None:
+    async def backups(self, guest: Guest, resources: Resources) -> list[dict[str, Any]] | None:
         """The backups of a guest on the storages that its node sees; None where one of them can't be read."""
         places = [s.name for s in resources.storages if s.node == guest.node and "backup" in s.content]
         wanted = {"content": "backup", "vmid": str(guest.vmid)}
@@ -242,10 +242,7 @@ class LiveState:
             config = await self.read(f"{guest.path}/config")
         except ProxmoxError:
             return None
-        if not isinstance(config, dict):
-            return None
-        volumes = subjects.volumes_of(config)
-        return frozenset(volume.partition(":")[0] for volume in volumes.values() if ":" in volume)
+        return subjects.storages_of(config) if isinstance(config, dict) else None
 
     async def resources(self) -> Resources:
         """The cluster's resources, at most a few seconds old for a read, and as they are now for a write."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.path import ApiPath
-from proxmox_mcp.confirm.subjects import volumes_of
+from proxmox_mcp.confirm.subjects import storages_of
 from proxmox_mcp.errors import DeniedError, ProxmoxError, ProxmoxMcpError
 from proxmox_mcp.gateway.agreement import Agreed
 from proxmox_mcp.gateway.request import call_of
@@ -124,7 +124,7 @@ async def _must_be_possible(guest: Guest, resources: Resources, live: LiveState,
         raise DeniedError(
             _asked(f"the storage of {guest} takes no snapshots"), f"{_NOT_SENT} Have the operator see to it."
         )
-    for name in _storages(config):
+    for name in storages_of(config) if isinstance(config, dict) else ():
         records = [r for r in resources.records if r.get("type") == "storage" and r.get("storage") == name]
         of_node = next((r for r in records if r.get("node") == guest.node), {})
         used, size = of_node.get("disk"), of_node.get("maxdisk")
@@ -138,18 +138,8 @@ async def _must_be_possible(guest: Guest, resources: Resources, live: LiveState,
 
 async def _must_have_a_backup(guest: Guest, resources: Resources, live: LiveState) -> None:
     """A guest takes its snapshots with it: what stands for one is a backup of the last day."""
-    newest = 0.0
-    for storage in resources.storages:
-        if storage.node != guest.node or "backup" not in storage.content:
-            continue
-        try:
-            listed = await live.read(
-                f"/nodes/{guest.node}/storage/{storage.name}/content", {"content": "backup", "vmid": str(guest.vmid)}
-            )
-        except ProxmoxError:
-            continue
-        times = [entry.get("ctime") for entry in listed or () if isinstance(entry, dict)]
-        newest = max([newest, *(float(each) for each in times if isinstance(each, int | float))])
+    times = [backup.get("ctime") for backup in await live.backups(guest, resources) or ()]
+    newest = max((float(each) for each in times if isinstance(each, int | float)), default=0.0)
     if newest < time.time() - _FRESH_SECONDS:
         raise DeniedError(
             _asked(f"a deletion takes the snapshots with it, and {guest} has no backup of the last day"),
@@ -160,11 +150,6 @@ async def _must_have_a_backup(guest: Guest, resources: Resources, live: LiveStat
 def _digest_in(config: Any) -> str:
     digest = config.get("digest") if isinstance(config, dict) else None
     return digest if isinstance(digest, str) else ""
-
-
-def _storages(config: Any) -> set[str]:
-    volumes = volumes_of(config) if isinstance(config, dict) else {}
-    return {volume.partition(":")[0] for volume in volumes.values() if ":" in volume}
 
 
 def _is_true(value: Any) -> bool:
