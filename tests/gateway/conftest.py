@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from demo_api import Api
 from proxmox.raw_server import RawServer, Request, reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.assembly import gateway_of
+from proxmox_mcp.demo import start_demo_cluster
 from proxmox_mcp.errors import FailedError
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
@@ -23,6 +26,7 @@ from proxmox_mcp.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
+    from proxmox_mcp.demo import DemoCluster
     from proxmox_mcp.gateway import Gateway
 
 SECRET = "11111111-2222-3333-4444-555555555555"
@@ -107,6 +111,30 @@ def gateway_to(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Gatewa
 async def gateway(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> AsyncIterator[Gateway]:
     """A gateway to the upstream that keeps what came in."""
     made = gateway_to(recorder.port)
+    yield made
+    for cluster in made.clusters.values():
+        await cluster.pve.aclose()
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[DemoCluster]:
+    """A demo cluster of the module's own, whose tasks end almost at once."""
+    with start_demo_cluster(task_seconds=0.05) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def api(demo: DemoCluster) -> Api:
+    """Calls to it past any gateway."""
+    return Api(demo)
+
+
+@asynccontextmanager
+async def gateway_to_demo(demo: DemoCluster, directory: Path, **settings: str) -> AsyncIterator[Gateway]:
+    """A gateway in ``full`` mode: nobody is asked."""
+    base = {**demo.environment, "MCP_MODE": "full", "MCP_CACHE_DIR": str(directory), "MCP_RATE_LIMIT": "0"}
+    made = gateway_of(load_settings({**base, **settings}))
+    await made.clusters["default"].schema.refresh()
     yield made
     for cluster in made.clusters.values():
         await cluster.pve.aclose()

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo_api import Api
+from gateway.conftest import gateway_to_demo
 from patience import until
-from proxmox_mcp.assembly import gateway_of
-from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.errors import ConfirmationNeededError
 from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.policy.caller import Caller, Mode
 from proxmox_mcp.record.changes_text import listing
-from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from demo_api import Api
+    from proxmox_mcp.demo import DemoCluster
 
 pytestmark = pytest.mark.anyio
 
@@ -28,26 +28,11 @@ RULE = '[[rule]]\nverdict = "allow"\npath = "/nodes/{node}/qemu/{vmid}/config"\n
 RULE += '[[rule]]\nverdict = "allow"\npath = "/nodes/{node}/lxc/{vmid}/config"\nsnapshot = true\n'
 
 
-@pytest.fixture(scope="module")
-def demo() -> Iterator[DemoCluster]:
-    with start_demo_cluster(task_seconds=0.05) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def api(demo: DemoCluster) -> Api:
-    return Api(demo)
-
-
 @pytest.fixture
 async def gateway(demo: DemoCluster, tmp_path: Path) -> AsyncIterator[Gateway]:
     (tmp_path / "policy.toml").write_text(RULE)
-    settings = {**demo.environment, "MCP_MODE": "full", "MCP_CACHE_DIR": str(tmp_path), "MCP_RATE_LIMIT": "0"}
-    made = gateway_of(load_settings({**settings, "MCP_POLICY_FILE": str(tmp_path / "policy.toml")}))
-    await made.clusters["default"].schema.refresh()
-    yield made
-    for cluster in made.clusters.values():
-        await cluster.pve.aclose()
+    async with gateway_to_demo(demo, tmp_path, MCP_POLICY_FILE=str(tmp_path / "policy.toml")) as made:
+        yield made
 
 
 def names(api: Api, guest: str) -> list[str]:

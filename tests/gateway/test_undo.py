@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from demo_api import Api
-from proxmox_mcp.assembly import gateway_of
+from gateway.conftest import gateway_to_demo
 from proxmox_mcp.cli.call import Terminal
-from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.errors import CallError, ConfirmationNeededError
 from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.policy.caller import Caller, Mode
-from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from demo_api import Api
+    from proxmox_mcp.demo import DemoCluster
 
 pytestmark = pytest.mark.anyio
 
@@ -26,26 +26,10 @@ VM = "/nodes/pve3/qemu/102"
 CONFIG = f"{VM}/config"
 
 
-@pytest.fixture(scope="module")
-def demo() -> Iterator[DemoCluster]:
-    with start_demo_cluster(task_seconds=0.05) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def api(demo: DemoCluster) -> Api:
-    return Api(demo)
-
-
 @pytest.fixture
 async def gateway(demo: DemoCluster, tmp_path: Path) -> AsyncIterator[Gateway]:
-    """In ``full`` mode: nobody is asked."""
-    settings = {**demo.environment, "MCP_MODE": "full", "MCP_CACHE_DIR": str(tmp_path), "MCP_RATE_LIMIT": "0"}
-    made = gateway_of(load_settings(settings))
-    await made.clusters["default"].schema.refresh()
-    yield made
-    for cluster in made.clusters.values():
-        await cluster.pve.aclose()
+    async with gateway_to_demo(demo, tmp_path) as made:
+        yield made
 
 
 async def write(gateway: Gateway, method: str, path: str, /, **data: Any) -> int:

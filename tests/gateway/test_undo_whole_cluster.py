@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo_api import Api
+from gateway.conftest import gateway_to_demo
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.reviews import call_key
-from proxmox_mcp.assembly import gateway_of
-from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.gateway import Request
-from proxmox_mcp.settings import load_settings
 from recorded_roundtrips import comparable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
+    from proxmox_mcp.demo import DemoCluster
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.record.changes import Change
 
@@ -236,21 +235,10 @@ def _without_figures(value: Any) -> Any:
     return [_without_figures(each) for each in value] if isinstance(value, list) else value
 
 
-@pytest.fixture(scope="module")
-def demo() -> Iterator[DemoCluster]:
-    with start_demo_cluster(task_seconds=0.02) as cluster:
-        yield cluster
-
-
 @pytest.fixture
 async def gateway(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    directory = tmp_path_factory.mktemp("gateway")
-    settings = {**demo.environment, "MCP_MODE": "full", "MCP_CACHE_DIR": str(directory), "MCP_RATE_LIMIT": "0"}
-    made = gateway_of(load_settings(settings))
-    await made.clusters["default"].schema.refresh()
-    yield made
-    for cluster in made.clusters.values():
-        await cluster.pve.aclose()
+    async with gateway_to_demo(demo, tmp_path_factory.mktemp("gateway")) as made:
+        yield made
 
 
 SHOWN: dict[str, set[str]] = {}
