@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import AuditError
-from proxmox_mcp.web.load import LoadHistory
-from proxmox_mcp.web.problems import ProblemReports
+from proxmox_mcp.web.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,26 +18,21 @@ if TYPE_CHECKING:
     from proxmox_mcp.confirm.freezes import Freezes
     from proxmox_mcp.confirm.grants import Grants
     from proxmox_mcp.gateway import Gateway
+    from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.policy.stored_callers import StoredCallers
     from proxmox_mcp.record.activity import ActivityLog
     from proxmox_mcp.record.audit import AuditLog
     from proxmox_mcp.store import Store
     from proxmox_mcp.web.live import Live
+    from proxmox_mcp.web.load import NodeLoad
     from proxmox_mcp.web.passwords import Passwords
+    from proxmox_mcp.web.problems import Findings
     from proxmox_mcp.web.security import Origin
     from proxmox_mcp.web.sessions import Sessions
 
 
 _LOG = logging.getLogger("proxmox_mcp.web")
-
-
-def _nobody() -> Mapping[str, int]:
-    return {}
-
-
-def _nothing() -> str:
-    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +60,18 @@ class Console:
     public: Origin | None = None
     mcp: str | None = None
     asks_token: bool = True
-    open_sessions: Callable[[], Mapping[str, int]] = _nobody
-    audit_fault: Callable[[], str] = _nothing
+    open_sessions: Callable[[], Mapping[str, int]] = dict
+    audit_fault: Callable[[], str] = str
     configured_callers: Callable[[], Sequence[Caller]] = tuple
     check: Callable[[], str] | None = None
-    load: LoadHistory = field(default_factory=LoadHistory)
+    loads: Kept[Mapping[str, NodeLoad]] = field(default_factory=Kept)
+    findings: Kept[Findings] = field(default_factory=Kept)
     checking: anyio.Lock = field(default_factory=anyio.Lock)
-    problems: ProblemReports = field(default_factory=ProblemReports)
+
+    @property
+    def clusters(self) -> Mapping[str, Cluster]:
+        """The clusters by name; none without a gateway."""
+        return self.gateway.clusters if self.gateway is not None else {}
 
     async def on_record(self, event: str, by: str, details: Mapping[str, Any]) -> None:
         """Put on record what a person did. It is done already: where it can't be recorded the log says so."""

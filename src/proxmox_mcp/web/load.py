@@ -1,9 +1,8 @@
-"""The load of nodes over the last hour, as lines: read from Proxmox once a minute at most, however many people look."""
+"""The load of nodes over the last hour, as lines."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -12,11 +11,10 @@ import anyio
 from proxmox_mcp.errors import ProxmoxError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from proxmox_mcp.proxmox.access import Reader
 
-KEPT_SECONDS = 60.0
 _PATIENCE = 6.0
 """Seconds for all nodes together: a page doesn't wait longer for its lines."""
 _MOST_NODES = 32
@@ -64,31 +62,8 @@ class NodeLoad:
     memory: Line = NO_LINE
 
 
-@dataclass(slots=True)
-class _Kept:
-    taken: float = -KEPT_SECONDS
-    loads: dict[str, NodeLoad] = field(default_factory=dict)
-    turn: anyio.Lock = field(default_factory=anyio.Lock)
-
-
-class LoadHistory:
-    """Keeps the lines of each cluster's nodes."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._of: dict[str, _Kept] = {}
-
-    async def loads(self, cluster: str, reader: Reader, nodes: Sequence[str]) -> dict[str, NodeLoad]:
-        """The lines of the nodes that could be read; a node that doesn't answer has none."""
-        kept = self._of.setdefault(cluster, _Kept(self._clock() - KEPT_SECONDS))
-        async with kept.turn:
-            if self._clock() - kept.taken >= KEPT_SECONDS:
-                kept.loads = await _read(reader, nodes[:_MOST_NODES])
-                kept.taken = self._clock()
-        return kept.loads
-
-
-async def _read(reader: Reader, nodes: Sequence[str]) -> dict[str, NodeLoad]:
+async def read_loads(reader: Reader, nodes: Sequence[str]) -> dict[str, NodeLoad]:
+    """The lines of the nodes that could be read; a node that doesn't answer has none."""
     found: dict[str, NodeLoad] = {}
 
     async def read(node: str) -> None:
@@ -100,7 +75,7 @@ async def _read(reader: Reader, nodes: Sequence[str]) -> dict[str, NodeLoad]:
 
     with anyio.move_on_after(_PATIENCE):
         async with anyio.create_task_group() as group:
-            for node in nodes:
+            for node in nodes[:_MOST_NODES]:
                 group.start_soon(read, node)
     return found
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import ApidocError, ProxmoxError
-from proxmox_mcp.web.load import NodeLoad
-from proxmox_mcp.web.problems import Findings
+from proxmox_mcp.web.load import NodeLoad, read_loads
+from proxmox_mcp.web.problems import Findings, read_findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,16 +76,15 @@ async def overview(visit: Visit) -> Response:
     async def read(name: str, cluster: Cluster) -> None:
         cards[name] = await _card(console, name, cluster)
 
-    clusters = console.gateway.clusters if console.gateway else {}
     async with anyio.create_task_group() as group:
-        for name, cluster in clusters.items():
+        for name, cluster in console.clusters.items():
             group.start_soon(read, name, cluster)
     waiting = await console.store.in_thread(console.approvals.pending)
     calling = await console.store.in_thread(console.activity.callers, time.time() - _RECENT_SECONDS)
     return visit.page(
         "overview.html",
-        clusters=[cards[name] for name in clusters],
-        several=len(clusters) > 1,
+        clusters=[cards[name] for name in console.clusters],
+        several=len(console.clusters) > 1,
         waiting=waiting,
         calling=calling,
         warnings=warnings(console),
@@ -103,8 +102,8 @@ async def _card(console: Console, name: str, cluster: Cluster) -> ClusterCard:
         try:
             resources = await cluster.inventory.resources()
             names = [node.name for node in resources.nodes if node.status == "online"]
-            loads = await console.load.loads(name, cluster.pve, names)
-            findings = await console.problems.findings(name, cluster)
+            loads = await console.loads.get(name, lambda: read_loads(cluster.pve, names))
+            findings = await console.findings.get(name, lambda: read_findings(cluster))
         except ProxmoxError as error:
             trouble = str(error)
     state = cluster.pve.state()
@@ -158,7 +157,7 @@ def _number(value: Any) -> float | None:
 def warnings(console: Console) -> list[OperatorWarning]:
     """What the operator of this server should correct."""
     found = []
-    for name, cluster in (console.gateway.clusters if console.gateway else {}).items():
+    for name, cluster in console.clusters.items():
         state = cluster.pve.state()
         if state.refusal:
             found.append(
