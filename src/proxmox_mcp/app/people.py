@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from proxmox_mcp.app.hosts import HostGuard
 from proxmox_mcp.app.routes import is_known, is_open, route_of
-from proxmox_mcp.web import CONSOLE
+from proxmox_mcp.web import CONSOLE, wants_page
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,7 +43,7 @@ class WithPages:
             return self._front.front
         if is_console(route):
             return self._front.not_found if apart or self._console is None else self._console
-        if not is_known(route) and _asks_for_page(scope):
+        if not is_known(route) and wants_page(Request(scope)):
             return self._front.not_found
         return self._app
 
@@ -87,7 +88,3 @@ def _within_console(route: str, console: ASGIApp | None) -> ASGIApp | None:
 def _name(scope: Scope) -> str:
     """The name in the Host header, without its port; HostGuard has checked it."""
     return Headers(scope=scope).get("host", "").lower().partition(":")[0].removesuffix(".")
-
-
-def _asks_for_page(scope: Scope) -> bool:
-    return scope["method"] in ("GET", "HEAD") and "text/html" in Headers(scope=scope).get("accept", "")

@@ -3,6 +3,7 @@
 from proxmox_mcp.web.application import CONSOLE, FrontPages, make_console
 from proxmox_mcp.web.console import Console
 from proxmox_mcp.web.from_settings import console_address, console_of
+from proxmox_mcp.web.front import wants_page
 from proxmox_mcp.web.passwords import Passwords, entry
 from proxmox_mcp.web.roles import Person, Role
 from proxmox_mcp.web.security import Origin
@@ -22,4 +23,5 @@ __all__ = [
     "console_of",
     "entry",
     "make_console",
+    "wants_page",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from proxmox_mcp.web.console import Console
     from proxmox_mcp.web.security import Origin
 
 
@@ -14,6 +15,11 @@ def address_of(request: Request, public: Origin | None) -> str:
     """Scheme, host and the path prefix: ``https://pve.example.org/proxmox``. Host was checked before."""
     host = request.headers.get("host", "")
     return f"{scheme_of(request, public)}://{host}{request.scope.get('root_path', '')}"
+
+
+def mcp_address(request: Request, console: Console) -> str:
+    """Where MCP clients connect, without ``/mcp``; empty if this server serves none."""
+    return address_of(request, console.public) if console.mcp is None else console.mcp
 
 
 def scheme_of(request: Request, public: Origin | None) -> str:

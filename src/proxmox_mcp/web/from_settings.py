@@ -48,13 +48,14 @@ def console_of(
     server. Raises SettingsError for an unusable store.
     """
     server = settings.server
-    guard = core.guard if core is not None and not isinstance(core, SettingsError) else None
+    gateway = None if isinstance(core, SettingsError) else core
+    guard = gateway.guard if gateway is not None else None
     store = guard.store if guard else store_of(server)
     activity = guard.activity if guard else ActivityLog(store)
     audit = guard.audit if guard else audit_of(settings, activity)
     return Console(
         store=store,
-        gateway=None if isinstance(core, SettingsError) else core,
+        gateway=gateway,
         approvals=guard.approvals if guard else Approvals(store),
         freezes=guard.freezes if guard else Freezes(store, audit),
         grants=guard.grants if guard else Grants(store),

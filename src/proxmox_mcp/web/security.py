@@ -87,11 +87,12 @@ class Origin:
             return None
         if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
             return None
-        return cls(parts.scheme, _plain_host(parts.netloc, parts.scheme))
+        return cls.of(parts.scheme, parts.netloc)
 
-
-def _plain_host(host: str, scheme: str) -> str:
-    return host.lower().removesuffix(":443" if scheme == "https" else ":80")
+    @classmethod
+    def of(cls, scheme: str, host: str) -> Origin:
+        """From a scheme and a ``Host`` header."""
+        return cls(scheme, host.lower().removesuffix(":443" if scheme == "https" else ":80"))
 
 
 def require_same_origin(request: Request, public: Origin | None) -> Origin:
@@ -101,7 +102,7 @@ def require_same_origin(request: Request, public: Origin | None) -> Origin:
     """
     origin = Origin.parsed(request.headers.get("origin", ""))
     host = request.headers.get("host", "")
-    fits = origin is not None and _plain_host(host, origin.scheme) == origin.host
+    fits = origin is not None and origin == Origin.of(origin.scheme, host)
     if fits and public is not None and origin is not None and origin.host == public.host:
         fits = origin == public
     if not fits or origin is None or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":

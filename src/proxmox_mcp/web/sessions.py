@@ -11,13 +11,13 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.confirm import operators
 from proxmox_mcp.web.roles import Person, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from proxmox_mcp.store import Store
 
@@ -69,11 +69,11 @@ class Sessions:
         key, now = _hash(token), self._clock()
         with self._store.transaction() as db:
             t = db.tables.console_links
-            row = db.execute(t.select().where(t.c.key == key)).one_or_none()
+            row = db.row(t.select().where(t.c.key == key))
             if row is None:
                 return None
             db.execute(t.delete().where(t.c.key == key))
-        return Person(row.person, Role(row.role)) if now < row.expires else None
+        return _person(row) if now < row["expires"] else None
 
     def open(self, person: Person, *, origin: str, agent: str = "") -> str:
         """Open a session at an origin: the token for its cookie."""
@@ -81,12 +81,12 @@ class Sessions:
         with self._store.transaction() as db:
             t = db.tables.console_sessions
             db.execute(t.delete().where((t.c.expires < now) | (t.c.seen < now - IDLE_SECONDS)))
-            others = db.execute(t.select().where(t.c.person == person.name).order_by(t.c.created.desc())).all()
+            others = db.rows(t.select().where(t.c.person == person.name).order_by(t.c.created.desc()))
             for row in others[_MOST_SESSIONS - 1 :]:
-                db.execute(t.delete().where(t.c.key == row.key))
-            row_values = {"key": _hash(token), "person": person.name, "role": str(person.role), "address": origin}
+                db.execute(t.delete().where(t.c.key == row["key"]))
+            values = {"key": _hash(token), "person": person.name, "role": str(person.role), "address": origin}
             times = {"created": now, "seen": now, "expires": now + SESSION_SECONDS}
-            db.execute(t.insert().values(**row_values, **times, agent=agent))
+            db.execute(t.insert().values(**values, **times, agent=agent))
         return token
 
     def find(self, token: str) -> Session | None:
@@ -96,10 +96,10 @@ class Sessions:
         key, now = _hash(token), self._clock()
         with self._store.reading() as db:
             t = db.tables.console_sessions
-            row = db.execute(t.select().where(t.c.key == key)).one_or_none()
-        if row is None or now >= row.expires or now >= row.seen + IDLE_SECONDS:
+            row = db.row(t.select().where(t.c.key == key))
+        if row is None or now >= row["expires"] or now >= row["seen"] + IDLE_SECONDS:
             return None
-        if now - row.seen > _SEEN_EVERY:
+        if now - row["seen"] > _SEEN_EVERY:
             with self._store.transaction() as db:
                 t = db.tables.console_sessions
                 db.execute(t.update().where(t.c.key == key).values(seen=now))
@@ -111,7 +111,7 @@ class Sessions:
         with self._store.reading() as db:
             t = db.tables.console_sessions
             alive = (t.c.expires > now) & (t.c.seen > now - IDLE_SECONDS)
-            rows = db.execute(t.select().where((t.c.person == name) & alive).order_by(t.c.created.desc())).all()
+            rows = db.rows(t.select().where((t.c.person == name) & alive).order_by(t.c.created.desc()))
         return [_session(row) for row in rows]
 
     def end(self, key: str) -> None:
@@ -140,7 +140,10 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _session(row: object, form: str = "") -> Session:
-    fields = {name: getattr(row, name) for name in ("key", "created", "seen", "expires", "agent")}
-    person = Person(getattr(row, "person"), Role(getattr(row, "role")))  # noqa: B009 - a row has no declared columns
-    return Session(**fields, person=person, origin=getattr(row, "address"), form_token=form)  # noqa: B009
+def _session(row: Mapping[str, Any], form: str = "") -> Session:
+    fields = {name: row[name] for name in ("key", "created", "seen", "expires", "agent")}
+    return Session(**fields, person=_person(row), origin=row["address"], form_token=form)
+
+
+def _person(row: Mapping[str, Any]) -> Person:
+    return Person(row["person"], Role(row["role"]))

@@ -24,7 +24,7 @@ from proxmox_mcp.web import cookies
 from proxmox_mcp.web.marks import marks
 from proxmox_mcp.web.rendering import render
 from proxmox_mcp.web.roles import Role
-from proxmox_mcp.web.security import FormRefusedError, read_form, require_form_token, require_same_origin
+from proxmox_mcp.web.security import FormRefusedError, Origin, read_form, require_form_token, require_same_origin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("proxmox_mcp.web")
 _LONGEST_PATH = 500
 _LARGEST_NUMBER = 2**53
+_MOST_DIGITS = 15
+"""Of a number that every store can hold."""
 _NAVIGATION = frozenset({"approvals", "activity", "changes", "callers", "connect", "account"})
 _STATUS: tuple[tuple[type[ProxmoxMcpError], int], ...] = (
     (StoreError, 503),
@@ -116,9 +118,19 @@ def base_of(request: Request) -> str:
     return f"{request.scope.get('root_path', '')}/console/"
 
 
+def whole(text: str, most_digits: int = _MOST_DIGITS) -> int | None:
+    """A whole number that somebody typed or a form has; None for anything else, and for one that is too long."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= most_digits else None
+
+
 def plain_page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
     """A page for somebody who need not be signed in."""
     return HTMLResponse(render(template, **_frame(request), person=None, **values), status)
+
+
+def unavailable(request: Request, error: StoreError) -> Response:
+    """The page for everybody while the store can't be used."""
+    return plain_page(request, "problem.html", 503, title="Unavailable", said=error.message, advice=error.advice)
 
 
 def _frame(request: Request) -> dict[str, Any]:
@@ -171,7 +183,7 @@ async def _answered(request: Request, handler: Handler, role: Role, *, sends_for
         return plain_page(request, "problem.html", refused.status, title="Refused", said=refused.reason, advice="")
     except StoreError as error:
         _LOG.error("%s", error.message)
-        return plain_page(request, "problem.html", 503, title="Unavailable", said=error.message, advice=error.advice)
+        return unavailable(request, error)
 
 
 def status_of(error: ProxmoxMcpError) -> int:
@@ -182,18 +194,12 @@ def status_of(error: ProxmoxMcpError) -> int:
 async def find_session(request: Request) -> Session | None:
     """The session of a request: only at the place where it was opened, and by the kind of cookie that it got there."""
     console: Console = request.app.state.console
-    host = request.headers.get("host", "").lower()
+    host = request.headers.get("host", "")
     for token, secure in cookies.session_cookies(request):
         session = await console.store.in_thread(console.sessions.find, token)
-        if session is not None and _belongs_here(session.origin, host, secure=secure):
+        if session is not None and session.origin == str(Origin.of("https" if secure else "http", host)):
             return session
     return None
-
-
-def _belongs_here(origin: str, host: str, *, secure: bool) -> bool:
-    scheme, _, opened_at = origin.partition("://")
-    here = host.removesuffix(":443" if scheme == "https" else ":80")
-    return here == opened_at and secure == (scheme == "https")
 
 
 def _shell_of(console: Console) -> Shell:

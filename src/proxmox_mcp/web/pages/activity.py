@@ -9,9 +9,11 @@ from urllib.parse import urlencode
 
 import anyio
 
+from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.proxmox.upid import is_upid
 from proxmox_mcp.record.activity import Wanted
+from proxmox_mcp.web.visit import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,7 @@ _MOST_TASKS = 20
 SINCE: Mapping[str, float] = {"15m": 900, "1h": 3600, "24h": 86400, "7d": 604800}
 OUTCOMES = ("ok", "running", "refused", "failed")
 _LONGEST_FIELD = 100
+_FIELDS = ("caller", "cluster", "guest", "effect", "outcome", "since", "writes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +57,17 @@ async def activity(visit: Visit) -> Response:
     return visit.page(
         "activity.html",
         rows=rows[:_ROWS],
-        tasks=await running_tasks(console.gateway.clusters if console.gateway else {}),
+        tasks=await running_tasks(console.clusters),
         plans=await console.gateway.plans.all_running() if console.gateway else [],
         chosen=chosen,
         is_filtered=bool(filtered),
         is_older=wanted.before is not None,
         older=older,
         callers=names,
-        clusters=list(console.gateway.clusters) if console.gateway else [],
-        since=SINCE,
+        clusters=list(console.clusters),
         outcomes=OUTCOMES,
-        effects=EFFECTS,
-        now=time.time(),
+        effects=list(Effect),
     )
-
-
-_FIELDS = ("caller", "cluster", "guest", "effect", "outcome", "since", "writes")
-EFFECTS = ("read", "inside", "outreach", "change", "disrupt", "destroy", "execute", "access", "expose")
 
 
 def _wanted(chosen: Mapping[str, str], before: str) -> Wanted:
@@ -79,11 +76,11 @@ def _wanted(chosen: Mapping[str, str], before: str) -> Wanted:
         caller=chosen["caller"],
         cluster=chosen["cluster"],
         guest=chosen["guest"].strip(),
-        effect=chosen["effect"] if chosen["effect"] in EFFECTS else "",
+        effect=chosen["effect"] if chosen["effect"] in list(Effect) else "",
         outcome=chosen["outcome"] if chosen["outcome"] in OUTCOMES else "",
         since=time.time() - SINCE[chosen["since"]] if chosen["since"] in SINCE else None,
         writes=chosen["writes"] == "yes",
-        before=int(before) if before.isascii() and before.isdecimal() and len(before) < len(str(2**53)) else None,
+        before=whole(before),
     )
 
 

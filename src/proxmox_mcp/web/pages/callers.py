@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.policy.caller import Mode
-from proxmox_mcp.web.addresses import address_of
+from proxmox_mcp.web.addresses import mcp_address
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -34,7 +34,7 @@ async def callers(visit: Visit) -> Response:
         now=now,
         modes=list(Mode),
         expiries=EXPIRIES,
-        clusters=list(console.gateway.clusters) if console.gateway else [],
+        clusters=list(console.clusters),
         asks_token=console.asks_token,
     )
 
@@ -45,7 +45,7 @@ async def make(visit: Visit) -> Response:
     name, mode, days = fields.get("name", "").strip(), fields.get("mode", ""), fields.get("expires", "")
     if mode not in list(Mode) or days not in EXPIRIES:
         raise CallError("The form is not complete.", "Go back and choose a mode and an expiry.")
-    known = list(console.gateway.clusters) if console.gateway else []
+    known = list(console.clusters)
     chosen = [each for each in fields.get("clusters", "").split(",") if each]
     if unknown := [each for each in chosen if each not in known]:
         raise CallError(f"There is no cluster {unknown[0]!r}.", f"There are: {', '.join(known) or 'none'}.")
@@ -89,9 +89,7 @@ async def remove(visit: Visit) -> Response:
 
 
 def _shown_once(visit: Visit, name: str, token: str) -> Response:
-    console = visit.console
-    mcp = address_of(visit.request, console.public) if console.mcp is None else console.mcp
-    return visit.page("token.html", name=name, token=token, mcp=mcp)
+    return visit.page("token.html", name=name, token=token, mcp=mcp_address(visit.request, visit.console))
 
 
 async def _record(visit: Visit, event: str, name: str, **details: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import CallError, GuardError
 from proxmox_mcp.web.acting import confirmed, gateway_for, request_of
+from proxmox_mcp.web.visit import whole
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -24,8 +25,7 @@ async def changes(visit: Visit) -> Response:
     """The last changes, newest first."""
     query, console = visit.request.query_params, visit.console
     caller, guest = query.get("caller", "")[:_LONGEST_FIELD], query.get("guest", "").strip()
-    number = int(guest) if guest.isascii() and guest.isdecimal() and len(guest) <= _LONGEST_GUEST else None
-    record = _record(visit)
+    number, record = whole(guest, _LONGEST_GUEST), _record(visit)
     found = await console.store.in_thread(record.listed, caller=caller, guest=number, most=_ROWS) if record else []
     names = await console.store.in_thread(console.activity.names)
     return visit.page(
@@ -52,7 +52,7 @@ async def undo(visit: Visit) -> Response:
     """Undo a change, or all changes of a plan: checked and confirmed like any call."""
     gateway, which = gateway_for(visit), visit.fields.get("which", "")
     kind, _, number = which.rpartition(" ")
-    if kind not in ("", "plan") or not (number.isascii() and number.isdecimal() and len(number) < _LONGEST_FIELD):
+    if kind not in ("", "plan") or whole(number) is None:
         raise CallError("The form names no change.", "Reload the page.")
 
     async def act(client: PersonAtConsole) -> Response:

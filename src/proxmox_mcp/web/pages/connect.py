@@ -8,7 +8,7 @@ from anyio.to_thread import run_sync
 
 from proxmox_mcp.client_configurations import configurations
 from proxmox_mcp.errors import CallError
-from proxmox_mcp.web.addresses import address_of
+from proxmox_mcp.web.addresses import mcp_address
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -32,7 +32,7 @@ async def check(visit: Visit) -> Response:
 
 def _page(visit: Visit, report: str = "") -> Response:
     console = visit.console
-    mcp = address_of(visit.request, console.public) if console.mcp is None else console.mcp
+    mcp = mcp_address(visit.request, console)
     found = configurations(mcp, token=console.asks_token) if mcp else ()
     return visit.page(
         "connect.html",

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.web.console import Console
 
-# nginx buffers streams unless told otherwise.
-_HEADERS = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
+_HEADERS = {"X-Accel-Buffering": "no"}
+"""nginx buffers streams unless told otherwise."""
 
 
 async def events(request: Request) -> Response:

@@ -11,6 +11,7 @@ from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm.approvals import ApprovalState
 from proxmox_mcp.confirm.grants import MOST_CALLS, require_grantable
 from proxmox_mcp.errors import CallError, ConfirmationError
+from proxmox_mcp.web.visit import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
     from proxmox_mcp.web.visit import Visit
 
 _LOG = logging.getLogger("proxmox_mcp.web")
-DURATIONS = {"15m": "15 minutes", "1h": "1 hour", "2h": "2 hours", "4h": "4 hours", "8h": "8 hours"}
-_SECONDS = {"15m": 900.0, "1h": 3600.0, "2h": 7200.0, "4h": 14400.0, "8h": 28800.0}
+_DURATIONS = {
+    "15m": ("15 minutes", 900.0),
+    "1h": ("1 hour", 3600.0),
+    "2h": ("2 hours", 7200.0),
+    "4h": ("4 hours", 14400.0),
+    "8h": ("8 hours", 28800.0),
+}
 _SINGLY = frozenset({Effect.ACCESS, Effect.EXECUTE})
 """Only a person who ticks them allows them: a form never has them ticked already."""
 _GUEST = re.compile(r"/(?:qemu|lxc)/([0-9]{1,9})(?:/|$)")
-_NUMBER = re.compile(r"[0-9]{1,9}")
+_LONGEST_NUMBER = 9
 _MOST_NAMES, _LONGEST_NAME = 50, 128
 
 
@@ -52,7 +58,7 @@ class Offer:
             effects=effects,
             ticked=frozenset(effects) - _SINGLY,
             guest=guest[1] if guest else "",
-            durations=DURATIONS,
+            durations={value: text for value, (text, _) in _DURATIONS.items()},
         )
 
 
@@ -73,7 +79,8 @@ async def allow(visit: Visit) -> Response:
     if len(effects) != len(chosen):
         raise CallError("The form has an effect that this call doesn't have.", "Go back and reload the page.")
     guests, pools, tags = _guests(fields), _names(fields.get("pools", "")), _names(fields.get("tags", ""))
-    calls, seconds = _calls(fields), _SECONDS.get(fields.get("for", ""), 0.0)
+    calls = whole(fields.get("calls", "").strip(), _LONGEST_NUMBER) or 0
+    _, seconds = _DURATIONS.get(fields.get("for", ""), ("", 0.0))
     require_grantable(effects, guests, pools, tags, calls=calls, seconds=seconds)
     await console.store.in_thread(console.approvals.decide, number, approve=True, by=visit.name)
     await console.on_record("approval.approved", visit.name, {"number": number, "reason": ""})
@@ -114,13 +121,9 @@ def _names(text: str) -> frozenset[str]:
 
 
 def _guests(fields: Mapping[str, str]) -> frozenset[int]:
-    found = _names(fields.get("guests", ""))
-    for each in found:
-        if not _NUMBER.fullmatch(each):
+    found = set()
+    for each in _names(fields.get("guests", "")):
+        if (number := whole(each, _LONGEST_NUMBER)) is None:
             raise CallError(f"{each!r} is not the number of a guest.", "Go back and give numbers such as 101, 102.")
-    return frozenset(map(int, found))
-
-
-def _calls(fields: Mapping[str, str]) -> int:
-    given = fields.get("calls", "").strip()
-    return int(given) if _NUMBER.fullmatch(given) else 0
+        found.add(number)
+    return frozenset(found)

@@ -13,7 +13,7 @@ from proxmox_mcp.web import cookies
 from proxmox_mcp.web.addresses import scheme_of
 from proxmox_mcp.web.security import FormRefusedError, read_form, require_form_token, require_same_origin
 from proxmox_mcp.web.sessions import SESSION_SECONDS, form_token
-from proxmox_mcp.web.visit import back_to, base_of, find_session, plain_page
+from proxmox_mcp.web.visit import back_to, base_of, find_session, plain_page, unavailable
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,7 +36,7 @@ async def sign_in(request: Request) -> Response:
         if await find_session(request) is not None:
             return RedirectResponse(back_to(request, request.query_params.get("next", "")), 303)
     except StoreError as error:
-        return plain_page(request, "problem.html", 503, title="Unavailable", said=error.message, advice=error.advice)
+        return unavailable(request, error)
     return _form(request, console, note=_NOTES.get(request.query_params.get("note", ""), ""))
 
 
@@ -61,7 +61,7 @@ async def redeem(request: Request) -> Response:
     except RateLimitError as error:
         return _form(request, console, wrong=str(error), status=429)
     except StoreError as error:
-        return plain_page(request, "problem.html", 503, title="Unavailable", said=error.message, advice=error.advice)
+        return unavailable(request, error)
     _LOG.info("console: %s signed in as %s", person.name, person.role)
     response = RedirectResponse(back_to(request, request.query_params.get("next", "")), 303)
     cookies.set_session(response, token, secure=origin.secure, seconds=SESSION_SECONDS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.proxmox.upid import parse_upid
 from proxmox_mcp.web.acting import confirmed, gateway_for, request_of
+from proxmox_mcp.web.visit import whole
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.web.visit import Visit
 
 _LOG = logging.getLogger("proxmox_mcp.web")
-_LONGEST_NUMBER = 15
 FREEZE_SECONDS = {"": None, "15m": 900.0, "1h": 3600.0, "8h": 28800.0}
 
 
@@ -36,11 +36,11 @@ async def stop(visit: Visit) -> Response:
 
 async def stop_plan(visit: Visit) -> Response:
     """End a running plan after the step that runs."""
-    gateway, number = gateway_for(visit), visit.fields.get("plan", "")
-    if not (number.isascii() and number.isdecimal() and len(number) <= _LONGEST_NUMBER):
+    gateway, number = gateway_for(visit), whole(visit.fields.get("plan", ""))
+    if number is None:
         raise CallError("The form names no plan.", "Reload the page of the activity.")
-    await gateway.plans.stop_by_operator(int(number), visit.name)
-    await visit.console.on_record("plan.stopped", visit.name, {"plan": int(number)})
+    await gateway.plans.stop_by_operator(number, visit.name)
+    await visit.console.on_record("plan.stopped", visit.name, {"plan": number})
     return visit.to("activity")
 
 
