@@ -12,6 +12,7 @@ import click
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli import result as output
 from proxmox_mcp.cli.arguments import parse_parameters
+from proxmox_mcp.cli.cluster_reads import CLUSTER, closing
 from proxmox_mcp.errors import ApidocError, ConfirmationError, ConfirmationNeededError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.cluster import choose
@@ -74,7 +75,7 @@ class Terminal:
 @click.option("--confirm", default="", help="Number of an approval (proxmox-mcp approve).")
 @click.option("--yes", is_flag=True, help="Confirm the call without a question: you know its effects.")
 @click.option("--json", "as_json", is_flag=True, help="Print the data as JSON; the rest goes to standard error.")
-@click.option("--cluster", default="", help="Which cluster, if several are configured.")
+@CLUSTER
 def call(
     method: str,
     path: str,
@@ -134,12 +135,9 @@ def call(
 
 
 async def _run(gateway: Gateway, asked: Request, terminal: Terminal) -> Result:
-    try:
+    async with closing(gateway):
         await _learn_schema(choose(gateway.clusters, asked.cluster, asked.caller))
         return await gateway.result(asked, terminal)
-    finally:
-        for cluster in gateway.clusters.values():
-            await cluster.pve.aclose()
 
 
 async def _learn_schema(cluster: Cluster) -> None:

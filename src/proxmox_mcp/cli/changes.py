@@ -14,6 +14,7 @@ import click
 
 from proxmox_mcp.assembly import changes_of, gateway_of, redactor_of, store_of
 from proxmox_mcp.cli.call import Terminal
+from proxmox_mcp.cli.cluster_reads import CLUSTER, closing
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway import Request
@@ -62,7 +63,7 @@ def show(number: int, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted, and send nothing.")
 @click.option("--yes", is_flag=True, help="Confirm it without a question.")
 @click.option("--confirm", default="", help="Number of an approval (proxmox-mcp approve).")
-@click.option("--cluster", default="", help="Which cluster, if several are configured.")
+@CLUSTER
 def prune(older_than: str, dry_run: bool, yes: bool, confirm: str, cluster: str) -> None:
     """Delete old snapshots that were taken because a rule asks for them (snapshot = true).
 
@@ -100,11 +101,8 @@ def undo(which: tuple[str, ...], dry_run: bool, yes: bool, confirm: str) -> None
 
 
 async def _done(gateway: Gateway, doing: Callable[[], Awaitable[str]]) -> str:
-    try:
+    async with closing(gateway):
         return await doing()
-    finally:
-        for cluster in gateway.clusters.values():
-            await cluster.pve.aclose()
 
 
 def _moment(since: str) -> float:

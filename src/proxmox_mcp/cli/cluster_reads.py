@@ -1,4 +1,4 @@
-"""What the commands for administrators share: a gateway for one command, and ``/cluster/resources`` through it."""
+"""What commands that ask a cluster share: a gateway for one command, and ``/cluster/resources`` through it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.gateway.cluster import Cluster
@@ -29,14 +30,18 @@ CLUSTER = click.option("--cluster", default="", help="Which cluster, if several 
 
 
 @asynccontextmanager
-async def opened_gateway() -> AsyncIterator[Gateway]:
-    """A gateway of the settings, whose connections are closed at the end. Raises SettingsError."""
-    gateway = gateway_of(load_settings())
+async def closing(gateway: Gateway) -> AsyncIterator[Gateway]:
+    """The connections of a gateway are closed at the end."""
     try:
         yield gateway
     finally:
         for cluster in gateway.clusters.values():
             await cluster.pve.aclose()
+
+
+def opened_gateway() -> AbstractAsyncContextManager[Gateway]:
+    """A gateway of the settings, closed at the end. Raises SettingsError."""
+    return closing(gateway_of(load_settings()))
 
 
 async def resources(gateway: Gateway, cluster: str) -> tuple[Cluster, Sequence[Record]]:

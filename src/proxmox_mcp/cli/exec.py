@@ -10,6 +10,7 @@ import click
 
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli.call import Terminal
+from proxmox_mcp.cli.cluster_reads import CLUSTER, closing
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.wording import FOR_PEOPLE
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--wait-for-ready", type=float, default=0.0, help="Seconds to wait for a guest that is starting.")
 @click.option("--confirm", default="", help="Number of an approval (proxmox-mcp approve).")
 @click.option("--yes", is_flag=True, help="Confirm the command without a question: you know its effects.")
-@click.option("--cluster", default="", help="Which cluster, if several are configured.")
+@CLUSTER
 def exec_(
     guest: str,
     command: tuple[str, ...],
@@ -79,12 +80,9 @@ def exec_(
 
 
 async def _run(gateway: Gateway, asked: Request, guest: str, work: GuestExec, terminal: Terminal) -> ExecResult:
-    try:
+    async with closing(gateway):
         result: ExecResult = (await gateway.run_command(asked, guest, work, terminal)).data
         return result
-    finally:
-        for cluster in gateway.clusters.values():
-            await cluster.pve.aclose()
 
 
 def _write(result: ExecResult) -> None:

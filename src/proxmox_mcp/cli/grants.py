@@ -9,6 +9,7 @@ import click
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.assembly import audit_of, store_of
+from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.cli.freeze import seconds_of
 from proxmox_mcp.cli.operator import operator
 from proxmox_mcp.confirm.grants import MOST_CALLS, Grants
@@ -32,7 +33,7 @@ _EFFECT = click.Choice([str(effect) for effect in Effect if effect is not Effect
 @click.option("--tag", "tags", multiple=True, help="All guests with a tag.")
 @click.option("--calls", type=click.IntRange(1, MOST_CALLS), default=10, show_default=True, help="So many calls.")
 @click.option("--for", "seconds", default="1h", callback=seconds_of, metavar="TIME", help="For so long, 8h at most.")
-@click.option("--cluster", default="", help="Which cluster, if several are configured.")
+@CLUSTER
 def grant(
     caller: str,
     effects: tuple[str, ...],

@@ -13,6 +13,7 @@ import click
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.assembly import callers_of, gateway_of
 from proxmox_mcp.cli.arguments import APIDOC, BATCH, JSON, load_schema, parse_parameters, read_batch, write_json_line
+from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError, ProxmoxMcpError, SettingsError, SettingsFaults
 from proxmox_mcp.gateway.explain import Explanation, explain, explain_offline
@@ -51,7 +52,7 @@ def check(file: Path | None) -> None:
 @click.argument("path", required=False)
 @click.argument("params", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--caller", "name", default="", help="As this caller of MCP_CALLERS_FILE.")
-@click.option("--cluster", default="", help="Which cluster, if several are configured.")
+@CLUSTER
 @click.option("--offline", is_flag=True, help="Ask no cluster: what it would decide counts against the call.")
 @APIDOC
 @JSON

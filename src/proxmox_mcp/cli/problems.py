@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
-from proxmox_mcp.assembly import gateway_of
+from proxmox_mcp.cli.cluster_reads import CLUSTER, opened_gateway
 from proxmox_mcp.errors import ApidocError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.gateway.problems import RESOURCES, age_of, problems_of
 from proxmox_mcp.proxmox.problems import TITLES
-from proxmox_mcp.settings import load_settings
 from proxmox_mcp.untrusted import flat
 
 if TYPE_CHECKING:
-    from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.proxmox.problems import Problem, Report
 
 _COLOURS = {"error": "red", "warning": "yellow"}
@@ -28,7 +26,7 @@ _COLOURS = {"error": "red", "warning": "yellow"}
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--cluster", default="", help="Which cluster, if several are configured.")
+@CLUSTER
 def problems(as_json: bool, cluster: str) -> None:
     """List what is wrong in the cluster, with where to look next.
 
@@ -37,8 +35,7 @@ def problems(as_json: bool, cluster: str) -> None:
 
     Exit status: 0 no problems, 1 problems, or something could not be read, 2 wrong settings or options.
     """
-    gateway = gateway_of(load_settings())
-    report = anyio.run(_read, gateway, Request(path=RESOURCES, tool="cli", cluster=cluster))
+    report = anyio.run(_read, Request(path=RESOURCES, tool="cli", cluster=cluster))
     if as_json:
         click.echo(json.dumps(_as_data(report), ensure_ascii=False, indent=2))
     else:
@@ -46,17 +43,13 @@ def problems(as_json: bool, cluster: str) -> None:
     sys.exit(1 if report.problems or report.unread else 0)
 
 
-async def _read(gateway: Gateway, request: Request) -> Report:
-    cluster = choose(gateway.clusters, request.cluster, request.caller)
-    try:
+async def _read(request: Request) -> Report:
+    async with opened_gateway() as gateway:
         try:
-            await cluster.schema.refresh()
+            await choose(gateway.clusters, request.cluster, request.caller).schema.refresh()
         except ApidocError as error:
             click.echo(f"The node's own schema is unavailable: {error.message}", err=True)
         return (await problems_of(gateway, request))[1]
-    finally:
-        for each in gateway.clusters.values():
-            await each.pve.aclose()
 
 
 def _as_data(report: Report) -> dict[str, Any]:
