@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from proxmox_mcp.assembly import audit_of, store_of
-from proxmox_mcp.cli.operator import operator
+from proxmox_mcp.assembly import store_of
+from proxmox_mcp.cli.operator import operator, put_on_record
 from proxmox_mcp.confirm.approvals import Approvals
-from proxmox_mcp.errors import AuditError
-from proxmox_mcp.record.activity import ActivityLog
 from proxmox_mcp.record.one_time_secrets import Vault
 from proxmox_mcp.settings import load_settings
 
@@ -64,16 +62,12 @@ def _approvals() -> Approvals:
 
 
 def _decide(number: int, *, approve: bool, reason: str = "") -> None:
-    """Decide in the name of who runs the command, and put it on record as the console does."""
-    settings, by = load_settings(), operator()
+    """Decide in the name of who runs the command."""
+    settings, reason = load_settings(), " ".join(reason.split())[:_LONGEST_REASON]
     store = store_of(settings.server)
-    said = " ".join(reason.split())[:_LONGEST_REASON]
-    Approvals(store).decide(number, approve=approve, by=by, reason=said)
+    Approvals(store).decide(number, approve=approve, by=operator(), reason=reason)
     event = "approval.approved" if approve else "approval.denied"
-    try:
-        audit_of(settings, ActivityLog(store)).act(event, by, {"number": number, "reason": said})
-    except AuditError as error:
-        click.echo(f"It is decided, but was not put on record: {error}", err=True)
+    put_on_record(settings, store, event, {"number": number, "reason": reason}, said="It is decided")
 
 
 def _described(approval: Approval) -> str:

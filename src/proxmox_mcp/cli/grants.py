@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.assembly import audit_of, store_of
+from proxmox_mcp.assembly import store_of
 from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.cli.freeze import seconds_of
-from proxmox_mcp.cli.operator import operator
+from proxmox_mcp.cli.operator import operator, put_on_record
 from proxmox_mcp.confirm.grants import MOST_CALLS, Grants
-from proxmox_mcp.errors import AuditError, CallError
-from proxmox_mcp.record.activity import ActivityLog
+from proxmox_mcp.errors import CallError
 from proxmox_mcp.settings import load_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from proxmox_mcp.settings import Settings
 
 _EFFECT = click.Choice([str(effect) for effect in Effect if effect is not Effect.READ])
 
@@ -58,7 +51,8 @@ def grant(
     name = cluster or next(iter(settings.clusters))
     if name not in settings.clusters:
         raise CallError(f"There is no cluster `{name}`.", f"Use one of: {', '.join(settings.clusters)}.")
-    given = Grants(store_of(settings.server)).give(
+    store = store_of(settings.server)
+    given = Grants(store).give(
         caller=caller,
         cluster=name,
         by=operator(),
@@ -69,7 +63,9 @@ def grant(
         calls=calls,
         seconds=seconds,
     )
-    _record(settings, "grant.given", {"number": given.number, "grant": given.described, "seconds": int(seconds)})
+    put_on_record(
+        settings, store, "grant.given", {"number": given.number, "grant": given.described, "seconds": int(seconds)}
+    )
     click.echo(f"Grant {given.number}: {given.described}")
 
 
@@ -89,14 +85,7 @@ def grants() -> None:
 def revoke(number: int) -> None:
     """End a grant at once."""
     settings = load_settings()
-    ended = Grants(store_of(settings.server)).revoke(number, by=operator())
-    _record(settings, "grant.revoked", {"number": number, "grant": ended.described})
+    store = store_of(settings.server)
+    ended = Grants(store).revoke(number, by=operator())
+    put_on_record(settings, store, "grant.revoked", {"number": number, "grant": ended.described})
     click.echo(f"Revoked. {ended.described}")
-
-
-def _record(settings: Settings, event: str, details: Mapping[str, Any]) -> None:
-    """Put on record what was done. It is done already: where it can't be recorded, that is said."""
-    try:
-        audit_of(settings, ActivityLog(store_of(settings.server))).act(event, operator(), details)
-    except AuditError as error:
-        click.echo(f"It is done, but was not put on record: {error}", err=True)

@@ -1,9 +1,22 @@
-"""Who runs a command, for the record."""
+"""Who runs a command, and the record of what they did by it."""
 
 from __future__ import annotations
 
 import getpass
 import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from proxmox_mcp.assembly import audit_of
+from proxmox_mcp.errors import AuditError
+from proxmox_mcp.record.activity import ActivityLog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxmox_mcp.settings import Settings
+    from proxmox_mcp.store import Store
 
 
 def operator() -> str:
@@ -12,3 +25,13 @@ def operator() -> str:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):  # KeyError until Python 3.12, OSError from 3.13 on
         return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+
+
+def put_on_record(
+    settings: Settings, store: Store, event: str, details: Mapping[str, Any], *, said: str = "It is done"
+) -> None:
+    """Put on record what was done, as the console does. Where it can't be recorded, that is told after ``said``."""
+    try:
+        audit_of(settings, ActivityLog(store)).act(event, operator(), details)
+    except AuditError as error:
+        click.echo(f"{said}, but was not put on record: {error}", err=True)
