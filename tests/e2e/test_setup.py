@@ -9,11 +9,13 @@ import subprocess
 import threading
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 from patience import PATIENCE
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.settings_file import read
+from proxmox_mcp.web import Passwords, Person, Role
 from serving import COMMAND, environment, run, serving
 
 if TYPE_CHECKING:
@@ -165,6 +167,23 @@ def test_callers_get_tokens_in_private_files_that_the_server_accepts(tmp_path: P
 
 def _status(server: Served, token: str) -> int:
     return server.ask("GET", "/metrics", {"Authorization": f"Bearer {token}"}).status
+
+
+@pytest.mark.parametrize(("user", "person"), [("lena", "lena"), ("Lena Smith", "operator")])
+def test_the_password_of_the_console_is_for_a_name_that_it_takes(
+    user: str, person: str, tmp_path: Path, cluster: DemoCluster
+) -> None:
+    given = {
+        "LOGNAME": user,
+        "SETUP_CONSOLE_PASSWORD": "a long password",
+        "PROXMOX_PASSWORD": cluster.tokens["audit@pve!mcp"],
+    }
+    token = ("--sign-in", "token", "--user", "audit@pve", "--no-test", "--console-password")
+    told = by_script(tmp_path, cluster, *token, **given)
+    assert told.returncode == 0, told.stderr
+    assert "a long password" not in told.stdout + told.stderr
+    line = read(settings_of(tmp_path))["MCP_CONSOLE_PASSWORD"]
+    assert anyio.run(Passwords(line).person, person, "a long password", "127.0.0.1") == Person(person, Role.ADMIN)
 
 
 def test_compose_gets_the_file_beside_it_with_a_token(tmp_path: Path, cluster: DemoCluster) -> None:

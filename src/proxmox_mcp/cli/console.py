@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from proxmox_mcp.assembly import store_of
 from proxmox_mcp.cli import startup
 from proxmox_mcp.cli.doctor_report import doctor_report
+from proxmox_mcp.cli.operator import user
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.policy.callers import NAME_IS, is_name
@@ -89,8 +89,4 @@ def _checked(name: str) -> str:
 
 
 def _person() -> str:
-    """The name of the user who runs this. In a container a user often has a number and no name."""
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):  # KeyError until Python 3.12, OSError from 3.13 on
-        return "operator"
+    return user() or "operator"

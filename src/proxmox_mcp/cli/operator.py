@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 
 def operator() -> str:
-    """The name of the user. In a container the user often has a number and no name."""
+    """The name of the user, or the number of one without a name."""
+    return user() or (f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown")
+
+
+def user() -> str:
+    """The name of the user; empty if there is none, as often in a container."""
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):  # KeyError until Python 3.12, OSError from 3.13 on
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+        return ""
 
 
 def put_on_record(

@@ -253,11 +253,12 @@ class SetupFlow:
         if not (password or (offered and self._asker.agree("Set a password for the console now?", default=False))):
             return
         # Jinja2 and the pages (0.2 s of CPU) are needed for nothing else here.
-        from proxmox_mcp.cli.operator import operator
+        from proxmox_mcp.cli.operator import user
         from proxmox_mcp.web import Person, Role, entry
 
         given = self._asker.secret("Password for the console", "SETUP_CONSOLE_PASSWORD", confirmed=True)
-        self.values["MCP_CONSOLE_PASSWORD"] = entry(Person(operator(), Role.ADMIN), given)
+        name = user()  # It may have blanks, or be missing in a container; the console takes neither.
+        self.values["MCP_CONSOLE_PASSWORD"] = entry(Person(name if is_name(name) else "operator", Role.ADMIN), given)
 
 
 def _pins(text: str) -> tuple[str, ...]:
