@@ -6,11 +6,10 @@ servers only: the bridge ``mcp-remote`` reaches others), VS Code 1.102 and later
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.clients import CLAUDE_DESKTOP, CURSOR, GEMINI, TOKEN, VS_CODE, remote_entry, written
+from proxmox_mcp.clients import CLAUDE_DESKTOP, CURSOR, GEMINI, TOKEN, VS_CODE, file_text, remote_entry, written
 
 if TYPE_CHECKING:
     from proxmox_mcp.clients import KnownClient
@@ -61,5 +60,4 @@ def _claude_code(base: str, *, token: bool) -> str:
 def _file(client: KnownClient, base: str, *, token: bool) -> str:
     """What to put into a client's file; a client that holds the token itself gets a place to put it."""
     entry = remote_entry(client, base, written(client, TOKEN, f"<the token: {TOKEN}>") if token else None)
-    inputs = {"inputs": [*entry.inputs]} if entry.inputs else {}
-    return json.dumps(inputs | {client.servers: {SERVER: entry.value}}, indent=2)
+    return file_text(client, SERVER, entry)

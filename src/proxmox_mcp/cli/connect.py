@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -18,6 +17,7 @@ from proxmox_mcp.clients import (
     PASSWORD,
     TOKEN,
     Entry,
+    file_text,
     local_entry,
     names_a_secret_file,
     remote_entry,
@@ -96,8 +96,7 @@ def connect(
         raise click.UsageError("--no-token and --token-stdin are for --url.")
     entry = _entry(known, url, settings, wanted, shown=only_print)
     if only_print:
-        inputs = {"inputs": [*entry.inputs]} if entry.inputs else {}
-        click.echo(json.dumps(inputs | {known.servers: {_checked(name): entry.value}}, indent=2))
+        click.echo(file_text(known, _checked(name), entry))
         return
     change = with_entry(path or _file_of(known), known, _checked(name), entry)
     if change.is_empty:

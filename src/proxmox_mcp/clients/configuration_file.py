@@ -55,8 +55,8 @@ def with_entry(path: Path, client: KnownClient, name: str, entry: Entry) -> File
             changed = changed.with_member(("inputs",), _with_inputs(text.get(("inputs",)), entry.inputs))
     except ValueError as error:
         raise _unfit(path, error) from None
-    old, new = text.get((client.servers, name)), dict(entry.value)
-    difference = _difference(client.servers, name, old, new, ("inputs", entry.inputs))
+    old = text.get((client.servers, name))
+    difference = _difference(client.servers, name, old, dict(entry.value), entry.inputs)
     return FileChange(path, before, changed.text, difference, private=entry.keeps_secret)
 
 
@@ -140,20 +140,16 @@ def _servers(text: JsonText, client: KnownClient) -> str:
     return json.dumps(text.get((client.servers,)))
 
 
-def _difference(
-    servers: str, name: str, old: Any, new: Any, beside: tuple[str, Sequence[Mapping[str, Any]]] = ("", ())
-) -> str:
+def _difference(servers: str, name: str, old: Any, new: Any, inputs: Sequence[Mapping[str, Any]] = ()) -> str:
     """The lines of the entry that go and come, as ``diff`` marks them. Other entries are not shown."""
 
-    def lines(entry: Any, more: tuple[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    def lines(entry: Any, inputs: Sequence[Mapping[str, Any]] = ()) -> list[str]:
         if entry is None:
             return []
-        value: dict[str, Any] = {servers: {name: masked(entry)}}
-        if more[1]:
-            value[more[0]] = [dict(each) for each in more[1]]
-        return json.dumps(value, indent=2, ensure_ascii=False).splitlines()
+        beside = {"inputs": [*inputs]} if inputs else {}
+        return json.dumps({servers: {name: masked(entry)}} | beside, indent=2, ensure_ascii=False).splitlines()
 
-    before, after = lines(old, ("", ())), lines(new, beside)
+    before, after = lines(old), lines(new, inputs)
     return "\n".join(line.rstrip() for line in difflib.ndiff(before, after) if not line.startswith("?"))
 
 

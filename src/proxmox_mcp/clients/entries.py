@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,12 @@ def local_entry(
     if password is None:
         return Entry(value)
     return Entry(value, password.inputs, password.variables, password.keeps_secret)
+
+
+def file_text(client: KnownClient, name: str, entry: Entry) -> str:
+    """What to put into a client's file, for people who paste it."""
+    inputs = {"inputs": [*entry.inputs]} if entry.inputs else {}
+    return json.dumps(inputs | {client.servers: {name: entry.value}}, indent=2)
 
 
 def settings_over_stdio(environment: Mapping[str, str]) -> dict[str, str]:

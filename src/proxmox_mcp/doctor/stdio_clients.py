@@ -6,7 +6,6 @@ the shell), or VS Code asks for it; Claude Desktop supports neither.
 
 from __future__ import annotations
 
-import json
 import shlex
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from proxmox_mcp.clients import (
     GEMINI,
     PASSWORD,
     VS_CODE,
+    file_text,
     local_entry,
     names_a_secret_file,
     settings_over_stdio,
@@ -40,9 +40,7 @@ def stdio_configurations(environment: Mapping[str, str], command: str = "") -> t
 
     def file(client: KnownClient) -> str:
         password = None if by_file else written(client, PASSWORD, f"<value of {PASSWORD}>")
-        entry = local_entry(client, words, plain, password)
-        inputs = {"inputs": [*entry.inputs]} if entry.inputs else {}
-        return json.dumps(inputs | {client.servers: {SERVER: entry.value}}, indent=2)
+        return file_text(client, SERVER, local_entry(client, words, plain, password))
 
     def claude_code() -> str:
         given = [f"--env {shlex.quote(f'{name}={value}')}" for name, value in plain.items()]
