@@ -6,14 +6,13 @@ single quotes. The file is private, since it holds the secret of the API token.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import SettingsError
-from proxmox_mcp.private_files import make_private_directory, replace_file, why_untrusted
+from proxmox_mcp.private_files import has_owners, make_private_directory, replace_file, why_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -171,4 +170,4 @@ def _line(name: str, value: str) -> str:
 
 def is_private(path: Path) -> bool:
     """Whether only its owner can read a file, as far as the system says."""
-    return not hasattr(os, "geteuid") or not path.stat().st_mode & 0o077
+    return not has_owners() or not path.stat().st_mode & 0o077

@@ -16,9 +16,10 @@ import click
 from proxmox_mcp.errors import CallError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
+_COLOURS = {"+": "green", "-": "red"}
 
 
 class Asker:
@@ -32,6 +33,11 @@ class Asker:
     def tell(self, *lines: str) -> None:
         for line in lines:
             click.echo(line, err=True)
+
+    def show_difference(self, lines: Iterable[str]) -> None:
+        """Lines as ``diff`` marks them: what comes in green, what goes in red."""
+        for line in lines:
+            click.secho(line, fg=_COLOURS.get(line[:1]), err=True)
 
     def value(self, given: str | None, option: str, question: str, default: str, check: Callable[[str], T]) -> T:
         """A text that passes the check, which raises SettingsError. At a terminal a wrong one is asked for again."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from proxmox_mcp.cli.asking import Asker
 from proxmox_mcp.client_configurations import SERVER
 from proxmox_mcp.clients import (
     CLIENTS,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
-_COLOURS = {"+": "green", "-": "red"}
 _CLIENT = click.argument("client", type=click.Choice(list(CLIENTS)), required=False)
 _NAME_OPTION = click.option("--name", default=SERVER, show_default=True, help="Name of the server in the client.")
 _FILE = click.option(
@@ -197,13 +197,11 @@ def _list() -> None:
 
 def _apply(change: FileChange, *, agreed: bool) -> None:
     """Show a change, write it on a yes, and name the copy. Raises CallError, and Abort on a no."""
-    click.echo(f"{change.path}{'' if change.before is not None else ' (new)'}", err=True)
-    for line in change.difference.splitlines():
-        click.secho(line, fg=_COLOURS.get(line[:1]), err=True)
+    asker = Asker(agrees=agreed)
+    asker.tell(f"{change.path}{'' if change.before is not None else ' (new)'}")
+    asker.show_difference(change.difference.splitlines())
     if not agreed:
-        if not sys.stdin.isatty():
-            raise CallError("Nothing was written: there is no terminal to ask at.", "Add --yes if you agree.")
-        click.confirm("Write this?", default=False, abort=True, err=True)
+        asker.must_agree("Write this?", "--yes")
     copy = write(change)
     click.echo(f"Written: {change.path}")
     if copy is not None:

@@ -12,15 +12,13 @@ from proxmox_mcp import settings_file
 from proxmox_mcp.cli.asking import Asker
 from proxmox_mcp.cli.setup_flow import KEEP, USED_PROFILES, WAYS, SetupFlow, who_reaches_it
 from proxmox_mcp.errors import CallError, SettingsError
-from proxmox_mcp.private_files import replace_file
+from proxmox_mcp.private_files import make_private_directory, replace_file
 from proxmox_mcp.setup import Use, difference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxmox_mcp.settings_file import SettingsFile
-
-_COLOURS = {"+": "green", "-": "red"}
 
 
 @click.command()
@@ -96,8 +94,7 @@ def _write(asker: Asker, path: Path, flow: SetupFlow, *, agreed: bool) -> None:
         asker.tell("", f"{path} is as it should be: nothing to write.")
         return
     asker.tell("", f"{path}{'' if path.is_file() else ' (new)'}")
-    for line in lines:
-        click.secho(line, fg=_COLOURS.get(line[:1]), err=True)
+    asker.show_difference(lines)
     asker.tell(*(f"{each}{'' if each.exists() else ' (new)'}" for each in flow.files))
     if not agreed:
         try:
@@ -108,7 +105,7 @@ def _write(asker: Asker, path: Path, flow: SetupFlow, *, agreed: bool) -> None:
             raise
     for each, content in flow.files.items():
         try:
-            each.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_directory(each.parent)
             replace_file(each, content.encode(), 0o600)
         except OSError as error:
             raise SettingsError(f"{each} can't be written: {error.strerror}.", "Check its directory.") from None

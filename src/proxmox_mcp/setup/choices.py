@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.policy.callers import new_token
+from proxmox_mcp.settings import SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.setup.node import FoundNode
 
 HIDDEN = "[hidden]"
-_SECRETS = frozenset({"PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_CONSOLE_PASSWORD"})
 
 
 class Use(StrEnum):
@@ -89,4 +89,4 @@ def difference(before: Mapping[str, str], values: Mapping[str, str]) -> list[str
 
 
 def _shown(name: str, value: str) -> str:
-    return HIDDEN if name in _SECRETS else value
+    return HIDDEN if name in SECRETS else value
