@@ -29,27 +29,15 @@ _COLOURS = {"running": "green", "online": "green", "offline": "red", "unknown": 
 _GUEST_LIST = "/nodes/{node}/qemu"
 """An endpoint that lists guests: who may see its records may see all guests' records."""
 _HIGH, _FULL = 0.8, 0.95
-_NODES = (
-    Column("node"),
-    Column("status"),
-    Column("cpu", right=True),
-    Column("cores", right=True),
-    Column("memory", right=True),
-    Column("disk", right=True),
-    Column("uptime", right=True),
-    Column("guests", right=True),
-)
+_LOAD = tuple(Column(name, right=True) for name in ("cpu", "cores", "memory", "disk", "uptime"))
+_NODES = (Column("node"), Column("status"), *_LOAD, Column("guests", right=True))
 _GUESTS = (
     Column("id", right=True),
     Column("name"),
     Column("type"),
     Column("node"),
     Column("status"),
-    Column("cpu", right=True),
-    Column("cores", right=True),
-    Column("memory", right=True),
-    Column("disk", right=True),
-    Column("uptime", right=True),
+    *_LOAD,
     Column("pool"),
     Column("tags"),
 )
@@ -171,7 +159,7 @@ def _state(status: str) -> Cell:
 
 
 def _load(record: Record) -> list[Cell]:
-    """CPU, cores, memory, disk, uptime; empty where it does not run."""
+    """The cells of ``_LOAD``; empty where it does not run."""
     uptime = _number(record, "uptime")
     cores = _number(record, "maxcpu")
     return [
