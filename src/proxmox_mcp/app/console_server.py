@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -21,8 +20,7 @@ from proxmox_mcp.assembly import checked_gateway_of, redactor_of
 from proxmox_mcp.web import FrontPages, Passwords, console_address, console_of, make_console
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Callable
 
     from starlette.types import ASGIApp
 
@@ -61,14 +59,5 @@ def _names_a_cluster(settings: Settings) -> bool:
 def _application(gateway: Gateway | None, console: ASGIApp) -> ASGIApp:
     """The console behind the check of Host, and the life of the gateway."""
     front = FrontPages(healthy=lambda: True, console=True, asks_token=False)
-    inner = Starlette(routes=[Route(LIVE, endpoint=health.live)], lifespan=_lifespan(gateway))
+    inner = Starlette(routes=[Route(LIVE, endpoint=health.live)], lifespan=lambda _: running(gateway))
     return RequestIds(Framing(ConsoleOnly(inner, front, console, hosts=())))
-
-
-def _lifespan(gateway: Gateway | None) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with running(gateway):
-            yield
-
-    return lifespan

@@ -11,6 +11,8 @@ from proxmox_mcp.errors import ApidocError
 from proxmox_mcp.server.mcp_server import CALLER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
 
     from proxmox_mcp.gateway import Gateway
@@ -24,9 +26,7 @@ def live(_: Request) -> Response:
 
 def is_ready(gateway: Gateway | None) -> bool:
     """Whether calls can be served: the schemas are loaded, and the shared state is reachable."""
-    if gateway is None or gateway.guard.limits.fault:
-        return False
-    return all("fault" not in _cluster(cluster) for cluster in gateway.clusters.values())
+    return gateway is not None and _serves(gateway, _reasons(gateway))
 
 
 def readiness(gateway: Gateway | None, what_to_set: str = "") -> Any:
@@ -41,10 +41,10 @@ def readiness(gateway: Gateway | None, what_to_set: str = "") -> Any:
         if gateway is None:
             told = {"ready": False, "version": __version__, "settings": what_to_set}
             return JSONResponse(told, 503) if verbose else PlainTextResponse("not ready", 503)
-        ready = is_ready(gateway)
+        reasons = _reasons(gateway)
+        ready = _serves(gateway, reasons)
         status = 200 if ready else 503
         if verbose:
-            reasons = {name: _cluster(cluster) for name, cluster in gateway.clusters.items()}
             caller = request.scope[CALLER]
             shown = {name: why for name, why in reasons.items() if caller.may_use(name)}
             told = {"ready": ready, "version": __version__, "settings": "ok", "clusters": shown}
@@ -52,6 +52,14 @@ def readiness(gateway: Gateway | None, what_to_set: str = "") -> Any:
         return PlainTextResponse("ready" if ready else "not ready", status)
 
     return answer
+
+
+def _reasons(gateway: Gateway) -> dict[str, dict[str, Any]]:
+    return {name: _cluster(cluster) for name, cluster in gateway.clusters.items()}
+
+
+def _serves(gateway: Gateway, reasons: Mapping[str, Mapping[str, Any]]) -> bool:
+    return not gateway.guard.limits.fault and all("fault" not in each for each in reasons.values())
 
 
 def _credentials(state: State) -> str:
