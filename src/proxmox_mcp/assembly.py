@@ -15,10 +15,10 @@ from proxmox_mcp.confirm.grants import Grants
 from proxmox_mcp.confirm.operators import Operators
 from proxmox_mcp.confirm.waiting import Waiting
 from proxmox_mcp.errors import ApidocError, SettingsError, SettingsFaults
+from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.changes import ChangeLog
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.enforcement import Guard
-from proxmox_mcp.gateway.gateway import Gateway
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
 from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.gateway.plans import PlanLimits

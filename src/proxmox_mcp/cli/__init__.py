@@ -19,6 +19,8 @@ from proxmox_mcp.cli import startup
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import ProxmoxMcpError, SettingsError
 
+__all__ = ["main"]
+
 
 class _Command(NamedTuple):
     """Where a command is, and the first sentence of its help: listed without importing the command."""

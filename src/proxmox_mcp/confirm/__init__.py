@@ -1,1 +1,13 @@
 """How a person says yes to exactly one statement."""
+
+__all__ = [
+    "approvals",
+    "confirmations",
+    "freezes",
+    "grants",
+    "operators",
+    "retention",
+    "statement",
+    "subjects",
+    "waiting",
+]

@@ -6,4 +6,4 @@ with start_demo_cluster() as cluster:
 
 from proxmox_mcp.demo.cluster_process import DemoCluster, start_demo_cluster
 
-__all__ = ["DemoCluster", "start_demo_cluster"]
+__all__ = ["DemoCluster", "child_process", "server", "start_demo_cluster", "tour"]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.doctor.steps import Step
     from proxmox_mcp.settings import ServerSettings
 
+__all__ = ["certificate", "cluster_checks", "connectivity", "privilege_profiles", "report", "run", "steps", "timing"]
+
 HEALTHY, FAILING, WRONG_SETTINGS = 0, 1, 2
 """Exit status: no error; a check failed; a setting is wrong, so that the server sends no calls."""
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc import load_index
+from proxmox_mcp.apidoc import load_index, parse_apidoc
 from proxmox_mcp.apidoc.local_index import LocalIndex, find_local_index
-from proxmox_mcp.apidoc.parse import parse_apidoc
 from proxmox_mcp.apidoc.source import fetch, node_url
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.doctor.steps import Fix, Section, Step

@@ -42,8 +42,7 @@ from proxmox_mcp.record.undo import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from proxmox_mcp.apidoc import EndpointIndex
-    from proxmox_mcp.apidoc.model import Schema
+    from proxmox_mcp.apidoc import EndpointIndex, Schema
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.policy.call import Call, Received

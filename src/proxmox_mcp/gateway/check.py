@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc.model import Problem
+from proxmox_mcp.apidoc import Problem
 from proxmox_mcp.apidoc.validation.authority import SchemaAuthority, split
 from proxmox_mcp.apidoc.validation.faults import quoted_value
 from proxmox_mcp.errors import InvalidCallError, UnsupportedCallError

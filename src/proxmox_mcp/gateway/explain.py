@@ -18,8 +18,7 @@ from proxmox_mcp.policy.lookups import NO_FACTS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from proxmox_mcp.apidoc.index import EndpointIndex
-    from proxmox_mcp.apidoc.model import Problem
+    from proxmox_mcp.apidoc import EndpointIndex, Problem
     from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.gateway.gateway import Gateway
     from proxmox_mcp.policy.caller import Caller

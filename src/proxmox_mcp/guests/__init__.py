@@ -32,4 +32,5 @@ __all__ = [
     "LocalLocks",
     "Output",
     "result_within",
+    "shared_locks",
 ]

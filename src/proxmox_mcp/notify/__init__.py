@@ -3,4 +3,4 @@
 from proxmox_mcp.notify.channels import Channels
 from proxmox_mcp.notify.notifier import Notifier
 
-__all__ = ["Channels", "Notifier"]
+__all__ = ["Channels", "Notifier", "channels", "news"]

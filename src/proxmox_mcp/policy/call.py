@@ -19,7 +19,7 @@ from proxmox_mcp.policy.targets import NO_TARGETS, Targets, targets_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxmox_mcp.apidoc.model import Endpoint, Problem
+    from proxmox_mcp.apidoc import Endpoint, Problem
     from proxmox_mcp.apidoc.path import ApiPath
     from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.policy.policy import Decision

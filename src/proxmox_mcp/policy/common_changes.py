@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.apidoc import Route
 from proxmox_mcp.apidoc.path import ApiPath
-from proxmox_mcp.apidoc.routes import Route
 from proxmox_mcp.policy.call import Call, judge
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.policy import Policy
@@ -17,7 +17,7 @@ from proxmox_mcp.policy.rules import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from proxmox_mcp.apidoc.index import EndpointIndex
+    from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.apidoc.reviews import Reviews
 
 VM = "/nodes/pve1/qemu/100"

@@ -14,7 +14,7 @@ from proxmox_mcp.policy.policy import mode_verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from proxmox_mcp.apidoc.index import EndpointIndex
+    from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.apidoc.reviews import Condition, Finding, Review, Reviews
 
 _METHODS = ("GET", "POST", "PUT", "DELETE")

@@ -1,1 +1,26 @@
 """Talking to Proxmox VE: calls, tasks, privileges, and what the cluster holds right now. Knows nothing of MCP."""
+
+__all__ = [
+    "access",
+    "advice",
+    "answers",
+    "client",
+    "connection",
+    "connection_errors",
+    "errors",
+    "failover",
+    "grants",
+    "guest_results",
+    "inventory",
+    "login",
+    "paged",
+    "permission_cache",
+    "permissions",
+    "problems",
+    "pruning",
+    "shares",
+    "tasks",
+    "transport",
+    "upid",
+    "visibility",
+]

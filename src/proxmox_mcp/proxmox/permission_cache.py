@@ -14,7 +14,7 @@ from proxmox_mcp.proxmox.permissions import Permissions, Rights
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.proxmox.access import Reader
 
 KEPT = 60.0

@@ -17,7 +17,7 @@ from proxmox_mcp.proxmox.requirements import normalised
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.apidoc import Endpoint
 
 Verdict = Literal["allowed", "denied", "unknown"]
 _MOST_NAMED = 8

@@ -9,7 +9,7 @@ from proxmox_mcp.apidoc.privileges import PLACEHOLDER, bound, needs_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.apidoc.privileges import Need
 
 _MISSING = "-"

@@ -15,7 +15,7 @@ from proxmox_mcp.search.text import STOP_WORDS, chunks, stem, words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.apidoc import Endpoint
 
 _PRODUCT = frozenset({"proxmox", "pve", "api", "api2", "json", "pvesh"})
 _OF_PARAMETERS = frozenset({"parameter", "parameters", "option", "argument", "field", "setting"})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.search.vocabulary import Unit, Vocabulary
 
 _KINDS = ("vm", "container")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.apidoc import Endpoint
 
 _QUERY = re.compile(
     r"(?:pvesh\s+)?(?:(?P<method>get|post|put|delete|set|create|ls|usage)\s+)?(?P<path>/\S*|[a-z]+/\S*)",

@@ -12,7 +12,7 @@ from proxmox_mcp.search.intents import Intent
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.search.intents import Key
 
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from proxmox_mcp.apidoc.index import EndpointIndex
+    from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.search.indexing import LinesByTerm
 
 _FORM = b"2"

@@ -17,7 +17,7 @@ from proxmox_mcp.search.text import words
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from proxmox_mcp.apidoc.model import Endpoint, Schema
+    from proxmox_mcp.apidoc import Endpoint, Schema
     from proxmox_mcp.apidoc.reference.parameters import Keys
     from proxmox_mcp.search.grouping import Group
     from proxmox_mcp.search.searcher import Hit, Searcher

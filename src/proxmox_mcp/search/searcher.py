@@ -22,8 +22,7 @@ from proxmox_mcp.search.vocabulary import load_vocabulary, stem_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from proxmox_mcp.apidoc.index import EndpointIndex
-    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.apidoc import Endpoint, EndpointIndex
 
 _NOTHING = Intent("")
 

@@ -1,1 +1,3 @@
 """Endpoints as text: parameters, privileges, answers."""
+
+__all__ = ["endpoint", "parameters", "privileges"]

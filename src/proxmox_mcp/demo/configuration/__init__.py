@@ -6,3 +6,5 @@ against round trips that were recorded from Proxmox's own code.
 
 It imports fakepve, which is AGPL software: import it in the launcher's own process only.
 """
+
+__all__ = ["cluster"]

@@ -14,7 +14,7 @@ from proxmox_mcp.errors import ProxmoxError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxmox_mcp.apidoc.model import Endpoint
+    from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.plans.steps import ConcreteStep
 

@@ -31,7 +31,7 @@ from proxmox_mcp.record.undo.recipes import RECIPES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxmox_mcp.apidoc.model import Schema
+    from proxmox_mcp.apidoc import Schema
     from proxmox_mcp.policy.call import Call
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "guest_config",
     "inverse",
     "is_remade",
+    "objects",
     "observed",
     "proven",
     "wanted",

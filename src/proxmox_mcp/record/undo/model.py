@@ -14,7 +14,7 @@ from proxmox_mcp.record.redaction import HIDDEN
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from proxmox_mcp.apidoc.model import Schema
+    from proxmox_mcp.apidoc import Schema
     from proxmox_mcp.apidoc.reviews import UndoKind
     from proxmox_mcp.policy.call import Call
 

@@ -28,7 +28,7 @@ from proxmox_mcp.record.undo.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from proxmox_mcp.apidoc.model import Schema
+    from proxmox_mcp.apidoc import Schema
     from proxmox_mcp.record.undo.model import Case, Companion, State
 
 CONTROLS = frozenset({"delete", "digest", "lock-token", "append", "rename", "force", "purge", "revert"})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.policy.caller import Caller
 
-__all__ = ["TOOLS", "Parameter", "Tool", "ToolCall", "read", "select_tools", "tools_for"]
+__all__ = ["TOOLS", "Parameter", "Tool", "ToolCall", "read", "search_api", "select_tools", "tools_for"]
 
 TOOLS: Sequence[Tool] = (
     search_api.TOOL,
