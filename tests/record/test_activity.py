@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,9 +12,10 @@ from patience import until
 from proxmox_mcp.errors import StoreError
 from proxmox_mcp.record import activity
 from proxmox_mcp.record.activity import RUNNING, ActivityLog, Wanted
+from proxmox_mcp.store import Store
 
 if TYPE_CHECKING:
-    from proxmox_mcp.store import Store
+    from pathlib import Path
 
 
 def line(event: str = "outcome", **fields: Any) -> dict[str, Any]:
@@ -72,6 +75,22 @@ def test_the_outcome_of_another_call_of_the_same_request_ends_no_other(log: Acti
     written(log, line("intent", method="POST", path="/nodes/pve1/qemu/102/status/stop"))
     written(log, line(method="POST", path="/nodes/pve1/qemu/103/status/stop"))
     assert [each.result for each in log.page(Wanted(), 10)] == ["ok", RUNNING]
+
+
+def test_an_outcome_takes_the_place_of_its_intent_also_where_both_are_written_together(log: ActivityLog) -> None:
+    stop = {"method": "POST", "path": "/nodes/pve1/qemu/102/status/stop"}
+    written(log, line("intent", **stop), line(), line(**stop), line("intent", **stop))
+    assert [each.result for each in log.page(Wanted(), 10)] == [RUNNING, "ok", "ok"]
+    written(log, line(**stop, result="pve.failed"))
+    assert [each.result for each in log.page(Wanted(), 10)] == ["pve.failed", "ok", "ok"]
+
+
+def test_an_outcome_finds_its_intent_by_an_index(tmp_path: Path) -> None:
+    """Else each line would read all rows: 3 ms of processor time with 20,000 of them."""
+    written(ActivityLog(Store.in_directory(tmp_path)), line())
+    with closing(sqlite3.connect(tmp_path / "state.sqlite")) as db:
+        query = "EXPLAIN QUERY PLAN DELETE FROM activity WHERE call_id = ? AND method = ? AND path = ? AND result = ?"
+        assert "activity_by_call" in str(db.execute(query, ("", "", "", "")).fetchall())
 
 
 def test_what_a_person_did_is_shown_too(log: ActivityLog) -> None:

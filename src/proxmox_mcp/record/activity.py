@@ -110,8 +110,7 @@ class ActivityLog:
             return True
         try:
             with self._store.transaction() as db:
-                for line in lines:
-                    _add(db, line)
+                _write(db, lines)
                 if self._since_pruned + len(lines) >= _PRUNED_EVERY:
                     _prune(db)
         except StoreError:
@@ -178,50 +177,69 @@ class ActivityLog:
             self.flush()
 
 
-def _add(db: Transaction, line: Mapping[str, Any]) -> None:
+def _write(db: Transaction, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Add lines, with one statement for all of them. An outcome takes the place of the intent of its call."""
+    from sqlalchemy import bindparam
+
+    rows: list[dict[str, Any] | None] = []
+    begun: dict[tuple[str, str, str], int] = {}
+    ended: list[tuple[str, str, str]] = []
+    for line in lines:
+        call = (str(line.get("id", "")), str(line.get("method", "")), str(line.get("path", "")))
+        match line.get("event"):
+            case "intent":
+                begun[call] = len(rows)
+                rows.append({**_row_of_call(line), "result": RUNNING})
+            case "outcome":
+                ended.append(call)
+                if (place := begun.pop(call, None)) is not None:
+                    rows[place] = None
+                rows.append(_row_of_call(line))
+            case _:
+                rows.append(_row_of_act(line))
     t = db.tables.activity
-    if line.get("event") not in ("intent", "outcome"):
-        _add_act(db, line)
-        return
+    if ended:
+        same = (t.c.call_id == bindparam("id")) & (t.c.method == bindparam("by")) & (t.c.path == bindparam("at"))
+        intents = t.delete().where(same & (t.c.result == RUNNING))
+        db.execute_each(intents, [dict(zip(("id", "by", "at"), call, strict=True)) for call in ended])
+    db.execute_each(t.insert(), [row for row in rows if row is not None])
+
+
+def _row_of_call(line: Mapping[str, Any]) -> dict[str, Any]:
     path = str(line.get("path", ""))
-    is_intent = line.get("event") == "intent"
-    if not is_intent:
-        same = (t.c.call_id == line.get("id", "")) & (t.c.method == line.get("method", "")) & (t.c.path == path)
-        db.execute(t.delete().where(same & (t.c.result == RUNNING)))
     found = _GUEST.search(path)
-    db.insert(
-        t,
+    return {
         **{name: str(line.get(name, "")) for name in _TEXTS},
-        time=_seconds(str(line.get("time", ""))),
-        call_id=str(line.get("id", "")),
-        path=path,
-        guest=found[1] if found else "",
-        effects=_effects(line),
-        result=RUNNING if is_intent else str(line.get("result", "")),
-        seconds=line.get("seconds"),
-        data=_bounded(line.get("data")),
-    )
+        "time": _seconds(str(line.get("time", ""))),
+        "call_id": str(line.get("id", "")),
+        "path": path,
+        "guest": found[1] if found else "",
+        "effects": _effects(line),
+        "seconds": line.get("seconds"),
+        "data": _bounded(line.get("data")),
+    }
 
 
-def _add_act(db: Transaction, line: Mapping[str, Any]) -> None:
+def _row_of_act(line: Mapping[str, Any]) -> dict[str, Any]:
     """What a person did outside of any call: by whom in the place of the caller, what in the place of the path."""
-    event = str(line.get("event", ""))
     details = {name: value for name, value in line.items() if name not in ("time", "event", "by")}
-    db.insert(
-        db.tables.activity,
-        time=_seconds(str(line.get("time", ""))),
-        event=event,
-        caller=str(line.get("by", "")),
-        method=BY_PERSON,
-        path=event,
-        result="ok",
-        data=_bounded(details),
-    )
+    return {
+        **dict.fromkeys((*_TEXTS, "call_id", "guest"), ""),
+        "time": _seconds(str(line.get("time", ""))),
+        "event": str(line.get("event", "")),
+        "caller": str(line.get("by", "")),
+        "method": BY_PERSON,
+        "path": str(line.get("event", "")),
+        "result": "ok",
+        "effects": None,
+        "seconds": None,
+        "data": _bounded(details),
+    }
 
 
 _TEXTS = (
-    "event", "caller", "client", "cluster", "tool", "method", "template", "decision", "rule", "confirmation", "message",
-    "upid",
+    "event", "caller", "client", "cluster", "tool", "method", "template", "decision", "rule", "confirmation", "result",
+    "message", "upid",
 )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ from proxmox_mcp.errors import SettingsError, StoreError
 from proxmox_mcp.installation import install_command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, CursorResult, Engine, Executable, Table
@@ -53,6 +53,11 @@ class Transaction:
 
     def execute(self, statement: Executable) -> CursorResult[Any]:
         return self._connection.execute(statement)
+
+    def execute_each(self, statement: Executable, values: Sequence[Mapping[str, Any]]) -> None:
+        """One statement for each of many sets of values (all with the same names), in far less time than each alone."""
+        if values:
+            self._connection.execute(statement, values)
 
     def rows(self, statement: Executable) -> list[dict[str, Any]]:
         """All rows of a SELECT or RETURNING, by the names of their columns."""

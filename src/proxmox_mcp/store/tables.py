@@ -269,6 +269,8 @@ TABLES = Tables(
         _json("data"),
         Index("activity_by_caller", "caller", "number"),
         Index("activity_by_guest", "guest", "number"),
+        # For the intent that an outcome takes the place of.
+        Index("activity_by_call", "call_id"),
     ),
     notifications=Table("notifications", METADATA, _text("key", key=True), _json("marks")),
 )
