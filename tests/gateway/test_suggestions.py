@@ -96,12 +96,12 @@ CASES: dict[str, tuple[ProxmoxError, Call, str]] = {
     "a node by its DNS name": (
         FailedError("hostname lookup 'pve1.example.org' failed - failed to get address info"),
         action("/nodes/pve1.example.org/status", node="pve1.example.org"),
-        "There is no node pve1.example.org. A node goes by its name in the cluster, not by a DNS name or an address. N",
+        "There is no node pve1.example.org. Use a node's name in the cluster, not a DNS name or an address. N",
     ),
     "a node by its address, whatever is answered": (
         FailedError("proxy loop detected"),
         action("/nodes/10.0.0.1/status", node="10.0.0.1"),
-        "not by a DNS name or an address. There are: pve1, pve2, pve3.",
+        "not a DNS name or an address. There are: pve1, pve2, pve3.",
     ),
     "a node that is none, refused for want of rights": (
         PermissionDeniedError("Permission check failed (/nodes/pve1.lan, Sys.Audit)", status=403),
@@ -111,7 +111,7 @@ CASES: dict[str, tuple[ProxmoxError, Call, str]] = {
     "a node among the parameters": (
         FailedError("no such cluster node 'pve9.lan'"),
         GUEST,
-        "There is no node pve9.lan. A node goes by its name in the cluster",
+        "There is no node pve9.lan. Use a node's name in the cluster",
     ),
     "a node of a fabric": (FailedError("node 'pve9' does not exist in fabric 'f1'"), GUEST, ""),
     "a file that is no volume": (
@@ -184,7 +184,7 @@ async def test_a_list_that_is_empty_for_an_unknown_node_says_so(scripted: Script
     [
         ("root@pam!mcp", {"/": {"VM.Audit": 1, "Sys.Audit": 1}, "/vms": {"VM.Audit": 1}}, "The cluster has no guests."),
         ("root@pam", {}, "The cluster has no guests."),
-        ("mcp@pve!t1", {"/nodes": {"Sys.Audit": 1}}, "No guest is to be seen, but mcp@pve!t1 lacks VM.Audit on /vms"),
+        ("mcp@pve!t1", {"/nodes": {"Sys.Audit": 1}}, "No guest is visible, but mcp@pve!t1 lacks VM.Audit on /vms"),
         ("mcp@pve!t1", FailedError("down"), "shows whether this identity has VM.Audit"),
     ],
 )

@@ -35,11 +35,11 @@ class ApprovalState(StrEnum):
     EXPIRED = "expired"
 
 
-_ASK_ANEW = "Nothing was sent. Make the call without `confirm` to ask anew."
+_ASK_AGAIN = "Nothing was sent. Make the call without `confirm` to ask again."
 _AFTER = {
     ApprovalState.DENIED: "Nothing was sent. Ask the user what they want instead; don't try other ways.",
-    ApprovalState.USED: _ASK_ANEW,
-    ApprovalState.EXPIRED: _ASK_ANEW,
+    ApprovalState.USED: _ASK_AGAIN,
+    ApprovalState.EXPIRED: _ASK_AGAIN,
 }
 
 
@@ -48,8 +48,8 @@ class Approval:
     """One request. ``created`` and ``decided`` are seconds since 1970; ``statement`` is whole while the request
     waits, and without secrets in its code afterwards.
 
-    ``asked_reason`` is the caller's for asking, ``reason`` that of whoever decided. ``four_eyes``: while it waits,
-    whether a rule demands another person than the one whose client asks.
+    ``asked_reason`` is the caller's for asking, ``reason`` that of the person who decided. ``four_eyes``: while it
+    waits, whether a rule demands another person than the one whose client asks.
     """
 
     number: int
@@ -118,7 +118,7 @@ class Approvals:
             )
 
     def get(self, number: int) -> Approval:
-        """One request, as it stands. Raises ``ConfirmationError`` where there is none of that number."""
+        """One request as it is now. Raises ``ConfirmationError`` where there is none of that number."""
         with self._store.transaction() as db:
             self._expire(db, self._clock())
             return self._read(db, number)
@@ -145,7 +145,7 @@ class Approvals:
         with self._store.transaction() as db:
             self._expire(db, self._clock())
             table = db.tables.approvals
-            # What ran out was decided by nobody: it stands where it was asked.
+            # Nobody decided what ran out: its time is that of the request.
             newest = (table.c.decided.desc().nulls_last(), table.c.number.desc())
             done = table.select().where(table.c.state != ApprovalState.PENDING).order_by(*newest).limit(most)
             return [_approval(row) for row in db.rows(done)]
@@ -205,7 +205,7 @@ class Approvals:
             if not hmac.compare_digest(row["fingerprint"], statement.fingerprint()):
                 raise ConfirmationError(
                     f"what this call would hit has changed since the approval. Now: {statement.text}",
-                    _ASK_ANEW,
+                    _ASK_AGAIN,
                 )
             table = db.tables.approvals
             db.execute(table.update().where(table.c.number == number).values(state=ApprovalState.USED))
@@ -223,7 +223,7 @@ class Approvals:
         if row is None or not hmac.compare_digest(row["binding"], call.digest()):
             raise ConfirmationError(
                 f"there is no approval {number} for this call",
-                "Nothing was sent. Repeat the call exactly as it was, or make it without `confirm` to ask anew.",
+                "Nothing was sent. Repeat the call exactly as it was, or make it without `confirm` to ask again.",
             )
         return row
 

@@ -1,7 +1,7 @@
-"""What a call would do, for whoever confirms it: complete, as data and as text.
+"""What a call would do, for the person who confirms it: complete, as data and as text.
 
 Each effect has a line with its cause, each thing hit, each value that changes and each parameter a line of its own.
-Values are JSON on one line in which nothing can end the string or look like a line of ours; what will run is never
+Values are JSON on one line in which nothing can end the string or look like our own line; what will run is never
 hidden and nothing is cut. Records keep ``redacted``, which has no secret in it.
 """
 
@@ -32,7 +32,7 @@ HOW_TO_CONFIRM = (
 _CODE = frozenset(
     {"command", "commands", "content", "input-data", "args", "hookscript", "script", "environment", "env", "cicustom"}
 )
-"""Parameters that will run, or decide what will: whoever confirms them sees all of them."""
+"""Parameters that will run, or decide what will: who confirms them sees all of them."""
 _LONGEST_PATH = 400
 
 
@@ -60,9 +60,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a call would do. ``text`` is for whoever confirms and kept only while it waits, ``redacted`` for records;
-    ``recorded`` is that with digests in place of code; ``identity`` is what a confirmation is bound to. The rest
-    is the same as data."""
+    """What a call would do. ``text`` is for the person who confirms and kept only while it waits, ``redacted`` for
+    records; ``recorded`` is that with digests in place of code; ``identity`` is what a confirmation is bound to. The
+    rest is the same as data."""
 
     text: str
     identity: str
@@ -88,7 +88,7 @@ def state(
 ) -> Statement:
     """The statement for one call.
 
-    ``subjects``: what it hits; ``differences``: what it changes; both read at this moment. ``notes``: sentences of ours
+    ``subjects``: what it hits; ``differences``: what it changes; both read at this moment. ``notes``: our own sentences
     about the whole, such as what else may be hit.
     """
     name = f"{call.method} {one_line(call.path.text, _LONGEST_PATH)}"
@@ -151,7 +151,7 @@ _INSTRUCTIONS = frozenset(
         "import-working-storage",
     }
 )
-"""Parameters that say how a change is made, and are no value of the configuration themselves."""
+"""Parameters that say how a change is made; they are not values of the configuration."""
 
 
 def _text(value: object) -> str:

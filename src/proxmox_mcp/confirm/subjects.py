@@ -1,7 +1,7 @@
 """What a call hits, as it is now: one value for each guest, storage, node, job or backup.
 
-``Subject.identity`` is what makes a thing this very thing (name, UUID, volumes, snapshots), without figures that move
-by themselves: a confirmation holds as long as it stays.
+``Subject.identity`` is what makes a thing this very thing (name, UUID, volumes, snapshots), without figures that
+change on their own: a confirmation holds as long as it stays.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MOST_NAMED = 12
 _LONGEST_NAME, _LONGEST_DETAIL = 80, 400
 _COMPOSED = frozenset({"disks", "snapshots", "backups", "state"})
-"""Details in words of ours, whose names are quoted where they are put together."""
+"""Details in our own words, whose names are quoted where they are put together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """``startall``, ``stopall`` and ``migrateall`` of the demo cluster, with the logs that ``PVE::API2::Nodes`` writes.
 
-As there, a task ends with ``OK`` whatever became of single guests, and guests under HA are left alone by the first two.
+As there, a task ends with ``OK`` even if single guests failed, and guests under HA are left alone by the first two.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def start_demo_cluster(
 def _first_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None  # noqa: S101 - Popen was given a pipe
     deadline = Timer(_START_SECONDS, process.kill)
-    # Ctrl-C may arrive in start(), once the thread runs: a thread that is no daemon would hold the command up.
+    # Ctrl-C may arrive in start(), once the thread runs: unless it is a daemon, it would hold the command up.
     deadline.daemon = True
     try:
         deadline.start()

@@ -2,7 +2,7 @@
 
 Once it listens it prints one line of JSON: ``host``, ``port``, ``user``, ``password``, ``fingerprint`` (SHA-256) and
 ``tokens`` (full token id: secret, new at every start). It ends at SIGTERM or SIGINT, or with ``--until-stdin-closes``
-when whoever started it goes away.
+when the process that started it ends.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ async def serve(arguments: argparse.Namespace) -> None:
 
 
 def _stopped_by(*, starter: bool) -> asyncio.Event:
-    """Set by SIGTERM, SIGINT, and where asked for by the end of whoever started this process."""
+    """Set by SIGTERM, SIGINT, and where asked for, when the process that started this one ends."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def end(*_: object) -> None:

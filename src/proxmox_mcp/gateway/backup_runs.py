@@ -69,7 +69,7 @@ def taken(run: Mapping[str, Any], resources: Resources) -> Iterator[Guest]:
 
 
 async def doomed(live: LiveState) -> list[Backup] | None:
-    """The backups that go if the run that a call begins or sets up were now; None where that can't be told.
+    """The backups that go if the run that a call begins or sets up were now; None where that is unknown.
 
     Raises ProxmoxError where it can't be read.
     """
@@ -136,7 +136,7 @@ def _backups(listed: Any, guest: Guest) -> list[Backup] | None:
 
 
 async def _keep(run: Mapping[str, Any], live: LiveState) -> dict[str, int] | None:
-    """The retention of a run as numbers, empty where it keeps all; None where it can't be told."""
+    """The retention of a run as numbers, empty where it keeps all; None where it is unknown."""
     if "maxfiles" in run and "prune-backups" not in run:
         number = _text(run, "maxfiles")
         return {"keep-last": int(number)} if _is_number(number) and number.strip("0") else None

@@ -68,7 +68,7 @@ class GuestEnd:
 
 
 async def guests_after(outcome: TaskOutcome, call: Call | None, cluster: Cluster) -> Aftermath:
-    """What became of each guest of a task for many; empty for other tasks, and where there was one guest only."""
+    """How each guest of a task for many ended; empty for other tasks, and where there was one guest only."""
     action = ACTIONS.get(outcome.task.type)
     if action is None or outcome.state == "running" or (action == "backup" and len(outcome.guests) < 2):
         return NOTHING

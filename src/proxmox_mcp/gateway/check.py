@@ -1,4 +1,4 @@
-"""A concrete path and its parameters held against the schema, and what no call of ours can carry."""
+"""A concrete path and its parameters held against the schema, and what this server can't carry."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def must_be_sendable(call: Call) -> None:
 
 
 def _doubted(schema: Schema, doubts: Sequence[Problem]) -> str:
-    said = f"The schema at hand ({schema}) doesn't know this, but the node may:"
+    said = f"The schema in use ({schema}) doesn't know this, but the node may:"
     return "\n".join([said, *_listed(doubts)])
 
 
@@ -84,7 +84,7 @@ def _listed(problems: Sequence[Problem]) -> list[str]:
 
 _UPLOAD = "Have the node fetch the file itself: POST .../storage/{storage}/download-url with url, content and filename."
 _DOWNLOAD = "GET .../file-restore/list shows what a backup holds; restore single files in Proxmox's web interface."
-_TUNNEL = "Proxmox opens it by itself: POST .../migrate or .../remote_migrate moves a guest."
+_TUNNEL = "Proxmox opens it on its own: POST .../migrate or .../remote_migrate moves a guest."
 _SCREEN = "Open the console in Proxmox's web interface. To run a command in a guest: POST .../qemu/{vmid}/agent/exec."
 
 
@@ -138,7 +138,7 @@ def whole_command_line(endpoint: Endpoint, data: Mapping[str, object]) -> Proble
 
 
 def _has_arguments(command: str) -> bool:
-    """Whether a text with blanks can't be the name of one program: its first word is no path, or an option follows."""
+    """Whether a text with blanks can't name one program: its first word isn't a path, or an option follows."""
     words = command.split()
     if len(words) < 2 or "\\" in words[0]:
         return False

@@ -93,7 +93,7 @@ class CallStatement:
 
 @dataclass(frozen=True)
 class Guard:
-    """Everything that stands between a call and the cluster."""
+    """Everything between a call and the cluster."""
 
     reviews: Reviews
     source: PolicySource

@@ -96,7 +96,7 @@ class Gateway:
             return await result.dated(request.view, cluster.time, call.path.node)
 
     async def read(self, request: Request) -> tuple[Cluster, Any]:
-        """The data of a GET that a tool of ours makes, and the cluster that it is of; guarded and recorded as any."""
+        """The data of a GET that one of our tools makes, and the cluster that it is of; guarded and recorded as any."""
         path = ApiPath.given(request.path)
         async with AsyncExitStack() as until_done:
             async with self._on_record_if_it_fails(request, path):

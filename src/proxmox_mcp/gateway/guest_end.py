@@ -26,7 +26,7 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """What became of the guests of a task, for the reader.
+    """How the guests of a task ended, for the reader.
 
     ``failed``: something did that the task's own end does not tell; ``advice`` is on that.
     """

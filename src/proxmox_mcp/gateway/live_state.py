@@ -1,4 +1,4 @@
-"""What a call is about to hit, read from the cluster at that moment: for rules, and for whoever confirms.
+"""What a call is about to hit, read from the cluster at that moment: for rules, and for the person who confirms.
 
 Every fact is read once for a call, several at a time. A guarded DELETE of a VM takes six GETs where its node has two
 storages for backups: resources, configuration, snapshots, two lists of backups, and the configuration again once
@@ -107,7 +107,7 @@ class LiveState:
     async def subjects(self, *, backups: bool = True) -> list[Subject]:
         """The guests, storages and nodes that the call names, as they are now.
 
-        ``backups``: told too where something is destroyed; they are no part of what a confirmation is bound to.
+        ``backups``: told too where something is destroyed; a confirmation is not bound to them.
         """
         if self._subjects is None:
             self._subjects = await self._read_subjects(
@@ -266,5 +266,5 @@ async def _all(work: Callable[[Any], Coroutine[Any, Any, None]], values: Iterabl
 def _unread(vmid: int, resources: Resources) -> Subject:
     guest = resources.guest(vmid)
     if guest is None:
-        return Subject(kind="guest", id=str(vmid), state={"state": "no guest of this id is to be seen"})
+        return Subject(kind="guest", id=str(vmid), state={"state": "no guest of this id is visible"})
     return Subject(kind="guest", id=str(vmid), identity={"name": guest.name}, unread="not read in time")

@@ -101,7 +101,7 @@ class Pipeline:
     async def rehearse(self, call: Call, request: Request, cluster: Cluster) -> tuple[Call, LiveState]:
         """A step of a plan as far as it can be taken without sending it: checked, judged, decided and admitted.
 
-        It is not on record by itself: its plan is. Raises what ``run`` would raise up to there.
+        It is not recorded, but its plan is. Raises what ``run`` would raise up to there.
         """
         call, live, _ = await self._prepare(lambda kept: kept, call, request, cluster)
         self.guard.admit(call, request)

@@ -62,14 +62,16 @@ class Places:
 def split_cursor(cursor: str) -> tuple[int, str]:
     """The place where a request that fans out goes on, and the cursor among its lines: ``places-500/12-3fa9``.
 
-    Raises ViewError for a place that is none.
+    Raises ViewError for a cursor that names no place.
     """
     cursor = cursor.strip()
     if not cursor.startswith("places-"):
         return 0, cursor
     found = _PLACES.fullmatch(cursor)
     if found is None:
-        raise ViewError(f"cursor: `{cursor[:40]}` is none.", "Take it from the last lines of the result before.")
+        raise ViewError(
+            f"cursor: `{cursor[:40]}` is not a cursor.", "Take it from the last lines of the result before."
+        )
     return int(found[1]), found[2] or ""
 
 
@@ -77,7 +79,7 @@ def method_of(request: Request) -> str:
     """The method, whatever its case. Raises InvalidCallError."""
     method = request.method.strip().upper()
     if method not in _HTTP_METHODS:
-        raise InvalidCallError(f"method: `{request.method[:20]}` is none.", f"Allowed: {', '.join(_HTTP_METHODS)}.")
+        raise InvalidCallError(f"Unsupported method `{request.method[:20]}`.", f"Allowed: {', '.join(_HTTP_METHODS)}.")
     return method
 
 

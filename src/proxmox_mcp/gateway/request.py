@@ -1,4 +1,4 @@
-"""What a caller asks for, and whoever stands behind the call: the values that travel through the gateway."""
+"""What a caller asks for, and who makes the call: the values that travel through the gateway."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Client(Protocol):
 
 
 class NoClient:
-    """Nobody to ask or tell: what a tool of ours reads by itself, and each place of a fan-out."""
+    """Nobody to ask or tell: what our tools read on their own, and each place of a fan-out."""
 
     can_be_asked = False
     follows_progress = False

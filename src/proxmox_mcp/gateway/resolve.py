@@ -95,7 +95,7 @@ def _guests(node: str, kind: str, which: str, tail: list[str], resources: Resour
     if which == ANY:
         guests = [g for g in resources.guests if kind in (GUESTS, g.type) and node in (ANY, g.node)]
     elif which.isdecimal() and node != ANY and kind != GUESTS:
-        # Complete as it stands: Proxmox judges it.
+        # It is complete: Proxmox judges it.
         yield Target(ApiPath.of(["nodes", node, kind, which, *tail]), node=node, guest=resources.guest(which))
         return
     else:
@@ -166,7 +166,7 @@ def _plain(parts: list[str]) -> list[str]:
     """Segments that must be concrete."""
     if ANY in parts:
         raise TargetError(
-            f"A * can't stand in {'/'.join(parts)}.",
+            f"A * is not possible in {'/'.join(parts)}.",
             "It stands for a node, a guest, a storage or a pool: nodes/*/qemu/*/config, nodes/*/storage/*/content.",
         )
     return parts

@@ -1,6 +1,6 @@
 """Which schema the calls of a cluster are checked against, and where it is from.
 
-A start never waits on Proxmox: the server comes up on what is at hand (the cache, else the bundled snapshot that is
+A start never waits on Proxmox: the server comes up on what is there (the cache, else the bundled snapshot that is
 nearest) and changes over when the node has told its version and served its own ``apidoc.js``.
 """
 
@@ -134,7 +134,7 @@ class SchemaKeeper:
         """Ask the node for its version, and change over to its schema where that is another than the one in force.
 
         Raises ProxmoxError where the node can't be asked, ApidocError where it doesn't serve its ``apidoc.js``: then
-        the best at hand for that version is in force.
+        the best known schema for that version is in force.
         """
         version = _version(await self._pve.get("/version"))
         before = current = await self.current()
@@ -167,7 +167,7 @@ class SchemaKeeper:
         return version
 
     async def of_version(self, version: str) -> Schema:
-        """The best schema at hand for a node of a version: the one in force, another that was cached, or a bundled."""
+        """The best known schema for a node of a version: the one in force, another that was cached, or a bundled."""
         current = await self.current()
         if version == current.node_version:
             return current

@@ -40,7 +40,7 @@ _NO_NODE = re.compile(
     re.IGNORECASE,
 )
 _JUDGED_AT_A_NODE = (FailedError, NodeUnreachableError, PermissionDeniedError)
-"""What a node's name that is none may be answered with: an address or a DNS name may even lead to a node."""
+"""What a name that no node has is answered with: an address or a DNS name may even lead to a node."""
 _LISTS = (
     (
         re.compile(r"(?:no such user|user '[^']*' does not exist|no such user \(')", re.IGNORECASE),
@@ -64,7 +64,7 @@ async def candidates(error: ProxmoxError, call: Call, cluster: Cluster) -> str:
 
 
 async def unknown_node(call: Call, cluster: Cluster) -> str:
-    """That the node of a path is none of the cluster's, with those it has; empty where it is one."""
+    """Says that the cluster has no node of that name, with those it has; empty where it has one."""
     node = call.path_params.get("node", "localhost")
     try:
         known = [each.name for each in (await cluster.inventory.resources()).nodes]
@@ -85,9 +85,9 @@ async def no_guests(cluster: Cluster) -> str:
     """Why there is no guest at all: the identity may not see them, or there are none."""
     rights = await cluster.permissions.rights()
     if rights is None:
-        return "No guest is to be seen. GET /access/permissions shows whether this identity has VM.Audit."
+        return "No guest is visible. GET /access/permissions shows whether this identity has VM.Audit."
     unseen = await unseen_in("/nodes/{node}/qemu", cluster)
-    return unseen.replace("Empty, but", "No guest is to be seen, but") or "The cluster has no guests."
+    return unseen.replace("Empty, but", "No guest is visible, but") or "The cluster has no guests."
 
 
 async def unseen_in(template: str, cluster: Cluster) -> str:
@@ -156,7 +156,7 @@ def _nodes(node: str, resources: Resources, error: ProxmoxError) -> str:
 
 def _no_node(node: str, known: Sequence[str]) -> str:
     other_form = "." in node or ":" in node
-    hint = " A node goes by its name in the cluster, not by a DNS name or an address." if other_form else ""
+    hint = " Use a node's name in the cluster, not a DNS name or an address." if other_form else ""
     return f"There is no node {shown(node)}.{hint} {_near('nodes', node, known)}"
 
 
@@ -178,7 +178,7 @@ def _guest_path(call: Call) -> str:
 def _near(what: str, name: str, known: Sequence[str]) -> str:
     names = sorted(set(known))
     if not names:
-        return f"There are no {what} to be seen."
+        return f"There are no {what}, or none is visible."
     if name in names:
         return ""
     close = near(name, names) if name else names

@@ -1,4 +1,4 @@
-"""How tasks ended, and what became of their guests, as text: one task in a few lines, several as a table."""
+"""How tasks and their guests ended, as text: one task in a few lines, several as a table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COUNT = re.compile(r"WARNINGS: [0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One task, and what became of its guests."""
+    """How one task and its guests ended."""
 
     outcome: TaskOutcome
     after: Aftermath = NOTHING
@@ -40,7 +40,7 @@ class Ended:
 
 
 def report(ended: Sequence[Ended], words: Words, wording: Wording, *, advice: str = "", present: str = "") -> str:
-    """What became of the tasks; ``present`` is the time now, with its zone.
+    """How the tasks ended; ``present`` is the time now, with its zone.
 
     Raises TaskFailedError where one ended with an error, or did not do to every guest what it was for, with all that is
     to be said and ``advice`` on what to do about it.

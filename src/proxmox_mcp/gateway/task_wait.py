@@ -76,7 +76,7 @@ async def outcome_text(
     words: Words,
     wording: Wording = FOR_MODELS,
 ) -> str:
-    """What became of tasks and their guests. ``call`` started the tasks, None where they were only asked about;
+    """How tasks and their guests ended. ``call`` started the tasks, None where they were only asked about;
     ``until`` (monotonic) is the end of the wait.
 
     Raises TaskFailedError where a task failed, or did not do to every guest what it was for.

@@ -1,4 +1,4 @@
-"""What an answer says to whoever reads it: a model that calls tools, or a person at a terminal."""
+"""What an answer says to its reader: a model that calls tools, or a person at a terminal."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _RANK: dict[str, int] = {mode: rank for rank, mode in enumerate(Mode)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Calls in any minute, and calls at the same time; 0 is no limit."""
+    """Calls in any minute, and calls at the same time; 0 means no limit."""
 
     calls_per_minute: int = 0
     concurrent: int = 0

@@ -1,6 +1,6 @@
 """Names and paths with ``*``, held against text that others choose: in linear time, however many ``*`` there are.
 
-``re`` goes back over the text for each ``*`` of a pattern such as ``*a*b*c*``; what stands between two of them is
+``re`` goes back over the text for each ``*`` of a pattern such as ``*a*b*c*``; what is between two of them is
 looked for once, from left to right, which is enough since the first place that fits leaves the most for what follows.
 """
 
@@ -65,7 +65,7 @@ def path_matches(pattern: str, template: str, *, literal: bool = False) -> bool:
 
 @lru_cache(maxsize=1024)
 def _runs(pattern: str) -> tuple[tuple[str, ...], ...]:
-    """The segments of a pattern, as the runs that ``**`` stands between."""
+    """The segments of a pattern, as the runs between its ``**``."""
     runs: list[list[str]] = [[]]
     for segment in pattern.strip("/").split("/"):
         if segment == "**":

@@ -44,7 +44,7 @@ class RateLimits(Protocol):
 
 
 def limits_of(caller: Caller, default: Limits) -> Limits:
-    """A caller's own limits hold, else the default; 0 is no limit."""
+    """A caller's own limits hold, else the default; 0 means no limit."""
     if not (caller.limits.calls_per_minute or caller.limits.concurrent):
         return default
     return Limits(

@@ -6,7 +6,7 @@ A call has several effects. Each is decided for itself, and the strictest verdic
    ``inside`` and ``outreach``, unless a rule that names a path or an effect lets them pass.
 2. The caller's own rules are asked first, then the file's, from the top. A rule that denies acts where it touches the
    call. One that confirms asks where it touches the call. One that confirms or allows ends the search only where it
-   covers the effect and all targets: so an exception stands before what it is excepted from, and nothing that is added
+   covers the effect and all targets: so an exception comes before what it is excepted from, and nothing that is added
    to a call reaches an exception that is not for it.
 3. Where no rule ends the search, the lower of the server's and the caller's mode decides.
 4. A rule with ``by = "person"`` that touches the call holds whatever allows or confirms it; only a denial is stronger.
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _UNASKED = frozenset({Effect.READ, Effect.CHANGE})
 _LOOKS = frozenset({Effect.READ, Effect.INSIDE, Effect.OUTREACH})
-"""All that a call may do in read-only mode, and but for ``read`` only where a rule names it."""
+"""All that a call may do in read-only mode; except ``read``, only where a rule names it."""
 _STRICTNESS = {Verdict.ALLOW: 0, Verdict.CONFIRM: 1, Verdict.DENY: 2}
 
 

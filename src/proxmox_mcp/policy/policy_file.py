@@ -152,7 +152,7 @@ def read_toml(path: Path) -> TomlFile:
 def read_rules(
     file: TomlFile, tables: object, places: Sequence[Section], templates: Collection[str] = ()
 ) -> tuple[Rule, ...]:
-    """The rules in a list of tables, each with the section it stands in."""
+    """The rules in a list of tables, each with its section."""
     fallback = file.line_of("rule")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         line = places[0].line if places else fallback

@@ -74,7 +74,7 @@ class Asked:
 
 def _host_path(asked: Asked) -> bool:
     """An absolute path: a file, directory or device of the node, as is ``cdrom`` in the place of a volume. The mount
-    point inside a container is none."""
+    point inside a container is not one."""
     imported = property_values(asked.name, asked.value).get("import-from", [])
     return asked.volume == "cdrom" or any(
         text.startswith("/") for text in (*texts(asked.value), asked.volume, *imported)

@@ -40,11 +40,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rule:
-    """One rule. An empty condition is none; several values of one condition are alternatives.
+    """One rule. An empty condition always holds; several values of one condition are alternatives.
 
     ``by_person`` reserves the confirmation for people, ``four_eyes`` for another person than the caller's own;
     ``snapshot`` asks for a snapshot of the guests before the call
-    is sent. ``source``, ``line`` and ``number`` say where it stands.
+    is sent. ``source``, ``line`` and ``number`` say where it is.
     """
 
     verdict: Verdict
@@ -193,7 +193,7 @@ def _fits(results: list[bool], unknown: bool, *, wholly: bool) -> bool:
 
 
 def _parameters(call: Call, cause: Cause) -> set[str]:
-    """The parameters of a call by every name that they go by, and those that it deletes or whose default acts."""
+    """The parameters of a call by every name that they have, and those that it deletes or whose default acts."""
     gone = {member for name in ("delete", "revert") for text in texts(call.data.get(name)) for member in members(text)}
     given = {*call.data, *gone, cause.parameter}
     return given | {ALIASES[name] for name in given & ALIASES.keys()} | {a for a, b in ALIASES.items() if b in given}

@@ -1,4 +1,4 @@
-"""Where the tables and keys of a TOML file stand: ``tomllib`` says it only for faults of syntax.
+"""Where the tables and keys of a TOML file are: ``tomllib`` says it only for faults of syntax.
 
 Call it on text that ``tomllib`` has read. It serves messages: a form it can't follow (inline tables) has the line
 of the statement that holds it.

@@ -238,7 +238,7 @@ class _Loose:
 
 
 class _Tail(NamedTuple):
-    """The end of a file: what stands after its last line end, and the link of its last whole line, if it has one."""
+    """The end of a file: what comes after its last line end, and the link of its last whole line, if it has one."""
 
     rest: bytes
     link: Link | None = None

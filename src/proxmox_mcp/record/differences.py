@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.record.undo import Get, State
 
 _NOISE = frozenset({"digest", "pid", "uptime", "order", "next-run", "parent", "status", "errors"})
-"""What changes by itself, or by something else: ``parent`` is the snapshot that a guest's configuration descends from,
+"""What changes on its own, or by something else: ``parent`` is the snapshot that a guest's configuration descends from,
 which making and deleting snapshots sets."""
 _NAMES = ("id", "userid", "groupid", "roleid", "tokenid", "poolid", "name", "group", "cidr", "rule", "sid", "storage")
 """Fields that tell the rows of a list apart, the first that a row has."""
@@ -39,7 +39,7 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """``scsi0 size: 64G → 84G``, ``added "..."``; what is no plain identifier is quoted."""
+        """``scsi0 size: 64G → 84G``, ``added "..."``; all but a plain identifier is quoted."""
         if self.row:
             return f"{'added' if self.before is None else 'removed'} {shown(self.name, _LONGEST)}"
         name = " ".join(shown(part, _LONGEST) for part in self.name.split(" "))

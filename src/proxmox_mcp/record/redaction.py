@@ -1,6 +1,6 @@
 """Secrets out of whatever is shown or kept: parameters, results, errors, log lines.
 
-A value goes by the name it stands under (``secret_names``), by the endpoint it belongs to, or by its own form
+A value is recognised by its name (``secret_names``), by the endpoint it belongs to, or by its own form
 (``secrets_in_text``). What is public stays: SSH and certificate keys, fingerprints, token ids, digests.
 """
 
@@ -55,7 +55,7 @@ class Redactor:
 
         ``value`` itself stays as it is; records of a list that hold no secret are in both.
 
-        ``keep(name, value)`` is given each secret that stands under a name, and says what stands there instead: so
+        ``keep(name, value)`` is given each secret that is under a name, and says what replaces it: so
         what a call exists to give reaches the operator (``vault.Vault.keeper``).
         """
         return self._value(value, _secrets_of(template), keep or _hide)
@@ -124,7 +124,7 @@ class Redactor:
         texts = [member for record in records for member in record.values() if type(member) not in _PLAIN]
         try:
             whole = "\n".join(texts)
-        except TypeError:  # One is no text but something nested: asking each would take as long as all the rest.
+        except TypeError:  # One isn't text but something nested: asking each would take as long as all the rest.
             return False
         return not secrets_in_text.may_hold(whole) and not any(known in whole for known in self._values)
 

@@ -1,4 +1,4 @@
-"""Under which names secrets stand in Proxmox's parameters and results: anywhere, or below one endpoint only."""
+"""Under which names secrets are in Proxmox's parameters and results: anywhere, or below one endpoint only."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ _LONGEST_KEPT = 64
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether what stands under a name is a secret wherever it stands."""
+    """Whether the value under a name is always a secret."""
     name = str(name)
     return _is_secret_name(name) if len(name) <= _LONGEST_KEPT else _judge_name(name)
 

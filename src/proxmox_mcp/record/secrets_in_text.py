@@ -23,8 +23,8 @@ _FAULT = (
     r"(?:value (?:'|does|must|may|is)|invalid format -|type check \(|property is (?:not|missing)|missing property"
     r"|duplicate parameter|(?:password|parameter) (?:is|too|must)|unable to|no such |not allowed)"
 )
-"""How Proxmox begins what it says of a parameter (``PVE::JSONSchema``, ``PVE::API2::AccessControl``): what stands after
-``password: `` in such a line is no password."""
+"""How Proxmox begins what it says of a parameter (``PVE::JSONSchema``, ``PVE::API2::AccessControl``): what comes after
+``password: `` in such a line isn't a password."""
 NAMED = re.compile(
     _NAME_IN_TEXT + rf"(?![\"']?{_FAULT}|\[secret\]&)" + r"(\"[^\"\n]*\"?|'[^'\n]*'?|[^\s,;\"'}\0]+)",
     re.IGNORECASE | re.MULTILINE,
@@ -35,7 +35,7 @@ _OTPAUTH = re.compile(r"(otpauth://[^\s?\"']*+)(?:\?[^\s\"']*)?")
 """Takes what it has read even where no ``?`` follows: looking for the ``?`` from each of many beginnings took the
 square of the text's length (19 s for 150 KB)."""
 _IN_URL = re.compile(r"(://[^\s/:@\"'<>]*:)(?!\d{1,5}(?:[^\w@]|$))[^\s/\"'<>]+(?=@)")
-"""``scheme://user:password@host``, the user may be absent (``redis://:password@host``); a port is no password."""
+"""``scheme://user:password@host``, the user may be absent (``redis://:password@host``); a port isn't a password."""
 _IN_QUERY = re.compile(
     r"([?&;](?:access_?|auth_?|api_?|refresh_?|id_?)?(?:token|key|secret|sig|signature|password|passwd|pwd)=)"
     r"(?!\{\{)[^\s&;\"'<>#]+",

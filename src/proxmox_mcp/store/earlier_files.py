@@ -53,7 +53,7 @@ def _rows(path: Path, table: str) -> Iterator[dict[str, object]]:
 
 
 def _continue_numbers(connection: Connection, table: Table) -> None:
-    """SQLite goes on after the highest number by itself; PostgreSQL counts apart from the rows."""
+    """SQLite goes on after the highest number automatically; PostgreSQL counts apart from the rows."""
     if connection.dialect.name == "postgresql":
         sequence = func.pg_get_serial_sequence(table.name, "number")
         connection.execute(select(func.setval(sequence, select(func.max(table.c.number)).scalar_subquery())))

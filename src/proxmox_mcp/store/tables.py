@@ -29,7 +29,7 @@ class AnyText(TypeDecorator[str]):
 
 
 def _number() -> Column[int]:
-    # SQLite numbers only INTEGER PRIMARY KEY by itself; AUTOINCREMENT (below) keeps it from giving one twice.
+    # SQLite numbers only INTEGER PRIMARY KEY automatically; AUTOINCREMENT (below) keeps it from giving one twice.
     return Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
 
 

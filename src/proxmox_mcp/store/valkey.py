@@ -2,7 +2,7 @@
 
 Nothing fails open: where the store can't be reached no confirmation is taken or given, and no call that would have to
 be counted is made. Each says so, and the next call tries again. What is kept there are hashes and counts, no secret;
-but whoever can write to the store can confirm calls, so it needs a password and a network of its own.
+but who can write to the store can confirm calls, so it needs a password and a network of its own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class SharedState:
     """The store behind ``MCP_STATE_URL``. Safe for threads; connects at the first use."""
 
     def __init__(self, url: str) -> None:
-        """Raises ``SettingsError`` for a URL that is none, or where the client for it is not installed."""
+        """Raises ``SettingsError`` for an invalid URL, or where the client for it is not installed."""
         try:
             from redis import Redis
             from redis.backoff import NoBackoff
@@ -85,7 +85,7 @@ class SharedConfirmations:
         self._state = state
 
     def issue(self, key: str, sealed: str, seconds: float, owner: str) -> None:  # noqa: ARG002
-        """Nobody has a share to keep to here: each token goes by its time, and calls in a minute are limited."""
+        """Nobody has a share to keep to here: each token lasts its time, and calls in a minute are limited."""
         self._state.ask(lambda store: store.set(_confirmation(key), sealed, px=int(seconds * 1000)))
 
     def take(self, key: str) -> str | None:

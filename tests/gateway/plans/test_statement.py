@@ -57,7 +57,7 @@ def test_what_is_sent_is_told_whole_and_kept_redacted(planned: Planned, proposed
 def test_what_a_step_creates_is_named_by_the_step_that_does(planned: Planned, proposed: Proposed) -> None:
     clone = planned(1, "POST", "/nodes/{node}/qemu/{vmid}/clone", "pve1", 100, newid="900", allocated={"newid": "900"})
     config = planned(2, "PUT", CONFIG, "pve1", 900, cores=4)
-    nobody = Subject(kind="guest", id="900", state={"state": "no guest of this id is to be seen"})
+    nobody = Subject(kind="guest", id="900", state={"state": "no guest of this id is visible"})
     text = plan_statement(proposed(clone, config), [stated(clone, vm(100), nobody), stated(config, nobody)]).text
     assert "hits guest 900, a new one" in text
     assert "hits guest 900, which step 1 creates" in text

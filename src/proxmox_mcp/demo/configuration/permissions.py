@@ -37,7 +37,7 @@ def acl_path(path: str) -> str:
 class PermissionChecks:
     """The checks of fakepve, by the accounts that the cluster keeps.
 
-    Mixin of FakePve: ``pools`` and ``pool_info`` are its own. ``user`` is whoever calls, a token by its full id, which
+    Mixin of FakePve: ``pools`` and ``pool_info`` are its own. ``user`` is the caller, a token by its full id, which
     is not the user itself: the rule ``userid-param self`` never holds for a token.
     """
 
@@ -133,7 +133,7 @@ class PermissionChecks:
         return groups_param == "create" or bool(mine.intersection(self.accounts.groups_of(userid))), ""
 
     def may_modify(self, user: str, path: str) -> bool:
-        """``check_perm_modify``: whoever may allocate an object may hand out rights on it."""
+        """``check_perm_modify``: who may allocate an object may hand out rights on it."""
         return self._any(user, path, _modifying(path))
 
     def _any(self, user: str, path: str, privileges: list[str]) -> bool:

@@ -20,7 +20,7 @@ _LEVELS: dict[str, tuple[str, str, str, str]] = {
     "Pool": ("", "Pool.Allocate", "", "Pool.Audit"),
     "Mapping": ("", "Mapping.Modify", "Mapping.Use", "Mapping.Audit"),
 }
-"""By category: what only Administrator has, what its Admin, its User, and whoever audits has."""
+"""By category: what only Administrator has, what its Admin, its User and its auditor have."""
 
 ADMINISTRATOR = "Administrator"
 NO_ACCESS = "NoAccess"

@@ -62,7 +62,7 @@ class SecondFactorApi(TokenApi):
         return entries[values["id"]]
 
     def _authorize(self, values: Values, caller: str) -> None:
-        """Whoever changes a second factor gives their own password again, but for root@pam."""
+        """Who changes a second factor gives their own password again; root@pam need not."""
         if caller == ROOT:
             return
         if not values.get("password"):

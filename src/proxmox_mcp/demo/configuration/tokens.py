@@ -87,7 +87,7 @@ class TokenApi(AccessApi):
 
     async def _permissions(self, values: Values, caller: str) -> Any:
         who = values.get("userid") or caller
-        # Whoever asks about itself or its own tokens needs no privilege.
+        # A user needs no privilege for itself and its own tokens.
         if caller not in (who, owner_of(who)) and not self.allowed(caller, "/access", "Sys.Audit"):
             raise PveError(403, "Permission check failed (/access, Sys.Audit)")
         if values.get("path") is not None:

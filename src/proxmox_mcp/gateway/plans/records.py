@@ -216,13 +216,13 @@ class PlanRecords:
             db.execute(steps.update().where(running).values(state=str(StepState.UNKNOWN)))
 
     def request_stop(self, number: int, by: str) -> None:
-        """Whoever carries a plan out, here or elsewhere, ends it after the running step."""
+        """The process that carries a plan out, this one or another, ends it after the running step."""
         with self.store.transaction() as db:
             t = db.tables.plans
             db.execute(t.update().where(t.c.number == number).values(stop_requested=True, stopped_by=by))
 
     def get(self, number: int, caller: str) -> PlanRecord:
-        """One plan of a caller, as it stands. Raises TargetError where the caller has none of that number.
+        """One plan of a caller as it is now. Raises TargetError where the caller has none of that number.
 
         A plan whose server is gone is marked as cut off: nothing resumes it.
         """

@@ -28,7 +28,7 @@ def running(plan: PlanRecord, doing: str = "") -> str:
 
 
 def ended(plan: PlanRecord) -> str:
-    """What became of a plan that has ended."""
+    """How a plan ended."""
     lines = [_head(plan), *_done(plan)]
     for step in plan.in_state(StepState.FAILED):
         lines += [f"FAILED: {_name(step)}{_change(step)}", *_indented(step.said)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _LONGEST_PATH = 400
 _WHAT = {"Effects:": "", "Hits:": "hits ", "Changes:": "changes ", "Parameters:": "sends "}
-"""The headings of a statement, and what stands before each of their lines in that of a plan."""
+"""The headings of a statement, and what comes before each of their lines in that of a plan."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class After:
 @dataclass(frozen=True, slots=True)
 class Case:
     """One write and what is known of it: the state ``before`` it, the ``parameters`` of the cluster's endpoints, and
-    what there is ``after`` it, None before it was sent: ids that Proxmox makes up then stand as ``NEW`` in a path."""
+    what there is ``after`` it, None before it was sent: ids that Proxmox makes up are then ``NEW`` in a path."""
 
     call: Call
     before: State

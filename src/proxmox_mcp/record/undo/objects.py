@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.record.undo.model import Case, Companion, State
 
 CONTROLS = frozenset({"delete", "digest", "lock-token", "append", "rename", "force", "purge", "revert"})
-"""Parameters that say how to write, and are no values of the object."""
+"""Parameters that say how to write; they are not values of the object."""
 
 
 Unset = Literal["delete", "blank", "all"]
@@ -71,7 +71,7 @@ class Thing:
     companions: tuple[Companion, ...] = ()
 
     def shown(self, names: tuple[str, ...], state: State) -> dict[str, Any] | None:
-        """The object as it was read; None where it was not read, or is no object."""
+        """The object as it was read; None where it was not read, or isn't an object."""
         answer = state.get(self.get(names))
         if answer is None:
             return None

@@ -191,7 +191,7 @@ class BackupJobCreated(Recipe):
             new = [str(row.get("id")) for row in rows(case.after.state, Get("/cluster/backup")) or ()]
             new = [each for each in new if each not in known]
             if len(new) != 1:
-                return none("which job is new can't be told")
+                return none("which job is new is unknown")
             name = new[0]
         path = filled("/cluster/backup/{}", name)
         return Inverse("delete-created", (InverseCall("DELETE", path, {}, f"deletes the backup job {name}"),))

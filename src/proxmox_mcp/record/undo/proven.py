@@ -1,4 +1,4 @@
-"""Which inverses a recording of Proxmox's own code, or a test on the demo cluster, shows to work.
+"""Which inverses a recording made with Proxmox's own code, or a test on the demo cluster, shows to work.
 
 ``apidoc/undo.txt`` holds one endpoint a line, with what it was seen to do where it does several things
 (``Inverse.forms``), and how it was shown. Tests write it (``tests/record/test_undo_recorded.py``).

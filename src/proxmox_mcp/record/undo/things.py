@@ -1,7 +1,7 @@
 """All kinds of objects, and what is special about each.
 
 Read in ``PVE::API2`` of pve-manager, pve-access-control, pve-storage, pve-network, pve-firewall, pve-ha-manager and
-proxmox-notify; what the recordings of Proxmox VE 9.2 showed besides is said where it stands.
+proxmox-notify; what the recordings of Proxmox VE 9.2 showed besides is said beside it.
 """
 
 from __future__ import annotations
