@@ -1,3 +1,3 @@
 """A few MCP tools over the whole Proxmox VE API, each call checked against the cluster's own schema."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -33,7 +33,7 @@ verdict = "confirm"
 by = "person"
 path = ["/nodes/{node}/qemu/{vmid}", "/nodes/*/lxc/**"]
 method = "DELETE"
-risk = ["destroy", "execute"]
+effect = ["destroy", "execute"]
 node = "pve*"
 guest = [100, "200-299"]
 pool = "prod/web"
@@ -53,6 +53,34 @@ reason = "in  service"
     assert (rule.nodes, rule.pools, rule.tags) == (("pve*",), ("prod/web",), ("prod", "db"))
     assert (rule.storages, rule.callers, rule.clusters) == (("nas",), ("ops",), ("home",))
     assert (rule.reason, rule.where) == ("in service", "rule 1 (policy.toml, line 3)")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "risk", "effects"),
+    [
+        ("deny", "access", {Effect.ACCESS, Effect.EXPOSE}),
+        ("confirm", "disrupt", {Effect.DISRUPT, Effect.EXPOSE}),
+        ("deny", "destroy", {Effect.DESTROY}),
+        ("allow", "access", {Effect.ACCESS}),
+    ],
+)
+def test_a_rule_by_its_older_key_stops_what_it_stopped_and_allows_no_more(
+    file: Path, verdict: str, risk: str, effects: set[Effect]
+) -> None:
+    file.write_text(f'[[rule]]\nverdict = "{verdict}"\nrisk = "{risk}"\n')
+    (rule,) = load_rules(file)
+    assert rule.effects == effects
+    assert rule.outdated.startswith("policy.toml, line 3: `risk` is an older key. Write `effect`")
+
+
+def test_a_policy_warns_of_older_keys_each_time_it_is_read(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file.write_text('[[rule]]\nverdict = "deny"\nrisk = "access"\n')
+    source = PolicySource(Mode.FULL, file)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    file.write_text('[[rule]]\nverdict = "deny"\neffect = "access"\n')
+    caplog.clear()
+    assert source.reload()
+    assert caplog.records == []
 
 
 def test_a_rule_with_four_eyes_is_for_people(file: Path) -> None:

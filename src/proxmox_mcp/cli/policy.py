@@ -45,6 +45,9 @@ def check(file: Path | None) -> None:
     click.echo(f"{path}: no errors, {len(rules)} rules")
     for rule in rules:
         click.echo(f"  {rule.where}: {rule.verdict}{' by a person' if rule.by_person else ''}")
+    for rule in rules:
+        if rule.outdated:
+            click.echo(f"warning: {rule.outdated}", err=True)
 
 
 @policy.command("explain")

@@ -23,9 +23,10 @@ from proxmox_mcp.record.audit import why_unwritable
 from proxmox_mcp.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from proxmox_mcp.doctor.timing import Deadline
+    from proxmox_mcp.policy.rules import Rule
     from proxmox_mcp.settings import ServerSettings, Settings
 
 PART = Section("server")
@@ -131,12 +132,7 @@ def _files(settings: Settings) -> Iterator[Step]:
     if path := server.mcp_policy_file:
         yield _policy(Path(path))
     if path := server.mcp_callers_file:
-        try:
-            load_callers(Path(path), clusters, bundled_effects().templates)
-        except SettingsError as error:
-            yield _refused("callers", error)
-        else:
-            yield PART.ok("callers", f"{path} has no errors")
+        yield _callers(Path(path), clusters)
     if path := server.mcp_audit_file:
         yield _audit(Path(path))
     if not server.mcp_database_url.get_secret_value():
@@ -148,7 +144,29 @@ def _policy(path: Path) -> Step:
         rules = load_rules(path, bundled_effects().templates)
     except SettingsError as error:
         return _refused("policy", error)
-    return PART.ok("policy", f"{path}: {len(rules)} rules")
+    return _outdated("policy", rules) or PART.ok("policy", f"{path}: {len(rules)} rules")
+
+
+def _callers(path: Path, clusters: tuple[str, ...]) -> Step:
+    try:
+        callers = load_callers(path, clusters, bundled_effects().templates)
+    except SettingsError as error:
+        return _refused("callers", error)
+    rules = tuple(rule for caller in callers for rule in caller.rules)
+    return _outdated("callers", rules) or PART.ok("callers", f"{path} has no errors")
+
+
+def _outdated(name: str, rules: Sequence[Rule]) -> Step | None:
+    """The step for rules with keys of an older version, which still work."""
+    found = tuple(rule.outdated for rule in rules if rule.outdated)
+    if not found:
+        return None
+    return PART.warn(
+        name,
+        found[0],
+        Fix("Rewrite the rules as docs/upgrade.md says. Until then they still apply."),
+        details=found[1:],
+    )
 
 
 def _refused(name: str, error: SettingsError) -> Step:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import PolicyFileError, SettingsError
 from proxmox_mcp.policy.caller import Caller, Limits, Mode
-from proxmox_mcp.policy.policy_file import TomlFile, read_rules, read_toml, suggest
+from proxmox_mcp.policy.policy_file import TomlFile, read_rules, read_toml, suggest, warn_of_outdated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -105,16 +105,22 @@ class CallersSource:
     def __init__(self, path: Path, clusters: Collection[str] = (), templates: Collection[str] = ()) -> None:
         """Raises ``PolicyFileError`` where the file can't be read or understood."""
         self._path, self._clusters, self._templates = path, clusters, templates
-        self.callers = load_callers(path, clusters, templates)
+        self.callers = self._read()
 
     def reload(self) -> bool:
         """Read the file again. Where it is at fault those in force stay, the fault is logged: False."""
         try:
-            self.callers = load_callers(self._path, self._clusters, self._templates)
+            self.callers = self._read()
         except PolicyFileError as error:
             _LOG.error("callers not reloaded, those in force stay: %s", error)
             return False
         return True
+
+    def _read(self) -> Callers:
+        callers = load_callers(self._path, self._clusters, self._templates)
+        for caller in callers:
+            warn_of_outdated(caller.rules)
+        return callers
 
 
 def load_callers(path: Path, clusters: Collection[str] = (), templates: Collection[str] = ()) -> Callers:

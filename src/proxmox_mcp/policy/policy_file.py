@@ -15,7 +15,7 @@
     reason = "production"
 
 All conditions of a rule must hold; of a list, any value. Each effect of a call is decided for itself, from the top
-(``policy.policy``). ``risk`` is the older name of ``effect``.
+(``policy.policy``). ``risk`` is what 0.1.0 had for ``effect``: it is read, with a warning.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ _KEYS = (
     "reason",
     *_GLOB_KEYS,
 )
+_RISK_OF_EXPOSE = frozenset({Effect.ACCESS, Effect.DISRUPT})
+"""The risks that 0.1.0 gave to what is ``expose`` by now: it did not know the word."""
 _COMMANDS = r"Write a regular expression for the whole command: '^systemctl status [a-z-]+$'."
 _PATH = re.compile(r"(?:/(?:[^\s?#%\[\]\\{}/]+|\{[^\s{}/]+\}))+")
 _NAME = re.compile(r"[\w.@!*+:/-]+", re.ASCII)
@@ -106,7 +108,16 @@ class PolicySource:
         return True
 
     def _read(self) -> Policy:
-        return Policy(self._mode, load_rules(self._path, self._templates) if self._path else ())
+        rules = load_rules(self._path, self._templates) if self._path else ()
+        warn_of_outdated(rules)
+        return Policy(self._mode, rules)
+
+
+def warn_of_outdated(rules: Sequence[Rule]) -> None:
+    """Log what in these rules is written as an older version wanted it."""
+    for rule in rules:
+        if rule.outdated:
+            _LOG.warning("%s", rule.outdated)
 
 
 def load_rules(path: Path, templates: Collection[str] = ()) -> tuple[Rule, ...]:
@@ -185,7 +196,7 @@ class _RuleReader:
             four_eyes=four_eyes,
             paths=self._texts("path", self._path),
             methods=frozenset(self._texts("method", self._member(_METHODS))),
-            effects=self._effects(),
+            effects=self._effects(verdict),
             snapshot=self._read_snapshot(verdict),
             guests=self._guests(),
             commands=tuple(map(re.compile, self._texts("command", self._pattern))),
@@ -193,6 +204,7 @@ class _RuleReader:
             source=self._file.name,
             line=self._section.line,
             number=number,
+            outdated=self._outdated(),
             **globs,
         )
 
@@ -221,11 +233,21 @@ class _RuleReader:
             raise self._fault("snapshot", "`snapshot` has no meaning with `deny`", "It goes with allow and confirm.")
         return value
 
-    def _effects(self) -> frozenset[Effect]:
+    def _effects(self, verdict: Verdict) -> frozenset[Effect]:
         if "effect" in self._table and "risk" in self._table:
             raise self._fault("risk", "`risk` is the older name of `effect`; the rule has both", "Keep `effect`.")
-        key = "risk" if "risk" in self._table else "effect"
-        return frozenset(map(Effect, self._texts(key, self._member(list(Effect)))))
+        if "risk" not in self._table:
+            return frozenset(map(Effect, self._texts("effect", self._member(list(Effect)))))
+        effects = frozenset(map(Effect, self._texts("risk", self._member(list(Effect)))))
+        # An old rule must not let through what it stopped; what it allowed may be asked about.
+        wider = verdict is not Verdict.ALLOW and effects & _RISK_OF_EXPOSE
+        return effects | {Effect.EXPOSE} if wider else effects
+
+    def _outdated(self) -> str:
+        if "risk" not in self._table:
+            return ""
+        where = f"{self._file.name}, line {self._section.line_of('risk')}"
+        return f"{where}: `risk` is an older key. Write `effect`; docs/upgrade.md says what else changed for rules."
 
     def _one_of(self, key: str, allowed: Sequence[str]) -> str:
         value = self._table[key]

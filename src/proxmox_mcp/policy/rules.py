@@ -43,8 +43,8 @@ class Rule:
     """One rule. An empty condition always holds; several values of one condition are alternatives.
 
     ``by_person`` reserves the confirmation for people, ``four_eyes`` for another person than the caller's own;
-    ``snapshot`` asks for a snapshot of the guests before the call
-    is sent. ``source``, ``line`` and ``number`` say where it is.
+    ``snapshot`` asks for a snapshot of the guests before the call is sent. ``source``, ``line`` and ``number`` say
+    where it is; ``outdated`` says what in it is written as an older version wanted it.
     """
 
     verdict: Verdict
@@ -67,6 +67,7 @@ class Rule:
     source: str = ""
     line: int = 0
     number: int = 0
+    outdated: str = ""
 
     @property
     def where(self) -> str:
