@@ -15,9 +15,9 @@ from proxmox_mcp import errors
 from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.app.metrics import describe
+from proxmox_mcp.instructions import instructions
 from proxmox_mcp.policy import document
 from proxmox_mcp.record.undo import document as undo_document
-from proxmox_mcp.server.instructions import instructions
 from proxmox_mcp.server.prompts import PROMPTS
 from proxmox_mcp.server.tools import TOOLS, select_tools
 from proxmox_mcp.settings import SECRETS, ClusterSettings, ServerSettings

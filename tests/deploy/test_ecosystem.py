@@ -200,7 +200,7 @@ def test_no_file_tells_a_client_to_install_a_package_by_a_name_that_is_not_ours(
         assert "uvx" not in json.dumps(document)
     for command in (GEMINI["mcpServers"]["proxmox"], MANIFEST["server"]["mcp_config"]):
         assert command["command"] == "uv"
-        assert {"--frozen", "--project"} <= set(command["args"])
+        assert {"--no-project", "proxmox_mcp.launcher"} <= set(command["args"])
 
 
 def test_every_variable_of_the_registry_s_addresses_is_described() -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp import __version__
 from proxmox_mcp.doctor.http import AGENT
 from proxmox_mcp.doctor.steps import Fix
+from proxmox_mcp.instructions import NOT_SET_UP
 from proxmox_mcp.net.failures import FailureKind, RequestFailedError
-from proxmox_mcp.server.instructions import NOT_SET_UP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,10 +16,10 @@ from mcp.shared.exceptions import MCPError
 
 from proxmox_mcp import __version__
 from proxmox_mcp.errors import AuthenticationError, ConfirmationError, ConfirmationNeededError, ProxmoxMcpError
+from proxmox_mcp.instructions import instructions
 from proxmox_mcp.policy.caller import LOCAL, Caller
 from proxmox_mcp.server import changes_resource, prompts, reference_resource
 from proxmox_mcp.server.client import McpClient, QuestionPending
-from proxmox_mcp.server.instructions import instructions
 from proxmox_mcp.server.request_id import request_id
 from proxmox_mcp.server.tools import ToolCall, read, select_tools, tools_for
 

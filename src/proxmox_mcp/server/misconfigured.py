@@ -13,7 +13,7 @@ from mcp.server.lowlevel import Server
 
 from proxmox_mcp import __version__
 from proxmox_mcp.errors import SettingsError, listed
-from proxmox_mcp.server.instructions import NOT_SET_UP
+from proxmox_mcp.instructions import NOT_SET_UP
 from proxmox_mcp.server.mcp_server import NAME
 from proxmox_mcp.server.tools import select_tools
 

@@ -12,8 +12,8 @@ import pytest
 
 from cl100k import count_tokens
 from goldens import hold
+from proxmox_mcp.instructions import instructions
 from proxmox_mcp.render.filters import parse_filter
-from proxmox_mcp.server.instructions import instructions
 from proxmox_mcp.server.tools import Parameter, select_tools
 
 if TYPE_CHECKING:
