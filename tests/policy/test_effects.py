@@ -299,8 +299,8 @@ def test_what_nobody_reviewed_is_judged_upwards_at_its_place() -> None:
     assert effects("GET", VM, surprise=1) == {"read", "inside"}
     assert effects("POST", "/nodes/pve1/time-machine") == {"destroy"}
     assert effects("GET", "/nodes/pve1/time-machine") == {"inside"}
-    for nothing_known in ({}, {"command": "fsfreeze-other"}):
-        assert effects("POST", "/nodes/pve1/qemu/100/agent", **nothing_known) == {"destroy"}
+    assert effects("POST", "/nodes/pve1/qemu/100/agent") == {"destroy"}
+    assert effects("POST", "/nodes/pve1/qemu/100/agent", command="fsfreeze-other") == {"execute"}
 
 
 def test_null_is_not_given() -> None:
@@ -449,6 +449,39 @@ def test_it_is_known_which_parameters_put_a_harmless_value_in_place_of_a_default
     assert found == DEFAULTS_THAT_ACT
 
 
+NOTHING_GIVEN = "nothing that is given says what the call does: judged upwards"
+
+
+def told_by_a_parameter() -> list[tuple[str, str, str, frozenset[str]]]:
+    """Calls that do what a parameter says and nothing else: with the parameter, and all values that it may have."""
+    return [
+        (each.method, each.path, name, frozenset(each.parameters[name].enum))
+        for each in INDEX.endpoints
+        if (review := bundled_effects().of(each.method, each.path))
+        and not any(finding.effects for finding in review.findings)
+        for name, findings in review.parameters.items()
+        if any(finding.effects for finding in findings)
+    ]
+
+
+def test_calls_that_do_what_a_parameter_says_are_known() -> None:
+    found = [(method, path, name) for method, path, name, _ in told_by_a_parameter()]
+    assert found == [("POST", "/nodes/{node}/qemu/{vmid}/agent", "command")]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(told_by_a_parameter()), st.one_of(st.just(""), st.text(), st.sampled_from(("get-x", "ping x"))))
+def test_a_value_that_no_review_names_is_judged_upwards_where_it_says_what_the_call_does(
+    call: tuple[str, str, str, frozenset[str]], value: str
+) -> None:
+    method, template, name, known = call
+    for given_value in (value, [value], [*sorted(known)[:1], value], {value: value}, [], None):
+        data = {name: given_value}
+        made = Call(method=method, path=SOME, template=template, path_params={"vmid": "100"}, data=data)
+        judgement = judgement_of(made, bundled_effects())
+        assert value in known or judgement.effects - UNASKED, given_value
+
+
 NAMES_ALL_THAT_IS_HIT = frozenset({"vms", "vmid"})
 """Without them an action on many guests is for all; with them for those that they name."""
 
@@ -469,6 +502,11 @@ def test_a_parameter_more_takes_no_effect_away_but_that_of_its_default(data: st.
         return judgement_of(call, reviews, facts)
 
     before, after = of(known), of({**known, name: data.draw(VALUES)})
+    assert after.causes
+    if {cause.why for cause in before.causes} == {NOTHING_GIVEN}:
+        # Judged upwards for want of anything to judge: what is said of the parameter takes the place of that.
+        assert after == before or {cause.parameter for cause in after.causes} == {name}
+        return
     review = reviews.of(method, template)
     assert review
     assert {cause.why for cause in set(before.causes) - set(after.causes)} <= defaults_that_act(review).get(name, set())
