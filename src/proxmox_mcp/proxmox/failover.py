@@ -20,8 +20,8 @@ FIRST_REST = 0.5
 LONGEST_REST = 5.0
 """Seconds for which a node that failed is asked last: doubled at each failure, up to the second."""
 _MOST_DOUBLINGS = 10
-"""More than it takes to reach the longest rest. A node that is down for days is counted up by every call, and a power
-of two beyond 1,023 is no number that a float can hold."""
+"""More than it takes to reach the longest rest. Every call counts up a node that is down for days, and 2.0 to the power
+of 1,024 overflows."""
 CONNECT_ALONE, CONNECT, CONNECT_RESTING = 5.0, 3.0, 1.0
 """Seconds to connect: to the only host, to one of several, to one that failed a moment ago."""
 SLOW = 1.0
