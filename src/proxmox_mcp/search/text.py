@@ -31,8 +31,8 @@ STOP_WORDS = frozenset(
 
 _FOLD = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("é", "e"), ("è", "e"), ("’", "'"))
 _APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
-# Possessive: a separator never is a letter, so going back finds nothing. Going back would cost memory for each part of a
-# compound (86 MB for "/a" a megabyte long).
+# Possessive: no letter separates, so going back finds nothing. Going back would cost memory for each part of a compound
+# (86 MB for "/a" a megabyte long).
 _CHUNK = re.compile(r"[a-z0-9]++(?:[-_.:/@!+]{1,2}+[a-z0-9]++)*+")
 LINE_END = "\n"
 _CHUNK_OR_END = re.compile(_CHUNK.pattern + "|" + LINE_END)
