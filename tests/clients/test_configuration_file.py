@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from patience import processor_seconds
 from proxmox_mcp.clients import (
     CLAUDE_CODE,
     CLIENTS,
@@ -75,6 +76,32 @@ def test_an_entry_that_others_wrote_is_shown_without_its_secrets(file: Path) -> 
     assert "pve1" in shown
     assert "$VARIABLE" in shown
     assert "example.org/mcp" in shown
+
+
+def test_the_lines_that_differ_are_marked(file: Path) -> None:
+    old, new = ({"command": command, "trust": True} for command in ("old", "new"))
+    file.write_text(json.dumps({"mcpServers": {"proxmox": old}}))
+    assert with_entry(file, GEMINI, "proxmox", Entry(new)).difference.splitlines() == [
+        "  {",
+        '    "mcpServers": {',
+        '      "proxmox": {',
+        '-       "command": "old",',
+        '+       "command": "new",',
+        '        "trust": true',
+        "      }",
+        "    }",
+        "  }",
+    ]
+    unchanged = with_entry(file, GEMINI, "proxmox", Entry(old)).difference.splitlines()
+    assert {line[:2] for line in unchanged} == {"  "}
+    removed = without_entry(file, GEMINI, "proxmox").difference.splitlines()
+    assert {line[:2] for line in removed} == {"- "}
+
+
+def test_the_difference_of_a_long_entry_is_linear_work(file: Path) -> None:
+    old, new = ({"args": [f"option-{number * step}" for number in range(20_000)]} for step in (1, 7))
+    file.write_text(json.dumps({"mcpServers": {"proxmox": old}}))
+    assert processor_seconds(lambda: with_entry(file, GEMINI, "proxmox", Entry(new))) < 10
 
 
 def test_a_copy_of_the_file_as_it_was_is_kept_and_never_replaced(file: Path) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import stat
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.clients.json_text import JsonText
@@ -141,7 +140,11 @@ def _servers(text: JsonText, client: KnownClient) -> str:
 
 
 def _difference(servers: str, name: str, old: Any, new: Any, inputs: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The lines of the entry that go and come, as ``diff`` marks them. Other entries are not shown."""
+    """The lines of the entry that go and come, as ``diff`` marks them. Other entries are not shown.
+
+    What lies between the first and the last line that differ goes and comes as a whole: ``difflib`` took 81 s for an
+    entry of 800 arguments, and the entry can be anybody's.
+    """
 
     def lines(entry: Any, inputs: Sequence[Mapping[str, Any]] = ()) -> list[str]:
         if entry is None:
@@ -150,7 +153,16 @@ def _difference(servers: str, name: str, old: Any, new: Any, inputs: Sequence[Ma
         return json.dumps({servers: {name: masked(entry)}} | beside, indent=2, ensure_ascii=False).splitlines()
 
     before, after = lines(old), lines(new, inputs)
-    return "\n".join(line.rstrip() for line in difflib.ndiff(before, after) if not line.startswith("?"))
+    head = _equal(before, after)
+    tail = _equal(before[head:][::-1], after[head:][::-1])
+    gone, come = len(before) - tail, len(after) - tail
+    marked = [(" ", before[:head]), ("-", before[head:gone]), ("+", after[head:come]), (" ", before[gone:])]
+    return "\n".join(f"{mark} {line}".rstrip() for mark, part in marked for line in part)
+
+
+def _equal(some: Sequence[str], others: Sequence[str]) -> int:
+    """How many lines at the beginning are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(some, others, strict=False)))
 
 
 def masked(entry: Any) -> Any:
