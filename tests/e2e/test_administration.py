@@ -52,7 +52,8 @@ def test_guests_are_filtered_by_words_that_all_have_to_match(ask: Callable[..., 
     assert column(ask("guests", "stage", "vm").stdout, "NAME") == ["stage-web", "stage-db"]
     assert column(ask("guests", "shop", "stopped", "ct").stdout, "NAME") == ["cache-02"]
     assert column(ask("guests", "103").stdout, "NAME") == ["db-01"]
-    assert {"ci-01", "debian-13"} <= set(column(ask("guests", "template").stdout, "NAME"))
+    # Tests beside this one leave clones, which have the tag of their template.
+    assert column(ask("guests", "template", "--filter", "template=1").stdout, "NAME") == ["ci-01", "debian-13"]
 
 
 def test_guests_take_the_filter_of_the_tools_too(ask: Callable[..., Result]) -> None:
