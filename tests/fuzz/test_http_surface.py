@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fuzz.asgi import Headers, Reply, ask
 from fuzz.examples import examples
-from fuzz.scripted import TOKEN, ScriptedPve, gateway_over
+from fuzz.scripted import SECRET, TOKEN, ScriptedPve, gateway_over
 from proxmox_mcp.app.application import make_app
 from proxmox_mcp.app.routes import LIVE, READY
 from proxmox_mcp.policy.callers import Callers
@@ -34,7 +34,8 @@ pytestmark = [
 
 RIGHT = f"Bearer {TOKEN}".encode()
 FRONT = "/"
-"""What strangers may see of it is tested in web/."""
+OF_THE_CLUSTER = (b"pve1", b"9.2.1", b"root@pam", b"a-password", SECRET.encode(), TOKEN.encode())
+"""A node, its version, the user and all secrets of the scripted cluster: strangers see none of them."""
 SIGNS_OF_LIFE = {b"ok", b"ready", b"not ready"}
 
 
@@ -134,7 +135,14 @@ _HEADERS = {
         b"",
         b"multipart/form-data",
     ],
-    b"accept": [b"application/json, text/event-stream", b"text/event-stream", b"*/*", b"application/json", b""],
+    b"accept": [
+        b"application/json, text/event-stream",
+        b"text/event-stream",
+        b"text/html",
+        b"*/*",
+        b"application/json",
+        b"",
+    ],
     b"mcp-session-id": [b"x", b"0" * 32, b"", b"\xff", b"a" * 3000],
     b"mcp-protocol-version": [b"2025-06-18", b"2026-07-28", b"2024-11-05", b"1999-01-01", b"\xff"],
     b"last-event-id": [b"1", b"\xff", b""],
@@ -260,7 +268,22 @@ def test_no_request_without_the_token_gets_more_than_a_sign_of_life(
         or (path in (LIVE, READY) and reply.body in {*SIGNS_OF_LIFE, b"", b"Method Not Allowed"})
         or (path == FRONT and reply.status in (200, 405))
     ), reply
+    if path == FRONT:
+        must_tell_nothing_of_the_cluster(reply)
     assert watched(caplog) == []
+
+
+def must_tell_nothing_of_the_cluster(reply: Reply) -> None:
+    seen = b"\n".join([reply.body, *(value for _, value in reply.headers)])
+    assert not [fact for fact in OF_THE_CLUSTER if fact in seen], reply
+
+
+@pytest.mark.parametrize("accept", [b"text/html", b"application/json"])
+def test_the_front_page_tells_strangers_nothing_of_the_cluster(send: Callable[..., Reply], accept: bytes) -> None:
+    reply = send("GET", FRONT, [(b"host", b"127.0.0.1:8000"), (b"accept", accept)])
+    assert reply.status == 200
+    assert b"proxmox-mcp" in reply.body
+    must_tell_nothing_of_the_cluster(reply)
 
 
 @given(second=st.sampled_from([RIGHT, b"Bearer other", b""]), path=_ROUTES)

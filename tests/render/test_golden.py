@@ -73,7 +73,7 @@ STATUS = {
 
 ANSWERS: dict[str, tuple[Callable[[], str], int]] = {
     "get-config": (lambda: shown(CONFIG), 140),
-    "get-snapshots": (lambda: shown(SNAPSHOTS), 130),
+    "get-snapshots": (lambda: shown(SNAPSHOTS), 100),
     "get-snapshots-older": (lambda: shown(SNAPSHOTS, View.of(filter="snaptime<now-30d")), 80),
     "get-tasks": (lambda: shown(TASKS, View.of("type,id,status,starttime", limit=6)), 210),
     "get-task-log": (lambda: shown(LOG), 4000),

@@ -74,6 +74,11 @@ def test_all_that_a_model_reads_first_stays_within_its_tokens(*, guest_commands:
     assert count_tokens(on_the_wire) + count_tokens(instructions([tool["name"] for tool in tools])) <= ceiling
 
 
+@pytest.mark.parametrize(("writes", "ceiling"), [(False, 170), (True, 200)])
+def test_the_instructions_are_short(*, writes: bool, ceiling: int) -> None:
+    assert count_tokens(instructions(select_tools(writes=writes))) <= ceiling
+
+
 @pytest.mark.parametrize("writes", [True, False])
 def test_the_instructions_name_no_tool_that_is_not_listed(*, writes: bool) -> None:
     shown = select_tools(writes=writes)
