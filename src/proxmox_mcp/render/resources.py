@@ -78,19 +78,11 @@ def nodes_with_guests(resources: Sequence[Record]) -> list[Record]:
     return nodes
 
 
-def nodes_table(
-    nodes: Sequence[Record],
-    versions: Mapping[str, str] | None = None,
-    *,
-    view: View = WHOLE,
-    budget: Budget = _DEFAULT_BUDGET,
-) -> str:
-    """The nodes that ``nodes_with_guests`` gave, with their versions if known."""
-    known = versions or {}
-    nodes = [{**node, "version": known[name]} if (name := node.get("node", "")) in known else node for node in nodes]
+def nodes_table(nodes: Sequence[Record], *, view: View = WHOLE, budget: Budget = _DEFAULT_BUDGET) -> str:
+    """The nodes that ``nodes_with_guests`` gave."""
     if not nodes:
         return "(no nodes: the token may lack Sys.Audit on /nodes)"
-    columns = ("node", "status", "cpu", "maxcpu", "mem", "disk", "uptime", "guests", "version")
+    columns = ("node", "status", "cpu", "maxcpu", "mem", "disk", "uptime", "guests")
     return _page({"node": nodes}, {"node": _raw(columns) if view.raw else columns}, view, budget, "nodes")
 
 
