@@ -24,15 +24,6 @@ Cell: TypeAlias = Callable[[Any], "str | None"]
 """The text of a value, None if it is shown as it is."""
 
 
-def column_of(legend: Legend, name: str, values: Iterable[Any], *, ages: bool = False) -> tuple[str, Cell] | None:
-    """What follows the name in the header (``/GiB``), and the text of a value.
-
-    None if no value means more than its digits. ``ages``: several columns are times, so each shows its age only.
-    """
-    quantity, numbers = quantity_of(legend, name, values)
-    return None if quantity is None else column_in(legend, name, quantity, numbers, ages=ages)
-
-
 def quantity_of(legend: Legend, name: str, values: Iterable[Any]) -> tuple[Quantity | None, list[float]]:
     """What the numbers of a column mean, as the first of them tells that is not 0; and the numbers."""
     quantity: Quantity | None = None
@@ -50,7 +41,10 @@ def quantity_of(legend: Legend, name: str, values: Iterable[Any]) -> tuple[Quant
 def column_in(
     legend: Legend, name: str, quantity: Quantity, numbers: Sequence[float], *, ages: bool = False
 ) -> tuple[str, Cell]:
-    """As ``column_of``, for numbers that mean ``quantity``."""
+    """What follows the name in the header (``/GiB``), and the text of a value, for numbers that mean ``quantity``.
+
+    ``ages``: several columns are times, so each shows its age only.
+    """
     if quantity is Quantity.TIME:
         return "(age)", _age(legend, name) if ages else _own(legend, name, quantity)
     if quantity is Quantity.FRACTION:

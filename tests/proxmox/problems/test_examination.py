@@ -15,16 +15,11 @@ from hypothesis import strategies as st
 
 from proxmox.problems.conftest import DAY, HEALTHY, NOW, Lab, backup, guest, node, storage
 from proxmox_mcp.errors import FailedError, PermissionDeniedError
-from proxmox_mcp.proxmox.problems import TITLES, Problem, Report, examine
+from proxmox_mcp.proxmox.problems import TITLES, Problem, examine
 
 pytestmark = pytest.mark.anyio
 
 SINCE = NOW - 36 * 3600
-
-
-async def reported(**answers: Any) -> Report:
-    """The report of a healthy cluster in which some paths answer otherwise; ``_`` stands for ``/``."""
-    return await examine(Lab(answers).read, NOW, SINCE)
 
 
 async def found(answers: dict[str, Any]) -> list[tuple[str, str, str, str]]:
