@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.render.cells import compact_json, line_text, text_cell
+from proxmox_mcp.render.cells import LONGEST_CELL, compact_json, line_text, text_cell
 from proxmox_mcp.render.fields import is_empty
 from proxmox_mcp.render.inline import inline
 from proxmox_mcp.render.prune import MORE, MORE_ITEMS
@@ -32,7 +32,6 @@ KEY = "name"
 
 _DEEPEST = 5
 _FEWEST_SIMILAR = 2
-_LONGEST_CELL = 400
 _LONGEST_JSON = 64 * 1024
 
 
@@ -96,7 +95,7 @@ def similar_records(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def rows_lines(name: str, rows: Sequence[Mapping[str, Any]], legend: Legend) -> Iterator[str]:
     """Records as the lines of a table. ``name`` is the field that holds them, empty if they are the whole result."""
-    table = plain_table(rows, (), legend, _LONGEST_CELL, within=name)
+    table = plain_table(rows, (), legend, LONGEST_CELL, within=name)
     yield from table.head.split("\n")
     yield from map(table.line, rows)
 

@@ -143,7 +143,7 @@ def _refuse_wrong_duration(condition: Condition, records: Sequence[Mapping[str, 
         raise ViewError(
             f"filter: `{value}` is ambiguous: mebibytes or minutes.", f"Write {value[:-1]}M or {value[:-1]}min."
         )
-    if timed and numbers and min(numbers) > 1e9:
+    if timed and numbers and min(numbers) > _SURELY_TIME:
         raise ViewError(
             f"filter: `{field}` is a point in time, `{value}` a duration.",
             f"Write {field}<now-{value} for older, {field}>now-{value} for newer.",

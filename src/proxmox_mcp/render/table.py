@@ -83,14 +83,15 @@ def plain_table(
     ages = sum(quantity in TIMES for quantity, _ in meanings.values()) > 1
 
     def column(name: str) -> Column:
-        quantity, numbers = meanings[name]
-        header = text_cell(cut(name, longest_cell))
         if name == _END and ages and _START in names:
             return Column(f"{_END}-{_START}", lambda record: _taken(record) or EMPTY)
+        quantity, numbers = meanings[name]
+        header = text_cell(cut(name, longest_cell))
+        plain = _plain_cell(name, prefix + name, legend, longest_cell)
         if quantity is None:
-            return Column(header, _plain_cell(name, prefix + name, legend, longest_cell))
+            return Column(header, plain)
         unit, text = column_in(legend, prefix + name, quantity, numbers, ages=ages)
-        return Column(header + unit, _number_cell(name, _plain_cell(name, prefix + name, legend, longest_cell), text))
+        return Column(header + unit, _number_cell(name, plain, text))
 
     def once(name: str) -> str:
         """A field that all records share, in full."""

@@ -88,23 +88,15 @@ def significant(number: float) -> str:
     return text if text not in ("", "-0") else "0"
 
 
-def unit_for(size: float) -> tuple[str, int]:
-    """The largest unit that a size has one of: ``("GiB", 2**30)``."""
-    found = SIZES[0]
-    for unit in SIZES:
-        if abs(size) >= unit[1]:
-            found = unit
-    return found
-
-
 def size_text(size: float, between: str = " ") -> str:
     """Bytes in the largest fitting unit: ``81.2 GiB``, ``640 B``; ``between`` number and unit."""
-    unit, scale = unit_for(size)
-    text = significant(size / scale)
-    if text == "1024" and scale < SIZES[-1][1]:
-        unit, scale = SIZES[[name for name, _ in SIZES].index(unit) + 1]
-        text = significant(size / scale)
-    return f"{text}{between}{unit}"
+    text = ""
+    for unit, scale in SIZES:
+        figure = significant(size / scale)
+        text = f"{figure}{between}{unit}"
+        if abs(float(figure)) < 1024:
+            break
+    return text
 
 
 def gib(size: float) -> str:
