@@ -105,6 +105,9 @@ class _Seen:
     guest: GuestNow | None = None
     unread: str = ""
 
+    def __str__(self) -> str:
+        return self.unread or f"HA has it as `{shown(self.state)}`. {self.guest or ''}".strip()
+
 
 async def _look(request: HaRequest, cluster: Cluster) -> _Seen:
     entries: Any = await cluster.pve.get(_STATUS, deadline=_READ_WITHIN)
@@ -121,9 +124,8 @@ async def _look(request: HaRequest, cluster: Cluster) -> _Seen:
 
 def _given_up(request: HaRequest, seen: _Seen) -> Aftermath:
     node = seen.guest.node if seen.guest else "{node}"
-    now = f"HA has it as `{shown(seen.state)}`. {seen.guest or ''}".strip()
     return Aftermath(
-        f"NOT done by HA: {request.vmid} should be {request}. {now}",
+        f"NOT done by HA: {request.vmid} should be {request}. {seen}",
         failed=True,
         advice=(
             f'The cause is in the log of the last failed task: GET /nodes/{node}/tasks data={{"vmid": {request.vmid}, '
@@ -134,8 +136,7 @@ def _given_up(request: HaRequest, seen: _Seen) -> Aftermath:
 
 
 def _not_yet(request: HaRequest, seen: _Seen) -> Aftermath:
-    what = seen.unread or f"HA has it as `{shown(seen.state)}`. {seen.guest or ''}".strip()
     return Aftermath(
-        f"The request is with HA, and not done yet: {request.vmid} should be {request}. {what}\n"
+        f"The request is with HA, and not done yet: {request.vmid} should be {request}. {seen}\n"
         f"HA continues. To look again: GET {_STATUS}"
     )

@@ -8,7 +8,7 @@ an error that names them at most (``vzdump``, the bulk actions of 9.1). The line
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _FAILED = re.compile(rf"{_WARN}(?:Starting|Stopping|Shutting down|Suspending|Mig
 _BEGUN = re.compile(rf"(?:Starting|Stopping|Shutting down|Suspending|Migrating) {_GUEST}(?: \(.*)?")
 _SKIPPED = re.compile(rf"{_WARN}[Ss]kipping (?:(?:VM|CT) )?(?P<vmid>[1-9][0-9]{{2,8}}), (?P<said>.*)")
 _ALREADY = re.compile(rf"{_WARN}{_GUEST} (?P<said>already on \S{{1,63}}), skipping\.?")
-_CONDITIONS = re.compile(rf"skip {_GUEST} - (?P<said>precondition check failed):?(?P<more>.*)")
+_CONDITIONS = re.compile(rf"skip {_GUEST} - (?P<said>precondition check failed):?.*")
 _CONDITION = re.compile(r" {2,}(?P<said>Has local .*)")
 _BACKUP_BEGUN = re.compile(rf"INFO: Starting Backup of {_GUEST}(?: .*)?")
 _BACKUP_DONE = re.compile(rf"INFO: Finished Backup of {_GUEST}(?: \((?P<said>[0-9:]+)\))?.*")
@@ -76,8 +76,8 @@ class GuestResults:
     def _read(self, line: str) -> None:
         for pattern, state in _LINES:
             if found := pattern.fullmatch(line):
-                said = found["said"].strip() if "said" in pattern.groupindex and found["said"] else ""
-                self._keep(int(found["vmid"]), state, said)
+                said = found.groupdict().get("said") or ""
+                self._keep(int(found["vmid"]), state, said.strip())
                 self._in_doubt = int(found["vmid"]) if pattern is _CONDITIONS else 0
                 return
         if found := _NOT_HERE.fullmatch(line):
@@ -93,8 +93,7 @@ class GuestResults:
             return
         if known is not None and known.state == "failed" and state == "begun":
             return
-        result = GuestResult(vmid, state, said[:_LONGEST_SAID])
-        self._results[vmid] = result if known is None else replace(known, state=result.state, said=result.said)
+        self._results[vmid] = GuestResult(vmid, state, said[:_LONGEST_SAID])
 
 
 _LINES: tuple[tuple[re.Pattern[str], ResultState], ...] = (
