@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import PermissionDeniedError
+from proxmox_mcp.proxmox.inventory import in_a_row
 from proxmox_mcp.proxmox.problems import TITLES, Problem, Report, Unread, examine
 from proxmox_mcp.proxmox.visibility import hidden
 from proxmox_mcp.render import Clock, estimate_tokens
@@ -34,20 +35,23 @@ async def problems_of(gateway: Gateway, request: Request) -> tuple[Clock, Report
     The request is one for ``RESOURCES``. Raises ProxmoxMcpError where not even these can be read.
     """
     partly: dict[str, Unread] = {}
-    guests: list[Mapping[str, Any]] = []
+    hides_backups = False
     async with gateway.reading(request) as (cluster, read_call):
         rights = await cluster.permissions.rights()
+        limited = rights.permissions if rights is not None and rights.identity != "root@pam" else None
 
         async def read(path: str, params: Mapping[str, Any]) -> Any:
+            nonlocal hides_backups
             call = await read_call(path, params)
-            missing = hidden(call.template, rights.permissions) if rights and rights.identity != "root@pam" else None
-            if missing is not None:
-                partly.setdefault(call.template, Unread(f"all of {call.template}", "", path, f"lacks {missing}"))
             data = call.received.data
-            if call.template == _CONTENT and rights is not None and rights.identity != "root@pam":
-                _must_show_backups(call.path_params["storage"], guests, rights.permissions)
-            if path == RESOURCES:
-                guests.extend(record for record in data if isinstance(record, dict) and "vmid" in record)
+            if limited is None:
+                return data
+            if (missing := hidden(call.template, limited)) is not None:
+                partly.setdefault(call.template, Unread(f"all of {call.template}", "", path, f"lacks {missing}"))
+            if path == RESOURCES:  # Asked for first, and once: there may be thousands of guests, and many storages.
+                hides_backups = _cannot_back_up_all(data, limited)
+            if call.template == _CONTENT:
+                _must_show_backups(call.path_params["storage"], limited, hides_backups=hides_backups)
             return data
 
         clock = await cluster.time.clock()
@@ -55,7 +59,13 @@ async def problems_of(gateway: Gateway, request: Request) -> tuple[Clock, Report
     return clock, replace(report, unread=(*report.unread, *partly.values()))
 
 
-def _must_show_backups(storage: str, guests: Sequence[Mapping[str, Any]], permissions: Permissions) -> None:
+def _cannot_back_up_all(resources: Any, permissions: Permissions) -> bool:
+    """Whether ``VM.Backup`` is missing for a guest."""
+    guests = (record for record in resources if isinstance(record, dict) and "vmid" in record)
+    return any("VM.Backup" not in permissions.at(f"/vms/{guest['vmid']}") for guest in guests)
+
+
+def _must_show_backups(storage: str, permissions: Permissions, *, hides_backups: bool) -> None:
     """Raise PermissionDeniedError where Proxmox leaves backups out of a storage's list without a word
     (``PVE::Storage::check_volume_access``): a list without them looks as if there were none."""
     held = permissions.at(f"/storage/{storage}")
@@ -63,7 +73,7 @@ def _must_show_backups(storage: str, guests: Sequence[Mapping[str, Any]], permis
         return
     if "Datastore.AllocateSpace" not in held:
         raise PermissionDeniedError("lacks Datastore.AllocateSpace, without which backups are hidden")
-    if any("VM.Backup" not in permissions.at(f"/vms/{guest['vmid']}") for guest in guests):
+    if hides_backups:
         raise PermissionDeniedError("lacks VM.Backup of some guests, without which their backups are hidden")
 
 
@@ -104,7 +114,8 @@ def _lines(report: Report, clock: Clock, shape: _Shape) -> list[str]:
     lines = [f"{found}, {clock.present}", *([] if count else [_CHECKED])]
     kinds = list(report.of_kind().items())
     for kind, problems in kinds[: shape.kinds]:
-        told = _in_a_row([_told(each, report.taken, shape.words) for each in problems], shape.subjects, "; ")
+        first = [_told(each, report.taken, shape.words) for each in problems[: shape.subjects]]
+        told = in_a_row(first, len(problems), "; ")
         heading = f"{problems[0].severity}: {TITLES[kind]} ({len(problems)})"
         lines.append(f"{heading}: {told} -> GET {_path(problems[0].look)}")
     if rest := [f"{TITLES[kind]} ({len(problems)})" for kind, problems in kinds[shape.kinds :]]:
@@ -114,10 +125,9 @@ def _lines(report: Report, clock: Clock, shape: _Shape) -> list[str]:
 
 def _told(problem: Problem, now: float, words: int) -> str:
     subject = " ".join(shown(one_line(name, _LONGEST_NAME)) for name in problem.names)
-    node = f" on {shown(problem.node)}" if problem.node else ""
-    age = f" {age_of(problem, now)}" if problem.when is not None else ""
-    said = f" {shown(one_line(problem.said, words))}" if problem.said else ""
-    return f"{subject}{node}{age}{said}"
+    node = f"on {shown(problem.node)}" if problem.node else ""
+    said = shown(one_line(problem.said, words)) if problem.said else ""
+    return " ".join(filter(None, (subject, node, age_of(problem, now), said)))
 
 
 def _path(path: str) -> str:
@@ -139,18 +149,16 @@ def _unread(unread: Sequence[Unread], most: int) -> list[str]:
     for each in unread:
         places = reasons.setdefault(one_line(each.why, _LONGEST_WHY), {}).setdefault(each.what, [])
         places += [each.of] if each.of else []
-    lines = [
-        f"not read: {_in_a_row([_with_places(what, of) for what, of in whats.items()], _MOST_UNREAD)} ({why})"
-        for why, whats in list(reasons.items())[:most]
-    ]
+    lines = [f"not read: {_whats(whats)} ({why})" for why, whats in list(reasons.items())[:most]]
     others = sum(len(whats) for whats in list(reasons.values())[most:])
     return [*lines, f"not read for other reasons: {others} more"] if others else lines
 
 
+def _whats(whats: Mapping[str, Sequence[str]]) -> str:
+    """What was not read for one reason, each with the nodes or storages."""
+    return in_a_row([_with_places(what, of) for what, of in list(whats.items())[:_MOST_UNREAD]], len(whats))
+
+
 def _with_places(what: str, places: Sequence[str]) -> str:
-    return f"{what} of {_in_a_row([shown(each, _LONGEST_NAME) for each in places], _MOST_UNREAD)}" if places else what
-
-
-def _in_a_row(texts: Sequence[str], most: int, between: str = ", ") -> str:
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return between.join(texts[:most]) + more
+    named = in_a_row([shown(each, _LONGEST_NAME) for each in places[:_MOST_UNREAD]], len(places))
+    return f"{what} of {named}" if places else what

@@ -193,15 +193,15 @@ def _split(text: Any) -> tuple[str, ...]:
 
 def listed(names: Sequence[str]) -> str:
     """Names in a row, a long row cut with its number; what is more than a token is quoted."""
-    return _in_a_row([shown(name, _LONGEST_NAME) for name in names[:_MOST_LISTED]], len(names))
+    return in_a_row([shown(name, _LONGEST_NAME) for name in names[:_MOST_LISTED]], len(names))
 
 
 def listed_guests(guests: Sequence[Guest]) -> str:
     """Guests in a row, a long row cut with its number."""
-    return _in_a_row([str(guest) for guest in guests[:_MOST_LISTED]], len(guests))
+    return in_a_row([str(guest) for guest in guests[:_MOST_LISTED]], len(guests))
 
 
-def _in_a_row(texts: Sequence[str], count: int) -> str:
-    """The first of ``count`` texts with commas, and how many more there are."""
-    row = ", ".join(texts)
+def in_a_row(texts: Sequence[str], count: int, between: str = ", ") -> str:
+    """The first of ``count`` texts on one line, and how many more there are."""
+    row = between.join(texts)
     return f"{row} and {count - len(texts)} more" if count > len(texts) else row
