@@ -13,8 +13,10 @@ import anyio
 
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.guest_end import NOTHING, Aftermath
+from proxmox_mcp.policy.values import members, texts
 from proxmox_mcp.proxmox.advice import Asked, advise
 from proxmox_mcp.proxmox.guest_results import ACTIONS, Action, GuestResult
+from proxmox_mcp.proxmox.inventory import in_a_row
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -170,11 +172,8 @@ class _View:
 
 def _chosen(call: Call | None) -> set[int]:
     """The guests that a call named in ``vms``; empty where it meant all."""
-    given = call.data.get("vms", "") if call else ""
-    texts = (
-        [str(each) for each in given] if isinstance(given, (list, tuple)) else str(given).replace(";", ",").split(",")
-    )
-    return {int(text) for text in map(str.strip, texts) if text.isdecimal() and len(text) < 10}
+    named = [member for text in texts(call.data.get("vms") if call else None) for member in members(text)]
+    return {int(each) for each in named if each.isdecimal() and len(each) < 10}
 
 
 def _by_log(result: GuestResult, guest: Guest | None, outcome: TaskOutcome) -> GuestEnd:
@@ -205,14 +204,13 @@ def _told(action: Action, ends: Sequence[GuestEnd], note: str = "") -> Aftermath
         lines.append(f"- and {len(failed) - _MOST_FAILED} more failed")
     for end, word in words.items():
         if end in groups and end != "failed":
-            lines.append(f"{word}: {_in_a_row(groups[end], with_reasons=end in ('left out', 'with HA'))}")
+            lines.append(f"{word}: {_names(groups[end], with_reasons=end in ('left out', 'with HA'))}")
     return Aftermath("\n".join([*lines, note] if note else lines), bool(failed), _advice(action, failed))
 
 
-def _in_a_row(ends: Sequence[GuestEnd], *, with_reasons: bool) -> str:
-    texts = [f"{each.name} ({each.said})" if with_reasons and each.said else each.name for each in ends[:_MOST_NAMED]]
-    more = f" and {len(ends) - _MOST_NAMED} more" if len(ends) > _MOST_NAMED else ""
-    return ", ".join(texts) + more
+def _names(ends: Sequence[GuestEnd], *, with_reasons: bool) -> str:
+    named = [f"{each.name} ({each.said})" if with_reasons and each.said else each.name for each in ends[:_MOST_NAMED]]
+    return in_a_row(named, len(ends))
 
 
 def _advice(action: Action, failed: Sequence[GuestEnd]) -> str:

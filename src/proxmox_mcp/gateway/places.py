@@ -114,20 +114,19 @@ def _of_kinds_that_have_it(
     """The targets whose kind of guest has the endpoint; all where none has it, so that the check tells why."""
     if not path.of_any_kind:
         return targets, ()
-    first = {target.kind: target for target in reversed(targets)}
-    able = {kind for kind, target in first.items() if index.resolve("GET", target.path)}
-    if not able or len(able) == len(first):
+    samples = _one_of_each_kind(targets)
+    able = {target.kind for target in samples if index.resolve("GET", target.path)}
+    if not able or len(able) == len(samples):
         return targets, ()
     kept = tuple(target for target in targets if target.kind in able)
-    (missing,) = set(first) - able
+    (missing,) = {target.kind for target in samples} - able
     what = {"qemu": "VMs", "lxc": "Containers"}[missing]
     return kept, (f"{what} have no {'/'.join(path.segments[4:])}: {len(targets) - len(kept)} were not asked.",)
 
 
 def _told_before(targets: tuple[Target, ...], index: EndpointIndex, path: ApiPath) -> frozenset[str]:
     """The fields that a filter can compare before a guest is asked: the answer has no other meaning for them."""
-    guests = next((target for target in targets if target.guest is not None), None)
-    if guests is None:
+    if all(target.guest is None for target in targets):
         return frozenset(PLACE_FIELDS)
     same = _SAME_IN.get("/".join(path.segments[4:]), frozenset())
     own = {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import TaskFailedError
 from proxmox_mcp.gateway.guest_end import NOTHING, Aftermath
+from proxmox_mcp.proxmox.inventory import in_a_row
 from proxmox_mcp.render.units import short_duration
 from proxmox_mcp.untrusted import mark, quoted, shown
 
@@ -66,11 +68,8 @@ def _single(ended: Ended, wording: Wording, now: list[str]) -> list[str]:
 
 def _several(ended: Sequence[Ended], wording: Wording) -> list[str]:
     """A line for each task, then what there is to say of those that did not end well."""
-    counts: dict[str, int] = {}
-    for each in ended:
-        state = "failed" if each.failed else each.outcome.state
-        counts[state] = counts.get(state, 0) + 1
-    told = ", ".join(f"{count} {_STATES[state]}" for state, count in sorted(counts.items(), key=lambda item: item[0]))
+    counts = Counter("failed" if each.failed else each.outcome.state for each in ended)
+    told = ", ".join(f"{count} {_STATES[state]}" for state, count in sorted(counts.items()))
     lines = [f"{len(ended)} tasks: {told}"]
     lines += [
         f"- {_name(each.outcome, short=True)}: {_end(each.outcome).removeprefix('ended: ')}"
@@ -142,9 +141,8 @@ def _error_lines(outcome: TaskOutcome) -> tuple[str, ...]:
 
 def _archives(outcome: TaskOutcome) -> list[str]:
     """The archives that a backup wrote, as its log names them."""
-    names = [shown(name, _LONGEST_LINE) for name in outcome.archives]
-    more = f" and {len(names) - _MOST_ARCHIVES} more" if len(names) > _MOST_ARCHIVES else ""
-    return [f"Written: {', '.join(names[:_MOST_ARCHIVES])}{more}"] if names else []
+    names = [shown(name, _LONGEST_LINE) for name in outcome.archives[:_MOST_ARCHIVES]]
+    return [f"Written: {in_a_row(names, len(outcome.archives))}"] if names else []
 
 
 def _path(outcome: TaskOutcome) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.search.documents import parameter_names
-from proxmox_mcp.search.text import STOP_WORDS, chunks, stem, words
+from proxmox_mcp.search.text import STOP_WORDS, chunks, stem, without_number, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +28,6 @@ _ALIKE, _TAKER = 0.35, 1.0
 _PLACE, _PLACE_OF_TAKER = 2, 4
 """The places that are kept for them, counted from 0."""
 _SCORE = itemgetter(1)
-_NUMBER = re.compile(r"(?<=[a-z])\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ class ApiNames:
 
     def _takers(self, name: str) -> tuple[tuple[int, ...], str]:
         """The endpoints that take a parameter, and how they spell it: ``net0`` is ``net[n]``."""
-        for each in (name, _NUMBER.sub("", name)):
+        for each in (name, without_number(name)):
             if (found := self._parameters.get(_key(each))) is not None:
                 return found
         return (), ""
@@ -146,7 +144,7 @@ def named_in(query: str, names: Iterable[str]) -> list[str]:
     """The parameters among ``names`` whose words are all in a question, in the order of the question."""
     places: dict[str, int] = {}
     for place, word in enumerate(words(query)):
-        for form in (word, _NUMBER.sub("", word)):
+        for form in (word, without_number(word)):
             places.setdefault(stem(form), place)
     found: list[tuple[int, str]] = []
     for name in names:
