@@ -57,7 +57,7 @@ def is_token(text: str, *, term: bool = False) -> bool:
     """Whether a text may be shown unquoted: one short identifier, number, path or list, of few words.
 
     ``term``: it comes from a fixed vocabulary or is a property string (``io=native,size=8G``), so it may have many
-    words, though none of its parts.
+    words in all, though few in each part.
     """
     if text.startswith("UPID:") and (upid := _UPID.fullmatch(text)):
         return len(_WORD.findall(upid[1])) <= _MOST_WORDS

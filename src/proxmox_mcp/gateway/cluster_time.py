@@ -45,7 +45,7 @@ class ClusterTime:
         return Clock(time.time(), zone, name)
 
     async def _of_the_nodes(self, node: str) -> tuple[tzinfo, str] | None:
-        """The zone of a node of this cluster; None if none tells it."""
+        """The zone of a node of this cluster; None if it can't be read."""
         try:
             if not node:
                 nodes = (await self._inventory.resources()).nodes

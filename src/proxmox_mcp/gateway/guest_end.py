@@ -28,7 +28,7 @@ _LONGEST_NAME = 100
 class Aftermath:
     """How the guests of a task ended, for the reader.
 
-    ``failed``: something did that the task's own end does not tell; ``advice`` is on that.
+    ``failed``: something failed that the end of the task does not tell; ``advice`` says what to do about it.
     """
 
     text: str = ""
@@ -71,7 +71,7 @@ async def guest_after(outcome: TaskOutcome, call: Call | None, cluster: Cluster)
 
 
 async def read_guest(node: str, kind: str, vmid: str, cluster: Cluster) -> GuestNow | None:
-    """The guest as its node has it now, None where that says nothing. Raises ProxmoxError."""
+    """The guest as its node has it now; None if the answer has no status. Raises ProxmoxError."""
     data: Any = await cluster.pve.get(f"/nodes/{node}/{kind}/{vmid}/status/current", deadline=_READ_WITHIN)
     if not isinstance(data, dict) or not data.get("status"):
         return None

@@ -22,7 +22,7 @@ _OFFLINE = "offline"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One concrete path, and the places that were filled in (empty or None where none was).
+    """One concrete path, and the places that were filled in (empty or None if they were not).
 
     ``kind`` is ``qemu`` or ``lxc`` where the path left that open.
     """

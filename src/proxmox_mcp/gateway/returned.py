@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.render import Quantity
 
 _CLOSED = frozenset({"pve-priv-list", "pve-storage-content-list", "pve-vmid-list", "pve-hotplug-features", "ip-list"})
-"""Formats of lists whose members Proxmox itself names, or numbers: of any length, they say nothing of anybody's."""
+"""Formats of lists of Proxmox's own names, or of numbers: however long, they hold no text of anybody else."""
 
 _INDEX = re.compile(r"(?<![0-9])[0-9]+$")
 
@@ -36,7 +36,7 @@ def legend_of(endpoint: Endpoint | None, index: EndpointIndex | None = None) -> 
 
 
 def legend_of_all(endpoints: Sequence[Endpoint]) -> Legend:
-    """How the merged answers of endpoints read: each field as the first of them says that has it."""
+    """How the merged answers of endpoints read: each field as the first endpoint that has it describes it."""
     described = [members for endpoint in endpoints if (members := _members(endpoint.returns))]
 
     @cache

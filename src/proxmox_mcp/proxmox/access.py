@@ -62,7 +62,7 @@ class Writer:
         self._proxmox, self._permit = proxmox, permit
 
     async def send(self, method: str, path: str, params: Wire) -> Answer:
-        """Send one call; a write only as far as ``permit`` does not raise. Raises as ``Proxmox.answer`` does."""
+        """Send one call; a write only if ``permit`` does not raise. Raises as ``Proxmox.answer`` does."""
         permit = self._permit if method != "GET" else None
         return await self._proxmox.answer(method, path, params, permit=permit)
 
@@ -86,7 +86,7 @@ class GuestAccess:
         return await self._proxmox.request("GET", path, params)
 
     async def post(self, path: str, params: Wire | None = None) -> Posted:
-        """Send a POST once, to one host, as far as ``permit`` does not raise."""
+        """Send a POST once, to one host, if ``permit`` does not raise."""
         answer, host = await self._proxmox.answer_from_host("POST", path, params, permit=self._permit)
         return Posted(answer.data if isinstance(answer.data, dict) else {}, host)
 

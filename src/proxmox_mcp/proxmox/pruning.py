@@ -1,8 +1,8 @@
 """Which backups of one guest a retention removes, as Proxmox decides it (``PVE::Storage::Plugin``,
 ``prune_mark_backup_group``; a backup server has the same rules).
 
-Each ``keep-*`` in its order keeps the newest backup of as many hours, days or weeks as it says, without those of which
-one before it keeps a backup already.
+Each ``keep-*`` in its order keeps the newest backup of as many hours, days or weeks as it says; those in which an
+earlier one already keeps a backup don't count.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def can_be_dated(epoch: object) -> bool:
 
 
 def removed(backups: Iterable[Backup], keep: Mapping[str, int], zone: tzinfo) -> list[Backup]:
-    """The backups of one guest that go, newest first; none where ``keep`` says nothing, or all.
+    """The backups of one guest that are removed, newest first; empty if ``keep`` has no number, or ``keep-all``.
 
     ``zone`` is the node's, whose days and weeks they are.
     """

@@ -25,7 +25,7 @@ Cell: TypeAlias = Callable[[Any], "str | None"]
 
 
 def quantity_of(legend: Legend, name: str, values: Iterable[Any]) -> tuple[Quantity | None, list[float]]:
-    """What the numbers of a column mean, as the first of them tells that is not 0; and the numbers."""
+    """What the numbers of a column mean, told by the first that is not 0, and the numbers."""
     quantity: Quantity | None = None
     numbers: list[float] = []
     for value in islice(values, _MOST_LOOKED_AT):

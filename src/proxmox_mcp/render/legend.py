@@ -41,7 +41,7 @@ def no_terms(_field: str) -> bool:
 
 
 def no_quantities(_field: str) -> Quantity | None:
-    """For results without a schema: names tell what a number means, or nothing does."""
+    """For results without a schema: only the name of a field may tell what its numbers mean."""
     return None
 
 

@@ -1,7 +1,7 @@
 """What a number means: a size, a rate, a duration, a time, a share. Told by the schema, else by the field's name.
 
-A name alone proves little (``size`` is the number of replicas of a Ceph pool), so a number whose field only its name
-tells is read as a size or a time only if it is large enough to be one.
+A name alone proves little (``size`` is the number of replicas of a Ceph pool): where the schema says nothing, a number
+is read as a size or a time only if it is large enough to be one.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _RATES_IN_SERIES = frozenset({"netin", "netout", "diskread", "diskwrite"})
 _EARLIEST, _LATEST = 5e8, 1e10
 """Epochs that a field's name alone can tell: from 1985 to 2286. An uptime is never as large."""
 _SMALLEST_SIZE = 2**20
-"""Below this, a field that only its name tells may count something else (pages, replicas, MiB)."""
+"""Below this, a number without a unit in the schema may count something else (pages, replicas, MiB)."""
 _SMALLEST_AMBIGUOUS = 2**24
 _IN_MIB = frozenset({"memory", "balloon", "swap", "shares"})
 """In configurations these count MiB, in the state of a guest bytes; no guest has 16 TiB of memory."""

@@ -58,7 +58,7 @@ class ApiNames:
         self._directories = directories
 
     def of(self, query: str) -> Named:
-        """What a question names; nothing where it has other words in it too."""
+        """What a question names; empty if it has other words too."""
         asked = [part for chunk in chunks(query.replace("[n]", "")) for part in chunk.split("/") if part]
         about_parameters = not _OF_PARAMETERS.isdisjoint(asked)
         for noise in _NOISE:

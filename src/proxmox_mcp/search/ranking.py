@@ -119,7 +119,7 @@ class Ranker:
         return weights
 
     def _posting(self, term: str) -> tuple[array[int], array[float]] | None:
-        """The documents that have a term, and what it adds to their scores; None where it distinguishes nothing."""
+        """The documents that have a term, and what it adds to their scores; None if most documents have it."""
         if term not in self._postings and term in self._places:
             self._postings[term] = self._made_posting(term)
         return self._postings.get(term)

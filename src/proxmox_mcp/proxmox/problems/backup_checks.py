@@ -1,4 +1,4 @@
-"""Which guests lack a fresh backup: their last one held against the rhythm of the jobs that cover them.
+"""Which guests lack a fresh backup: the age of their last one, and the schedules of the jobs that cover them.
 
 A job covers guests by list, pool or all but some, on any node or one (``PVE::VZDump::get_included_guests``). Jobs that
 are switched off cover nothing.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 _LATE = 1.0
-"""Days after which a backup that its job should have made is late: a run may take the night, or be made up for."""
+"""Days after which a backup that its job should have made is late: a run may take all night, or start late."""
 _UNKNOWN_RHYTHM = 7.0
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

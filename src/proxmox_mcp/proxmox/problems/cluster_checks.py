@@ -45,7 +45,7 @@ def offline_nodes(resources: Sequence[Record], status: Sequence[Record]) -> Iter
 
 
 def storages(resources: Sequence[Record], offline: Collection[str]) -> Iterator[Problem]:
-    """From ``/cluster/resources``: a shared storage once, one of a node that is offline not at all."""
+    """From ``/cluster/resources``: each shared storage once, none of nodes that are offline."""
     told: set[tuple[str, str]] = set()
     for record in resources:
         name, node = text(record, "storage"), text(record, "node")
@@ -77,7 +77,7 @@ def storages(resources: Sequence[Record], offline: Collection[str]) -> Iterator[
 
 
 def locked_guests(resources: Sequence[Record], busy: Collection[str]) -> Iterator[Problem]:
-    """From ``/cluster/resources``. ``busy``: ids with a running task, which holds the lock rightly."""
+    """From ``/cluster/resources``. ``busy``: ids of guests with a running task, which has locked them."""
     for record in resources:
         lock, vmid = text(record, "lock"), text(record, "vmid")
         if vmid and lock and lock not in _MEANT_LOCKS and vmid not in busy:

@@ -23,7 +23,7 @@ def text(record: Mapping[str, Any], name: str) -> str:
 
 
 def number(record: Mapping[str, Any], name: str) -> float | None:
-    """A field as a number; None where it is missing or none."""
+    """A field as a number; None if it is missing or not a number."""
     value = record.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
