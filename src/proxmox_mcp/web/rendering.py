@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from proxmox_mcp.render.units import size_text
 from proxmox_mcp.untrusted import escaped
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 STATIC = files("proxmox_mcp.web") / "static"
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_STEP = 1024
 
 
 @cache
@@ -87,12 +86,7 @@ def lasting(seconds: float | None) -> str:
 
 def size(number: float | None) -> str:
     """Bytes with three significant digits: ``81.2 GiB``."""
-    if number is None:
-        return "–"
-    value, unit = float(number), 0
-    while value >= _STEP and unit < len(_UNITS) - 1:
-        value, unit = value / _STEP, unit + 1
-    return f"{value:.3g} {_UNITS[unit]}" if value < 1000 else f"{value:.0f} {_UNITS[unit]}"
+    return "–" if number is None else size_text(number)
 
 
 def percent(fraction: float | None) -> str:
