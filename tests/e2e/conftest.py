@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from goldens import hold
+from goldens import hold, settled
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from serving import CALLERS, TOKEN, Served, callers_file, serving
 from upstream import Upstream
@@ -91,7 +91,6 @@ def server(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 _MOVING = (
-    (re.compile(r"UPID:([\w-]+):[0-9A-F]{8}:[0-9A-F]{8,9}:[0-9A-F]{8}:"), r"UPID:\1:<pid>:<pstart>:<starttime>:"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
     (re.compile(r"\b([0-9A-F]{2}:){31}[0-9A-F]{2}\b"), "<fingerprint>"),
     (re.compile(r"\b(after|within) [\d.]+ ?s\b"), r"\1 <seconds>"),
@@ -108,9 +107,7 @@ def golden() -> Callable[[str, str], None]:
     """Holds what a model reads to its golden file, but for what is another at every run."""
 
     def check(name: str, text: str) -> None:
-        for pattern, instead in _MOVING:
-            text = pattern.sub(instead, text)
-        hold(Path(__file__).parent / "golden" / f"{name}.txt", text)
+        hold(Path(__file__).parent / "golden" / f"{name}.txt", settled(text, _MOVING))
 
     return check
 

@@ -14,7 +14,7 @@ import pytest
 
 from cl100k import count_tokens
 from clients import connect
-from goldens import hold
+from goldens import hold, settled
 
 if TYPE_CHECKING:
     from serving import Served
@@ -38,7 +38,6 @@ model may take others. A test runs them and holds this table, and all that a mod
 """
 GOLDEN = Path(__file__).parent / "golden" / "tasks"
 _MOVING = (
-    (re.compile(r"UPID:([\w-]+):[0-9A-F]{8}:[0-9A-F]{8,9}:[0-9A-F]{8}:"), r"UPID:\1:<pid>:<pstart>:<starttime>:"),
     (re.compile(r"\d{4}_\d\d_\d\d-\d\d_\d\d_\d\d"), "<time>"),
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?"), "<time>"),
     (re.compile(r"\bafter \d+s\b"), "after <seconds>"),
@@ -97,9 +96,7 @@ async def test_a_common_task_ends_as_it_was_asked(number: int, served: Served, c
 
 def _as_read(tool: str, arguments: dict[str, Any], text: str) -> str:
     """A call and its answer, without what is another at every run."""
-    for pattern, instead in _MOVING:
-        text = pattern.sub(instead, text)
-    return f"> {tool} {json.dumps(arguments, ensure_ascii=False)}\n{text}"
+    return f"> {tool} {json.dumps(arguments, ensure_ascii=False)}\n{settled(text, _MOVING)}"
 
 
 def test_the_document_says_what_the_common_tasks_take(costs: Costs) -> None:
