@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.policy.values import ALIASES, members, texts
+from proxmox_mcp.policy.values import ALIASES, list_members, texts
 from proxmox_mcp.record.redaction import HIDDEN
 from proxmox_mcp.untrusted import literal, one_line
 
@@ -133,8 +133,8 @@ def differences_of(call: Call, before: Mapping[str, Any] | None, redactor: Redac
         if parameter.name not in _INSTRUCTIONS and _text(before.get(name)) != _text(call.data.get(parameter.name)):
             old = literal(shown[name]) if name in shown else ""
             found.append(Difference(name, old, parameter.value, parameter.redacted))
-    gone = (member for text in texts(call.data.get("delete")) for member in members(text))
-    found += [Difference(name, literal(shown[name]), "") for name in dict.fromkeys(gone) if name in shown]
+    gone = dict.fromkeys(list_members(call.data.get("delete")))
+    found += [Difference(name, literal(shown[name]), "") for name in gone if name in shown]
     return tuple(found)
 
 
@@ -167,7 +167,7 @@ def _is_told(name: str, call: Call, differences: Sequence[Difference]) -> bool:
     told = {each.name for each in differences}
     if name != "delete":
         return ALIASES.get(name, name) in told
-    return told.issuperset(member for text in texts(call.data.get(name)) for member in members(text))
+    return told.issuperset(list_members(call.data.get(name)))
 
 
 def _section(heading: str, lines: Iterator[str]) -> list[str]:

@@ -14,7 +14,7 @@ import anyio
 
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.cluster_time import zone_told
-from proxmox_mcp.policy.values import members, property_values, texts
+from proxmox_mcp.policy.values import list_members, property_values, texts
 from proxmox_mcp.proxmox.pruning import Backup, can_be_dated, removed
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def runs(live: LiveState) -> tuple[Mapping[str, Any] | None, Mapping[str, 
     if call.method == "DELETE":
         return before, None
     after = {**(before or {}), **call.data}
-    gone = {member for text in texts(after.pop("delete", None)) for member in members(text)}
+    gone = set(list_members(after.pop("delete", None)))
     if not call.data.keys().isdisjoint(_SELECTION):
         gone |= _SELECTION - call.data.keys()
     after = {name: value for name, value in after.items() if name not in gone}
@@ -51,8 +51,8 @@ async def runs(live: LiveState) -> tuple[Mapping[str, Any] | None, Mapping[str, 
 
 def taken(run: Mapping[str, Any], resources: Resources) -> Iterator[Guest]:
     """``PVE::VZDump::get_included_guests``: the guests named, those of a pool and of the pools in it, or all."""
-    named = {member for text in texts(run.get("vmid")) for member in members(text)}
-    excluded = {member for text in texts(run.get("exclude")) for member in members(text)}
+    named = set(list_members(run.get("vmid")))
+    excluded = set(list_members(run.get("exclude")))
     pool, node = _text(run, "pool"), _text(run, "node")
     for guest in resources.guests:
         if node and guest.node != node:
@@ -86,7 +86,7 @@ async def doomed(live: LiveState) -> list[Backup] | None:
         return None if keep is None else []
     resources = await live.resources()
     guests = list(taken(run, resources))
-    named = {member for text in texts(run.get("vmid")) for member in members(text)}
+    named = set(list_members(run.get("vmid")))
     if not named.issubset(str(each.vmid) for each in guests) or not (named or await live.cluster.sees_all_guests()):
         return None
     storage = _text(run, "storage")

@@ -13,7 +13,7 @@ import anyio
 
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.guest_end import NOTHING, Aftermath
-from proxmox_mcp.policy.values import members, texts
+from proxmox_mcp.policy.values import list_members
 from proxmox_mcp.proxmox.advice import Asked, advise
 from proxmox_mcp.proxmox.guest_results import ACTIONS, Action, GuestResult
 from proxmox_mcp.proxmox.inventory import in_a_row
@@ -172,8 +172,8 @@ class _View:
 
 def _chosen(call: Call | None) -> set[int]:
     """The guests that a call named in ``vms``; empty where it meant all."""
-    named = [member for text in texts(call.data.get("vms") if call else None) for member in members(text)]
-    return {int(each) for each in named if each.isdecimal() and len(each) < 10}
+    given = list_members(call.data.get("vms")) if call else []
+    return {int(text) for text in given if text.isdecimal() and len(text) < 10}
 
 
 def _by_log(result: GuestResult, guest: Guest | None, outcome: TaskOutcome) -> GuestEnd:

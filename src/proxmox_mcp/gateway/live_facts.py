@@ -14,7 +14,7 @@ import anyio
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.backup_runs import doomed, retention_of_call
 from proxmox_mcp.policy.predicates import LiveFacts
-from proxmox_mcp.policy.values import members, texts
+from proxmox_mcp.policy.values import list_members, members, texts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -105,7 +105,7 @@ def _touched(live: LiveState) -> set[str]:
     call = live.call
     given = [call.path_params.get("userid"), call.path_params.get("groupid")]
     given += [call.data.get(name) for name in ("users", "groups")]
-    return {member for value in given for text in texts(value) for member in members(text)}
+    return {member for value in given for member in list_members(value)}
 
 
 async def _carries_rights(live: LiveState) -> bool | None:

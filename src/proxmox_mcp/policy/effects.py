@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.predicates import FACTS_OF, PREDICATES, UNKNOWN, Asked, Fact, LiveFacts
-from proxmox_mcp.policy.values import ALIASES, members, number, property_values, texts
+from proxmox_mcp.policy.values import ALIASES, list_members, members, number, property_values, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -203,8 +203,7 @@ def _given(call: Call) -> Iterator[tuple[str, object]]:
 
 def _unset(call: Call) -> list[str]:
     """The parameters that ``delete`` names. Where it is a switch, or holds numbers, it names none."""
-    named = [name for text in texts(call.data.get("delete")) for name in members(text)]
-    return [ALIASES.get(name, name) for name in named if not name.isdigit()]
+    return [ALIASES.get(name, name) for name in list_members(call.data.get("delete")) if not name.isdigit()]
 
 
 _CARRIED = frozenset({"command", "input-data", "input-bytes"})

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from proxmox_mcp.policy.values import ALIASES, members, number, property_values, texts, volume_of
+from proxmox_mcp.policy.values import ALIASES, list_members, members, number, property_values, texts, volume_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,7 +102,7 @@ def _same_volume(asked: Asked) -> bool:
 
 def _deletes_volume(asked: Asked) -> bool | None:
     """``delete`` names a slot that holds a volume; a CD drive holds none of its own."""
-    names = (ALIASES.get(name, name) for text in texts(asked.value) for name in members(text))
+    names = (ALIASES.get(name, name) for name in list_members(asked.value))
     slots = [name for name in names if _SLOT.fullmatch(name)]
     config = asked.facts.config
     if slots and config is None:
@@ -136,7 +136,7 @@ def _loses_members(asked: Asked) -> bool | None:
     """A list that loses a member. An empty one means all of them, which is the most there can be."""
     if asked.current is None:
         return None
-    given = {member for text in texts(asked.value) for member in members(text)}
+    given = set(list_members(asked.value))
     return bool(given) and (not asked.current or not given.issuperset(members(asked.current)))
 
 
@@ -184,7 +184,7 @@ def _own_identity(asked: Asked) -> bool | None:
 
 def _named(asked: Asked, *keys: str) -> set[str]:
     given = (asked.data.get(key, asked.path_params.get(key)) for key in keys)
-    return {member for value in given for text in texts(value) for member in members(text)}
+    return {member for value in given for member in list_members(value)}
 
 
 def _last_administrator(asked: Asked) -> bool | None:

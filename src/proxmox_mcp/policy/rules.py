@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.policy.globs import name_matches, path_matches
-from proxmox_mcp.policy.values import ALIASES, members, texts
+from proxmox_mcp.policy.values import ALIASES, list_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -195,7 +195,7 @@ def _fits(results: list[bool], unknown: bool, *, wholly: bool) -> bool:
 
 def _parameters(call: Call, cause: Cause) -> set[str]:
     """The parameters of a call by every name that they have, and those that it deletes or whose default acts."""
-    gone = {member for name in ("delete", "revert") for text in texts(call.data.get(name)) for member in members(text)}
+    gone = [*list_members(call.data.get("delete")), *list_members(call.data.get("revert"))]
     given = {*call.data, *gone, cause.parameter}
     return given | {ALIASES[name] for name in given & ALIASES.keys()} | {a for a, b in ALIASES.items() if b in given}
 

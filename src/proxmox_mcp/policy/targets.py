@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.policy.values import members, property_values, texts
+from proxmox_mcp.policy.values import list_members, members, property_values, texts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -212,8 +212,7 @@ def changes_tags(call: Call) -> bool:
     """True where the call sets or removes the tags of a guest that exists."""
     if call.method == "GET" or not call.template.endswith("/config"):
         return False
-    deleted = {member for text in texts(call.data.get("delete")) for member in members(text)}
-    return "tags" in call.data or "tags" in deleted
+    return "tags" in call.data or "tags" in list_members(call.data.get("delete"))
 
 
 def changes_pool_members(call: Call) -> bool:

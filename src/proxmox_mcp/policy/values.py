@@ -59,6 +59,11 @@ def members(text: str) -> list[str]:
     return [member for member in _SEPARATORS.split(text) if member]
 
 
+def list_members(value: object) -> list[str]:
+    """The members of a parameter that holds a list: as one text, or as an array of texts."""
+    return [member for text in texts(value) for member in members(text)]
+
+
 def number(text: str) -> str:
     """A whole number as Proxmox compares it: ``+05`` is ``5``; any other text is itself."""
     digits = text.removeprefix("+")

@@ -11,7 +11,7 @@ from proxmox_mcp.gateway.reach.configurations import behind_firewall, on_vnet, u
 from proxmox_mcp.gateway.reach.found import GUESTS, GUESTS_ONLY, Reached, guests_reached
 from proxmox_mcp.gateway.reach.rights import losing, of_rights
 from proxmox_mcp.gateway.reach.storages import of_storage, on_ceph
-from proxmox_mcp.policy.values import members, texts
+from proxmox_mcp.policy.values import list_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ def _on_node(fits: Callable[[Guest], bool], listed: frozenset[str] = GUESTS) -> 
 
 async def _of_ha_rule(live: LiveState) -> Reached:
     configuration = await live.configuration() or {}
-    named = {member.rpartition(":")[2] for text in texts(configuration.get("resources")) for member in members(text)}
+    named = {member.rpartition(":")[2] for member in list_members(configuration.get("resources"))}
     resources = await live.resources()
     return guests_reached((guest for guest in resources.guests if str(guest.vmid) in named), live)
 

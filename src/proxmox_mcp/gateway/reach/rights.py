@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.gateway.reach.found import GUESTS, Reached, guests_reached, records
-from proxmox_mcp.policy.values import members, texts
+from proxmox_mcp.policy.values import list_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,7 @@ def losing(parameter: str, kind: str) -> Reader:
     async def read(live: LiveState) -> Reached:
         name = live.call.path_params.get(parameter, "")
         configuration = await live.configuration() or {}
-        subjects = [
-            Subject(kind="user", id=member) for text in texts(configuration.get("members")) for member in members(text)
-        ]
+        subjects = [Subject(kind="user", id=member) for member in list_members(configuration.get("members"))]
         tokens = configuration.get("tokens")
         subjects += [Subject(kind="token", id=f"{name}!{token}") for token in sorted(tokens or ())]
         for entry in records(await live.read("/access/acl")):
