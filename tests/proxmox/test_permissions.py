@@ -124,6 +124,15 @@ def test_who_is_root_everyone_or_a_token_decides_first() -> None:
     assert verdict(*perm("/", "Sys.Audit"), allow_token=False, who="anna@pve") == "allowed"
 
 
+def test_root_holds_every_privilege_and_a_token_of_root_only_what_it_was_given() -> None:
+    nothing = Permissions.of({})
+    assert [Rights(who, nothing).unlimited for who in ("root@pam", "root@pam!ci", WHO)] == [True, False, False]
+    assert [Rights(who, nothing).holds("Sys.Audit", "/") for who in ("root@pam", "root@pam!ci")] == [True, False]
+    audits = Permissions.of({"/vms": {"VM.Audit": 1}})
+    assert Rights(WHO, audits).holds("VM.Audit", "/vms/100")
+    assert not Rights(WHO, audits).holds("VM.Console", "/vms/100")
+
+
 def test_users_groups_are_proxmoxs_to_know() -> None:
     assert verdict("userid-group", ("User.Modify",), userid="x@pve") == "unknown"
     assert verdict("userid-group", ("Sys.Audit",), userid="x@pve") == "allowed"

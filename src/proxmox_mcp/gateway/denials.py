@@ -25,7 +25,7 @@ async def missing_rights(error: ProxmoxError, call: Call, cluster: Cluster) -> s
     if not isinstance(error, PermissionDeniedError) or call.endpoint is None:
         return ""
     rights = await cluster.permissions.rights()
-    if rights is None or rights.identity == "root@pam":
+    if rights is None or rights.unlimited:
         return ""
     bare = "(" not in error.message
     creates = call.method == "POST" and call.template in _CREATES

@@ -75,7 +75,7 @@ async def _acl(live: LiveState) -> list[dict[str, Any]] | None:
 
 async def _holds(live: LiveState, path: str, privilege: str) -> bool:
     rights = await live.cluster.permissions.rights()
-    return rights is not None and (rights.identity == _ROOT or privilege in rights.permissions.at(path))
+    return rights is not None and rights.holds(privilege, path)
 
 
 async def _other_administrators(live: LiveState) -> bool | None:

@@ -38,7 +38,7 @@ async def problems_of(gateway: Gateway, request: Request) -> tuple[Clock, Report
     hides_backups = False
     async with gateway.reading(request) as (cluster, read_call):
         rights = await cluster.permissions.rights()
-        limited = rights.permissions if rights is not None and rights.identity != "root@pam" else None
+        limited = None if rights is None or rights.unlimited else rights.permissions
 
         async def read(path: str, params: Mapping[str, Any]) -> Any:
             nonlocal hides_backups

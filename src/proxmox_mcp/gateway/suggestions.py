@@ -94,7 +94,7 @@ async def unseen_in(template: str, cluster: Cluster) -> str:
     """That the identity lacks what shows the entries of an endpoint's list; empty where it lacks nothing."""
     rights = await cluster.permissions.rights()
     missing = hidden(template, rights.permissions) if rights else None
-    if rights is None or rights.identity == "root@pam" or missing is None:
+    if rights is None or rights.unlimited or missing is None:
         return ""
     return f"Empty, but {rights.identity} lacks {missing}: there may be entries that it can't see."
 

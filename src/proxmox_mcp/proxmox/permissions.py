@@ -131,12 +131,21 @@ class Rights:
     identity: str
     permissions: Permissions
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether the identity is root itself, for which Proxmox checks no privilege; a token of root is not."""
+        return self.identity == "root@pam"
+
+    def holds(self, privilege: str, path: str) -> bool:
+        """Whether the identity has a privilege on an object path."""
+        return self.unlimited or privilege in self.permissions.at(path)
+
     def access(self, endpoint: Endpoint, params: Mapping[str, Any] | None = None) -> Access:
         """Whether the identity may make a call; without ``params``, whether it may on any object.
 
         Checks in the endpoint's code count too, as far as they have been reviewed (``apidoc.privileges``).
         """
-        if self.identity == "root@pam":
+        if self.unlimited:
             return _YES
         if "!" in self.identity and not endpoint.allow_token:
             return Access("denied", reason="no API token may call this; a login by password may")
@@ -160,7 +169,7 @@ class Rights:
     def unsettled(self, endpoint: Endpoint, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The object paths that a call depends on, and whose privileges are not known yet."""
         published = requirements.published(endpoint, params)
-        if self.identity == "root@pam" or published is None:
+        if self.unlimited or published is None:
             return ()
         asked = [published, *(check for _, check in requirements.asked(endpoint, params))]
         paths = (path for check in asked if check for path in requirements.paths(check))
@@ -168,7 +177,7 @@ class Rights:
 
     def doubts(self, endpoint: Endpoint, params: Mapping[str, Any]) -> tuple[str, ...]:
         """What else Proxmox may check, if the call doesn't show whether the identity has it."""
-        if self.identity == "root@pam":
+        if self.unlimited:
             return ()
         told: dict[str, None] = {}
         for need, check in requirements.asked(endpoint, params):
