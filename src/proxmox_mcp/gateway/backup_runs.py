@@ -16,6 +16,7 @@ from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.cluster_time import zone_told
 from proxmox_mcp.policy.values import list_members, property_values, texts
 from proxmox_mcp.proxmox.pruning import Backup, can_be_dated, removed
+from proxmox_mcp.proxmox.records import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -125,8 +126,8 @@ async def _clock(node: str, keep: Mapping[str, int], live: LiveState) -> tuple[i
 def _backups(listed: Any, guest: Guest) -> list[Backup] | None:
     """The backups of a guest that a retention may remove; None where one of them has no time."""
     found = []
-    for each in listed if isinstance(listed, list) else ():
-        if not isinstance(each, dict) or str(each.get("vmid")) != str(guest.vmid) or each.get("type") != guest.type:
+    for each in records(listed):
+        if str(each.get("vmid")) != str(guest.vmid) or each.get("type") != guest.type:
             continue
         if each.get("mark") in ("keep", "remove"):
             if not can_be_dated(each.get("ctime")):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 
@@ -17,6 +17,7 @@ from proxmox_mcp.policy.values import list_members
 from proxmox_mcp.proxmox.advice import Asked, advise
 from proxmox_mcp.proxmox.guest_results import ACTIONS, Action, GuestResult
 from proxmox_mcp.proxmox.inventory import in_a_row
+from proxmox_mcp.proxmox.records import records
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -103,12 +104,12 @@ async def _live(
 
     async def read(path: str) -> None:
         try:
-            listed: Any = await cluster.pve.get(path, deadline=_READ_WITHIN)
+            listed = await cluster.pve.get(path, deadline=_READ_WITHIN)
         except ProxmoxError as error:
             errors.append(error)
             return
-        for record in listed if isinstance(listed, list) else ():
-            if isinstance(record, dict) and str(record.get("vmid", "")).isdecimal():
+        for record in records(listed):
+            if str(record.get("vmid", "")).isdecimal():
                 live[int(record["vmid"])] = str(record.get("status", ""))
 
     async with anyio.create_task_group() as group:

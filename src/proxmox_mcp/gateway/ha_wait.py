@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.guest_end import Aftermath, GuestNow, read_guest
+from proxmox_mcp.proxmox.records import records
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -110,9 +111,8 @@ class _Seen:
 
 
 async def _look(request: HaRequest, cluster: Cluster) -> _Seen:
-    entries: Any = await cluster.pve.get(_STATUS, deadline=_READ_WITHIN)
-    for entry in entries if isinstance(entries, list) else ():
-        if not isinstance(entry, dict) or entry.get("type") != "service":
+    for entry in records(await cluster.pve.get(_STATUS, deadline=_READ_WITHIN)):
+        if entry.get("type") != "service":
             continue
         kind, _, vmid = str(entry.get("sid", "")).partition(":")
         if vmid == request.vmid and kind in _KINDS:

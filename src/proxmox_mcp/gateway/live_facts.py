@@ -15,9 +15,10 @@ from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.backup_runs import doomed, retention_of_call
 from proxmox_mcp.policy.predicates import LiveFacts
 from proxmox_mcp.policy.values import list_members, members, texts
+from proxmox_mcp.proxmox.records import records
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.policy.predicates import Fact
@@ -65,12 +66,12 @@ async def _users(live: LiveState) -> dict[str, dict[str, Any]] | None:
     if not await _holds(live, "/access/groups", "Sys.Audit"):
         return None
     listed = await live.read("/access/users", {"full": "1"})
-    return {str(each["userid"]): each for each in _records(listed) if "userid" in each}
+    return {str(each["userid"]): each for each in records(listed) if "userid" in each}
 
 
 async def _acl(live: LiveState) -> list[dict[str, Any]] | None:
     """All entries of the ACL; None where this identity may not see all of them."""
-    return list(_records(await live.read("/access/acl"))) if await _holds(live, "/access", "Sys.Audit") else None
+    return records(await live.read("/access/acl")) if await _holds(live, "/access", "Sys.Audit") else None
 
 
 async def _holds(live: LiveState, path: str, privilege: str) -> bool:
@@ -124,16 +125,12 @@ async def _taken(live: LiveState) -> bool | None:
     if not node or not storage or not name:
         return None
     listed = await live.read(f"/nodes/{node}/storage/{storage}/content")
-    return any(str(each.get("volid", "")).endswith(f"/{name}") for each in _records(listed))
+    return any(str(each.get("volid", "")).endswith(f"/{name}") for each in records(listed))
 
 
 async def _removes_backups(live: LiveState) -> bool | None:
     gone = await doomed(live)
     return None if gone is None else bool(gone)
-
-
-def _records(listed: Any) -> Iterator[dict[str, Any]]:
-    return (each for each in listed if isinstance(each, dict)) if isinstance(listed, list) else iter(())
 
 
 _READERS = {

@@ -18,6 +18,7 @@ from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.reach import reached
 from proxmox_mcp.policy.lookups import ABSENT, Gathered, GuestFacts
+from proxmox_mcp.proxmox.records import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -232,7 +233,7 @@ class LiveState:
             except ProxmoxError:
                 unread.append(storage)
             else:
-                entries.extend(entry for entry in listed or () if isinstance(entry, dict))
+                entries.extend(records(listed))
 
         await _all(read, places)
         return entries if entries or not unread else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp.errors import PermissionDeniedError
 from proxmox_mcp.proxmox.inventory import in_a_row
 from proxmox_mcp.proxmox.problems import TITLES, Problem, Report, Unread, examine
+from proxmox_mcp.proxmox.records import records
 from proxmox_mcp.proxmox.visibility import hidden
 from proxmox_mcp.render import Clock, estimate_tokens
 from proxmox_mcp.render.units import short_duration
@@ -61,7 +62,7 @@ async def problems_of(gateway: Gateway, request: Request) -> tuple[Clock, Report
 
 def _cannot_back_up_all(resources: Any, permissions: Permissions) -> bool:
     """Whether ``VM.Backup`` is missing for a guest."""
-    guests = (record for record in resources if isinstance(record, dict) and "vmid" in record)
+    guests = (record for record in records(resources) if "vmid" in record)
     return any("VM.Backup" not in permissions.at(f"/vms/{guest['vmid']}") for guest in guests)
 
 

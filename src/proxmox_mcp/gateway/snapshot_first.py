@@ -14,6 +14,7 @@ from proxmox_mcp.confirm.subjects import storages_of
 from proxmox_mcp.errors import DeniedError, ProxmoxError, ProxmoxMcpError
 from proxmox_mcp.gateway.agreement import Agreed
 from proxmox_mcp.gateway.request import call_of
+from proxmox_mcp.proxmox.records import flag
 from proxmox_mcp.record.snapshots_first import new_name
 from proxmox_mcp.untrusted import shown
 
@@ -120,7 +121,7 @@ async def _must_be_possible(guest: Guest, resources: Resources, live: LiveState,
         feature = await live.read(f"{guest.path}/feature", {"feature": "snapshot"})
     except ProxmoxError as error:
         raise DeniedError(_asked(f"{guest} can't be read: {error.message}"), _NOT_SENT) from error
-    if not _is_true(feature.get("hasFeature") if isinstance(feature, dict) else None):
+    if not (isinstance(feature, dict) and flag(feature, "hasFeature")):
         raise DeniedError(
             _asked(f"the storage of {guest} takes no snapshots"), f"{_NOT_SENT} Have the operator see to it."
         )
@@ -150,10 +151,6 @@ async def _must_have_a_backup(guest: Guest, resources: Resources, live: LiveStat
 def _digest_in(config: Any) -> str:
     digest = config.get("digest") if isinstance(config, dict) else None
     return digest if isinstance(digest, str) else ""
-
-
-def _is_true(value: Any) -> bool:
-    return str(value) in ("1", "True", "true")
 
 
 def _asked(said: str) -> str:

@@ -1,6 +1,6 @@
 """What is wrong in a cluster, from what its API answers.
 
-Tested through it: ``problems.cluster_checks``, ``problems.node_checks``, ``problems.reads``, ``problems.records``,
+Tested through it: ``problems.cluster_checks``, ``problems.node_checks``, ``problems.reads``, ``records``,
 ``problems.model``.
 """
 

@@ -6,7 +6,7 @@ not see all guests, or nothing can be read, Proxmox decides.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -15,6 +15,7 @@ from proxmox_mcp.errors import ProxmoxError, TargetError
 from proxmox_mcp.gateway.plans.steps import StepFault
 from proxmox_mcp.gateway.resolve import unknown_guest
 from proxmox_mcp.proxmox.inventory import listed
+from proxmox_mcp.proxmox.records import records
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -55,12 +56,11 @@ class Snapshots:
 
     async def _read(self, guest: str) -> None:
         try:
-            found: Any = await self._cluster.pve.get(f"{guest}/snapshot", deadline=_READ_WITHIN)
+            found = await self._cluster.pve.get(f"{guest}/snapshot", deadline=_READ_WITHIN)
         except ProxmoxError:
             self._names[guest] = None
             return
-        entries = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-        self._names[guest] = frozenset(str(each.get("name")) for each in entries) - {"current"}
+        self._names[guest] = frozenset(str(each.get("name")) for each in records(found)) - {"current"}
 
 
 def snapshot_in(step: ConcreteStep) -> str:

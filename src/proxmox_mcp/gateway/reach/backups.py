@@ -8,8 +8,9 @@ from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.backup_runs import doomed, runs, taken
-from proxmox_mcp.gateway.reach.found import Reached, guests_reached, records
+from proxmox_mcp.gateway.reach.found import Reached, guests_reached
 from proxmox_mcp.policy.values import texts
+from proxmox_mcp.proxmox.records import records
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway.live_state import LiveState

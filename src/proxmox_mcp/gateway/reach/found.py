@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from proxmox_mcp.confirm.subjects import Subject
 
@@ -39,8 +39,3 @@ def subject_of(guest: Guest, unread: str = "") -> Subject:
     kind = "VM" if guest.type == "qemu" else "container"
     identity, state = {"name": guest.name}, {"on": guest.node, "status": guest.status}
     return Subject(kind=kind, id=str(guest.vmid), identity=identity, state=state, unread=unread)
-
-
-def records(listed: Any) -> list[dict[str, Any]]:
-    """The records of a list as Proxmox gave it."""
-    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []

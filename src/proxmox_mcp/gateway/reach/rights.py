@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.confirm.subjects import Subject
-from proxmox_mcp.gateway.reach.found import GUESTS, Reached, guests_reached, records
+from proxmox_mcp.gateway.reach.found import GUESTS, Reached, guests_reached
 from proxmox_mcp.policy.values import list_members
+from proxmox_mcp.proxmox.records import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.errors import ProxmoxError
-from proxmox_mcp.gateway.reach.found import Reached, records, subject_of
+from proxmox_mcp.gateway.reach.found import Reached, subject_of
+from proxmox_mcp.proxmox.records import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

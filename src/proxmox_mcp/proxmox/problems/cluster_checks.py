@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.proxmox.problems.model import Problem
-from proxmox_mcp.proxmox.problems.records import Record, flag, number, text
+from proxmox_mcp.proxmox.records import Record, flag, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

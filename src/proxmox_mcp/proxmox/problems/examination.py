@@ -10,7 +10,7 @@ from proxmox_mcp.proxmox.problems import cluster_checks, node_checks
 from proxmox_mcp.proxmox.problems.backup_checks import Backups, backup_problems
 from proxmox_mcp.proxmox.problems.model import Problem, Report, in_order
 from proxmox_mcp.proxmox.problems.reads import Read, Reads, Wanted
-from proxmox_mcp.proxmox.problems.records import flag, text
+from proxmox_mcp.proxmox.records import flag, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import anyio
 
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.proxmox.problems.model import Unread
-from proxmox_mcp.proxmox.problems.records import Record, records
+from proxmox_mcp.proxmox.records import Record, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
