@@ -16,6 +16,8 @@ from proxmox_mcp.untrusted import flat, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+KIND = {"qemu": "VM", "lxc": "container"}
+"""What a guest is called, by its type in Proxmox."""
 _MOST_NAMED = 12
 _LONGEST_NAME, _LONGEST_DETAIL = 80, 400
 _COMPOSED = frozenset({"disks", "snapshots", "backups", "state"})

@@ -191,7 +191,7 @@ class LiveState:
         return [guest for vmid in vmids if (guest := self._resources.guest(vmid)) is not None]
 
     async def _guest(self, guest: Guest, resources: Resources, *, backups: bool) -> Subject:
-        kind = "VM" if guest.type == "qemu" else "container"
+        kind = subjects.KIND[guest.type]
         listed: list[dict[str, Any]] | None = None
         answers: dict[str, Any] = {}
         errors: list[ProxmoxError] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.confirm.subjects import Subject
+from proxmox_mcp.confirm.subjects import KIND, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -36,6 +36,5 @@ def guests_reached(found: Iterable[Guest], live: LiveState, listed: frozenset[st
 
 
 def subject_of(guest: Guest, unread: str = "") -> Subject:
-    kind = "VM" if guest.type == "qemu" else "container"
     identity, state = {"name": guest.name}, {"on": guest.node, "status": guest.status}
-    return Subject(kind=kind, id=str(guest.vmid), identity=identity, state=state, unread=unread)
+    return Subject(kind=KIND[guest.type], id=str(guest.vmid), identity=identity, state=state, unread=unread)
