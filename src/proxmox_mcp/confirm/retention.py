@@ -12,13 +12,18 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.policy.call import Call
 
-_CALLS = ("/nodes/{node}/vzdump", "/cluster/backup", "/cluster/backup/{id}")
+_RUNS = ("/nodes/{node}/vzdump", "/cluster/backup", "/cluster/backup/{id}")
 _EACH = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
+
+
+def sets_up_a_run(call: Call) -> bool:
+    """Whether a call begins a backup, or makes or changes a backup job."""
+    return call.template in _RUNS and call.method in ("POST", "PUT")
 
 
 def retention_words(call: Call, in_force: str | None = None) -> str:
     """What a backup keeps of the older ones; empty where that is not known. ``in_force``: the storage's retention."""
-    if call.template not in _CALLS or call.method not in ("POST", "PUT"):
+    if not sets_up_a_run(call):
         return ""
     place = "".join(texts(call.data.get("storage")))
     where = f" on {shown(place)}" if place else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from proxmox_mcp.confirm.retention import sets_up_a_run
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.cluster_time import zone_told
 from proxmox_mcp.policy.values import list_members, property_values, texts
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 _MOST_NODES = 8
 """Nodes whose own defaults and storages are read, where a run may be on any of them."""
-_RUNS = ("/nodes/{node}/vzdump", "/cluster/backup", "/cluster/backup/{id}")
-_BEGUN = _RUNS[:2]
 _OWN_RETENTION = frozenset({"prune-backups", "maxfiles"})
 _SELECTION = frozenset({"vmid", "pool", "all"})
 _LONGEST_NUMBER = 9
@@ -75,7 +74,7 @@ async def doomed(live: LiveState) -> list[Backup] | None:
     Raises ProxmoxError where it can't be read.
     """
     call = live.call
-    if call.template not in _RUNS or call.method not in ("POST", "PUT"):
+    if not sets_up_a_run(call):
         return []
     _, run = await runs(live)
     if run is None or run.get("dumpdir") is not None or ("id" in call.path_params and not await live.configuration()):
@@ -198,7 +197,7 @@ async def retention_of_call(live: LiveState) -> str | None:
 async def retention_in_force(live: LiveState) -> str | None:
     """The retention that holds where a backup call names none; None for any other call, and where it can't be read."""
     call = live.call
-    if call.template not in _BEGUN or call.method != "POST" or not call.data.keys().isdisjoint(_OWN_RETENTION):
+    if not sets_up_a_run(call) or call.method != "POST" or not call.data.keys().isdisjoint(_OWN_RETENTION):
         return None
     try:
         return await retention_of_call(live)
