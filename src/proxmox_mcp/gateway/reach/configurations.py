@@ -74,18 +74,17 @@ async def _which(fits: Fits, live: LiveState, listed: frozenset[str]) -> Reached
     guests = (await live.resources()).guests
     if len(guests) > _MOST_GUESTS:
         return Reached()
-    unread: dict[int, str | None] = {}
+    found: dict[int, str] = {}
 
     async def read(guest: Guest) -> None:
         try:
             configuration = await live.read(f"{guest.path}/config")
             if not isinstance(configuration, dict) or await fits(guest, configuration):
-                unread[guest.vmid] = None
+                found[guest.vmid] = ""
         except ProxmoxError as error:
-            unread[guest.vmid] = error.message
+            found[guest.vmid] = error.message
 
     async with anyio.create_task_group() as group:
         for guest in guests:
             group.start_soon(read, guest)
-    hit = [guest for guest in guests if guest.vmid in unread]
-    return Reached(tuple(subject_of(guest, unread[guest.vmid] or "") for guest in hit), listed)
+    return Reached(tuple(subject_of(guest, found[guest.vmid]) for guest in guests if guest.vmid in found), listed)
