@@ -23,13 +23,12 @@ from proxmox_mcp.proxmox.guest_results import ACTIONS
 from proxmox_mcp.untrusted import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.request import Client
+    from proxmox_mcp.gateway.task_report import Words
     from proxmox_mcp.proxmox.tasks import Progress, TaskOutcome
-
-    Words = Callable[[str], str]
 
 WAIT_WITH_PROGRESS, WAIT_WITHOUT = 300.0, 50.0
 """Seconds to follow a task by default: some clients give up a call after 60 seconds without a sign of life."""
