@@ -164,7 +164,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "policy.callers.authenticate": CALLERS.authenticate,
     "proxmox.upid.parse_upid": upid.parse_upid,
     "proxmox.upid.find_upids": lambda text: upid.find_upids([text, text]),
-    "proxmox.advice.advise": lambda text: advice.advise(text, advice.Asked("PUT", "/nodes/pve1/qemu/100/config")),
+    "proxmox.advice.advise": lambda text: advice.advise(text, advice.FailedCall("PUT", "/nodes/pve1/qemu/100/config")),
     "proxmox.errors.is_of_the_network": errors.is_of_the_network,
     "proxmox.progress.fraction": lambda text: progress.fraction([text]),
     "proxmox.progress.warnings": lambda text: progress.warnings([text]),

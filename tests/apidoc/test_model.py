@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from apidoc_documents import endpoint
-from proxmox_mcp.apidoc import Endpoint, EndpointIndex, Permissions, Schema, load_index, parse_apidoc
+from proxmox_mcp.apidoc import Endpoint, EndpointIndex, EndpointPermissions, Schema, load_index, parse_apidoc
 from proxmox_mcp.errors import ApidocFormatError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_who_may_call_is_a_nested_expression() -> None:
 
     made = endpoint(permissions={"check": check, "description": "Words.", "user": "all"})
 
-    assert made.permissions == Permissions(
+    assert made.permissions == EndpointPermissions(
         user="all",
         check=(
             "and",
@@ -120,7 +120,7 @@ def test_who_may_call_is_a_nested_expression() -> None:
         ({"proxyto": None}, "proxy_to", ""),
         ({"download_allowed": 1}, "download_allowed", True),
         ({"description": "It does."}, "description", "It does."),
-        ({}, "permissions", Permissions()),
+        ({}, "permissions", EndpointPermissions()),
         ({"parameters": {"additionalProperties": 0}}, "open", False),
         ({"parameters": {"additionalProperties": 1}}, "open", True),
         ({"parameters": {}}, "open", True),

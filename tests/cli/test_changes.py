@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from proxmox_mcp.cli import commands
 from proxmox_mcp.errors import CallError
-from proxmox_mcp.record.changes import Changes, Ended
+from proxmox_mcp.record.changes import Changes, WriteOutcome
 from proxmox_mcp.record.redaction import Redactor
 from proxmox_mcp.record.undo import Get, Inverse, InverseCall
 from proxmox_mcp.store import Store
@@ -31,7 +31,7 @@ def number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setenv("MCP_STATE_DIR", str(tmp_path))
     changes = Changes(Store.in_directory(tmp_path), Redactor(), keep_days=90)
     made = changes.begin(call_of("PUT", CONFIG.path, {"cores": 4}), {CONFIG: {"cores": 2}}, BACK)
-    changes.finish(made, Ended(outcome="ok", after={CONFIG: {"cores": 4}}, inverse=BACK))
+    changes.finish(made, WriteOutcome(outcome="ok", after={CONFIG: {"cores": 4}}, inverse=BACK))
     return made
 
 
@@ -87,7 +87,7 @@ def test_snapshots_that_rules_had_taken_are_a_group(tmp_path: Path) -> None:
     snapshot = "/nodes/pve1/qemu/100/snapshot"
     for name in ("mcp-20261128-203000-1f3a", "mcp-of-a-person"):
         made = changes.begin(call_of("POST", snapshot, {"snapname": name}), {}, BACK)
-        changes.finish(made, Ended(outcome="ok", after={}, inverse=BACK))
+        changes.finish(made, WriteOutcome(outcome="ok", after={}, inverse=BACK))
     listed = run("changes")
     assert "1 snapshot that a rule had taken first, since " in listed
     assert f"  {snapshot}/mcp-20261128-203000-1f3a (change {made - 1})\n" in listed

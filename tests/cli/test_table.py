@@ -6,10 +6,10 @@ import click
 import pytest
 
 from proxmox_mcp.cli.cluster_reads import matches, records_of
-from proxmox_mcp.cli.table import Cell, Column, table
+from proxmox_mcp.cli.table import Cell, TableColumn, table
 from proxmox_mcp.errors import AnswerError
 
-COLUMNS = (Column("id", right=True), Column("name"), Column("note"))
+COLUMNS = (TableColumn("id", right=True), TableColumn("name"), TableColumn("note"))
 
 
 def test_numbers_are_aligned_by_their_last_digit_and_texts_by_their_first_letter() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxmox_mcp.confirm.retention import retention_words
-from proxmox_mcp.confirm.statement import Difference, differences_of, state
+from proxmox_mcp.confirm.statement import ExpectedDifference, differences_of, state
 from proxmox_mcp.confirm.subjects import Subject, guest
 from proxmox_mcp.record.redaction import Redactor
 
@@ -144,10 +144,10 @@ def test_what_changes_is_told_before_and_after_in_place_of_parameters(action: Ca
     made = config(action, memory="8192", cores="4", tags="web", delete="net0,protection", digest="abc")
     found = differences_of(made, {**CONFIG, "memory": 4096, "cores": 4}, Redactor())
     assert found == (
-        Difference("memory", "4096", '"8192"', '"8192"'),
-        Difference("tags", "", '"web"', '"web"'),
-        Difference("net0", '"virtio=BC:24:11:00:00:01"', ""),
-        Difference("protection", "1", ""),
+        ExpectedDifference("memory", "4096", '"8192"', '"8192"'),
+        ExpectedDifference("tags", "", '"web"', '"web"'),
+        ExpectedDifference("net0", '"virtio=BC:24:11:00:00:01"', ""),
+        ExpectedDifference("protection", "1", ""),
     )
     assert state(made, [], Redactor(), found).text.splitlines()[-8:] == [
         "Changes:",

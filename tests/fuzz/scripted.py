@@ -13,7 +13,7 @@ from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
 from proxmox_mcp.gateway.pipeline import Pipeline
-from proxmox_mcp.gateway.schema_source import Schema, SchemaKeeper
+from proxmox_mcp.gateway.schema_source import SchemaInUse, SchemaKeeper
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.answers import Answer
@@ -64,9 +64,9 @@ class ScriptedPve:
 
 
 @cache
-def schema() -> Schema:
+def schema() -> SchemaInUse:
     """The newest bundled schema, once for all gateways."""
-    return Schema(load_index("9.2"), "bundled", "9.2.1")
+    return SchemaInUse(load_index("9.2"), "bundled", "9.2.1")
 
 
 def gateway_over(pve: ScriptedPve, directory: Path, **given: str) -> Gateway:

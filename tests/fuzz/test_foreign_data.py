@@ -18,7 +18,7 @@ from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.net.client import HttpResponse
 from proxmox_mcp.proxmox.answers import Refusal, read
-from proxmox_mcp.proxmox.errors import Asked as Refused
+from proxmox_mcp.proxmox.errors import FailedCall as Refused
 from proxmox_mcp.proxmox.errors import refused
 from tool_calls import run_tool
 from untrusted import bare

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.confirm.statement import Difference, Statement
+from proxmox_mcp.confirm.statement import ExpectedDifference, Statement
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.gateway.agreement import Agreed, fingerprint_of, held_to
 from proxmox_mcp.policy.caller import Mode
@@ -57,7 +57,7 @@ def test_what_would_hit_something_else_is_not_sent(stop: Call) -> None:
 
 def test_a_value_that_was_changed_meanwhile_is_not_replaced(stop: Call) -> None:
     stated, now = (
-        replace(STATEMENT, differences=(Difference("memory", before, "8192"),)) for before in ("2048", "9999")
+        replace(STATEMENT, differences=(ExpectedDifference("memory", before, "8192"),)) for before in ("2048", "9999")
     )
     bound = replace(agreed(), fingerprint=fingerprint_of(stated))
     assert held_to(bound, stop, stated).confirmation

@@ -10,7 +10,7 @@ import pytest
 from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
-from proxmox_mcp.gateway import Answer, Gateway, Request
+from proxmox_mcp.gateway import Gateway, Reply, Request
 from proxmox_mcp.gateway.request import NoClient
 from proxmox_mcp.policy.caller import Caller, Mode
 
@@ -35,7 +35,7 @@ class Later(NoClient):
     can_be_asked, follows_progress = True, False
 
     def __init__(self) -> None:
-        self.answer: Answer | None = None
+        self.answer: Reply | None = None
         self.token = ""
 
     async def ask(self, question: str, token: str) -> bool:
@@ -53,7 +53,7 @@ async def test_a_question_that_was_declined_can_not_be_accepted_afterwards(
     with pytest.raises(AskedError):
         await gateway.call(DELETE, client)
     for agreed in (False, True):
-        client.answer = Answer(client.token, agreed)
+        client.answer = Reply(client.token, agreed)
         with pytest.raises(ConfirmationError):
             await gateway.call(DELETE, client)
     assert len(recorder.posted) == before
@@ -63,7 +63,7 @@ async def test_a_question_that_was_accepted_is_accepted_once(gateway: Gateway, r
     before, client = len(recorder.posted), Later()
     with pytest.raises(AskedError):
         await gateway.call(DELETE, client)
-    client.answer = Answer(client.token, agreed=True)
+    client.answer = Reply(client.token, agreed=True)
     assert (await gateway.call(DELETE, client)).startswith("Done: DELETE /nodes/pve1/qemu/101\n")
     with pytest.raises(ConfirmationError):
         await gateway.call(DELETE, client)
@@ -120,7 +120,7 @@ class AtConsole(NoClient):
     """A person at the console: agrees to what is asked, and keeps it."""
 
     can_be_asked, follows_progress = True, False
-    answer: Answer | None = None
+    answer: Reply | None = None
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -8,7 +8,7 @@ from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import DeniedError, FailedError, PermissionDeniedError
 from proxmox_mcp.gateway.fan_out import gather
 from proxmox_mcp.gateway.places import AT_A_TIME, Places
-from proxmox_mcp.gateway.request import NO_CLIENT, Answer, NoClient
+from proxmox_mcp.gateway.request import NO_CLIENT, NoClient, Reply
 from proxmox_mcp.gateway.resolve import Target
 from proxmox_mcp.policy.call import Call, Received
 from proxmox_mcp.proxmox.inventory import Guest
@@ -28,7 +28,7 @@ class Listening(NoClient):
 
     can_be_asked = False
     follows_progress = True
-    answer: Answer | None = None
+    answer: Reply | None = None
 
     def __init__(self) -> None:
         self.told: list[tuple[float | None, str]] = []

@@ -11,7 +11,7 @@ from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import DeniedError, RateLimitError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.problems import problems_of, problems_text
-from proxmox_mcp.proxmox.problems import TITLES, Problem, Report, Unread
+from proxmox_mcp.proxmox.problems import TITLES, ClusterProblem, ProblemReport, Unread
 from proxmox_mcp.render import Clock
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ NOW = 1_795_900_000.0
 ASKED = Request(path="/cluster/resources")
 
 
-def problem(kind: str, *names: str, **more: Any) -> Problem:
-    return Problem(kind=kind, severity="error", names=names, look="/cluster/status", **more)  # type: ignore[arg-type]
+def problem(kind: str, *names: str, **more: Any) -> ClusterProblem:
+    return ClusterProblem(kind=kind, severity="error", names=names, look="/cluster/status", **more)  # type: ignore[arg-type]
 
 
-def text(*problems: Problem, unread: tuple[Unread, ...] = ()) -> str:
-    return problems_text(Report(problems, unread, NOW), Clock(NOW))
+def text(*problems: ClusterProblem, unread: tuple[Unread, ...] = ()) -> str:
+    return problems_text(ProblemReport(problems, unread, NOW), Clock(NOW))
 
 
 def test_a_report_without_problems_says_what_was_checked() -> None:

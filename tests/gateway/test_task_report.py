@@ -4,7 +4,7 @@ import pytest
 
 from proxmox_mcp.errors import TaskFailedError
 from proxmox_mcp.gateway.guest_end import Aftermath
-from proxmox_mcp.gateway.task_report import Ended, report
+from proxmox_mcp.gateway.task_report import EndedTask, report
 from proxmox_mcp.gateway.wording import FOR_MODELS, FOR_PEOPLE
 from proxmox_mcp.proxmox.tasks import TaskOutcome
 
@@ -15,16 +15,16 @@ def plain(text: str) -> str:
     return text
 
 
-def ended(after: Aftermath | None = None, **outcome: object) -> Ended:
+def ended(after: Aftermath | None = None, **outcome: object) -> EndedTask:
     made = TaskOutcome(**{"upid": UPID, "state": "ok", "exit_status": "OK", **outcome})  # type: ignore[arg-type]
-    return Ended(made, after) if after else Ended(made)
+    return EndedTask(made, after) if after else EndedTask(made)
 
 
 def told(**outcome: object) -> str:
     return report([ended(**outcome)], plain, FOR_MODELS)  # type: ignore[arg-type]
 
 
-def failure(*which: Ended, advice: str = "") -> TaskFailedError:
+def failure(*which: EndedTask, advice: str = "") -> TaskFailedError:
     with pytest.raises(TaskFailedError) as caught:
         report(which, plain, FOR_MODELS, advice=advice)
     return caught.value

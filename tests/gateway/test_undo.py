@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gateway.conftest import gateway_to_demo
-from proxmox_mcp.cli.call import Terminal
+from proxmox_mcp.cli.call import TerminalClient
 from proxmox_mcp.errors import CallError, ConfirmationNeededError
 from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.policy.caller import Caller, Mode
@@ -211,9 +211,9 @@ async def test_the_record_has_the_statement_that_was_confirmed(gateway: Gateway,
     api.done("POST", "/access/users", userid="lee@pve")
     guarded = Caller(name="ops", mode=Mode.GUARDED)
     asked = Request(path="/access/users/lee@pve", method="DELETE", caller=guarded)
-    await gateway.call(asked, Terminal(agrees=True))
+    await gateway.call(asked, TerminalClient(agrees=True))
     made = Request(path="/access/users", method="POST", data={"userid": "lee@pve", "password": "top-secret-1"})
-    await gateway.call(replace(made, caller=guarded), Terminal(agrees=True))
+    await gateway.call(replace(made, caller=guarded), TerminalClient(agrees=True))
     assert gateway.changes is not None
     created, deleted = gateway.changes.listed(most=2)
     assert deleted.confirmation == "person"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from guests.agent import VMID, AgentNode, EmulatedAgent, RealAgent
 from patience import PATIENCE, eventually
 from proxmox_mcp.errors import FailedError, GuestAnswerError, GuestStateError, InvalidCallError
-from proxmox_mcp.guests import ExecResult, Guest, GuestCommand
+from proxmox_mcp.guests import ExecResult, GuestCommand, GuestOnNode
 from proxmox_mcp.guests.agent_exec import MAX_AT_ONCE, run_in_vm
 from tools import required
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-VM = Guest("qemu", VMID, "pve1")
+VM = GuestOnNode("qemu", VMID, "pve1")
 
 
 @pytest.fixture(params=["emulated", "real"])

@@ -22,7 +22,7 @@ from proxmox_mcp.errors import (
 )
 from proxmox_mcp.guests import script, websocket
 from proxmox_mcp.guests.container_exec import Patience, run_in_container
-from proxmox_mcp.guests.model import ExecResult, Guest, GuestCommand
+from proxmox_mcp.guests.model import ExecResult, GuestCommand, GuestOnNode
 from tools import needs, required
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-CONTAINER = Guest("lxc", VMID, "pve1")
+CONTAINER = GuestOnNode("lxc", VMID, "pve1")
 PATIENT = Patience(prompt=PATIENCE, answer=PATIENCE, line=PATIENCE, stopping=PATIENCE, report=PATIENCE)
 """A busy machine makes everything late."""
 BRIEF = Patience(prompt=1.5, answer=PATIENCE, ending=1)

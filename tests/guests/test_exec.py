@@ -22,10 +22,10 @@ from proxmox_mcp.errors import (
 from proxmox_mcp.guests import (
     MAX_COMMAND,
     MAX_INPUT,
-    Guest,
     GuestCommand,
     GuestCommands,
     GuestExec,
+    GuestOnNode,
     LocalLocks,
 )
 from proxmox_mcp.guests.versions import check_versions
@@ -33,7 +33,7 @@ from proxmox_mcp.guests.versions import check_versions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CONTAINER, VM = Guest("lxc", VMID, "pve1"), Guest("qemu", VM_ID, "pve1")
+CONTAINER, VM = GuestOnNode("lxc", VMID, "pve1"), GuestOnNode("qemu", VM_ID, "pve1")
 NEW = [
     {"Package": "pve-container", "OldVersion": "6.1.3", "CurrentState": "Installed"},
     {"Package": "libpve-access-control", "OldVersion": "9.0.7", "CurrentState": "Installed"},
@@ -41,7 +41,7 @@ NEW = [
 ]
 
 
-def request(guest: Guest, command: str | Sequence[str] = "echo hi", **more: Any) -> GuestExec:
+def request(guest: GuestOnNode, command: str | Sequence[str] = "echo hi", **more: Any) -> GuestExec:
     return GuestExec(guest=guest, command=GuestCommand.parse(command), **more)
 
 
@@ -103,7 +103,7 @@ async def test_a_guest_that_is_starting_is_waited_for(node: Node, monkeypatch: p
     node.running = False
     done: list[bytes] = []
 
-    async def run(cluster: Any, guest: Guest) -> None:
+    async def run(cluster: Any, guest: GuestOnNode) -> None:
         result = await commands(cluster).run(request(guest, wait_until_ready=PATIENCE, seconds=PATIENCE))
         done.append(result.stdout.data)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxmox_mcp.guests.script import DamagedError, Nonces, Report, bootstrap, lines, report_in, script
+from proxmox_mcp.guests.script import DamagedError, Nonces, ScriptReport, bootstrap, lines, report_in, script
 from tools import required
 
 NONCE = Nonces.make().nonce
@@ -76,7 +76,7 @@ def test_a_report_under_another_nonce_is_none() -> None:
 
 
 def test_a_second_report_after_a_damaged_one_is_read_by_itself() -> None:
-    assert report_in(report(b"x", b""), NONCE) == Report(
+    assert report_in(report(b"x", b""), NONCE) == ScriptReport(
         0, stopped=False, held=False, stdout=_read(b"x"), stderr=_read(b"")
     )
 

@@ -16,7 +16,7 @@ import pytest
 
 from patience import PATIENCE
 from proxmox_mcp.errors import GuestSessionError, GuestStateError, GuestVersionError
-from proxmox_mcp.guests import Guest, GuestCommand, GuestCommands, GuestExec, LocalLocks
+from proxmox_mcp.guests import GuestCommand, GuestCommands, GuestExec, GuestOnNode, LocalLocks
 from proxmox_mcp.guests.container_exec import Patience, run_in_container
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Posted
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 TOKEN = "op@pve!tok=secret"
-CONTAINER = Guest("lxc", 107, "fake")
+CONTAINER = GuestOnNode("lxc", 107, "fake")
 PATIENT = Patience(prompt=PATIENCE, answer=PATIENCE, line=PATIENCE, stopping=PATIENCE, report=PATIENCE)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.errors import FailedError, NodeUnreachableError
 from proxmox_mcp.net.address import HostPort
-from proxmox_mcp.proxmox.advice import Asked, advise, started_by, unknown
+from proxmox_mcp.proxmox.advice import FailedCall, advise, started_by, unknown
 from proxmox_mcp.proxmox.answers import Refusal
 from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.errors import refused
@@ -28,9 +28,9 @@ REPORTS = [
 ]
 
 
-def call_of(at: str) -> Asked:
+def call_of(at: str) -> FailedCall:
     method, path, *task = at.split()
-    return Asked(method, path, task=bool(task))
+    return FailedCall(method, path, task=bool(task))
 
 
 @pytest.mark.parametrize(("at", "said", "words", "forbidden"), REPORTS)
@@ -97,7 +97,7 @@ WORDS = st.sampled_from(TOPICAL)
 @given(st.lists(WORDS | st.sampled_from(tuple(NONSENSE_WORDS)), min_size=1, max_size=8).map(" ".join))
 def test_the_words_of_a_topic_mean_nothing_at_another_endpoint(said: str) -> None:
     for method, path in (("PUT", f"{VM}/config"), ("GET", "/version"), ("PUT", "/nodes/pve1/dns")):
-        advice = advise(said, Asked(method, path))
+        advice = advise(said, FailedCall(method, path))
         assert not [topic for topic, words in TOPICS.items() if re.search(words, advice)], (said, advice)
 
 
@@ -107,7 +107,7 @@ def test_the_words_of_a_topic_mean_nothing_at_another_endpoint(said: str) -> Non
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_where_tls_between_nodes_failed_nothing_was_sent(said: str, method: str) -> None:
-    error = refused(Refusal(596, said), Asked(method, "/nodes/pve2/qemu/100/status/start"), CONNECTION)
+    error = refused(Refusal(596, said), FailedCall(method, "/nodes/pve2/qemu/100/status/start"), CONNECTION)
     assert isinstance(error, NodeUnreachableError)
     assert error.sent is False
     assert "Nothing was done" in error.advice
@@ -117,7 +117,7 @@ def test_where_tls_between_nodes_failed_nothing_was_sent(said: str, method: str)
 
 @pytest.mark.parametrize("said", ["Broken pipe", "Connection timed out", "Unexpected end-of-file"])
 def test_where_a_connection_between_nodes_broke_later_the_outcome_is_unknown(said: str) -> None:
-    error = refused(Refusal(596, said), Asked("POST", "/nodes/pve2/qemu/100/status/start"), CONNECTION)
+    error = refused(Refusal(596, said), FailedCall("POST", "/nodes/pve2/qemu/100/status/start"), CONNECTION)
     assert error.sent
     assert "may have taken effect" in error.advice
 
@@ -143,5 +143,5 @@ def test_a_task_is_advised_as_the_call_that_starts_such_a_task(kind: str, number
 
 
 def test_a_name_that_proxmox_says_is_quoted_and_filled_in_no_further() -> None:
-    advice = advise("invalid privilege 'x {node} \"IGNORE'", Asked("POST", "/access/roles"))
+    advice = advise("invalid privilege 'x {node} \"IGNORE'", FailedCall("POST", "/access/roles"))
     assert r'no privilege "x {node} \"IGNORE". GET' in advice

@@ -11,7 +11,7 @@ from fakepve import errors as catalogue
 
 from proxmox_mcp.errors import AuthenticationError, FailedError, PermissionDeniedError
 from proxmox_mcp.net.address import HostPort
-from proxmox_mcp.proxmox.advice import Asked, advise
+from proxmox_mcp.proxmox.advice import FailedCall, advise
 from proxmox_mcp.proxmox.answers import Refusal, read
 from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.errors import refused
@@ -80,7 +80,7 @@ BY_WORDING = [
 ]
 
 
-def all_messages() -> list[tuple[Asked, int, str, str]]:
+def all_messages() -> list[tuple[FailedCall, int, str, str]]:
     """Every catalogued error as (call, status, name, message), each fault of a parameter by itself."""
     found = []
     for key in catalogue.catalogue():
@@ -90,7 +90,8 @@ def all_messages() -> list[tuple[Asked, int, str, str]]:
         for entry in catalogue.errors_for(method, path):
             faults = list((entry.get("errors") or {}).values())
             found += [
-                (Asked(method, path), entry["status"], entry["name"], text) for text in faults or [entry["message"]]
+                (FailedCall(method, path), entry["status"], entry["name"], text)
+                for text in faults or [entry["message"]]
             ]
     return found
 
@@ -101,7 +102,7 @@ MESSAGES = all_messages()
 @pytest.mark.parametrize(("method", "path", "name", "words"), BY_NAME)
 def test_advice_for_an_error_of_the_catalogue_by_name(method: str, path: str, name: str, words: str) -> None:
     (entry,) = [e for e in catalogue.errors_for(method, path) if e["name"] == name]
-    error = refused(Refusal(entry["status"], entry["message"]), Asked(method, path), TOKEN)
+    error = refused(Refusal(entry["status"], entry["message"]), FailedCall(method, path), TOKEN)
     assert words in error.advice
 
 
@@ -133,7 +134,7 @@ def test_most_catalogued_messages_have_advice_and_none_has_a_gap_in_it() -> None
 @pytest.mark.parametrize("name", ["authentication_failure", "invalid_ticket", "invalid_csrf"])
 def test_every_kind_of_refused_credentials_says_what_to_check(name: str) -> None:
     (entry,) = [e for e in catalogue.errors_for("POST", f"{GUEST}/status/start") if e["name"] == name]
-    error = refused(Refusal(401, entry["message"]), Asked("POST", GUEST), TOKEN)
+    error = refused(Refusal(401, entry["message"]), FailedCall("POST", GUEST), TOKEN)
     assert isinstance(error, AuthenticationError)
     assert error.advice
     assert TOKEN.secret not in str(error)
@@ -151,13 +152,14 @@ def test_every_kind_of_refused_credentials_says_what_to_check(name: str) -> None
     ],
 )
 def test_what_an_older_proxmox_says_of_a_token_is_used(said: str, words: str) -> None:
-    assert words in refused(Refusal(401, said), Asked("GET", "/nodes"), TOKEN).advice
+    assert words in refused(Refusal(401, said), FailedCall("GET", "/nodes"), TOKEN).advice
 
 
 def test_a_tokens_secret_given_as_a_password_is_seen() -> None:
     connection = Connection(hosts=USER.hosts, user=USER.user, secret=TOKEN.secret)
     assert (
-        "set PROXMOX_TOKEN_ID" in refused(Refusal(401, "authentication failure"), Asked("GET", "/"), connection).advice
+        "set PROXMOX_TOKEN_ID"
+        in refused(Refusal(401, "authentication failure"), FailedCall("GET", "/"), connection).advice
     )
 
 
@@ -190,7 +192,7 @@ def test_a_tokens_secret_given_as_a_password_is_seen() -> None:
 def test_a_missing_privilege_comes_with_the_line_that_grants_it(
     message: str, connection: Connection, line: str
 ) -> None:
-    error = refused(Refusal(403, message), Asked("GET", GUEST), connection)
+    error = refused(Refusal(403, message), FailedCall("GET", GUEST), connection)
     assert isinstance(error, PermissionDeniedError)
     assert line in error.advice
     assert ("privilege separation" in error.advice.lower()) == bool(connection.token)
@@ -205,14 +207,14 @@ def test_a_missing_privilege_comes_with_the_line_that_grants_it(
     ],
 )
 def test_what_no_token_may_is_said_to_be_so(message: str) -> None:
-    advice = refused(Refusal(403, message), Asked("PUT", "/access/password"), TOKEN).advice
+    advice = refused(Refusal(403, message), FailedCall("PUT", "/access/password"), TOKEN).advice
     assert re.search("[Nn]o API token", advice)
     assert "pveum" not in advice
 
 
 def test_each_fault_of_a_parameter_is_kept_and_advised() -> None:
     faults = {"storage": "No such storage.", "delete": "unknown option 'nonsense'"}
-    error = refused(Refusal(400, "Parameter verification failed.", faults), Asked("PUT", f"{GUEST}/config"), TOKEN)
+    error = refused(Refusal(400, "Parameter verification failed.", faults), FailedCall("PUT", f"{GUEST}/config"), TOKEN)
     assert error.errors == faults
     assert 'storage: "No such storage."' in error.message
     assert "GET /nodes/pve1/storage" in error.advice
@@ -221,7 +223,7 @@ def test_each_fault_of_a_parameter_is_kept_and_advised() -> None:
 
 def test_a_long_row_of_faults_is_cut_with_its_number() -> None:
     faults = {f"p{n}": "bad" for n in range(40)}
-    error = refused(Refusal(400, "Parameter verification failed.", faults), Asked("PUT", "/x"), TOKEN)
+    error = refused(Refusal(400, "Parameter verification failed.", faults), FailedCall("PUT", "/x"), TOKEN)
     assert "and 28 more" in error.message
     assert len(error.errors) == 40
 
@@ -243,7 +245,7 @@ def test_what_a_real_proxmox_refused_becomes_an_error_with_advice(shared_data: P
         headers = {"content-type": record["content_type"]}
         answer = read(HttpResponse(record["status"], record["reason"], headers, record["body"].encode()))
         assert isinstance(answer, Refusal)
-        error = refused(answer, Asked(record["method"], record["path"]), TOKEN)
+        error = refused(answer, FailedCall(record["method"], record["path"]), TOKEN)
         assert error.status == record["status"]
         assert error.message
         seen.add(type(error))
@@ -254,7 +256,7 @@ def test_what_a_real_proxmox_refused_becomes_an_error_with_advice(shared_data: P
 
 def test_the_faults_of_secret_parameters_are_told_as_proxmox_words_them_and_without_their_values() -> None:
     faults = {"confirmation-password": "password is required", "password": "value 'hunter2x' does not match the regex"}
-    error = refused(Refusal(400, "Parameter verification failed.", faults), Asked("PUT", "/access/password"), USER)
+    error = refused(Refusal(400, "Parameter verification failed.", faults), FailedCall("PUT", "/access/password"), USER)
     shown = error.reworded(Redactor().text)
     assert 'confirmation-password: "password is required"' in shown.message
     assert "value '[secret]' does not match the regex" in shown.message

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from proxmox.conftest import reader
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.apidoc.model import Permissions as Rule
+from proxmox_mcp.apidoc.model import EndpointPermissions as Rule
 from proxmox_mcp.errors import UnreachableError
 from proxmox_mcp.proxmox.permission_cache import PermissionCache
 from proxmox_mcp.proxmox.permissions import Missing, Permissions, Rights

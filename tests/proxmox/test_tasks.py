@@ -19,7 +19,7 @@ from proxmox_mcp.proxmox.answers import Answer
 from proxmox_mcp.proxmox.client import Proxmox
 from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.task_log import TAIL
-from proxmox_mcp.proxmox.tasks import Progress, TaskWatcher
+from proxmox_mcp.proxmox.tasks import TaskProgress, TaskWatcher
 
 if TYPE_CHECKING:
     from fakepve import FakePve
@@ -73,9 +73,9 @@ CLONE = ["create full clone of drive scsi0", *(f"transferred {n}.0 GiB of 4.0 Gi
 @pytest.mark.usefixtures("quick")
 async def test_a_task_is_followed_to_its_end_with_progress() -> None:
     script = Script({UPID: [*CLONE, "TASK OK"]})
-    seen: list[Progress] = []
+    seen: list[TaskProgress] = []
 
-    async def told(progress: Progress) -> None:
+    async def told(progress: TaskProgress) -> None:
         seen.append(progress)
 
     started = from_now(0)

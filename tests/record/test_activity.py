@@ -11,7 +11,7 @@ import pytest
 from patience import until
 from proxmox_mcp.errors import StoreError
 from proxmox_mcp.record import activity
-from proxmox_mcp.record.activity import RUNNING, ActivityLog, Wanted
+from proxmox_mcp.record.activity import RUNNING, ActivityFilter, ActivityLog
 from proxmox_mcp.store import Store
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def written(log: ActivityLog, *lines: dict[str, Any]) -> None:
 
 
 def shown(log: ActivityLog, **wanted: Any) -> list[str]:
-    return [each.path for each in log.page(Wanted(**wanted), 100)]
+    return [each.path for each in log.page(ActivityFilter(**wanted), 100)]
 
 
 def test_a_line_is_there_soon_without_anybody_waiting(log: ActivityLog) -> None:
     log.note(line(data={"name": "web"}))
-    until(lambda: log.page(Wanted(), 10))
-    (found,) = log.page(Wanted(), 10)
+    until(lambda: log.page(ActivityFilter(), 10))
+    (found,) = log.page(ActivityFilter(), 10)
     assert (found.caller, found.guest, found.effects, found.data) == ("ops", "102", ("read",), {"name": "web"})
     assert found.time == pytest.approx(1795323967.123)
     assert found.seconds == 0.12
@@ -64,25 +64,25 @@ def test_a_line_is_there_soon_without_anybody_waiting(log: ActivityLog) -> None:
 def test_a_write_is_one_row_that_runs_until_its_outcome(log: ActivityLog) -> None:
     intent = line("intent", method="DELETE", path="/nodes/pve1/qemu/102", effects=["destroy"])
     written(log, intent)
-    assert [each.result for each in log.page(Wanted(), 10)] == [RUNNING]
+    assert [each.result for each in log.page(ActivityFilter(), 10)] == [RUNNING]
     outcome = line(method="DELETE", path="/nodes/pve1/qemu/102", effects=["destroy"], result="task.failed", upid="A B")
     written(log, outcome)
-    (found,) = log.page(Wanted(), 10)
+    (found,) = log.page(ActivityFilter(), 10)
     assert (found.result, found.upids) == ("task.failed", ("A", "B"))
 
 
 def test_the_outcome_of_another_call_of_the_same_request_ends_no_other(log: ActivityLog) -> None:
     written(log, line("intent", method="POST", path="/nodes/pve1/qemu/102/status/stop"))
     written(log, line(method="POST", path="/nodes/pve1/qemu/103/status/stop"))
-    assert [each.result for each in log.page(Wanted(), 10)] == ["ok", RUNNING]
+    assert [each.result for each in log.page(ActivityFilter(), 10)] == ["ok", RUNNING]
 
 
 def test_an_outcome_takes_the_place_of_its_intent_also_where_both_are_written_together(log: ActivityLog) -> None:
     stop = {"method": "POST", "path": "/nodes/pve1/qemu/102/status/stop"}
     written(log, line("intent", **stop), line(), line(**stop), line("intent", **stop))
-    assert [each.result for each in log.page(Wanted(), 10)] == [RUNNING, "ok", "ok"]
+    assert [each.result for each in log.page(ActivityFilter(), 10)] == [RUNNING, "ok", "ok"]
     written(log, line(**stop, result="pve.failed"))
-    assert [each.result for each in log.page(Wanted(), 10)] == ["pve.failed", "ok", "ok"]
+    assert [each.result for each in log.page(ActivityFilter(), 10)] == ["pve.failed", "ok", "ok"]
 
 
 def test_an_outcome_finds_its_intent_by_an_index(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_an_outcome_finds_its_intent_by_an_index(tmp_path: Path) -> None:
 
 def test_what_a_person_did_is_shown_too(log: ActivityLog) -> None:
     written(log, {"time": "2026-11-22T05:06:07.123Z", "event": "freeze", "by": "lena", "reason": "move"})
-    (found,) = log.page(Wanted(), 10)
+    (found,) = log.page(ActivityFilter(), 10)
     assert (found.caller, found.path, found.result, found.data) == ("lena", "freeze", "ok", {"reason": "move"})
 
 
@@ -133,7 +133,7 @@ def test_pages_follow_each_other_without_gap(log: ActivityLog) -> None:
     written(log, *(line(path=f"/{number}", id=f"r{number}") for number in range(25)))
     seen: list[str] = []
     before = None
-    while page := log.page(Wanted(before=before), 10):
+    while page := log.page(ActivityFilter(before=before), 10):
         seen += [each.path for each in page]
         before = page[-1].number
     assert seen == [f"/{number}" for number in reversed(range(25))]
@@ -143,7 +143,7 @@ def test_the_table_has_a_bound(log: ActivityLog, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(activity, "KEPT", 100)
     for start in range(0, 1500, 250):
         written(log, *(line(path=f"/{number}", id=f"r{number}") for number in range(start, start + 250)))
-    kept = log.page(Wanted(), 5000)
+    kept = log.page(ActivityFilter(), 5000)
     assert kept[0].path == "/1499"
     assert len(kept) <= 100 + 500
 
@@ -169,7 +169,7 @@ def test_lines_wait_while_the_store_is_away(log: ActivityLog, store: Store, monk
 
 def test_long_parameters_are_left_to_the_audit_log(log: ActivityLog) -> None:
     written(log, line(data={"input-data": "x" * 10_000}))
-    assert log.page(Wanted(), 1)[0].data == {"…": "10,018 characters, in the audit log"}
+    assert log.page(ActivityFilter(), 1)[0].data == {"…": "10,018 characters, in the audit log"}
 
 
 def test_who_called_lately_is_listed_with_the_number_of_calls(log: ActivityLog) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from patience import PATIENCE, until
 from proxmox_mcp.errors import AuditError
 from proxmox_mcp.record.audit_file import AuditFile, read_head
-from proxmox_mcp.record.audit_verify import Report, verify
+from proxmox_mcp.record.audit_verify import ChainReport, verify
 from proxmox_mcp.record.chain import BEGIN, ChainKey, take_apart
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Log:
             }
             (file or self.file).append(json.dumps(content), sync=False)
 
-    def verify(self, *paths: Path, keys: Sequence[ChainKey] | None = None, with_head: bool = True) -> Report:
+    def verify(self, *paths: Path, keys: Sequence[ChainKey] | None = None, with_head: bool = True) -> ChainReport:
         head = read_head(self.head) if with_head else None
         return verify(paths or [self.path], [self.key] if keys is None else keys, head)
 

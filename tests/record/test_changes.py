@@ -9,7 +9,7 @@ import pytest
 
 from proxmox_mcp.errors import CallError, StoreError
 from proxmox_mcp.policy.caller import Caller, Mode
-from proxmox_mcp.record.changes import Changes, Ended
+from proxmox_mcp.record.changes import Changes, WriteOutcome
 from proxmox_mcp.record.redaction import HIDDEN, Redactor
 from proxmox_mcp.record.undo import Get, Inverse, InverseCall
 from proxmox_mcp.store import Store
@@ -47,8 +47,8 @@ def write(caller: str = "ops", path: str = CONFIG.path, **data: Any) -> Call:
     return replace(call, caller=Caller(name=caller, mode=Mode.FULL), cluster="default", id="r1", confirmation="person")
 
 
-def ended(**more: Any) -> Ended:
-    return Ended(outcome="ok", after={CONFIG: {"cores": 4}}, inverse=BACK, **more)
+def ended(**more: Any) -> WriteOutcome:
+    return WriteOutcome(outcome="ok", after={CONFIG: {"cores": 4}}, inverse=BACK, **more)
 
 
 def test_a_change_is_on_record_before_it_is_sent_and_has_no_outcome_yet(changes: Changes, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render.clock import Clock
-from proxmox_mcp.render.filters import NO_FILTER, Condition, Filter, parse_filter
+from proxmox_mcp.render.filters import NO_FILTER, Comparison, Filter, parse_filter
 from proxmox_mcp.render.legend import Legend
 from proxmox_mcp.render.selection import select
 
@@ -91,7 +91,7 @@ def test_a_faulty_filter_is_refused_with_what_is_right(text: str, told: str) -> 
 
 
 def test_quoted_text_is_text_even_if_it_looks_like_a_size() -> None:
-    assert parse_filter('name="8G"') == Filter(((Condition("name", "=", "8G", quoted=True),),))
+    assert parse_filter('name="8G"') == Filter(((Comparison("name", "=", "8G", quoted=True),),))
     assert select([{"name": "8G"}, {"name": "x"}], parse_filter('name="8G"')) == [{"name": "8G"}]
 
 
@@ -118,4 +118,4 @@ def test_any_text_is_a_filter_or_refused_as_one(text: str) -> None:
 
 @given(st.sampled_from(["=", "!=", ">", "<", ">=", "<=", "~"]), st.text(alphabet="aZ09.-", min_size=1, max_size=12))
 def test_a_condition_is_read_as_it_is_written(operator: str, value: str) -> None:
-    assert parse_filter(f"name{operator}{value}") == Filter(((Condition("name", operator, value),),))  # type: ignore[arg-type]
+    assert parse_filter(f"name{operator}{value}") == Filter(((Comparison("name", operator, value),),))  # type: ignore[arg-type]

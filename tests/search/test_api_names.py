@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc import EndpointIndex, load_index
 from proxmox_mcp.search import Searcher
-from proxmox_mcp.search.api_names import ApiNames, Named, arranged, named_in
+from proxmox_mcp.search.api_names import ApiNames, NamedEndpoints, arranged, named_in
 from proxmox_mcp.search.documents import parameter_names
 
 _INDEX = load_index("9.2")
@@ -135,7 +135,7 @@ def test_a_number_stands_for_the_index_of_a_parameter() -> None:
 
 def test_what_was_named_keeps_a_place_among_the_first() -> None:
     scores = {number: 2.0 - number / 10 for number in range(8)}
-    named = Named(alike=(7, 20), spelled=frozenset({20}), directories=frozenset({7, 20}), takers=(30,))
+    named = NamedEndpoints(alike=(7, 20), spelled=frozenset({20}), directories=frozenset({7, 20}), takers=(30,))
     order = [number for number, _ in arranged(scores, named)]
     assert order.index(20) <= 2
     assert order.index(30) <= 4
@@ -144,7 +144,7 @@ def test_what_was_named_keeps_a_place_among_the_first() -> None:
 
 @given(st.dictionaries(st.integers(0, 30), st.floats(0, 2)), st.lists(st.integers(0, 40), max_size=5, unique=True))
 def test_nothing_is_lost_or_doubled_by_arranging(scores: dict[int, float], numbers: list[int]) -> None:
-    for named in (Named(alike=tuple(numbers)), Named(takers=tuple(numbers))):
+    for named in (NamedEndpoints(alike=tuple(numbers)), NamedEndpoints(takers=tuple(numbers))):
         order = [number for number, _ in arranged(scores, named)]
         assert len(order) == len(set(order))
         assert set(order) == set(scores) | set(numbers)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patience import until
-from proxmox_mcp.record.activity import Wanted
+from proxmox_mcp.record.activity import ActivityFilter
 from proxmox_mcp.web import Role
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def test_an_operator_freezes_and_every_page_says_so(site: Site) -> None:
 
 def test_it_is_on_record(site: Site) -> None:
     site.person().submits("/console/", "/console/freeze", **{"for": ""})
-    until(lambda: site.console.activity.page(Wanted(), 10))
-    (row,) = site.console.activity.page(Wanted(), 10)
+    until(lambda: site.console.activity.page(ActivityFilter(), 10))
+    (row,) = site.console.activity.page(ActivityFilter(), 10)
     assert (row.caller, row.path) == ("lena", "freeze")
 
 

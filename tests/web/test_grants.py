@@ -14,7 +14,7 @@ from proxmox_mcp.policy.caller import Caller
 from proxmox_mcp.policy.lookups import NO_FACTS
 from proxmox_mcp.policy.policy import Decision
 from proxmox_mcp.policy.rules import Verdict
-from proxmox_mcp.record.activity import Wanted
+from proxmox_mcp.record.activity import ActivityFilter
 from proxmox_mcp.web import Role
 from proxmox_mcp.web.marks import marks
 
@@ -78,7 +78,7 @@ def test_both_are_on_record(site: Site, call: Call) -> None:
     lena.submits("/console/", "/console/grants/1/revoke")
 
     def told() -> set[tuple[str, str]]:
-        return {(row.caller, row.path) for row in site.console.activity.page(Wanted(), 10)}
+        return {(row.caller, row.path) for row in site.console.activity.page(ActivityFilter(), 10)}
 
     until(lambda: {("lena", "approval.approved"), ("lena", "grant.given"), ("lena", "grant.revoked")} <= told())
 

@@ -5,22 +5,22 @@ A separate library: it does not depend on MCP, connections to Proxmox or setting
 
 from __future__ import annotations
 
-from proxmox_mcp.apidoc.index import EndpointIndex, Origin
+from proxmox_mcp.apidoc.index import EndpointIndex, IndexSource
 from proxmox_mcp.apidoc.load import load_index
-from proxmox_mcp.apidoc.model import Check, Endpoint, Method, Permissions, Problem, Schema
+from proxmox_mcp.apidoc.model import CallProblem, Check, Endpoint, EndpointPermissions, Method, Schema
 from proxmox_mcp.apidoc.parse import parse_apidoc
 from proxmox_mcp.apidoc.releases import bundled_versions, nearest_bundled
 from proxmox_mcp.apidoc.routes import DeadEnd, Route
 
 __all__ = [
+    "CallProblem",
     "Check",
     "DeadEnd",
     "Endpoint",
     "EndpointIndex",
+    "EndpointPermissions",
+    "IndexSource",
     "Method",
-    "Origin",
-    "Permissions",
-    "Problem",
     "Route",
     "Schema",
     "build",

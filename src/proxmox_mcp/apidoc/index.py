@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class IndexSource:
     """The source of an index: product, version (empty if unknown), SHA-256 of its ``apidoc.js``, and whether it
     contains Proxmox's descriptions (bundled snapshots don't)."""
 
@@ -30,7 +30,7 @@ class Origin:
 class EndpointIndex:
     """The endpoints in a stable order (path, then GET, POST, PUT, DELETE), with a router and a checker."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], origin: Origin) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], origin: IndexSource) -> None:
         self.endpoints: tuple[Endpoint, ...] = tuple(endpoints)
         self.origin = origin
 

@@ -18,7 +18,7 @@ from proxmox_mcp.errors import ApidocFormatError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Check", "Endpoint", "Method", "Permissions", "Problem", "Scalar", "Schema", "Wire"]
+__all__ = ["CallProblem", "Check", "Endpoint", "EndpointPermissions", "Method", "Scalar", "Schema", "Wire"]
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -29,7 +29,7 @@ _PATH_PARAMETER = re.compile(r"\{([^{}]+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Permissions:
+class EndpointPermissions:
     """Who may call an endpoint.
 
     ``user`` is ``"all"`` (any login), ``"world"`` (no login) or empty. ``check`` is Proxmox's own expression,
@@ -62,7 +62,7 @@ class _Details(NamedTuple):
     schema: Schema
     parameters: Mapping[str, Schema]
     returns: Schema
-    permissions: Permissions
+    permissions: EndpointPermissions
     allow_token: bool
     protected: bool
     proxy_to: str
@@ -92,7 +92,7 @@ class Endpoint:
                 schema=schema,
                 parameters=MappingProxyType(dict(flat(schema))),
                 returns=Schema.read(facts["returns"]),
-                permissions=Permissions.read(facts.get("permissions", {})),
+                permissions=EndpointPermissions.read(facts.get("permissions", {})),
                 allow_token=facts.get("allowtoken", True),
                 protected=facts.get("protected", False),
                 proxy_to=facts.get("proxyto", ""),
@@ -139,7 +139,7 @@ class Endpoint:
         return self._details.returns
 
     @property
-    def permissions(self) -> Permissions:
+    def permissions(self) -> EndpointPermissions:
         """Who may call it."""
         return self._details.permissions
 
@@ -179,7 +179,7 @@ class Endpoint:
         return self.path.endswith("websocket")
 
 
-class Problem(NamedTuple):
+class CallProblem(NamedTuple):
     """One problem of a call.
 
     ``parameter`` is the name of the wrong parameter, ``path`` for the path and the method.
@@ -215,4 +215,4 @@ class Check(NamedTuple):
     path_params: Mapping[str, str]
     data: Wire
     path: str = ""
-    problems: Sequence[Problem] = ()
+    problems: Sequence[CallProblem] = ()

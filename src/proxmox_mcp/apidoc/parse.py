@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn, cast, get_args
 
 from proxmox_mcp.apidoc.facts import encode, endpoint_facts
-from proxmox_mcp.apidoc.index import EndpointIndex, Origin
+from proxmox_mcp.apidoc.index import EndpointIndex, IndexSource
 from proxmox_mcp.apidoc.model import Endpoint, Method
 from proxmox_mcp.errors import ApidocFormatError
 
@@ -39,7 +39,7 @@ def parse_apidoc(document: bytes, *, version: str = "") -> EndpointIndex:
         if _order(one) == _order(other):
             raise ApidocFormatError(f"The document describes {one.method} {one.path} twice.", _ADVICE)
     digest = hashlib.sha256(document).hexdigest()
-    return EndpointIndex(endpoints, Origin(version=version, digest=digest, prose=True))
+    return EndpointIndex(endpoints, IndexSource(version=version, digest=digest, prose=True))
 
 
 def _order(endpoint: Endpoint) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from typing import cast
 
 from proxmox_mcp.apidoc.facts import facts_only
-from proxmox_mcp.apidoc.index import EndpointIndex, Origin
+from proxmox_mcp.apidoc.index import EndpointIndex, IndexSource
 from proxmox_mcp.apidoc.model import Endpoint, Method
 from proxmox_mcp.errors import ApidocFormatError
 
@@ -48,11 +48,11 @@ def read_snapshot(data: bytes, *, trusted: bool = False) -> EndpointIndex:
     return EndpointIndex(endpoints, origin)
 
 
-def _header(line: bytes) -> tuple[Origin, int]:
+def _header(line: bytes) -> tuple[IndexSource, int]:
     try:
         header = json.loads(line)
         count = int(header.pop("endpoints"))
-        origin = Origin(**header)
+        origin = IndexSource(**header)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ApidocFormatError("The snapshot does not start with a valid header.", _ADVICE) from error
     return origin, count

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from diskcache import Cache
 
-    from proxmox_mcp.apidoc.index import EndpointIndex, Origin
+    from proxmox_mcp.apidoc.index import EndpointIndex, IndexSource
 
 _FORMAT = b"proxmox-mcp index 1"
 _NEWEST = "newest"
@@ -116,7 +116,7 @@ def _entry(data: bytes) -> bytes:
     return b"%b %b\n%b" % (_FORMAT, _checksum(data), data)
 
 
-def _key(origin: Origin) -> str:
+def _key(origin: IndexSource) -> str:
     return f"{origin.product} {origin.version} {origin.digest}"
 
 

@@ -24,18 +24,18 @@ from proxmox_mcp.settings import load_settings
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from proxmox_mcp.gateway import Answer, Gateway
+    from proxmox_mcp.gateway import Gateway, Reply
     from proxmox_mcp.gateway.answers import Result
     from proxmox_mcp.gateway.cluster import Cluster
 
 
-class Terminal:
+class TerminalClient:
     """The person at the terminal, as a client."""
 
     def __init__(self, *, agrees: bool) -> None:
         self._agrees = agrees
         self.declined = False
-        self.answer: Answer | None = None
+        self.answer: Reply | None = None
         self.follows_progress = sys.stderr.isatty()
 
     can_be_asked = True
@@ -116,7 +116,7 @@ def call(
         confirm=confirm,
         cluster=cluster,
     )
-    gateway, terminal = gateway_of(load_settings()), Terminal(agrees=yes)
+    gateway, terminal = gateway_of(load_settings()), TerminalClient(agrees=yes)
     try:
         result = anyio.run(_run, gateway, asked, terminal)
     except ConfirmationError as error:
@@ -134,7 +134,7 @@ def call(
         click.echo(note, err=as_json)
 
 
-async def _run(gateway: Gateway, asked: Request, terminal: Terminal) -> Result:
+async def _run(gateway: Gateway, asked: Request, terminal: TerminalClient) -> Result:
     async with closing(gateway):
         await _learn_schema(choose(gateway.clusters, asked.cluster, asked.caller))
         return await gateway.result(asked, terminal)

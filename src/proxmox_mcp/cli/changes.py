@@ -13,7 +13,7 @@ import anyio
 import click
 
 from proxmox_mcp.assembly import changes_of, gateway_of, redactor_of, store_of
-from proxmox_mcp.cli.call import Terminal
+from proxmox_mcp.cli.call import TerminalClient
 from proxmox_mcp.cli.cluster_reads import CLUSTER, closing
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError
@@ -76,7 +76,7 @@ def prune(older_than: str, dry_run: bool, yes: bool, confirm: str, cluster: str)
     """
     gateway = gateway_of(load_settings())
     request = Request(path="/", tool="cli", wording=FOR_PEOPLE, dry_run=dry_run, confirm=confirm, cluster=cluster)
-    doing = partial(gateway.prune, time.time() - _seconds(older_than), request, Terminal(agrees=yes))
+    doing = partial(gateway.prune, time.time() - _seconds(older_than), request, TerminalClient(agrees=yes))
     click.echo(anyio.run(_done, gateway, doing))
 
 
@@ -97,7 +97,7 @@ def undo(which: tuple[str, ...], dry_run: bool, yes: bool, confirm: str) -> None
     """
     gateway = gateway_of(load_settings())
     request = Request(path="/", tool="cli", wording=FOR_PEOPLE, dry_run=dry_run, confirm=confirm)
-    click.echo(anyio.run(_done, gateway, partial(gateway.undo, " ".join(which), request, Terminal(agrees=yes))))
+    click.echo(anyio.run(_done, gateway, partial(gateway.undo, " ".join(which), request, TerminalClient(agrees=yes))))
 
 
 async def _done(gateway: Gateway, doing: Callable[[], Awaitable[str]]) -> str:

@@ -9,7 +9,7 @@ import anyio
 import click
 
 from proxmox_mcp.assembly import gateway_of
-from proxmox_mcp.cli.call import Terminal
+from proxmox_mcp.cli.call import TerminalClient
 from proxmox_mcp.cli.cluster_reads import CLUSTER, closing
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.gateway import Request
@@ -19,9 +19,9 @@ from proxmox_mcp.guests import (
     MAX_INPUT,
     MAX_OUTPUT,
     ExecResult,
-    Guest,
     GuestCommand,
     GuestExec,
+    GuestOnNode,
     Output,
 )
 from proxmox_mcp.settings import load_settings
@@ -61,14 +61,14 @@ def exec_(
     run, and 124 that it was stopped after --timeout.
     """
     work = GuestExec(
-        guest=Guest("", 0, ""),  # found by the gateway
+        guest=GuestOnNode("", 0, ""),  # found by the gateway
         command=GuestCommand.parse(command[0] if len(command) == 1 else command),
         data=source.read(MAX_INPUT + 1) if source is not None else b"",
         seconds=seconds,
         wait_until_ready=wait_for_ready,
     )
     asked = Request(tool="cli", wording=FOR_PEOPLE, path="/guest", method="POST", confirm=confirm, cluster=cluster)
-    gateway, terminal = gateway_of(load_settings()), Terminal(agrees=yes)
+    gateway, terminal = gateway_of(load_settings()), TerminalClient(agrees=yes)
     try:
         result = anyio.run(_run, gateway, asked, guest, work, terminal)
     except ConfirmationError as error:
@@ -79,7 +79,7 @@ def exec_(
     _write(result)
 
 
-async def _run(gateway: Gateway, asked: Request, guest: str, work: GuestExec, terminal: Terminal) -> ExecResult:
+async def _run(gateway: Gateway, asked: Request, guest: str, work: GuestExec, terminal: TerminalClient) -> ExecResult:
     async with closing(gateway):
         result: ExecResult = (await gateway.run_command(asked, guest, work, terminal)).data
         return result

@@ -19,7 +19,7 @@ from proxmox_mcp.proxmox.problems import TITLES
 from proxmox_mcp.untrusted import flat
 
 if TYPE_CHECKING:
-    from proxmox_mcp.proxmox.problems import Problem, Report
+    from proxmox_mcp.proxmox.problems import ClusterProblem, ProblemReport
 
 _COLOURS = {"error": "red", "warning": "yellow"}
 
@@ -43,7 +43,7 @@ def problems(as_json: bool, cluster: str) -> None:
     sys.exit(1 if report.problems or report.unread else 0)
 
 
-async def _read(request: Request) -> Report:
+async def _read(request: Request) -> ProblemReport:
     async with opened_gateway() as gateway:
         try:
             await choose(gateway.clusters, request.cluster, request.caller).schema.refresh()
@@ -52,7 +52,7 @@ async def _read(request: Request) -> Report:
         return (await problems_of(gateway, request))[1]
 
 
-def _as_data(report: Report) -> dict[str, Any]:
+def _as_data(report: ProblemReport) -> dict[str, Any]:
     return {
         "taken": report.taken,
         "problems": [
@@ -71,7 +71,7 @@ def _as_data(report: Report) -> dict[str, Any]:
     }
 
 
-def _print(report: Report) -> None:
+def _print(report: ProblemReport) -> None:
     # 0.05 s of CPU to import, which --json does not need.
     from rich.console import Console
     from rich.table import Table
@@ -95,7 +95,7 @@ def _print(report: Report) -> None:
         console.print(Text(flat(f"  {each.what}{f' of {each.of}' if each.of else ''}: {each.why}")))
 
 
-def _row(problem: Problem, now: float) -> tuple[str, str, str]:
+def _row(problem: ClusterProblem, now: float) -> tuple[str, str, str]:
     return problem.subject, age_of(problem, now), problem.said
 
 

@@ -11,7 +11,7 @@ import anyio
 import click
 
 from proxmox_mcp.cli.cluster_reads import CLUSTER, FILTER, JSON, RESOURCES, matches, opened_gateway, resources
-from proxmox_mcp.cli.table import Cell, Column, table
+from proxmox_mcp.cli.table import Cell, TableColumn, table
 from proxmox_mcp.gateway.suggestions import unseen_in
 from proxmox_mcp.render import View
 from proxmox_mcp.render.resources import KNOWN_FIELDS
@@ -29,17 +29,17 @@ _COLOURS = {"running": "green", "online": "green", "offline": "red", "unknown": 
 _GUEST_LIST = "/nodes/{node}/qemu"
 """An endpoint that lists guests: who may see its records may see all guests' records."""
 _HIGH, _FULL = 0.8, 0.95
-_LOAD = tuple(Column(name, right=True) for name in ("cpu", "cores", "memory", "disk", "uptime"))
-_NODES = (Column("node"), Column("status"), *_LOAD, Column("guests", right=True))
+_LOAD = tuple(TableColumn(name, right=True) for name in ("cpu", "cores", "memory", "disk", "uptime"))
+_NODES = (TableColumn("node"), TableColumn("status"), *_LOAD, TableColumn("guests", right=True))
 _GUESTS = (
-    Column("id", right=True),
-    Column("name"),
-    Column("type"),
-    Column("node"),
-    Column("status"),
+    TableColumn("id", right=True),
+    TableColumn("name"),
+    TableColumn("type"),
+    TableColumn("node"),
+    TableColumn("status"),
     *_LOAD,
-    Column("pool"),
-    Column("tags"),
+    TableColumn("pool"),
+    TableColumn("tags"),
 )
 
 

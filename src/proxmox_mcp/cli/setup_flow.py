@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.doctor import cluster_checks
 from proxmox_mcp.doctor.privilege_profiles import PROFILES, PrivilegeProfile
 from proxmox_mcp.doctor.report import Printer, SecretMask
-from proxmox_mcp.doctor.steps import Section
+from proxmox_mcp.doctor.steps import ReportSection
 from proxmox_mcp.doctor.timing import Deadline
 from proxmox_mcp.errors import CallError, SettingsError
 from proxmox_mcp.net.tls import parse_fingerprints
@@ -201,7 +201,7 @@ class SetupFlow:
         printer = Printer(sys.stderr, SecretMask((cluster.proxmox_password.get_secret_value(),)))
         failed = False
         cache = settings.server.cache_directory / "schema"
-        for step in cluster_checks.look(Section("test"), cluster, cache, Deadline.after(_SECONDS)):
+        for step in cluster_checks.look(ReportSection("test"), cluster, cache, Deadline.after(_SECONDS)):
             printer.step(step)
             failed = failed or step.status == "fail"
         if failed:

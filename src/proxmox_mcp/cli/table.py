@@ -29,14 +29,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """``right``: numbers, aligned by their last digit."""
 
     name: str
     right: bool = False
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> str:
+def table(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]]) -> str:
     """Rows below the names of the columns; a column that is empty in all rows is left out."""
     used = [at for at in range(len(columns)) if any(row[at].text for row in rows)]
     head = [Cell(columns[at].name.upper()) for at in used]

@@ -10,7 +10,7 @@ import anyio
 import click
 
 from proxmox_mcp.cli.cluster_reads import CLUSTER, JSON, matches, opened_gateway, records_of, resources
-from proxmox_mcp.cli.table import Cell, Column, table
+from proxmox_mcp.cli.table import Cell, TableColumn, table
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.wording import FOR_PEOPLE
 from proxmox_mcp.render.units import short_duration
@@ -26,13 +26,13 @@ _TASKS = "/nodes/*/tasks"
 _AS_ASKED = "as start and limit say."
 """How the note ends that says of a list no more than that it has only the rows that were asked for."""
 _COLUMNS = (
-    Column("started"),
-    Column("took", right=True),
-    Column("node"),
-    Column("task"),
-    Column("of"),
-    Column("user"),
-    Column("result"),
+    TableColumn("started"),
+    TableColumn("took", right=True),
+    TableColumn("node"),
+    TableColumn("task"),
+    TableColumn("of"),
+    TableColumn("user"),
+    TableColumn("result"),
 )
 _RUNNING = "running"
 _MOST_SEARCHED = 500

@@ -37,7 +37,7 @@ _LONGEST_PATH = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class SentParameter:
     """One parameter as it will be sent. ``value`` is JSON on one line; ``redacted`` the same for records."""
 
     name: str
@@ -46,7 +46,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ExpectedDifference:
     """One value of the configuration before and after the call, as JSON on one line; empty if it is not set.
 
     ``redacted`` is ``after`` for records.
@@ -71,8 +71,8 @@ class Statement:
     call: str = ""
     effects: tuple[Cause, ...] = ()
     subjects: tuple[Subject, ...] = ()
-    differences: tuple[Difference, ...] = ()
-    parameters: tuple[Parameter, ...] = ()
+    differences: tuple[ExpectedDifference, ...] = ()
+    parameters: tuple[SentParameter, ...] = ()
     notes: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
@@ -83,7 +83,7 @@ def state(
     call: Call,
     subjects: Sequence[Subject],
     redactor: Redactor,
-    differences: Sequence[Difference] = (),
+    differences: Sequence[ExpectedDifference] = (),
     notes: Sequence[str] = (),
 ) -> Statement:
     """The statement for one call.
@@ -121,7 +121,7 @@ def state(
     )
 
 
-def differences_of(call: Call, before: Mapping[str, Any] | None, redactor: Redactor) -> tuple[Difference, ...]:
+def differences_of(call: Call, before: Mapping[str, Any] | None, redactor: Redactor) -> tuple[ExpectedDifference, ...]:
     """What a call changes of a configuration; nothing where that isn't known, or where the call makes something else of
     its parameters."""
     if before is None or not (call.method == "PUT" or call.template.endswith("/config")):
@@ -132,9 +132,9 @@ def differences_of(call: Call, before: Mapping[str, Any] | None, redactor: Redac
         name = ALIASES.get(parameter.name, parameter.name)
         if parameter.name not in _INSTRUCTIONS and _text(before.get(name)) != _text(call.data.get(parameter.name)):
             old = literal(shown[name]) if name in shown else ""
-            found.append(Difference(name, old, parameter.value, parameter.redacted))
+            found.append(ExpectedDifference(name, old, parameter.value, parameter.redacted))
     gone = dict.fromkeys(list_members(call.data.get("delete")))
-    found += [Difference(name, literal(shown[name]), "") for name in gone if name in shown]
+    found += [ExpectedDifference(name, literal(shown[name]), "") for name in gone if name in shown]
     return tuple(found)
 
 
@@ -158,11 +158,11 @@ def _text(value: object) -> str:
     return ",".join(texts(value))
 
 
-def _change(difference: Difference, after: str) -> str:
+def _change(difference: ExpectedDifference, after: str) -> str:
     return f"{difference.name}: {difference.before or 'unset'} → {after or 'unset'}"
 
 
-def _is_told(name: str, call: Call, differences: Sequence[Difference]) -> bool:
+def _is_told(name: str, call: Call, differences: Sequence[ExpectedDifference]) -> bool:
     """Whether a parameter is told by the differences already."""
     told = {each.name for each in differences}
     if name != "delete":
@@ -180,14 +180,14 @@ def _effect(cause: Cause) -> str:
     return f"{cause.effect}{by}: {cause.why}"
 
 
-def _parameters(call: Call, redactor: Redactor) -> Iterator[Parameter]:
+def _parameters(call: Call, redactor: Redactor) -> Iterator[SentParameter]:
     redacted = redactor.data(dict(call.data), call.template)
     for name, value in call.data.items():
         kept = _value(redacted[name], value)
-        yield Parameter(one_line(name), literal(value) if name in _CODE else kept, kept)
+        yield SentParameter(one_line(name), literal(value) if name in _CODE else kept, kept)
 
 
-def _kept(told: Parameter | Difference, *, runs_code: bool) -> str:
+def _kept(told: SentParameter | ExpectedDifference, *, runs_code: bool) -> str:
     """A value for records: code that a call runs as its digest."""
     if not runs_code or told.name not in _CODE or not told.redacted:
         return told.redacted

@@ -18,7 +18,7 @@ RELEASE = "9.1"
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class DemoNode:
     """``cpu`` is a fraction of ``cores``; memory and disk in GiB, uptime in days."""
 
     name: str
@@ -31,7 +31,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
+class DemoGuest:
     """Memory in MiB, disk in GiB. ``address`` is the last part of its address; 0: no guest agent (or DHCP)."""
 
     vmid: int
@@ -57,7 +57,7 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
+class DemoStorage:
     """``size`` and ``other`` (what is used beside the volumes listed) in GiB."""
 
     name: str
@@ -70,72 +70,72 @@ class Storage:
 
 
 NODES = (
-    Node("pve1", 16, 0.31, 128, 71.4, 22.9, 61.2),
-    Node("pve2", 32, 0.12, 128, 40.2, 19.1, 43.7),
-    Node("pve3", 32, 0.22, 256, 63.8, 31.5, 12.4),
+    DemoNode("pve1", 16, 0.31, 128, 71.4, 22.9, 61.2),
+    DemoNode("pve2", 32, 0.12, 128, 40.2, 19.1, 43.7),
+    DemoNode("pve3", 32, 0.22, 256, 63.8, 31.5, 12.4),
 )
 
 STORAGES = (
-    Storage("local", "dir", "iso,vztmpl,backup", 94, 14, options=(("path", "/var/lib/vz"),)),
-    Storage("local-lvm", "lvmthin", "images,rootdir", 1700, 420, options=(("vgname", "pve"), ("thinpool", "data"))),
-    Storage("ceph", "rbd", "images,rootdir", 8000, 2300, shared=True, options=(("pool", "rbd"),)),
-    Storage(
+    DemoStorage("local", "dir", "iso,vztmpl,backup", 94, 14, options=(("path", "/var/lib/vz"),)),
+    DemoStorage("local-lvm", "lvmthin", "images,rootdir", 1700, 420, options=(("vgname", "pve"), ("thinpool", "data"))),
+    DemoStorage("ceph", "rbd", "images,rootdir", 8000, 2300, shared=True, options=(("pool", "rbd"),)),
+    DemoStorage(
         "nas", "nfs", "backup,iso,vztmpl", 2200, 60, shared=True,
         options=(("server", "10.20.0.250"), ("export", "/volume1/pve"), ("path", "/mnt/pve/nas")),
     ),
 )  # fmt: skip
 
 GUESTS = (
-    Guest(100, "web-01", "qemu", "pve1", 4, 8192, 32, 11, "prod;web", "shop", "ceph", ha_state="started"),
-    Guest(101, "web-02", "qemu", "pve2", 4, 8192, 32, 12, "prod;web", "shop", "ceph", ha_state="started"),
-    Guest(
+    DemoGuest(100, "web-01", "qemu", "pve1", 4, 8192, 32, 11, "prod;web", "shop", "ceph", ha_state="started"),
+    DemoGuest(101, "web-02", "qemu", "pve2", 4, 8192, 32, 12, "prod;web", "shop", "ceph", ha_state="started"),
+    DemoGuest(
         102, "web-03", "qemu", "pve3", 4, 8192, 32, 13, "prod;web", "shop", "ceph", running=False,
         description="Third front end, started before sales.",
     ),
-    Guest(
+    DemoGuest(
         103, "db-01", "qemu", "pve1", 8, 32_768, 200, 21, "db;prod", "shop", "ceph", ha_state="started",
         snapshots=(("before-16-upgrade", 64.5), ("before-index", 3.2)),
     ),
-    Guest(104, "db-02", "qemu", "pve3", 8, 32_768, 200, 22, "db;prod", "shop", "ceph", pending_memory=49_152),
-    Guest(105, "queue-01", "qemu", "pve2", 2, 4096, 16, 23, "prod", "shop", "ceph"),
-    Guest(106, "cache-01", "lxc", "pve2", 2, 4096, 8, 24, "prod", "shop"),
-    Guest(107, "cache-02", "lxc", "pve3", 2, 4096, 8, 25, "prod", "shop", running=False, onboot=False),
-    Guest(108, "shop-admin", "qemu", "pve2", 2, 4096, 32, 26, "prod", "shop", pending_memory=6144),
-    Guest(110, "mail-01", "qemu", "pve1", 4, 8192, 120, 31, "mail;prod", "office"),
-    Guest(111, "mail-relay", "lxc", "pve2", 1, 1024, 8, 32, "mail;prod", "office"),
-    Guest(112, "dns-01", "lxc", "pve1", 1, 512, 4, 2, "infra;prod", "office"),
-    Guest(113, "dns-02", "lxc", "pve3", 1, 512, 4, 3, "infra;prod", "office"),
-    Guest(
+    DemoGuest(104, "db-02", "qemu", "pve3", 8, 32_768, 200, 22, "db;prod", "shop", "ceph", pending_memory=49_152),
+    DemoGuest(105, "queue-01", "qemu", "pve2", 2, 4096, 16, 23, "prod", "shop", "ceph"),
+    DemoGuest(106, "cache-01", "lxc", "pve2", 2, 4096, 8, 24, "prod", "shop"),
+    DemoGuest(107, "cache-02", "lxc", "pve3", 2, 4096, 8, 25, "prod", "shop", running=False, onboot=False),
+    DemoGuest(108, "shop-admin", "qemu", "pve2", 2, 4096, 32, 26, "prod", "shop", pending_memory=6144),
+    DemoGuest(110, "mail-01", "qemu", "pve1", 4, 8192, 120, 31, "mail;prod", "office"),
+    DemoGuest(111, "mail-relay", "lxc", "pve2", 1, 1024, 8, 32, "mail;prod", "office"),
+    DemoGuest(112, "dns-01", "lxc", "pve1", 1, 512, 4, 2, "infra;prod", "office"),
+    DemoGuest(113, "dns-02", "lxc", "pve3", 1, 512, 4, 3, "infra;prod", "office"),
+    DemoGuest(
         114, "vpn-01", "qemu", "pve2", 2, 2048, 16, 4, "infra;prod", "office", running=False,
         start_error="volume 'local-lvm:vm-114-disk-0' does not exist",
     ),
-    Guest(115, "vpn-02", "lxc", "pve3", 1, 1024, 8, 5, "infra;prod", "office"),
-    Guest(116, "proxy-01", "lxc", "pve1", 2, 2048, 8, 6, "infra;prod", "office", snapshots=(("clean", 210.0),)),
-    Guest(117, "auth-01", "qemu", "pve3", 2, 4096, 32, 7, "infra;prod", "office", onboot=False),
-    Guest(118, "mon-01", "qemu", "pve1", 4, 8192, 64, 41, "infra;prod", "office"),
-    Guest(119, "log-01", "qemu", "pve3", 4, 16_384, 400, 42, "infra;prod", "office", "ceph", lock="backup"),
-    Guest(
+    DemoGuest(115, "vpn-02", "lxc", "pve3", 1, 1024, 8, 5, "infra;prod", "office"),
+    DemoGuest(116, "proxy-01", "lxc", "pve1", 2, 2048, 8, 6, "infra;prod", "office", snapshots=(("clean", 210.0),)),
+    DemoGuest(117, "auth-01", "qemu", "pve3", 2, 4096, 32, 7, "infra;prod", "office", onboot=False),
+    DemoGuest(118, "mon-01", "qemu", "pve1", 4, 8192, 64, 41, "infra;prod", "office"),
+    DemoGuest(119, "log-01", "qemu", "pve3", 4, 16_384, 400, 42, "infra;prod", "office", "ceph", lock="backup"),
+    DemoGuest(
         120, "nas-01", "qemu", "pve2", 2, 8192, 100, 43, "infra;prod", "office",
         description="Scans and shared folders.\nAsk Lena before a restart.",
     ),
-    Guest(121, "print-01", "lxc", "pve2", 1, 512, 4, 44, "office", "office"),
-    Guest(122, "wiki-01", "lxc", "pve2", 2, 2048, 16, 51, "office;web", "office"),
-    Guest(123, "git-01", "qemu", "pve1", 4, 8192, 100, 52, "dev;prod", "staging", snapshots=(("pre-17.4", 41.0),)),
-    Guest(124, "chat-01", "lxc", "pve3", 2, 4096, 16, 53, "office;web", "office"),
-    Guest(125, "files-01", "lxc", "pve1", 2, 2048, 200, 54, "office", "office"),
-    Guest(126, "erp-01", "qemu", "pve3", 8, 16_384, 150, 55, "office;prod", "office", "ceph"),
-    Guest(130, "stage-web", "qemu", "pve2", 2, 4096, 32, 61, "staging;web", "staging", onboot=False),
-    Guest(131, "stage-db", "qemu", "pve2", 4, 8192, 64, 62, "db;staging", "staging", onboot=False),
-    Guest(132, "stage-queue", "lxc", "pve3", 1, 1024, 8, 63, "staging", "staging", running=False, onboot=False),
-    Guest(133, "k8s-01", "qemu", "pve1", 4, 8192, 64, 71, "dev", "staging", onboot=False),
-    Guest(134, "k8s-02", "qemu", "pve2", 4, 8192, 64, 72, "dev", "staging", onboot=False),
-    Guest(135, "k8s-03", "qemu", "pve3", 4, 8192, 64, 73, "dev", "staging", onboot=False),
-    Guest(136, "runner-01", "lxc", "pve3", 4, 4096, 32, 74, "ci;dev", "staging"),
-    Guest(137, "runner-02", "lxc", "pve3", 4, 4096, 32, 75, "ci;dev", "staging"),
-    Guest(140, "win-test", "qemu", "pve3", 4, 8192, 80, 0, "lab", running=False, onboot=False),
-    Guest(141, "old-crm", "qemu", "pve1", 2, 4096, 60, 0, "lab", running=False, onboot=False),
-    Guest(900, "ci-01", "qemu", "pve1", 2, 2048, 16, 0, "template", template=True, running=False, onboot=False),
-    Guest(901, "debian-13", "lxc", "pve2", 1, 512, 4, 0, "template", template=True, running=False, onboot=False),
+    DemoGuest(121, "print-01", "lxc", "pve2", 1, 512, 4, 44, "office", "office"),
+    DemoGuest(122, "wiki-01", "lxc", "pve2", 2, 2048, 16, 51, "office;web", "office"),
+    DemoGuest(123, "git-01", "qemu", "pve1", 4, 8192, 100, 52, "dev;prod", "staging", snapshots=(("pre-17.4", 41.0),)),
+    DemoGuest(124, "chat-01", "lxc", "pve3", 2, 4096, 16, 53, "office;web", "office"),
+    DemoGuest(125, "files-01", "lxc", "pve1", 2, 2048, 200, 54, "office", "office"),
+    DemoGuest(126, "erp-01", "qemu", "pve3", 8, 16_384, 150, 55, "office;prod", "office", "ceph"),
+    DemoGuest(130, "stage-web", "qemu", "pve2", 2, 4096, 32, 61, "staging;web", "staging", onboot=False),
+    DemoGuest(131, "stage-db", "qemu", "pve2", 4, 8192, 64, 62, "db;staging", "staging", onboot=False),
+    DemoGuest(132, "stage-queue", "lxc", "pve3", 1, 1024, 8, 63, "staging", "staging", running=False, onboot=False),
+    DemoGuest(133, "k8s-01", "qemu", "pve1", 4, 8192, 64, 71, "dev", "staging", onboot=False),
+    DemoGuest(134, "k8s-02", "qemu", "pve2", 4, 8192, 64, 72, "dev", "staging", onboot=False),
+    DemoGuest(135, "k8s-03", "qemu", "pve3", 4, 8192, 64, 73, "dev", "staging", onboot=False),
+    DemoGuest(136, "runner-01", "lxc", "pve3", 4, 4096, 32, 74, "ci;dev", "staging"),
+    DemoGuest(137, "runner-02", "lxc", "pve3", 4, 4096, 32, 75, "ci;dev", "staging"),
+    DemoGuest(140, "win-test", "qemu", "pve3", 4, 8192, 80, 0, "lab", running=False, onboot=False),
+    DemoGuest(141, "old-crm", "qemu", "pve1", 2, 4096, 60, 0, "lab", running=False, onboot=False),
+    DemoGuest(900, "ci-01", "qemu", "pve1", 2, 2048, 16, 0, "template", template=True, running=False, onboot=False),
+    DemoGuest(901, "debian-13", "lxc", "pve2", 1, 512, 4, 0, "template", template=True, running=False, onboot=False),
 )  # fmt: skip
 
 FILES = (
@@ -215,7 +215,7 @@ class Usage:
     traffic: int
 
 
-def usage(guest: Guest) -> Usage:
+def usage(guest: DemoGuest) -> Usage:
     """The figures of a guest while it runs, the same at every start."""
     chance = random.Random(guest.vmid)  # noqa: S311 - figures for show
     return Usage(

@@ -74,7 +74,7 @@ def _add_accounts(pve: DemoPve) -> None:
         pve.accounts.grant(path, ("user", user), role)
 
 
-def _add_guest(pve: DemoPve, guest: fixtures.Guest, now: float) -> None:
+def _add_guest(pve: DemoPve, guest: fixtures.DemoGuest, now: float) -> None:
     mac = f"BC:24:11:{guest.vmid >> 8:02X}:{guest.vmid & 255:02X}:{guest.address:02X}"
     volume = f"{'base' if guest.template else 'vm'}-{guest.vmid}-disk-0"
     config: dict[str, Any] = {"cores": guest.cores, "memory": str(guest.memory)}
@@ -111,7 +111,7 @@ def _add_guest(pve: DemoPve, guest: fixtures.Guest, now: float) -> None:
         made.config["parent"] = name
 
 
-def _agent(guest: fixtures.Guest, mac: str) -> dict[str, Any]:
+def _agent(guest: fixtures.DemoGuest, mac: str) -> dict[str, Any]:
     address = {"ip-address": f"10.20.0.{guest.address}", "ip-address-type": "ipv4", "prefix": 24}
     loopback = {"ip-address": "127.0.0.1", "ip-address-type": "ipv4", "prefix": 8}
     return {
@@ -122,7 +122,7 @@ def _agent(guest: fixtures.Guest, mac: str) -> dict[str, Any]:
     }
 
 
-def _add_backups(pve: DemoPve, guest: fixtures.Guest, now: float) -> None:
+def _add_backups(pve: DemoPve, guest: fixtures.DemoGuest, now: float) -> None:
     from proxmox_mcp.demo.fake import backup_entry, backup_volume
 
     for age in fixtures.OLD_BACKUPS.get(guest.vmid) or fixtures.BACKUP_AGES.get(guest.pool, ()):

@@ -18,7 +18,7 @@ GUEST = "web-03"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TourStep:
     """``text`` is shown before the call. The result must contain all of ``expects``; ``fails``: it must be an error."""
 
     text: str
@@ -32,20 +32,20 @@ class Step:
 class StepResult:
     """A step with its result, and the expected texts that are missing from it."""
 
-    step: Step
+    step: TourStep
     output: str
     missing: tuple[str, ...]
 
 
 STEPS = (
-    Step("Which nodes are there, and are they healthy?", "list_nodes", expects=("pve1", "online", "all 3 nodes")),
-    Step(
+    TourStep("Which nodes are there, and are they healthy?", "list_nodes", expects=("pve1", "online", "all 3 nodes")),
+    TourStep(
         "Find the call that starts a VM, in plain words.",
         "search_api",
         {"query": "power on a virtual machine", "limit": 2},
         ("POST /nodes/{node}/qemu/{vmid}/status/start",),
     ),
-    Step(
+    TourStep(
         "A wrong call returns every error with a correction; nothing is sent.",
         "proxmox_api_call",
         {
@@ -56,32 +56,32 @@ STEPS = (
         ("3 faults", "Did you mean memory?", "'six' is not an integer", "Did you mean bridge?"),
         fails=True,
     ),
-    Step(
+    TourStep(
         "The corrected call. It names the guest; the server finds its node.",
         "proxmox_api_call",
         {"path": f"/nodes/*/qemu/{GUEST}/config", "method": "PUT", "data": {"memory": 12288, "cores": 6}},
         ("/qemu/102/config",),
     ),
-    Step(
+    TourStep(
         "Start the guest. The server waits until the task has ended.",
         "proxmox_api_call",
         {"path": f"/nodes/*/qemu/{GUEST}/status/start", "method": "POST"},
         ("Task qmstart of 102", "ended: OK"),
     ),
-    Step(
+    TourStep(
         "Is it running, with its new memory?",
         "get_cluster_resources",
         {"type": "vm", "filter": "name~web-0"},
         (GUEST, "/12"),
     ),
-    Step(
+    TourStep(
         "Before it destroys anything, the server states the effects and asks for a confirmation.",
         "proxmox_api_call",
         {"path": f"/nodes/*/qemu/{GUEST}", "method": "DELETE"},
         ("- destroy:", GUEST, "Nothing was sent", "confirm:"),
         fails=True,
     ),
-    Step(
+    TourStep(
         "Several writes are one plan: checked, stated and carried out together.",
         "proxmox_api_plan",
         {
@@ -92,13 +92,13 @@ STEPS = (
         },
         ("plan 1", "done"),
     ),
-    Step(
+    TourStep(
         "Undo the change of the memory: the values from before it, checked and sent like any other call.",
         "proxmox_api_plan",
         {"undo": "1"},
         ("cores: 6 → 4", "memory: 12288 → 8192", 'undo="plan 2"'),
     ),
-    Step(
+    TourStep(
         "What the policy reserves for people waits in the console.",
         "proxmox_api_call",
         {"path": "/nodes/pve3/status", "method": "POST", "data": {"command": "reboot"}},
@@ -114,7 +114,7 @@ async def run_tour(url: str) -> AsyncIterator[StepResult]:
         listed = await client.list_tools()
         names = [tool.name for tool in listed.tools]
         yield StepResult(
-            Step("A client connects over SSE and lists the tools.", "tools/list"),
+            TourStep("A client connects over SSE and lists the tools.", "tools/list"),
             "\n".join(f"{tool.name}: {tool.description}" for tool in listed.tools),
             tuple({step.tool for step in STEPS} - set(names)),
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxmox_mcp.client_configurations import Configuration
-    from proxmox_mcp.doctor.steps import Step
+    from proxmox_mcp.doctor.steps import CheckStep
     from proxmox_mcp.settings import ServerSettings
 
 __all__ = ["certificate", "cluster_checks", "connectivity", "privilege_profiles", "report", "run", "steps", "timing"]
@@ -54,13 +54,13 @@ def run(
         wrong += error.faults
     mask = SecretMask(secrets_of(settings, environment))
     printer = None if as_json else Printer(out, mask)
-    found: Iterable[Step]
+    found: Iterable[CheckStep]
     if wrong:
         found = (step for fault in wrong for step in SETTINGS.wrong("environment", fault))
     else:
         hold = client_view.HOLD if patient and target else 0.0
         found = run_checks(settings, environment, target, Deadline.after(TOTAL_SECONDS), hold)
-    steps: list[Step] = []
+    steps: list[CheckStep] = []
     for step in found:
         steps.append(step)
         if printer:
@@ -95,7 +95,7 @@ def _base(server: ServerSettings, target: ClientUrl | None) -> str:
     return f"http://{host}{port}{server.mcp_root_path}"
 
 
-def _status(steps: list[Step]) -> int:
+def _status(steps: list[CheckStep]) -> int:
     failed = [step for step in steps if step.status == "fail"]
     if any(step.of_settings for step in failed):
         return WRONG_SETTINGS

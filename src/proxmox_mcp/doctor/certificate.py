@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.doctor.timing import BackgroundTask, Deadline
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.net.failures import classify
@@ -130,7 +130,7 @@ def connect_unverified(address: tuple[str, int], place: Destination, deadline: D
 
 def look(
     place: Destination, opened: socket.socket, connection: Connection, deadline: Deadline
-) -> tuple[Step, Certificate | None]:
+) -> tuple[CheckStep, Certificate | None]:
     """Check the certificate of a node; None if the settings don't trust it, or there is none."""
     name = place.named("TLS")
     address = opened.getpeername()[:2]
@@ -187,7 +187,7 @@ def describe(certificate: Certificate) -> tuple[str, ...]:
     )
 
 
-def verification_step(part: Section, connection: Connection, shown: Sequence[Certificate]) -> Step:
+def verification_step(part: ReportSection, connection: Connection, shown: Sequence[Certificate]) -> CheckStep:
     """Whether certificates are checked; if not, the risk, and the setting that pins those of the nodes."""
     name = "certificate check"
     if connection.fingerprints:
@@ -208,7 +208,7 @@ def pin_line(certificates: Sequence[Certificate]) -> str:
 
 def accepted_step(
     place: Destination, name: str, certificate: Certificate, verdict: str, renewal: Fix | None = None
-) -> Step:
+) -> CheckStep:
     """The step for an accepted certificate: a warning if it is not valid yet, has expired or expires soon.
 
     ``renewal`` says how to renew it; by default as for a certificate of a node.

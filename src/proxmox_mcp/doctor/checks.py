@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.doctor import client_view, cluster_checks, server_checks
-from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.doctor.timing import BackgroundTask, Deadline
 from proxmox_mcp.settings import SECRETS, known_names
 from proxmox_mcp.suggest import CLOSE, did_you_mean
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from proxmox_mcp.settings import Settings
 
 TOTAL_SECONDS = 28.0
-SETTINGS = Section("settings")
+SETTINGS = ReportSection("settings")
 
 
 def run_checks(
     settings: Settings, names: Iterable[str], target: ClientUrl | None, deadline: Deadline, hold: float = 0.0
-) -> Iterator[Step]:
+) -> Iterator[CheckStep]:
     """Every step, as soon as it and those before it are done.
 
     ``names`` are the variables that are set; ``target`` is the address of clients, if that is checked too, with an idle
@@ -42,7 +42,8 @@ def run_checks(
     groups = [
         _Group(part, partial(cluster_checks.look, part, each, cache, deadline), deadline)
         for part, each in (
-            (Section(f"cluster {name}" if several else "Proxmox"), each) for name, each in settings.clusters.items()
+            (ReportSection(f"cluster {name}" if several else "Proxmox"), each)
+            for name, each in settings.clusters.items()
         )
     ]
     groups.append(_Group(server_checks.PART, lambda: server_checks.look(settings, deadline), deadline))
@@ -55,7 +56,7 @@ def run_checks(
 def _outside(target: ClientUrl, settings: Settings, deadline: Deadline, hold: float) -> _Group:
     """Checks of the server as clients see it."""
     longer = Deadline(deadline.end + hold)
-    return _Group(Section(target.base), lambda: client_view.look(target, settings.server, deadline, hold), longer)
+    return _Group(ReportSection(target.base), lambda: client_view.look(target, settings.server, deadline, hold), longer)
 
 
 def _misspelt(names: Iterable[str]) -> Iterator[str]:
@@ -68,7 +69,7 @@ def _misspelt(names: Iterable[str]) -> Iterator[str]:
             yield f"{name} is not a setting. {question}"
 
 
-def _read(settings: Settings) -> Step:
+def _read(settings: Settings) -> CheckStep:
     changed = sorted(settings.server.model_fields_set)
     said = ", ".join(name.upper() for name in changed) or "no MCP_ variable is set, defaults apply"
     clusters = f"clusters: {', '.join(settings.clusters)}; " if len(settings.clusters) > 1 else ""
@@ -78,9 +79,9 @@ def _read(settings: Settings) -> Step:
 class _Group:
     """Steps that a thread finds, handed over one by one."""
 
-    def __init__(self, part: Section, find: Callable[[], Iterator[Step]], deadline: Deadline) -> None:
+    def __init__(self, part: ReportSection, find: Callable[[], Iterator[CheckStep]], deadline: Deadline) -> None:
         self._part, self._find, self._deadline = part, find, deadline
-        self._found: queue.Queue[Step | None] = queue.Queue()
+        self._found: queue.Queue[CheckStep | None] = queue.Queue()
         self._work = BackgroundTask(self._run)
 
     def _run(self) -> None:
@@ -90,7 +91,7 @@ class _Group:
         finally:
             self._found.put(None)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[CheckStep]:
         while True:
             try:
                 step = self._found.get(timeout=self._deadline.left + 0.5)

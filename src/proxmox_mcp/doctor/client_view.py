@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.doctor import certificate, connectivity, http, mcp_handshake, sse_check, streamable_http_check
 from proxmox_mcp.doctor.client_url import HTTP, SSE, ClientUrl
 from proxmox_mcp.doctor.connectivity import Destination
-from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.net.failures import RequestFailedError
 
@@ -27,9 +27,9 @@ _RENEWAL = Fix("Renew it at the proxy, and reload the proxy.")
 _OTHER = {SSE: HTTP, HTTP: SSE}
 
 
-def look(target: ClientUrl, server: ServerSettings, deadline: Deadline, hold: float = 0.0) -> Iterator[Step]:
+def look(target: ClientUrl, server: ServerSettings, deadline: Deadline, hold: float = 0.0) -> Iterator[CheckStep]:
     """The steps. ``hold``: seconds to keep an idle stream open, 0 for not at all; they come on top of the deadline."""
-    part = Section(target.base)
+    part = ReportSection(target.base)
     where = HostPort(target.address.host, target.address.port)
     place = Destination(part, where, "the address", "Check that the proxy is running, and that its port is forwarded.")
     step, addresses = connectivity.resolve(place, deadline)
@@ -52,8 +52,8 @@ def look(target: ClientUrl, server: ServerSettings, deadline: Deadline, hold: fl
         yield from _let_in(part, target, server, deadline)
     held = replace(deadline, end=deadline.end + hold)
     probes = {
-        SSE: lambda: sse_check.Probe(part, target, server, held, hold).steps(),
-        HTTP: lambda: streamable_http_check.Probe(part, target, server, deadline).steps(),
+        SSE: lambda: sse_check.SseProbe(part, target, server, held, hold).steps(),
+        HTTP: lambda: streamable_http_check.StreamableHttpProbe(part, target, server, deadline).steps(),
     }
     for route in target.asked:
         yield from probes[route]()
@@ -62,7 +62,9 @@ def look(target: ClientUrl, server: ServerSettings, deadline: Deadline, hold: fl
         yield from (replace(step, status="warn") if step.status == "fail" else step for step in probes[route]())
 
 
-def _tls(place: Destination, target: ClientUrl, opened: socket.socket, deadline: Deadline) -> tuple[Step | None, bool]:
+def _tls(
+    place: Destination, target: ClientUrl, opened: socket.socket, deadline: Deadline
+) -> tuple[CheckStep | None, bool]:
     """Whether clients trust the connection. Plain http is only a warning."""
     part, name = place.part, "TLS"
     if target.tls is None:
@@ -91,7 +93,7 @@ def _tls(place: Destination, target: ClientUrl, opened: socket.socket, deadline:
 
 def _distrusted(
     place: Destination, error: ssl.SSLCertVerificationError, address: tuple[str, int], deadline: Deadline
-) -> Step:
+) -> CheckStep:
     """The step for a certificate that clients refuse, with its details and how to make them accept it."""
     details: tuple[str, ...] = ()
     try:
@@ -111,7 +113,7 @@ def _distrusted(
     return place.part.fail("TLS", f"Clients refuse the certificate: {said.rstrip('.')}.", *fixes, details=details)
 
 
-def _let_in(part: Section, target: ClientUrl, server: ServerSettings, deadline: Deadline) -> Iterator[Step]:
+def _let_in(part: ReportSection, target: ClientUrl, server: ServerSettings, deadline: Deadline) -> Iterator[CheckStep]:
     """Without a token the response must be 401. The checks of the transports explain any other one."""
     asked = mcp_handshake.headers(server, mcp_handshake.STREAM, with_token=False)
     try:

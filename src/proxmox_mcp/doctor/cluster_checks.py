@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.assembly import connection_of
 from proxmox_mcp.doctor import certificate, connectivity, privileges, proxmox_api, schema_check
 from proxmox_mcp.doctor.connectivity import Destination
-from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.doctor.timing import BackgroundTask, Deadline
 from proxmox_mcp.errors import ProxmoxError, SettingsError
 
@@ -31,11 +31,11 @@ class _Reachability:
     """The steps to reach a host; ``certificate`` None: it failed before or at TLS."""
 
     place: Destination
-    steps: tuple[Step, ...]
+    steps: tuple[CheckStep, ...]
     certificate: Certificate | None = None
 
 
-def look(part: Section, settings: ClusterSettings, cache: Path, deadline: Deadline) -> Iterator[Step]:
+def look(part: ReportSection, settings: ClusterSettings, cache: Path, deadline: Deadline) -> Iterator[CheckStep]:
     """The steps in order; what can't be checked is skipped with the reason."""
     try:
         connection = connection_of(settings)
@@ -57,7 +57,7 @@ def look(part: Section, settings: ClusterSettings, cache: Path, deadline: Deadli
     yield from _check_with_credentials(part, settings, connection, ways, cache, deadline)
 
 
-def _reach_all(part: Section, connection: Connection, deadline: Deadline) -> list[_Reachability]:
+def _reach_all(part: ReportSection, connection: Connection, deadline: Deadline) -> list[_Reachability]:
     """All hosts at the same time, so that several silent ones take no longer than one."""
     places = [Destination(part, host, "PROXMOX_HOST", _PVEPROXY) for host in connection.hosts]
     works = [BackgroundTask(partial(_reach_one, place, connection, deadline)) for place in places]
@@ -84,23 +84,23 @@ def _reach_one(place: Destination, connection: Connection, deadline: Deadline) -
     return _Reachability(place, (step, tcp, tls), shown)
 
 
-def _as_warning(step: Step) -> Step:
+def _as_warning(step: CheckStep) -> CheckStep:
     """An unreachable node is only a warning while another one answers."""
     away = step.status == "fail" and not step.name.startswith("TLS")
     return replace(step, status="warn", found=f"{step.found} The other nodes are used.") if away else step
 
 
 def _check_with_credentials(
-    part: Section,
+    part: ReportSection,
     settings: ClusterSettings,
     connection: Connection,
     ways: Sequence[_Reachability],
     cache: Path,
     deadline: Deadline,
-) -> Iterator[Step]:
+) -> Iterator[CheckStep]:
     """The steps that need the credentials."""
     try:
-        session = proxmox_api.Session(connection)
+        session = proxmox_api.ApiSession(connection)
     except SettingsError as error:
         yield from part.wrong(SETTINGS, error)
         return
@@ -109,13 +109,13 @@ def _check_with_credentials(
 
 
 def _check_as_identity(
-    part: Section,
+    part: ReportSection,
     settings: ClusterSettings,
-    session: proxmox_api.Session,
+    session: proxmox_api.ApiSession,
     ways: Sequence[_Reachability],
     cache: Path,
     deadline: Deadline,
-) -> Iterator[Step]:
+) -> Iterator[CheckStep]:
     """The steps in a session with the credentials."""
     connection = session.connection
     spoken = _ask_versions([each.place for each in ways], session, deadline)
@@ -142,11 +142,11 @@ def _check_as_identity(
         yield part.fail(privileges.NAME, error.message, Fix(error.advice))
     else:
         yield privileges.judge(part, connection, held, version)
-    node = schema_check.Node(place.where, version)
+    node = schema_check.AnsweringNode(place.where, version)
     yield schema_check.look(part, settings.proxmox_apidoc, connection, node, cache, deadline)
 
 
-def _daemons(places: Sequence[Destination], session: proxmox_api.Session, deadline: Deadline) -> Iterator[Step]:
+def _daemons(places: Sequence[Destination], session: proxmox_api.ApiSession, deadline: Deadline) -> Iterator[CheckStep]:
     """pvedaemon of each host that answers, all at the same time."""
     works = [BackgroundTask(partial(proxmox_api.daemon, place, session, deadline)) for place in places]
     for place, work in zip(places, works, strict=True):
@@ -157,7 +157,7 @@ def _daemons(places: Sequence[Destination], session: proxmox_api.Session, deadli
 
 
 def _ask_versions(
-    places: Sequence[Destination], session: proxmox_api.Session, deadline: Deadline
+    places: Sequence[Destination], session: proxmox_api.ApiSession, deadline: Deadline
 ) -> dict[Destination, proxmox_api.VersionAnswer]:
     """Ask one host first, then the others at the same time: refused credentials are not tried again.
 

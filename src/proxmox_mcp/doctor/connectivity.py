@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.doctor.timing import BackgroundTask, Deadline
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CONNECT_SECONDS = 4.0
 class Destination:
     """A host to reach. ``setting`` is where its name was set, ``listener`` says how to check what listens there."""
 
-    part: Section
+    part: ReportSection
     where: HostPort
     setting: str
     listener: str
@@ -34,7 +34,7 @@ class Destination:
         return f"{step} of {self.where}"
 
 
-def resolve(place: Destination, deadline: Deadline) -> tuple[Step, tuple[str, ...]]:
+def resolve(place: Destination, deadline: Deadline) -> tuple[CheckStep, tuple[str, ...]]:
     """The addresses of a host; empty if its name can't be resolved."""
     name = place.named("name")
     if _is_address(place.host):
@@ -61,7 +61,9 @@ def _unresolved(place: Destination) -> tuple[Fix, ...]:
     return tuple(fixes)
 
 
-def connect(place: Destination, addresses: tuple[str, ...], deadline: Deadline) -> tuple[Step, socket.socket | None]:
+def connect(
+    place: Destination, addresses: tuple[str, ...], deadline: Deadline
+) -> tuple[CheckStep, socket.socket | None]:
     """A connection to the first address that accepts one, or None. The caller closes it."""
     name, faults = place.named("TCP"), []
     for address in addresses:

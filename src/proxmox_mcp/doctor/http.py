@@ -73,7 +73,7 @@ class Address:
 
 
 @dataclass
-class Answer:
+class HttpAnswer:
     """A response whose head has come after ``seconds``. The body is read by ``text``, or line by line."""
 
     status: int
@@ -118,7 +118,7 @@ def exchange(
     tls: TlsPolicy | None = None,
     patience: float = 5.0,
     deadline: Deadline,
-) -> Iterator[Answer]:
+) -> Iterator[HttpAnswer]:
     """Send a request; the head of the response within ``patience`` seconds, all of it before the deadline.
 
     Raises RequestFailedError.
@@ -130,7 +130,7 @@ def exchange(
         client.stream(method, address.origin + address.path, headers=headers, body=body, deadline=limits) as response,
     ):
         took = time.monotonic() - started
-        yield Answer(response.status, response.reason, response.headers, response.content_type, took, response)
+        yield HttpAnswer(response.status, response.reason, response.headers, response.content_type, took, response)
 
 
 def reason(failed: RequestFailedError) -> str:

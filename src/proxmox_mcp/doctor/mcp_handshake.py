@@ -16,8 +16,8 @@ from proxmox_mcp.net.failures import FailureKind, RequestFailedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from proxmox_mcp.doctor.http import Answer
-    from proxmox_mcp.doctor.steps import Section, Step
+    from proxmox_mcp.doctor.http import HttpAnswer
+    from proxmox_mcp.doctor.steps import CheckStep, ReportSection
     from proxmox_mcp.settings import ServerSettings
 
 _MAX_INSTRUCTIONS = 4000
@@ -47,7 +47,7 @@ def posted(server: ServerSettings) -> dict[str, str]:
     return headers(server, f"application/json, {STREAM}") | {"Content-Type": "application/json"}
 
 
-def events(answer: Answer, seconds: float) -> Iterator[tuple[str, str]]:
+def events(answer: HttpAnswer, seconds: float) -> Iterator[tuple[str, str]]:
     """The events (name, data) of a stream until it ends. Raises RequestFailedError, after ``seconds`` too.
 
     Comments, which keep the stream alive, come as events without a name and data.
@@ -99,7 +99,7 @@ def parse_initialize_answer(text: str) -> InitializeAnswer | None:
     return InitializeAnswer(name, printable.partition("\nThen restart the server")[0])
 
 
-def wrong_settings_step(part: Section, name: str, where: str, hello: InitializeAnswer) -> Step:
+def wrong_settings_step(part: ReportSection, name: str, where: str, hello: InitializeAnswer) -> CheckStep:
     """The step for a server that answers but sends no calls to Proxmox."""
     first, *faults = hello.what_to_set.splitlines()
     told = tuple(fault.removeprefix("- ") for fault in faults) or (first,)

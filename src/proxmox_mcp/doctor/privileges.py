@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.doctor.privilege_profiles import PROFILES, READ_ONLY, PrivilegeProfile
-from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.proxmox.permissions import Permissions
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ NAME = "privileges"
 _MORE = "to let it do more: docs/tokens-and-privileges.md"
 
 
-def judge(part: Section, connection: Connection, data: object, version: str) -> Step:
+def judge(part: ReportSection, connection: Connection, data: object, version: str) -> CheckStep:
     """The step, from the ``data`` of ``/access/permissions``."""
     release = int(version.partition(".")[0]) if version[:1].isdigit() else 9
     permissions = Permissions.of(data)

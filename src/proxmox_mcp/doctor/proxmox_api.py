@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.doctor import http
 from proxmox_mcp.doctor.credentials import refusal_fixes
-from proxmox_mcp.doctor.steps import Fix, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix
 from proxmox_mcp.errors import AuthenticationError, DeadlineError, NodeUnreachableError, ProxmoxError
 from proxmox_mcp.net.deadline import RequestDeadline
 from proxmox_mcp.net.failures import RequestFailedError
@@ -42,7 +42,7 @@ versions from 6 to 9 (PVE::API2::ACMEAccount)."""
 _OTHER_PRODUCT = "This server works only with Proxmox VE: set PROXMOX_HOST to a Proxmox VE node, port 8006."
 
 
-class Session:
+class ApiSession:
     """Sends requests with the credentials exactly as the server does."""
 
     def __init__(self, connection: Connection) -> None:
@@ -57,7 +57,7 @@ class Session:
         reply = self._transport.send(place.where, "GET", path, {}, auth, deadline=limits)
         answer = answers.read(reply)
         if isinstance(answer, answers.Refusal):
-            raise errors.refused(answer, errors.Asked("GET", path), self.connection)
+            raise errors.refused(answer, errors.FailedCall("GET", path), self.connection)
         return answer.data
 
     def close(self) -> None:
@@ -68,12 +68,12 @@ class Session:
 class VersionAnswer:
     """The version of a host (empty if it gave none), and whether it refused the credentials."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[CheckStep, ...]
     version: str = ""
     refused: bool = False
 
 
-def ask_version(place: Destination, session: Session, deadline: Deadline) -> VersionAnswer:
+def ask_version(place: Destination, session: ApiSession, deadline: Deadline) -> VersionAnswer:
     """Ask a host for its version, with the credentials."""
     api, login = place.named("Proxmox API"), "authentication"
     try:
@@ -104,7 +104,7 @@ def ask_version(place: Destination, session: Session, deadline: Deadline) -> Ver
     return VersionAnswer((place.part.ok(api, f"Proxmox VE {version}"),), version)
 
 
-def daemon(place: Destination, session: Session, deadline: Deadline) -> Step:
+def daemon(place: Destination, session: ApiSession, deadline: Deadline) -> CheckStep:
     """Whether pvedaemon is running: pveproxy passes every ``protected`` call to it, but answers ``/version`` alone."""
     name = place.named("pvedaemon")
     try:
@@ -122,13 +122,13 @@ def daemon(place: Destination, session: Session, deadline: Deadline) -> Step:
     return place.part.ok(name, "answers")
 
 
-def accepted(place: Destination, connection: Connection) -> Step:
+def accepted(place: Destination, connection: Connection) -> CheckStep:
     """The step for accepted credentials."""
     kind = "token" if connection.token else "password of"
     return place.part.ok("authentication", f"{place.where} accepts the {kind} {connection.identity}")
 
 
-def _other(place: Destination, step: str, product: str) -> Step:
+def _other(place: Destination, step: str, product: str) -> CheckStep:
     return place.part.fail(step, f"{place.where} is {product}, not Proxmox VE.", Fix(_OTHER_PRODUCT))
 
 

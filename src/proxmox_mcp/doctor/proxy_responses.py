@@ -11,7 +11,7 @@ from proxmox_mcp.doctor.steps import Fix
 
 if TYPE_CHECKING:
     from proxmox_mcp.doctor.client_url import ClientUrl
-    from proxmox_mcp.doctor.http import Answer
+    from proxmox_mcp.doctor.http import HttpAnswer
     from proxmox_mcp.settings import ServerSettings
 
 _TITLE = re.compile(r"<title>\s*([^<]{1,80})", re.IGNORECASE)
@@ -45,7 +45,9 @@ class Diagnosis:
     fixes: tuple[Fix, ...]
 
 
-def diagnose(answer: Answer, body: str, target: ClientUrl, server: ServerSettings, *, with_token: bool) -> Diagnosis:
+def diagnose(
+    answer: HttpAnswer, body: str, target: ClientUrl, server: ServerSettings, *, with_token: bool
+) -> Diagnosis:
     """Why a response is not the one that a client needs. ``with_token``: the request carried MCP_AUTH_TOKEN."""
     status, path = answer.status, target.address.path
     if status == 421:
@@ -105,7 +107,7 @@ async def _nothing(*_: object) -> None:
     """Stands in for an application: ``HostGuard`` is only asked, never called."""
 
 
-def _unauthorized(answer: Answer, target: ClientUrl, server: ServerSettings, *, with_token: bool) -> Diagnosis:
+def _unauthorized(answer: HttpAnswer, target: ClientUrl, server: ServerSettings, *, with_token: bool) -> Diagnosis:
     asked = answer.headers.get("WWW-Authenticate") or ""
     if asked and not asked.lower().startswith("bearer"):
         kind = _printable(asked.partition(" ")[0])[:20]
@@ -136,7 +138,7 @@ def _unauthorized(answer: Answer, target: ClientUrl, server: ServerSettings, *, 
     )
 
 
-def _redirected(answer: Answer, target: ClientUrl) -> Diagnosis:
+def _redirected(answer: HttpAnswer, target: ClientUrl) -> Diagnosis:
     where = _printable(answer.headers.get("Location") or "")[:120]
     if target.address.scheme == "http" and where.startswith(f"https://{target.address.host}/"):
         return Diagnosis(

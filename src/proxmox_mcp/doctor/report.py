@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
-from proxmox_mcp.doctor.steps import Step
+from proxmox_mcp.doctor.steps import CheckStep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ class Printer:
     def __post_init__(self) -> None:
         self._console = _console(self.out)
 
-    def step(self, step: Step) -> None:
+    def step(self, step: CheckStep) -> None:
         if step.part != self._part:
             self._part = step.part
             self._line(f"\n{step.part}", style="bold")
@@ -105,7 +105,7 @@ def _console(out: TextIO) -> Any:
 
 
 def write_json(
-    out: TextIO, steps: Sequence[Step], configurations: Sequence[Configuration], following: str, mask: SecretMask
+    out: TextIO, steps: Sequence[CheckStep], configurations: Sequence[Configuration], following: str, mask: SecretMask
 ) -> None:
     """One list: the steps, the configurations of clients if wanted, and the next thing to do."""
     listed: list[dict[str, Any]] = [step.as_json() for step in steps]
@@ -123,7 +123,7 @@ def write_json(
             }
         )
     status: Status = "fail" if any(step.status == "fail" for step in steps) else "ok"
-    verdict = Step(part="verdict", name="next", status=status, found=following)
+    verdict = CheckStep(part="verdict", name="next", status=status, found=following)
     listed.append(verdict.as_json())
     json.dump(mask.value(listed), out, indent=2)
     out.write("\n")

@@ -11,7 +11,7 @@ from proxmox_mcp.apidoc import load_index, parse_apidoc
 from proxmox_mcp.apidoc.local_index import LocalIndex, find_local_index
 from proxmox_mcp.apidoc.source import fetch, node_url
 from proxmox_mcp.apidoc.store import IndexStore
-from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.errors import ApidocError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _PACKAGE = Fix(
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class AnsweringNode:
     """A node that answers, and its version."""
 
     where: HostPort
@@ -37,8 +37,13 @@ class Node:
 
 
 def look(
-    part: Section, source: str, connection: Connection, node: Node | None, cache: Path, deadline: Deadline
-) -> Step:
+    part: ReportSection,
+    source: str,
+    connection: Connection,
+    node: AnsweringNode | None,
+    cache: Path,
+    deadline: Deadline,
+) -> CheckStep:
     """The step. ``node`` is one that answers, or None; ``cache`` the directory of the schema cache."""
     version = node.version if node else ""
     try:
@@ -57,7 +62,9 @@ def look(
         return failed(NAME, f"PROXMOX_APIDOC={source}: {error.message}", fix)
 
 
-def _auto(part: Section, connection: Connection, node: Node | None, cache: Path, deadline: Deadline) -> Step:
+def _auto(
+    part: ReportSection, connection: Connection, node: AnsweringNode | None, cache: Path, deadline: Deadline
+) -> CheckStep:
     if node is None:
         found = _at_hand("", cache)
         return part.warn(
@@ -82,7 +89,7 @@ def _auto(part: Section, connection: Connection, node: Node | None, cache: Path,
     return part.ok(NAME, said)
 
 
-def _compared(part: Section, index: EndpointIndex, origin: str, version: str) -> Step:
+def _compared(part: ReportSection, index: EndpointIndex, origin: str, version: str) -> CheckStep:
     known = index.version or "(unknown version)"
     said = f"Proxmox VE {known}, {origin}: {len(index.endpoints)} endpoints"
     if not version or index.version == version:

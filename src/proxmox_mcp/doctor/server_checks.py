@@ -13,7 +13,7 @@ from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.app.listener import listen_fault, require_authentication
 from proxmox_mcp.assembly import callers_of
 from proxmox_mcp.doctor import http
-from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.doctor.summary import RUNS
 from proxmox_mcp.errors import SettingsError, StoreError
 from proxmox_mcp.net.failures import RequestFailedError
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.rules import Rule
     from proxmox_mcp.settings import ServerSettings, Settings
 
-PART = Section("server")
+PART = ReportSection("server")
 
 
-def look(settings: Settings, deadline: Deadline) -> Iterator[Step]:
+def look(settings: Settings, deadline: Deadline) -> Iterator[CheckStep]:
     """The steps, in the order of a server start."""
     server = settings.server
     yield _authentication(server)
@@ -45,7 +45,7 @@ def look(settings: Settings, deadline: Deadline) -> Iterator[Step]:
         yield _database(url)
 
 
-def _authentication(server: ServerSettings) -> Step:
+def _authentication(server: ServerSettings) -> CheckStep:
     name = "who may call"
     where = f"MCP_HOST={server.mcp_host}"
     try:
@@ -71,7 +71,7 @@ def _authentication(server: ServerSettings) -> Step:
     )
 
 
-def _hosts(server: ServerSettings) -> Step:
+def _hosts(server: ServerSettings) -> CheckStep:
     name = "names that clients may use"
     if server.mcp_allowed_hosts:
         return PART.ok(name, ", ".join(server.mcp_allowed_hosts))
@@ -87,7 +87,7 @@ def _hosts(server: ServerSettings) -> Step:
     )
 
 
-def _address(server: ServerSettings, deadline: Deadline) -> Step:
+def _address(server: ServerSettings, deadline: Deadline) -> CheckStep:
     name = "address"
     host = server.mcp_host.strip("[]")
     where = f"{server.mcp_host} port {server.mcp_port}"
@@ -104,7 +104,7 @@ def _address(server: ServerSettings, deadline: Deadline) -> Step:
     return PART.ok(name, f"{where} is free")
 
 
-def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
+def _taken(server: ServerSettings, where: str, deadline: Deadline) -> CheckStep:
     """The step for a port in use: by this server, as it should be, or by another program."""
     host = server.mcp_host.strip("[]")
     local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it stands for is looked up
@@ -126,7 +126,7 @@ def _taken(server: ServerSettings, where: str, deadline: Deadline) -> Step:
     )
 
 
-def _files(settings: Settings) -> Iterator[Step]:
+def _files(settings: Settings) -> Iterator[CheckStep]:
     server = settings.server
     clusters = tuple(settings.clusters) if len(settings.clusters) > 1 else ()
     if path := server.mcp_policy_file:
@@ -139,7 +139,7 @@ def _files(settings: Settings) -> Iterator[Step]:
         yield _state(server.state_directory)
 
 
-def _policy(path: Path) -> Step:
+def _policy(path: Path) -> CheckStep:
     try:
         rules = load_rules(path, bundled_effects().templates)
     except SettingsError as error:
@@ -147,7 +147,7 @@ def _policy(path: Path) -> Step:
     return _outdated("policy", rules) or PART.ok("policy", f"{path}: {len(rules)} rules")
 
 
-def _callers(path: Path, clusters: tuple[str, ...]) -> Step:
+def _callers(path: Path, clusters: tuple[str, ...]) -> CheckStep:
     try:
         callers = load_callers(path, clusters, bundled_effects().templates)
     except SettingsError as error:
@@ -156,7 +156,7 @@ def _callers(path: Path, clusters: tuple[str, ...]) -> Step:
     return _outdated("callers", rules) or PART.ok("callers", f"{path} has no errors")
 
 
-def _outdated(name: str, rules: Sequence[Rule]) -> Step | None:
+def _outdated(name: str, rules: Sequence[Rule]) -> CheckStep | None:
     """The step for rules with keys of an older version, which still work."""
     found = tuple(rule.outdated for rule in rules if rule.outdated)
     if not found:
@@ -169,13 +169,13 @@ def _outdated(name: str, rules: Sequence[Rule]) -> Step | None:
     )
 
 
-def _refused(name: str, error: SettingsError) -> Step:
+def _refused(name: str, error: SettingsError) -> CheckStep:
     """The step for a file with errors: the server starts, but sends no calls."""
     advice = error.advice or "Correct it in the file."
     return PART.wrong_setting(name, f"No calls are sent until this is corrected. {error.message}", Fix(advice))
 
 
-def _audit(path: Path) -> Step:
+def _audit(path: Path) -> CheckStep:
     if not (fault := why_unwritable(path)):
         return PART.ok("audit", f"{path} can be written")
     return PART.wrong_setting(
@@ -185,7 +185,7 @@ def _audit(path: Path) -> Step:
     )
 
 
-def _state(directory: Path) -> Step:
+def _state(directory: Path) -> CheckStep:
     """The directory of the durable state, which is created when it is first needed."""
     there = next((each for each in (directory, *directory.parents) if each.exists()), directory)
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
@@ -198,7 +198,7 @@ def _state(directory: Path) -> Step:
     )
 
 
-def _store(url: str, deadline: Deadline) -> Step:
+def _store(url: str, deadline: Deadline) -> CheckStep:
     """The store that replicas share. Its URL may contain a password, so only host and port are shown."""
     name = "shared state"
     try:
@@ -217,7 +217,7 @@ def _store(url: str, deadline: Deadline) -> Step:
     return PART.ok(name, f"{host} port {port} accepts connections")
 
 
-def _database(url: str) -> Step:
+def _database(url: str) -> CheckStep:
     """The database of the durable state, opened as the server opens it: a new one gets its tables."""
     name = "database"
     try:

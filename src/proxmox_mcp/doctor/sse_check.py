@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from proxmox_mcp.doctor import http, mcp_handshake
 from proxmox_mcp.doctor.client_url import SSE
 from proxmox_mcp.doctor.proxy_responses import UNBUFFERED, diagnose
-from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.net.failures import RequestFailedError
 
 if TYPE_CHECKING:
@@ -28,19 +28,19 @@ NAME = "SSE"
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class SseProbe:
     """One check of ``/sse``. ``hold``: seconds to keep the stream open afterwards."""
 
-    part: Section
+    part: ReportSection
     target: ClientUrl
     server: ServerSettings
     deadline: Deadline
     hold: float = 0.0
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[CheckStep]:
         yield from self._attempt({"Accept-Encoding": "gzip, deflate, br"})
 
-    def _attempt(self, encodings: dict[str, str]) -> Iterator[Step]:
+    def _attempt(self, encodings: dict[str, str]) -> Iterator[CheckStep]:
         sent = mcp_handshake.headers(self.server, mcp_handshake.STREAM) | encodings
         try:
             with http.exchange(
@@ -61,7 +61,7 @@ class Probe:
     def _where(self) -> str:
         return f"{self.target.base}{SSE}"
 
-    def _read(self, answer: http.Answer) -> Iterator[Step]:
+    def _read(self, answer: http.HttpAnswer) -> Iterator[CheckStep]:
         if answer.status != 200 or answer.content_type != mcp_handshake.STREAM:
             told = diagnose(answer, answer.text(), self.target, self.server, with_token=self._has_token)
             yield self.part.fail(NAME, f"{self._where}: {told.found}", *told.fixes)
@@ -93,7 +93,7 @@ class Probe:
             )
         yield from self._talk(answer, endpoint, took)
 
-    def _talk(self, answer: http.Answer, endpoint: str, took: float) -> Iterator[Step]:
+    def _talk(self, answer: http.HttpAnswer, endpoint: str, took: float) -> Iterator[CheckStep]:
         try:
             url = urljoin(self._where, endpoint)
             path = urlsplit(url).path
@@ -137,7 +137,7 @@ class Probe:
         if self.hold:
             yield self._held(answer)
 
-    def _post(self, url: str) -> Step | None:
+    def _post(self, url: str) -> CheckStep | None:
         """Send the first message; the step that says what went wrong, if anything did."""
         if not url.isascii() or urlsplit(url).netloc != urlsplit(self._where).netloc:
             return self.part.fail(
@@ -173,7 +173,7 @@ class Probe:
             )
         return self.part.fail(NAME, f"{self._where}: a message to {parts.path}: {told.found}", *told.fixes)
 
-    def _silent(self, what: str) -> Step:
+    def _silent(self, what: str) -> CheckStep:
         """The step for a silent stream. The health check shows whether the server or a proxy is the cause."""
         name = f"{self._where}: {what}"
         try:
@@ -186,7 +186,7 @@ class Probe:
         why = "the server is healthy, so a proxy buffers the stream" if alive else "a proxy may buffer the stream"
         return self.part.fail(NAME, f"{name}: {why}.", *UNBUFFERED)
 
-    def _held(self, answer: http.Answer) -> Step:
+    def _held(self, answer: http.HttpAnswer) -> CheckStep:
         name, began = "patience", time.monotonic()
         try:
             for _ in mcp_handshake.events(answer, self.hold):

@@ -22,7 +22,7 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class CheckStep:
     """One check with its result; ``part`` is the section it belongs to, such as ``cluster lab``."""
 
     part: str
@@ -48,28 +48,28 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """Makes the steps of one section of the report."""
 
     name: str
 
-    def ok(self, name: str, found: str, *details: str) -> Step:
-        return Step(part=self.name, name=name, status="ok", found=found, details=details)
+    def ok(self, name: str, found: str, *details: str) -> CheckStep:
+        return CheckStep(part=self.name, name=name, status="ok", found=found, details=details)
 
-    def skipped(self, name: str, why: str) -> Step:
-        return Step(part=self.name, name=name, status="skipped", found=why)
+    def skipped(self, name: str, why: str) -> CheckStep:
+        return CheckStep(part=self.name, name=name, status="skipped", found=why)
 
-    def warn(self, name: str, found: str, *fixes: Fix, details: tuple[str, ...] = ()) -> Step:
-        return Step(part=self.name, name=name, status="warn", found=found, details=details, fixes=fixes)
+    def warn(self, name: str, found: str, *fixes: Fix, details: tuple[str, ...] = ()) -> CheckStep:
+        return CheckStep(part=self.name, name=name, status="warn", found=found, details=details, fixes=fixes)
 
-    def wrong_setting(self, name: str, found: str, *fixes: Fix) -> Step:
+    def wrong_setting(self, name: str, found: str, *fixes: Fix) -> CheckStep:
         """A failure because of a setting."""
         return replace(self.fail(name, found, *fixes), of_settings=True)
 
-    def wrong(self, name: str, error: SettingsError) -> Iterator[Step]:
+    def wrong(self, name: str, error: SettingsError) -> Iterator[CheckStep]:
         """A failure for each wrong setting."""
         for fault in error.faults:
             yield self.wrong_setting(name, fault.message, *([Fix(fault.advice)] if fault.advice else []))
 
-    def fail(self, name: str, found: str, *fixes: Fix, details: tuple[str, ...] = ()) -> Step:
-        return Step(part=self.name, name=name, status="fail", found=found, details=details, fixes=fixes)
+    def fail(self, name: str, found: str, *fixes: Fix, details: tuple[str, ...] = ()) -> CheckStep:
+        return CheckStep(part=self.name, name=name, status="fail", found=found, details=details, fixes=fixes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.doctor import http, mcp_handshake
 from proxmox_mcp.doctor.client_url import HTTP
 from proxmox_mcp.doctor.proxy_responses import UNBUFFERED, diagnose
-from proxmox_mcp.doctor.steps import Fix, Section, Step
+from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.net.failures import RequestFailedError
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ NAME = "streamable HTTP"
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class StreamableHttpProbe:
     """One check of ``/mcp``."""
 
-    part: Section
+    part: ReportSection
     target: ClientUrl
     server: ServerSettings
     deadline: Deadline
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[CheckStep]:
         where = f"{self.target.base}{HTTP}"
         try:
             with http.exchange(
@@ -55,7 +55,7 @@ class Probe:
             fix = Fix("See the logs of the proxy and of the server.")
             yield self.part.fail(NAME, f"{where}: the request failed ({http.reason(failed)}).", fix)
 
-    def _judged(self, where: str, answer: http.Answer) -> Step:
+    def _judged(self, where: str, answer: http.HttpAnswer) -> CheckStep:
         if answer.status == 200 and answer.content_type == mcp_handshake.STREAM:
             data = (data for name, data in mcp_handshake.events(answer, ANSWER_SECONDS) if name == "message")
             hello = next((found for text in data if (found := mcp_handshake.parse_initialize_answer(text))), None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxmox_mcp.doctor.steps import Fix, Step
+    from proxmox_mcp.doctor.steps import CheckStep, Fix
 
 RUNS = "this server is already running there"
 _MOST_LINES = 2
@@ -16,13 +16,13 @@ _MOST_LINES = 2
 _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z`])")
 
 
-def counted(steps: Sequence[Step]) -> str:
+def counted(steps: Sequence[CheckStep]) -> str:
     """Such as ``2 errors, 1 warning``."""
     failed, warned = (sum(step.status == status for step in steps) for status in ("fail", "warn"))
     return f"{failed} error{'' if failed == 1 else 's'}, {warned} warning{'' if warned == 1 else 's'}"
 
 
-def next_step(steps: Sequence[Step], url: str, *, clients: bool) -> str:
+def next_step(steps: Sequence[CheckStep], url: str, *, clients: bool) -> str:
     """The next thing to do, in one sentence: how to fix the first error; without errors, how to use the server.
 
     ``url`` is the URL that clients use, empty if it was not checked; ``clients``: whether the settings to
@@ -43,7 +43,7 @@ def next_step(steps: Sequence[Step], url: str, *, clients: bool) -> str:
     return f"Next: start the server with `proxmox-mcp serve`, then {paste}."
 
 
-def _to_do(step: Step) -> str:
+def _to_do(step: CheckStep) -> str:
     found = step.found.splitlines()[0].rstrip(".")
     fix = next((fix for fix in step.fixes if fix.text), None)
     if fix is None:

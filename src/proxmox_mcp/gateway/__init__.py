@@ -1,13 +1,13 @@
 """The way of a call: resolve, check, decide, confirm, send, follow, shape. There is no other way to a cluster."""
 
 from proxmox_mcp.gateway.gateway import Gateway
-from proxmox_mcp.gateway.request import NO_CLIENT, Answer, Client, Request
+from proxmox_mcp.gateway.request import NO_CLIENT, Client, Reply, Request
 
 __all__ = [
     "NO_CLIENT",
-    "Answer",
     "Client",
     "Gateway",
+    "Reply",
     "Request",
     "answers",
     "changes",

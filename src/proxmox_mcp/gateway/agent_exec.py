@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.gateway.guest_command import digests, told
-from proxmox_mcp.guests import Guest, result_within
+from proxmox_mcp.guests import GuestOnNode, result_within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ async def result_of_process(call: Call, data: Any, seconds: float, cluster: Clus
     process = data.get("pid") if isinstance(data, dict) and call.template == TEMPLATE else None
     if not isinstance(process, int) or call.method != "POST":
         return None
-    guest = Guest("qemu", int(call.path_params["vmid"]), call.path_params["node"])
+    guest = GuestOnNode("qemu", int(call.path_params["vmid"]), call.path_params["node"])
     result = await result_within(cluster.pve, guest, process, seconds) if seconds > 0 else None
     if result is None:
         return Ran(

@@ -10,13 +10,13 @@ from proxmox_mcp.confirm.approvals import ApprovalState
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError
 
 if TYPE_CHECKING:
-    from proxmox_mcp.gateway.enforcement import Guard, Stated
+    from proxmox_mcp.gateway.enforcement import Confirmable, Guard
     from proxmox_mcp.gateway.request import Client, Request
     from proxmox_mcp.policy.call import Call
 
 
 async def requested(
-    number: int, call: Call, request: Request, stated: Stated, client: Client, guard: Guard, *, said: str
+    number: int, call: Call, request: Request, stated: Confirmable, client: Client, guard: Guard, *, said: str
 ) -> Call:
     """The call with who approved the request that it has just made, or had made before; ``said`` is its statement.
 
@@ -30,7 +30,9 @@ async def requested(
     return await redeemed(number, call, stated, guard)
 
 
-async def waited_for(number: int, call: Call, request: Request, stated: Stated, client: Client, guard: Guard) -> Call:
+async def waited_for(
+    number: int, call: Call, request: Request, stated: Confirmable, client: Client, guard: Guard
+) -> Call:
     """The call with who approved the request whose number it came with. Raises ConfirmationError where nobody did."""
     if not await _is_decided(number, call, request, client, guard):
         raise ConfirmationError(
@@ -39,7 +41,7 @@ async def waited_for(number: int, call: Call, request: Request, stated: Stated, 
     return await redeemed(number, call, stated, guard)
 
 
-async def redeemed(number: int, call: Call, stated: Stated, guard: Guard) -> Call:
+async def redeemed(number: int, call: Call, stated: Confirmable, guard: Guard) -> Call:
     """Use a decided request up: the call with who approved it. What would be hit is read again, since time has passed.
 
     Raises ConfirmationError where it was denied, was used or has expired, or where what would be hit has changed.

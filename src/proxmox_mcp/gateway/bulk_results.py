@@ -14,7 +14,7 @@ import anyio
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.guest_end import NOTHING, Aftermath
 from proxmox_mcp.policy.values import list_members
-from proxmox_mcp.proxmox.advice import Asked, advise
+from proxmox_mcp.proxmox.advice import FailedCall, advise
 from proxmox_mcp.proxmox.guest_results import ACTIONS, Action, GuestResult
 from proxmox_mcp.proxmox.inventory import in_a_row
 from proxmox_mcp.proxmox.records import records
@@ -220,5 +220,5 @@ def _advice(action: Action, failed: Sequence[GuestEnd]) -> str:
     for each in failed:
         if each.guest is not None and len(texts) < _MOST_ADVISED:
             path = _PATHS[action].format(guest=each.guest.path, node=each.guest.node)
-            texts[advise(each.error, Asked("POST", path, task=True))] = None
+            texts[advise(each.error, FailedCall("POST", path, task=True))] = None
     return " ".join(filter(None, texts))

@@ -24,7 +24,7 @@ from proxmox_mcp.errors import (
     TaskFailedError,
 )
 from proxmox_mcp.gateway.states import asking, read_states
-from proxmox_mcp.record.changes import Ended
+from proxmox_mcp.record.changes import WriteOutcome
 from proxmox_mcp.record.differences import differences, told
 from proxmox_mcp.record.undo import (
     After,
@@ -152,7 +152,7 @@ class ChangeLog:
         changed = differences(write.before, state, write.pending)
         await self._finish(
             write,
-            Ended(
+            WriteOutcome(
                 outcome="running" if received.running else "ok",
                 upids=call.upids,
                 after=state,
@@ -173,7 +173,7 @@ class ChangeLog:
         changed = differences(write.before, state, write.pending)
         found = inverse(Case(call, write.before, write.parameters, After(None, state))) if changed else write.inverse
         await self._finish(
-            write, Ended(outcome=error.code, message=error.message, upids=call.upids, after=state, inverse=found)
+            write, WriteOutcome(outcome=error.code, message=error.message, upids=call.upids, after=state, inverse=found)
         )
         if not changed:
             return error
@@ -186,7 +186,7 @@ class ChangeLog:
         except StoreError:
             _LOG.error("that change %s was undone by %s was not recorded", number, by)
 
-    async def _finish(self, write: Write, ended: Ended) -> None:
+    async def _finish(self, write: Write, ended: WriteOutcome) -> None:
         """What has happened can't be called back because a line can't be written: the change then has no outcome."""
         with anyio.CancelScope(shield=True):
             try:

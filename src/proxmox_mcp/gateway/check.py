@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc import Problem
+from proxmox_mcp.apidoc import CallProblem
 from proxmox_mcp.apidoc.validation.authority import SchemaAuthority, split
 from proxmox_mcp.apidoc.validation.faults import quoted_value
 from proxmox_mcp.errors import InvalidCallError, UnsupportedCallError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc import Endpoint
     from proxmox_mcp.apidoc.validation.authority import ValidationMode
     from proxmox_mcp.gateway.cluster import Cluster
-    from proxmox_mcp.gateway.schema_source import Schema
+    from proxmox_mcp.gateway.schema_source import SchemaInUse
     from proxmox_mcp.policy.call import Call
 
 _MOST_FAULTS = 12
@@ -39,7 +39,7 @@ async def check(call: Call, given: Mapping[str, object], mode: ValidationMode, c
     return check_against(await cluster.schema.of_version(there), call, given, mode)
 
 
-def check_against(schema: Schema, call: Call, given: Mapping[str, object], mode: ValidationMode) -> Call:
+def check_against(schema: SchemaInUse, call: Call, given: Mapping[str, object], mode: ValidationMode) -> Call:
     """The call held against one schema. Whether it may be sent is for ``must_be_sendable``."""
     found = schema.index.check(call.method, call.path, given)
     faults, doubts = split(found.problems, SchemaAuthority.of(schema.index.version, schema.node_version), mode)
@@ -67,12 +67,12 @@ def must_be_sendable(call: Call) -> None:
         reject_unsupported(call.endpoint, call.data)
 
 
-def _doubted(schema: Schema, doubts: Sequence[Problem]) -> str:
+def _doubted(schema: SchemaInUse, doubts: Sequence[CallProblem]) -> str:
     said = f"The schema in use ({schema}) doesn't know this, but the node may:"
     return "\n".join([said, *_listed(doubts)])
 
 
-def _listed(problems: Sequence[Problem]) -> list[str]:
+def _listed(problems: Sequence[CallProblem]) -> list[str]:
     lines = []
     for problem in problems[:_MOST_FAULTS]:
         hint = f" {problem.hint}" if problem.hint else ""
@@ -113,7 +113,7 @@ _EXEC = ("POST", "/nodes/{node}/qemu/{vmid}/agent/exec")
 _OF_A_SHELL = frozenset("|&;<>()$`*?~#'\"\\\n")
 
 
-def whole_command_line(endpoint: Endpoint, data: Mapping[str, object]) -> Problem | None:
+def whole_command_line(endpoint: Endpoint, data: Mapping[str, object]) -> CallProblem | None:
     """The fault of a ``command`` that is one text with arguments in it; None where it may be a program's name.
 
     Proxmox takes such a text as a list of one element, so the guest looks for a program named ``ls -la``, and the
@@ -129,7 +129,7 @@ def whole_command_line(endpoint: Endpoint, data: Mapping[str, object]) -> Proble
     shell = json.dumps(["/bin/sh", "-c", command], ensure_ascii=False)
     plain = json.dumps(command.split(), ensure_ascii=False)
     wanted = shell if _OF_A_SHELL & set(command) else f"{plain}, or with a shell {shell}"
-    return Problem(
+    return CallProblem(
         "command",
         "type",
         f"{quoted_value(command)} is one text: the guest would look for a program of that whole name",

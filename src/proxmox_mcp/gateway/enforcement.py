@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.confirm.freezes import Freezes
     from proxmox_mcp.confirm.grants import Grants
     from proxmox_mcp.confirm.operators import Operators
-    from proxmox_mcp.confirm.statement import Difference, Statement
+    from proxmox_mcp.confirm.statement import ExpectedDifference, Statement
     from proxmox_mcp.confirm.waiting import Waiting
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.gateway.request import Client, Request
@@ -60,14 +60,14 @@ _in_thread = anyio.to_thread.run_sync
 """Confirmations and approvals may lie in a file or on another machine."""
 
 
-class Stated(Protocol):
+class Confirmable(Protocol):
     """What is to be confirmed, as a statement from the state of what it hits."""
 
     async def statement(self, *, backups: bool = True) -> Statement:
         """The statement. ``backups``: told too where something is destroyed; no confirmation is bound to them."""
         ...
 
-    async def again(self) -> Stated:
+    async def again(self) -> Confirmable:
         """The same with the state read again: somebody was asked meanwhile."""
         ...
 
@@ -85,7 +85,7 @@ class CallStatement:
     async def statement(self, *, backups: bool = True) -> Statement:
         return await self.guard.statement(self.call, self.live, backups=backups)
 
-    async def again(self) -> Stated:
+    async def again(self) -> Confirmable:
         live = await self.live.reread()
         call = self.relieve(await self.guard.judge(self.call, live))
         return CallStatement(self.guard, call, live.of(call), self.relieve)
@@ -195,7 +195,7 @@ class Guard:
         grant = await self.store.in_thread(self.grants.use, call, facts)
         return f"grant {grant.number} by {grant.granted_by} ({grant.used} of {grant.calls})" if grant else ""
 
-    async def confirm_stated(self, call: Call, request: Request, stated: Stated, client: Client) -> Call:
+    async def confirm_stated(self, call: Call, request: Request, stated: Confirmable, client: Client) -> Call:
         """As ``confirm``, with the statement from elsewhere: that of a plan is made of many calls.
 
         Where an operator must approve, the call waits for that a while; it must be within ``admitted``. Raises
@@ -259,7 +259,7 @@ class Guard:
     async def statement(self, call: Call, live: LiveState, *, backups: bool = True) -> Statement:
         """What the call would do, from the state of what it hits."""
         subjects = await live.subjects(backups=backups)
-        differences: tuple[Difference, ...] = ()
+        differences: tuple[ExpectedDifference, ...] = ()
         if call.method == "PUT" or call.template.endswith("/config"):
             differences = statements.differences_of(call, await live.configuration(), self.redactor)
         kept = retention_words(call, await retention_in_force(live))
@@ -281,7 +281,7 @@ class Guard:
             )
         )
 
-    async def _redeem(self, token: str, call: Call, stated: Stated) -> Call:
+    async def _redeem(self, token: str, call: Call, stated: Confirmable) -> Call:
         if self.setting is not Setting.TOKEN or _decision_of(call).person_only:
             raise ConfirmationError(
                 "A person must confirm this call; a token does not count.",

@@ -18,7 +18,7 @@ from proxmox_mcp.policy.lookups import NO_FACTS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from proxmox_mcp.apidoc import EndpointIndex, Problem
+    from proxmox_mcp.apidoc import CallProblem, EndpointIndex
     from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.gateway.gateway import Gateway
     from proxmox_mcp.policy.caller import Caller
@@ -113,6 +113,6 @@ def explain_offline(
     return Explanation(judge(call, reviews), policy, caution=_refused(found.problems))
 
 
-def _refused(problems: Sequence[Problem]) -> str:
+def _refused(problems: Sequence[CallProblem]) -> str:
     faults = "; ".join(f"{problem.parameter}: {problem.message}" for problem in problems[:_MOST_FAULTS])
     return f"Proxmox would refuse it: {faults}." if faults else ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import DeniedError, TargetError
 from proxmox_mcp.gateway.resolve import unknown_guest
-from proxmox_mcp.guests import Guest
+from proxmox_mcp.guests import GuestOnNode
 from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.inventory import listed_guests
 from proxmox_mcp.untrusted import mark
@@ -29,7 +29,7 @@ _FIRST_SHOWN, _LAST_SHOWN = 4_000, 8_000
 """Characters of an output that a model reads: its begin and, more of interest, its end."""
 
 
-async def find_guest(which: str, cluster: Cluster) -> Guest:
+async def find_guest(which: str, cluster: Cluster) -> GuestOnNode:
     """The guest with an id or a name. Raises TargetError, ProxmoxError."""
     resources = await cluster.inventory.resources()
     by_id = resources.guest(which)
@@ -38,7 +38,7 @@ async def find_guest(which: str, cluster: Cluster) -> Guest:
         raise TargetError(f"There is no guest {which[:80]}.", unknown_guest(which, resources))
     if len(found) > 1:
         raise TargetError(f"{len(found)} guests are named {which[:80]}: {listed_guests(found)}.", "Use the id.")
-    return Guest(found[0].type, found[0].vmid, found[0].node)
+    return GuestOnNode(found[0].type, found[0].vmid, found[0].node)
 
 
 def carried(call: Call, work: GuestExec) -> Call:
@@ -63,7 +63,7 @@ def must_be_showable(call: Call, work: GuestExec) -> None:
         )
 
 
-def told(result: ExecResult, guest: Guest) -> str:
+def told(result: ExecResult, guest: GuestOnNode) -> str:
     """The result for a model: how it ended, then output and errors as data."""
     lines = [f"{_ended(result)} after {result.seconds:.1f} s in {guest} on {guest.node}."]
     lines += result.notes

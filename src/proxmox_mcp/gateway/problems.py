@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import PermissionDeniedError
 from proxmox_mcp.proxmox.inventory import in_a_row
-from proxmox_mcp.proxmox.problems import TITLES, Problem, Report, Unread, examine
+from proxmox_mcp.proxmox.problems import TITLES, ClusterProblem, ProblemReport, Unread, examine
 from proxmox_mcp.proxmox.records import records
 from proxmox_mcp.proxmox.visibility import hidden
 from proxmox_mcp.render import Clock, estimate_tokens
@@ -30,7 +30,7 @@ _CONTENT = "/nodes/{node}/storage/{storage}/content"
 _CHECKED = "Checked: nodes, quorum, HA, replication, storages, services, tasks, certificates, locks, backups."
 
 
-async def problems_of(gateway: Gateway, request: Request) -> tuple[Clock, Report]:
+async def problems_of(gateway: Gateway, request: Request) -> tuple[Clock, ProblemReport]:
     """The problems of the cluster that a request names, as its caller may see them, and the clock of that cluster.
 
     The request is one for ``RESOURCES``. Raises ProxmoxMcpError where not even these can be read.
@@ -84,7 +84,7 @@ def _yesterday(clock: Clock) -> float:
     return (today - timedelta(days=1)).timestamp()
 
 
-def problems_text(report: Report, clock: Clock, *, most_tokens: int = MOST_TOKENS) -> str:
+def problems_text(report: ProblemReport, clock: Clock, *, most_tokens: int = MOST_TOKENS) -> str:
     """The report for a model: a line for each kind of problem, as much of each as fits; of the rest its number."""
     kinds = len(report.of_kind())
     shapes = [*_SHAPES, *(replace(_SHAPES[-1], kinds=most) for most in range(kinds - 1, -1, -1))]
@@ -109,7 +109,7 @@ class _Shape:
 _SHAPES = (_Shape(6, 80, 4), _Shape(4, 80, 4), _Shape(3, 60, 3), _Shape(2, 40, 2), _Shape(1, 40, 1))
 
 
-def _lines(report: Report, clock: Clock, shape: _Shape) -> list[str]:
+def _lines(report: ProblemReport, clock: Clock, shape: _Shape) -> list[str]:
     count = len(report.problems)
     found = f"{count} problem{'' if count == 1 else 's'}" if count else "No problems found"
     lines = [f"{found}, {clock.present}", *([] if count else [_CHECKED])]
@@ -124,7 +124,7 @@ def _lines(report: Report, clock: Clock, shape: _Shape) -> list[str]:
     return [*lines, *_unread(report.unread, shape.reasons)]
 
 
-def _told(problem: Problem, now: float, words: int) -> str:
+def _told(problem: ClusterProblem, now: float, words: int) -> str:
     subject = " ".join(shown(one_line(name, _LONGEST_NAME)) for name in problem.names)
     node = f"on {shown(problem.node)}" if problem.node else ""
     said = shown(one_line(problem.said, words)) if problem.said else ""
@@ -136,7 +136,7 @@ def _path(path: str) -> str:
     return "/".join(segment and shown(segment) for segment in path.split("/"))
 
 
-def age_of(problem: Problem, now: float) -> str:
+def age_of(problem: ClusterProblem, now: float) -> str:
     """``3d ago``, ``in 12d``; empty where no moment matters."""
     if problem.when is None:
         return ""

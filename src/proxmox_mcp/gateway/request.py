@@ -74,7 +74,7 @@ def call_of(request: Request, method: str, path: ApiPath, cluster: str) -> Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What a person said in the client: to the confirmation of this token, yes or no."""
 
     token: str
@@ -95,7 +95,7 @@ class Client(Protocol):
         ...
 
     @property
-    def answer(self) -> Answer | None:
+    def answer(self) -> Reply | None:
         """The answer that this very request brought, to a question of the request before."""
         ...
 
@@ -121,7 +121,7 @@ class NoClient:
 
     can_be_asked = False
     follows_progress = False
-    answer: Answer | None = None
+    answer: Reply | None = None
 
     async def ask(self, question: str, token: str) -> bool:  # noqa: ARG002
         return False

@@ -40,7 +40,7 @@ Kind = Literal["node", "cache", "bundled", "file", "url"]
 
 
 @dataclass(frozen=True)
-class Schema:
+class SchemaInUse:
     """An index, and how far it speaks for the cluster.
 
     ``node_version`` is what the node says of itself, empty as long as it has not been asked.
@@ -77,14 +77,14 @@ class SchemaKeeper:
 
     def __init__(self, pve: Reader, source: str, store: IndexStore | None) -> None:
         self._pve, self._source, self._store = pve, source, store
-        self._current: Schema | None = None
+        self._current: SchemaInUse | None = None
         self._loading = threading.Lock()
         self._versions: dict[str, tuple[float, str]] = {}
-        self._others: dict[str, Schema] = {}
+        self._others: dict[str, SchemaInUse] = {}
         self._search = SearchSource(store)
         self._look = anyio.Event()
 
-    async def current(self) -> Schema:
+    async def current(self) -> SchemaInUse:
         """The schema in force; the first use loads it in a worker thread. Raises ApidocError."""
         if self._current is not None:
             return self._current
@@ -98,7 +98,7 @@ class SchemaKeeper:
         """As ``searcher``, blocking."""
         return self._search.load(self.load().index)
 
-    def load(self) -> Schema:
+    def load(self) -> SchemaInUse:
         """As ``current``, blocking: the first use takes about 40 ms."""
         if self._current is None:
             with self._loading:
@@ -130,7 +130,7 @@ class SchemaKeeper:
             with anyio.move_on_after(wait):
                 await (self._pve.credentials.recovered if refused else self._look).wait()
 
-    async def refresh(self) -> Schema:
+    async def refresh(self) -> SchemaInUse:
         """Ask the node for its version, and change over to its schema where that is another than the one in force.
 
         Raises ProxmoxError where the node can't be asked, ApidocError where it doesn't serve its ``apidoc.js``: then
@@ -166,7 +166,7 @@ class SchemaKeeper:
             self._look.set()
         return version
 
-    async def of_version(self, version: str) -> Schema:
+    async def of_version(self, version: str) -> SchemaInUse:
         """The best known schema for a node of a version: the one in force, another that was cached, or a bundled."""
         current = await self.current()
         if version == current.node_version:
@@ -175,29 +175,29 @@ class SchemaKeeper:
             self._others[version] = await anyio.to_thread.run_sync(self._local_schema, version)
         return self._others[version]
 
-    def _local_schema(self, version: str = "") -> Schema:
+    def _local_schema(self, version: str = "") -> SchemaInUse:
         if self._source == "auto":
             found = find_local_index(version, self._store)
-            return Schema(found.index, found.kind, version, found.cache_problem)
+            return SchemaInUse(found.index, found.kind, version, found.cache_problem)
         if self._source == "bundled":
-            return Schema(find_local_index(version).index, "bundled", version)
+            return SchemaInUse(find_local_index(version).index, "bundled", version)
         if self._current is not None and self._current.kind in ("file", "url"):
             return replace(self._current, node_version=version)
         if "://" in self._source:
             return self._from_the_url(version)
-        return Schema(load_index(Path(self._source)), "file", version)
+        return SchemaInUse(load_index(Path(self._source)), "file", version)
 
-    def _from_the_url(self, version: str) -> Schema:
+    def _from_the_url(self, version: str) -> SchemaInUse:
         """What the URL gives; while it gives nothing, the bundled snapshot that is nearest."""
         from proxmox_mcp.apidoc.build import build, read_document
 
         try:
-            return Schema(build(read_document(self._source))[0], "url", version)
+            return SchemaInUse(build(read_document(self._source))[0], "url", version)
         except ApidocError as error:
             _LOG.warning("PROXMOX_APIDOC: %s", error)
-            return Schema(find_local_index(version).index, "bundled", version, str(error))
+            return SchemaInUse(find_local_index(version).index, "bundled", version, str(error))
 
-    def _from_the_node(self, version: str) -> Schema:
+    def _from_the_node(self, version: str) -> SchemaInUse:
         from proxmox_mcp.apidoc.build import build, read_document
         from proxmox_mcp.apidoc.source import node_url
 
@@ -212,7 +212,7 @@ class SchemaKeeper:
             except ApidocCacheError as error:
                 trouble = str(error)
                 _LOG.warning("the schema was not cached: %s", error)
-        schema = Schema(index, "node", version, trouble)
+        schema = SchemaInUse(index, "node", version, trouble)
         self._search.load(index)
         _prepare(index)
         self._current = schema

@@ -30,7 +30,7 @@ _COUNT = re.compile(r"WARNINGS: [0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedTask:
     """How one task and its guests ended."""
 
     outcome: TaskOutcome
@@ -41,7 +41,7 @@ class Ended:
         return self.outcome.state == "failed" or self.after.failed
 
 
-def report(ended: Sequence[Ended], words: Words, wording: Wording, *, advice: str = "", present: str = "") -> str:
+def report(ended: Sequence[EndedTask], words: Words, wording: Wording, *, advice: str = "", present: str = "") -> str:
     """How the tasks ended; ``present`` is the time now, with its zone.
 
     Raises TaskFailedError where one ended with an error, or did not do to every guest what it was for, with all that is
@@ -58,7 +58,7 @@ def report(ended: Sequence[Ended], words: Words, wording: Wording, *, advice: st
     return text
 
 
-def _single(ended: Ended, wording: Wording, now: list[str]) -> list[str]:
+def _single(ended: EndedTask, wording: Wording, now: list[str]) -> list[str]:
     outcome, after = ended.outcome, ended.after
     lines = [f"{_name(outcome)} {_end(outcome)}", *_details(ended, wording)]
     if after.text:
@@ -66,7 +66,7 @@ def _single(ended: Ended, wording: Wording, now: list[str]) -> list[str]:
     return [*lines, *now, f"UPID: {shown(outcome.upid)}"]
 
 
-def _several(ended: Sequence[Ended], wording: Wording) -> list[str]:
+def _several(ended: Sequence[EndedTask], wording: Wording) -> list[str]:
     """A line for each task, then what there is to say of those that did not end well."""
     counts = Counter("failed" if each.failed else each.outcome.state for each in ended)
     told = ", ".join(f"{count} {_STATES[state]}" for state, count in sorted(counts.items()))
@@ -109,7 +109,7 @@ def _end(outcome: TaskOutcome) -> str:
     return f"has started and still runs{percent}; its end is not known yet."
 
 
-def _details(ended: Ended, wording: Wording) -> list[str]:
+def _details(ended: EndedTask, wording: Wording) -> list[str]:
     """What follows the first line: archives, warnings, the lines with errors (unless its guests tell them), or how to
     wait and to stop."""
     outcome = ended.outcome

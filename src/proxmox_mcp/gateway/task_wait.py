@@ -15,10 +15,10 @@ from proxmox_mcp.gateway.bulk_results import guests_after
 from proxmox_mcp.gateway.guest_end import NOTHING, Aftermath, guest_after
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_task
 from proxmox_mcp.gateway.suggestions import candidates
-from proxmox_mcp.gateway.task_report import Ended, report
+from proxmox_mcp.gateway.task_report import EndedTask, report
 from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
 from proxmox_mcp.policy.call import Call
-from proxmox_mcp.proxmox.advice import Asked, advise, started_by
+from proxmox_mcp.proxmox.advice import FailedCall, advise, started_by
 from proxmox_mcp.proxmox.guest_results import ACTIONS
 from proxmox_mcp.untrusted import one_line
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.request import Client
     from proxmox_mcp.gateway.task_report import Words
-    from proxmox_mcp.proxmox.tasks import Progress, TaskOutcome
+    from proxmox_mcp.proxmox.tasks import TaskOutcome, TaskProgress
 
 WAIT_WITH_PROGRESS, WAIT_WITHOUT = 300.0, 50.0
 """Seconds to follow a task by default: some clients give up a call after 60 seconds without a sign of life."""
@@ -57,7 +57,7 @@ async def follow(
     """Follow tasks together, telling the client how far they are. ``words`` takes secrets out of what logs say."""
     shares: dict[str, float] = {}
 
-    async def told(progress: Progress) -> None:
+    async def told(progress: TaskProgress) -> None:
         if progress.fraction is not None:
             shares[progress.upid] = max(progress.fraction, shares.get(progress.upid, 0.0))
         done = sum(shares.values()) / len(upids) if shares else None
@@ -83,7 +83,9 @@ async def outcome_text(
     ended = []
     for number, outcome in enumerate(outcomes):
         look = number < _MOST_FOLLOWED_UP
-        ended.append(Ended(outcome, await _after(outcome, call, until, cluster, client)) if look else Ended(outcome))
+        ended.append(
+            EndedTask(outcome, await _after(outcome, call, until, cluster, client)) if look else EndedTask(outcome)
+        )
     advice = await advice_on_tasks(outcomes, call, cluster)
     clock = await cluster.time.clock(outcomes[0].task.node)
     return report(ended, words, wording, advice=advice, present=clock.present)
@@ -110,16 +112,16 @@ async def advice_on_tasks(outcomes: Sequence[TaskOutcome], call: Call | None, cl
     return " ".join(dict.fromkeys(filter(None, texts)))
 
 
-def _advice_on_words(outcome: TaskOutcome, asked: Asked) -> str:
+def _advice_on_words(outcome: TaskOutcome, asked: FailedCall) -> str:
     """By the words that the task ended with; where they say little ("exit code 1"), by those of its log, the last
     first."""
     texts = [outcome.exit_status, *reversed(outcome.errors)]
     return next(filter(None, (advise(text, asked) for text in texts)), "")
 
 
-def _started_by(outcome: TaskOutcome, call: Call | None) -> tuple[Asked, Call]:
+def _started_by(outcome: TaskOutcome, call: Call | None) -> tuple[FailedCall, Call]:
     if call is not None:
-        return Asked(call.method, call.path.encoded, task=True), call
+        return FailedCall(call.method, call.path.encoded, task=True), call
     task = outcome.task
     asked = started_by(task)
     params = {"node": task.node} | ({"vmid": task.id} if task.id.isdecimal() else {})

@@ -10,11 +10,11 @@ from proxmox_mcp.guests.model import (
     MAX_OUTPUT,
     MAX_TIMEOUT,
     ExecResult,
-    Guest,
     GuestCommand,
+    GuestOnNode,
     Output,
 )
-from proxmox_mcp.guests.terminal import Cluster
+from proxmox_mcp.guests.terminal import GuestApi
 
 __all__ = [
     "DEFAULT_TIMEOUT",
@@ -22,13 +22,13 @@ __all__ = [
     "MAX_INPUT",
     "MAX_OUTPUT",
     "MAX_TIMEOUT",
-    "Cluster",
     "ExecResult",
-    "Guest",
+    "GuestApi",
     "GuestCommand",
     "GuestCommands",
     "GuestExec",
     "GuestLocks",
+    "GuestOnNode",
     "LocalLocks",
     "Output",
     "result_within",

@@ -22,8 +22,8 @@ from proxmox_mcp.guests.model import MAX_OUTPUT, ExecResult, Output, kept
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Wire
-    from proxmox_mcp.guests.model import Guest, GuestCommand
-    from proxmox_mcp.guests.terminal import Cluster
+    from proxmox_mcp.guests.model import GuestCommand, GuestOnNode
+    from proxmox_mcp.guests.terminal import GuestApi
 
 MAX_AT_ONCE = 48 * 1024
 """Bytes of input in one call: in base64 they fit into ``input-data``."""
@@ -50,8 +50,8 @@ _NOT_FOUND = ("no such file or directory", "cannot find the file", "failed to ex
 
 
 async def run_in_vm(
-    cluster: Cluster,
-    guest: Guest,
+    cluster: GuestApi,
+    guest: GuestOnNode,
     command: GuestCommand,
     data: bytes,
     seconds: float,
@@ -107,7 +107,7 @@ class Gets(Protocol):
     async def get(self, path: str, params: Wire | None = None) -> Any: ...
 
 
-async def result_within(cluster: Gets, guest: Guest, process: int, seconds: float) -> ExecResult | None:
+async def result_within(cluster: Gets, guest: GuestOnNode, process: int, seconds: float) -> ExecResult | None:
     """The result of a process that the agent of a VM has started; None if it does not end within ``seconds``.
 
     The agent gives a result once. Raises GuestAnswerError where it can't be read.
@@ -117,7 +117,7 @@ async def result_within(cluster: Gets, guest: Guest, process: int, seconds: floa
     return _result(status, time.monotonic() - started, MAX_OUTPUT, timed_out=False) if status else None
 
 
-async def _ended_within(cluster: Gets, guest: Guest, process: int, seconds: float) -> dict[str, Any] | None:
+async def _ended_within(cluster: Gets, guest: GuestOnNode, process: int, seconds: float) -> dict[str, Any] | None:
     """The final status of a process, or None. It is given once: nothing may be lost in asking for it."""
     over, pause = time.monotonic() + seconds, FIRST_LOOK
     while True:
@@ -132,7 +132,7 @@ async def _ended_within(cluster: Gets, guest: Guest, process: int, seconds: floa
         pause = min(pause * 1.5, LONGEST_LOOK)
 
 
-async def _status(cluster: Gets, guest: Guest, process: int) -> dict[str, Any]:
+async def _status(cluster: Gets, guest: GuestOnNode, process: int) -> dict[str, Any]:
     try:
         status: Any = await cluster.get(f"{guest.path}/agent/exec-status", {"pid": str(process)})
     except ProxmoxError as error:
@@ -144,7 +144,7 @@ async def _status(cluster: Gets, guest: Guest, process: int) -> dict[str, Any]:
 
 
 class _Agent:
-    def __init__(self, cluster: Cluster, guest: Guest) -> None:
+    def __init__(self, cluster: GuestApi, guest: GuestOnNode) -> None:
         self._cluster, self._guest = cluster, guest
 
     async def start(self, argv: tuple[str, ...], data: bytes = b"") -> int | ExecResult:
@@ -212,7 +212,7 @@ class _Agent:
         return error
 
 
-def stopped(guest: Guest) -> GuestStateError:
+def stopped(guest: GuestOnNode) -> GuestStateError:
     """The guest doesn't run."""
     return GuestStateError(f"{guest} is stopped. Nothing was run.", f"Start it: POST {guest.path}/status/start.")
 

@@ -33,8 +33,8 @@ from proxmox_mcp.guests.websocket import ClosedError
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Wire
-    from proxmox_mcp.guests.model import Guest, GuestCommand
-    from proxmox_mcp.guests.terminal import Cluster, Terminal
+    from proxmox_mcp.guests.model import GuestCommand, GuestOnNode
+    from proxmox_mcp.guests.terminal import GuestApi, Terminal
 
 _INTERRUPT = b"\x03\n"
 """Ctrl-C, and a line: dash runs a trap only when the ``read`` that it is in has ended."""
@@ -69,8 +69,8 @@ class _Stage(IntEnum):
 
 
 async def run_in_container(
-    cluster: Cluster,
-    guest: Guest,
+    cluster: GuestApi,
+    guest: GuestOnNode,
     command: GuestCommand,
     data: bytes,
     seconds: float,
@@ -99,7 +99,7 @@ async def run_in_container(
 
 
 class _Session:
-    def __init__(self, cluster: Cluster, guest: Guest, terminal: Terminal, patience: Patience) -> None:
+    def __init__(self, cluster: GuestApi, guest: GuestOnNode, terminal: Terminal, patience: Patience) -> None:
         self._cluster, self._guest, self._terminal, self._patience = cluster, guest, terminal, patience
         self._nonces = script.Nonces.make()
         self._stage = _Stage.ATTACHED
@@ -232,7 +232,7 @@ class _Session:
         await self._terminal.until(rb"\n", self._patience.line)
         self._terminal.shown.clear()
 
-    async def _report(self, seconds: float) -> script.Report:
+    async def _report(self, seconds: float) -> script.ScriptReport:
         """Wait for the end; the guest is told now and then that we still wait, and to stop when the time is over."""
         over = time.monotonic() + seconds
         while not await self._ended_within(min(self._patience.beat, over - time.monotonic())):
@@ -259,7 +259,7 @@ class _Session:
             )
         return found is not None
 
-    async def _whole_report(self) -> script.Report:
+    async def _whole_report(self) -> script.ScriptReport:
         for _ in range(3):
             if await self._terminal.until(self._words(rb"done:"), self._patience.report) is None:
                 self._raise_if_broken()
@@ -339,7 +339,7 @@ class _Session:
         return any(isinstance(task, dict) and task.get("upid") == self._terminal.upid for task in tasks or ())
 
 
-def _result(report: script.Report, seconds: float, *, timed_out: bool) -> ExecResult:
+def _result(report: script.ScriptReport, seconds: float, *, timed_out: bool) -> ExecResult:
     notes = []
     if timed_out:
         notes.append("The command was stopped. What it started in sessions of their own may still run.")

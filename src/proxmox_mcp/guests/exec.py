@@ -17,8 +17,8 @@ from proxmox_mcp.guests.versions import check_versions
 
 if TYPE_CHECKING:
     from proxmox_mcp.guests.locks import GuestLocks
-    from proxmox_mcp.guests.model import ExecResult, Guest, GuestCommand
-    from proxmox_mcp.guests.terminal import Cluster
+    from proxmox_mcp.guests.model import ExecResult, GuestCommand, GuestOnNode
+    from proxmox_mcp.guests.terminal import GuestApi
 
 LOOK_EVERY = 1.0
 WAIT_AT_LEAST = 10.0
@@ -30,7 +30,7 @@ class GuestExec:
     """A command, what it reads, and how long it may take. ``wait_until_ready``: for a guest that is just starting, wait
     up to that long until it runs and its agent answers. ``limit``: bytes kept of each output."""
 
-    guest: Guest
+    guest: GuestOnNode
     command: GuestCommand
     data: bytes = b""
     seconds: float = DEFAULT_TIMEOUT
@@ -55,7 +55,7 @@ class GuestExec:
 class GuestCommands:
     """Runs commands in the guests of one cluster. ``by_token``: whether its identity is an API token."""
 
-    def __init__(self, cluster: Cluster, locks: GuestLocks, *, name: str = "", by_token: bool = True) -> None:
+    def __init__(self, cluster: GuestApi, locks: GuestLocks, *, name: str = "", by_token: bool = True) -> None:
         self._cluster, self._locks, self._name, self._by_token = cluster, locks, name, by_token
 
     async def run(self, request: GuestExec) -> ExecResult:
@@ -90,7 +90,7 @@ class GuestCommands:
                 self._cluster, guest, request.command, request.data, request.seconds, limit=request.limit
             )
 
-    async def _has_shell(self, guest: Guest) -> None:
+    async def _has_shell(self, guest: GuestOnNode) -> None:
         """The configuration in force decides (``current=1``); without it, what the next start brings is shown."""
         in_force: Any = await self._cluster.get(f"{guest.path}/config", {"current": "1"})
         mode = str(in_force.get("cmode", "tty")) if isinstance(in_force, dict) else "tty"

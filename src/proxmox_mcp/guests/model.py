@@ -20,7 +20,7 @@ DEFAULT_TIMEOUT, MAX_TIMEOUT = 60, 600
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
+class GuestOnNode:
     """A guest on its node: ``kind`` is ``qemu`` or ``lxc``."""
 
     kind: str

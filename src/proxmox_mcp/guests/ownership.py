@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from proxmox_mcp.apidoc.model import Wire
-    from proxmox_mcp.guests.model import Guest
-    from proxmox_mcp.guests.terminal import Cluster
+    from proxmox_mcp.guests.model import GuestOnNode
+    from proxmox_mcp.guests.terminal import GuestApi
 
 PROMPT_SECONDS = 4.0
 MAX_SCREEN = 2048
@@ -75,7 +75,7 @@ def _line(written: bytes) -> bytes:
     return line
 
 
-def refusal(screen: Screen, guest: Guest) -> GuestStateError | GuestSessionError:
+def refusal(screen: Screen, guest: GuestOnNode) -> GuestStateError | GuestSessionError:
     """Why nothing was typed, and the cure."""
     if screen is Screen.LOGIN:
         return GuestStateError(
@@ -91,7 +91,7 @@ def refusal(screen: Screen, guest: Guest) -> GuestStateError | GuestSessionError
     )
 
 
-def too_old(guest: Guest) -> GuestSessionError:
+def too_old(guest: GuestOnNode) -> GuestSessionError:
     """The shell at the prompt is older than our connection."""
     return GuestSessionError(
         f"The shell in the terminal of {guest} is older than this connection: it is somebody else's. Nothing was run.",
@@ -99,7 +99,7 @@ def too_old(guest: Guest) -> GuestSessionError:
     )
 
 
-async def terminals_of_others(cluster: Cluster, guest: Guest, own: Collection[str]) -> tuple[str, ...]:
+async def terminals_of_others(cluster: GuestApi, guest: GuestOnNode, own: Collection[str]) -> tuple[str, ...]:
     """Who has a terminal of this guest open besides us: users, as Proxmox names them.
 
     Without Sys.Audit on the node Proxmox lists one's own tasks only (PVE::API2::Tasks).
@@ -110,7 +110,7 @@ async def terminals_of_others(cluster: Cluster, guest: Guest, own: Collection[st
     return tuple(str(task.get("user", "")) for task in found if task.get("upid", "") not in own or not task.get("upid"))
 
 
-def in_use(guest: Guest, users: Collection[str]) -> GuestSessionError:
+def in_use(guest: GuestOnNode, users: Collection[str]) -> GuestSessionError:
     """Somebody else's terminal is open."""
     named = ", ".join(sorted({shown(user) for user in users}))
     return GuestSessionError(
@@ -119,7 +119,7 @@ def in_use(guest: Guest, users: Collection[str]) -> GuestSessionError:
     )
 
 
-def needs_console_mode(guest: Guest, mode: str, pending: str) -> GuestStateError:
+def needs_console_mode(guest: GuestOnNode, mode: str, pending: str) -> GuestStateError:
     """The container's terminal is a login, not a shell."""
     reboot = f"POST {guest.path}/status/reboot"
     if pending == "shell":

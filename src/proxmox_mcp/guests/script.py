@@ -216,7 +216,7 @@ def _filled(text: str, nonces: Nonces, **values: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ScriptReport:
     """What the script says at the end. ``held``: a process in the background kept an output open."""
 
     exit_code: int
@@ -233,7 +233,7 @@ class DamagedError(Exception):
 _STREAM = rb"(\d+):([0-9a-f]{64}):(\d+):(\d*):"
 
 
-def report_in(received: bytes, nonce: str) -> Report | None:
+def report_in(received: bytes, nonce: str) -> ScriptReport | None:
     """The report in what a terminal has shown since the command was started; None where it has not come whole.
 
     Raises DamagedError. Linear in what was received.
@@ -252,7 +252,7 @@ def report_in(received: bytes, nonce: str) -> Report | None:
         raise DamagedError
     groups = begin.groups()
     stdout, stderr = _stream(first, groups[3:7]), _stream(second, groups[7:11])
-    return Report(int(groups[0]), groups[1] == b"1", groups[2] == b"1", stdout, stderr)
+    return ScriptReport(int(groups[0]), groups[1] == b"1", groups[2] == b"1", stdout, stderr)
 
 
 def _stream(encoded: bytes, figures: tuple[bytes, ...]) -> Output:

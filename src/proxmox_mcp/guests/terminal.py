@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
     from proxmox_mcp.apidoc.model import Wire
-    from proxmox_mcp.guests.model import Guest
+    from proxmox_mcp.guests.model import GuestOnNode
     from proxmox_mcp.net.address import HostPort
     from proxmox_mcp.proxmox.access import Posted
 
@@ -36,7 +36,7 @@ MAX_SHOWN = 8 * 1024 * 1024
 """Bytes of a terminal that are kept while something is waited for: twice a MiB of output in base64, and room."""
 
 
-class Cluster(Protocol):
+class GuestApi(Protocol):
     """What commands in guests need of a cluster. Paths are canonical, without ``/api2/json``."""
 
     async def get(self, path: str, params: Wire | None = None) -> Any:
@@ -116,7 +116,7 @@ class Terminal:
 
 
 @asynccontextmanager
-async def open_terminal(cluster: Cluster, guest: Guest) -> AsyncIterator[Terminal]:
+async def open_terminal(cluster: GuestApi, guest: GuestOnNode) -> AsyncIterator[Terminal]:
     """A terminal of a container for the length of a block. Nothing is typed into it."""
     posted = await cluster.post(f"{guest.path}/termproxy")
     ticket, user, port = (str(posted.data.get(name, "")) for name in ("ticket", "user", "port"))

@@ -19,7 +19,7 @@ from proxmox_mcp.policy.targets import NO_TARGETS, Targets, targets_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxmox_mcp.apidoc import Endpoint, Problem
+    from proxmox_mcp.apidoc import CallProblem, Endpoint
     from proxmox_mcp.apidoc.path import ApiPath
     from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.policy.policy import Decision
@@ -62,7 +62,7 @@ class Call:
     template: str = ""
     path_params: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
-    faults: tuple[Problem, ...] = ()
+    faults: tuple[CallProblem, ...] = ()
     caution: str = ""
     judgement: Judgement = NOT_JUDGED
     targets: Targets = NO_TARGETS

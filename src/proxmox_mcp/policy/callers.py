@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
-    from proxmox_mcp.policy.toml_lines import Section
+    from proxmox_mcp.policy.toml_lines import TomlSection
 
 _LOG = logging.getLogger(__name__)
 _KEYS = ("name", "owner", "token_sha256", "mode", "clusters", "expires", "calls_per_minute", "concurrent", "rule")
@@ -154,9 +154,9 @@ def load_callers(path: Path, clusters: Collection[str] = (), templates: Collecti
     return Callers(found)
 
 
-def _places(file: TomlFile, count: int) -> list[tuple[Section, list[Section]]]:
+def _places(file: TomlFile, count: int) -> list[tuple[TomlSection, list[TomlSection]]]:
     """For each caller its section and those of its rules; where the file writes them inline, the top of the file."""
-    places: list[tuple[Section, list[Section]]] = []
+    places: list[tuple[TomlSection, list[TomlSection]]] = []
     for section in file.sections:
         if section.name == "caller":
             places.append((section, []))
@@ -168,7 +168,7 @@ def _places(file: TomlFile, count: int) -> list[tuple[Section, list[Section]]]:
 class _CallerReader:
     """One ``[[caller]]`` table on its way to a ``Caller``."""
 
-    def __init__(self, file: TomlFile, section: Section, table: dict[str, Any], clusters: Collection[str]) -> None:
+    def __init__(self, file: TomlFile, section: TomlSection, table: dict[str, Any], clusters: Collection[str]) -> None:
         self._file, self._section, self._table, self._clusters = file, section, table, clusters
 
     def read(self, rules: tuple[Any, ...]) -> tuple[str, Caller]:

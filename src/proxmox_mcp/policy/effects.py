@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.policy.predicates import FACTS_OF, PREDICATES, UNKNOWN, Asked, Fact, LiveFacts
+from proxmox_mcp.policy.predicates import FACTS_OF, PREDICATES, UNKNOWN, Fact, GivenParameter, LiveFacts
 from proxmox_mcp.policy.values import ALIASES, list_members, members, number, property_values, texts
 
 if TYPE_CHECKING:
@@ -180,21 +180,23 @@ def _is_of_default(finding: Finding) -> bool:
     return any(each.test == "absent" and not (each.key or each.parameter) for each in finding.conditions)
 
 
-def _of_parameters(call: Call, acting: _Acting, reviews: Reviews, facts: LiveFacts) -> Iterator[tuple[Finding, Asked]]:
+def _of_parameters(
+    call: Call, acting: _Acting, reviews: Reviews, facts: LiveFacts
+) -> Iterator[tuple[Finding, GivenParameter]]:
     """What was found about the parameters that are given, and about the defaults that act because one is not."""
     given = dict(_given(call))
     for name, value in given.items():
-        asked = Asked(name, value, call.path_params, call.data, facts)
+        asked = GivenParameter(name, value, call.path_params, call.data, facts)
         for finding in reviews.parameter(call.method, call.template, name) or ():
             if finding.effects:
                 yield finding, asked
     for name, text in call.path_params.items():
         for finding in acting.parameters.get(name, ()):
-            yield finding, Asked(name, text, call.path_params, call.data, facts)
+            yield finding, GivenParameter(name, text, call.path_params, call.data, facts)
     for name, findings in acting.defaults.items():
         if name not in given and name not in call.path_params:
             for finding in findings:
-                yield finding, Asked(name, None, call.path_params, call.data, facts)
+                yield finding, GivenParameter(name, None, call.path_params, call.data, facts)
 
 
 def _given(call: Call) -> Iterator[tuple[str, object]]:
@@ -228,20 +230,22 @@ def _open_ended(call: Call, review: Review, facts: LiveFacts) -> frozenset[Targe
         kind
         for reach in review.reach
         if not reach.parameter
-        or _reaches(reach, Asked(reach.parameter, given.get(reach.parameter), call.path_params, call.data, facts))
+        or _reaches(
+            reach, GivenParameter(reach.parameter, given.get(reach.parameter), call.path_params, call.data, facts)
+        )
         for kind in reach.kinds
     )
 
 
-def _reaches(reach: Reach, asked: Asked) -> bool:
+def _reaches(reach: Reach, asked: GivenParameter) -> bool:
     return _all_hold(reach.conditions, asked) if reach.conditions else asked.value is not None
 
 
-def _all_hold(conditions: tuple[Condition, ...], asked: Asked) -> bool:
+def _all_hold(conditions: tuple[Condition, ...], asked: GivenParameter) -> bool:
     return all(_holds(condition, asked) for condition in conditions)
 
 
-def _holds(condition: Condition, asked: Asked) -> bool:
+def _holds(condition: Condition, asked: GivenParameter) -> bool:
     if condition.parameter:
         other = condition.parameter
         asked = asked.about(other, asked.data.get(other, asked.path_params.get(other)))

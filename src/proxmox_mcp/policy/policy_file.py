@@ -31,7 +31,7 @@ from proxmox_mcp.errors import PolicyFileError
 from proxmox_mcp.policy.globs import path_matches
 from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.rules import Rule, Verdict
-from proxmox_mcp.policy.toml_lines import Section, sections
+from proxmox_mcp.policy.toml_lines import TomlSection, sections
 from proxmox_mcp.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class TomlFile:
 
     name: str
     document: dict[str, Any]
-    sections: Sequence[Section]
+    sections: Sequence[TomlSection]
 
     def line_of(self, key: str) -> int:
         """The line of a key, or of the first table, at the top level of the file."""
@@ -161,14 +161,14 @@ def read_toml(path: Path) -> TomlFile:
 
 
 def read_rules(
-    file: TomlFile, tables: object, places: Sequence[Section], templates: Collection[str] = ()
+    file: TomlFile, tables: object, places: Sequence[TomlSection], templates: Collection[str] = ()
 ) -> tuple[Rule, ...]:
     """The rules in a list of tables, each with its section."""
     fallback = file.line_of("rule")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         line = places[0].line if places else fallback
         raise file.fault(line, "`rule` must be a list of tables", "Write each rule under [[rule]].")
-    known = [*places, *([Section("rule", fallback)] * (len(tables) - len(places)))]
+    known = [*places, *([TomlSection("rule", fallback)] * (len(tables) - len(places)))]
     return tuple(
         _RuleReader(file, section, table, templates).read(number)
         for number, (table, section) in enumerate(zip(tables, known, strict=False), start=1)
@@ -178,7 +178,7 @@ def read_rules(
 class _RuleReader:
     """One ``[[rule]]`` table on its way to a ``Rule``; every fault has the line of its key."""
 
-    def __init__(self, file: TomlFile, section: Section, table: dict[str, Any], templates: Collection[str]) -> None:
+    def __init__(self, file: TomlFile, section: TomlSection, table: dict[str, Any], templates: Collection[str]) -> None:
         self._file, self._section, self._table, self._templates = file, section, table, templates
 
     def read(self, number: int) -> Rule:

@@ -48,7 +48,7 @@ class LiveFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GivenParameter:
     """One parameter of a call, with the rest of the call and what is known of the live state."""
 
     name: str
@@ -57,9 +57,9 @@ class Asked:
     data: Mapping[str, Any]
     facts: LiveFacts
 
-    def about(self, name: str, value: object) -> Asked:
+    def about(self, name: str, value: object) -> GivenParameter:
         """The same of another parameter."""
-        return Asked(name, value, self.path_params, self.data, self.facts)
+        return GivenParameter(name, value, self.path_params, self.data, self.facts)
 
     @property
     def volume(self) -> str:
@@ -72,7 +72,7 @@ class Asked:
         return None if config is None else ",".join(texts(config.get(self.name)))
 
 
-def _host_path(asked: Asked) -> bool:
+def _host_path(asked: GivenParameter) -> bool:
     """An absolute path: a file, directory or device of the node, as is ``cdrom`` in the place of a volume. The mount
     point inside a container is not one."""
     imported = property_values(asked.name, asked.value).get("import-from", [])
@@ -81,7 +81,7 @@ def _host_path(asked: Asked) -> bool:
     )
 
 
-def _another_guests_volume(asked: Asked) -> bool:
+def _another_guests_volume(asked: GivenParameter) -> bool:
     """A volume that carries another guest's number. Of a linked clone's name the last part is its own; on directories
     the folder says whose a file with any name is (``PVE::Storage::Plugin::parse_volname``)."""
     *_, folder, name = ["", *asked.volume.replace(":", "/").split("/")]
@@ -91,16 +91,16 @@ def _another_guests_volume(asked: Asked) -> bool:
     return owner.isdecimal() and number(owner) != number(own)
 
 
-def _replaces_volume(asked: Asked) -> bool | None:
+def _replaces_volume(asked: GivenParameter) -> bool | None:
     """Another volume is in this slot now, which the call detaches."""
     return None if asked.current is None else _is_disk(asked.name, asked.current) and not _same_volume(asked)
 
 
-def _same_volume(asked: Asked) -> bool:
+def _same_volume(asked: GivenParameter) -> bool:
     return _NEW.fullmatch(asked.volume) is None and asked.volume == volume_of(asked.name, asked.current)
 
 
-def _deletes_volume(asked: Asked) -> bool | None:
+def _deletes_volume(asked: GivenParameter) -> bool | None:
     """``delete`` names a slot that holds a volume; a CD drive holds none of its own."""
     names = (ALIASES.get(name, name) for name in list_members(asked.value))
     slots = [name for name in names if _SLOT.fullmatch(name)]
@@ -114,7 +114,7 @@ def _is_disk(name: str, value: object) -> bool:
     return ":" in volume_of(name, value) and property_values(name, value).get("media") != ["cdrom"]
 
 
-def _replaces_value(asked: Asked) -> bool | None:
+def _replaces_value(asked: GivenParameter) -> bool | None:
     """The parameter has another value now."""
     current = asked.current
     if current is None:
@@ -122,17 +122,17 @@ def _replaces_value(asked: Asked) -> bool | None:
     return bool(current) and property_values(asked.name, current) != property_values(asked.name, asked.value)
 
 
-def _new_value(asked: Asked) -> bool | None:
+def _new_value(asked: GivenParameter) -> bool | None:
     """The parameter has another value now, or none."""
     current = asked.current
     return None if current is None else property_values(asked.name, current) != property_values(asked.name, asked.value)
 
 
-def _is_set_now(asked: Asked) -> bool | None:
+def _is_set_now(asked: GivenParameter) -> bool | None:
     return None if asked.current is None else bool(asked.current)
 
 
-def _loses_members(asked: Asked) -> bool | None:
+def _loses_members(asked: GivenParameter) -> bool | None:
     """A list that loses a member. An empty one means all of them, which is the most there can be."""
     if asked.current is None:
         return None
@@ -140,12 +140,12 @@ def _loses_members(asked: Asked) -> bool | None:
     return bool(given) and (not asked.current or not given.issuperset(members(asked.current)))
 
 
-def _was_firewalled(asked: Asked) -> bool | None:
+def _was_firewalled(asked: GivenParameter) -> bool | None:
     """The network card passes through the firewall now."""
     return None if asked.current is None else "1" in property_values(asked.name, asked.current).get("firewall", [])
 
 
-def _prunes(asked: Asked) -> bool | None:
+def _prunes(asked: GivenParameter) -> bool | None:
     """The retention in force removes backups."""
     if asked.facts.retention is None:
         return None
@@ -153,20 +153,20 @@ def _prunes(asked: Asked) -> bool | None:
     return bool(kept) and kept.get("keep-all") != ["1"]
 
 
-def _removes_backups(asked: Asked) -> bool | None:
+def _removes_backups(asked: GivenParameter) -> bool | None:
     """Backups that are there now go with the run that the call begins or sets up."""
     return asked.facts.removes_backups
 
 
-def _taken(asked: Asked) -> bool | None:
+def _taken(asked: GivenParameter) -> bool | None:
     return asked.facts.taken
 
 
-def _carries_rights(asked: Asked) -> bool | None:
+def _carries_rights(asked: GivenParameter) -> bool | None:
     return asked.facts.carries_rights
 
 
-def _own_identity(asked: Asked) -> bool | None:
+def _own_identity(asked: GivenParameter) -> bool | None:
     """The call touches the user or token that this server itself uses, or a group of that user."""
     identity, groups, path = asked.facts.identity, asked.facts.groups, asked.path_params
     if identity is None:
@@ -182,12 +182,12 @@ def _own_identity(asked: Asked) -> bool | None:
     return None if named and groups is None else not named.isdisjoint(groups or ())
 
 
-def _named(asked: Asked, *keys: str) -> set[str]:
+def _named(asked: GivenParameter, *keys: str) -> set[str]:
     given = (asked.data.get(key, asked.path_params.get(key)) for key in keys)
     return {member for value in given for member in list_members(value)}
 
 
-def _last_administrator(asked: Asked) -> bool | None:
+def _last_administrator(asked: GivenParameter) -> bool | None:
     others = asked.facts.other_administrators
     return None if others is None else not others
 
@@ -207,7 +207,7 @@ FACTS_OF: Mapping[str, tuple[Fact, ...]] = {
 UNKNOWN = LiveFacts()
 """Nothing was read: every predicate that needs a fact counts as true."""
 
-PREDICATES: Mapping[str, Callable[[Asked], bool | None]] = {
+PREDICATES: Mapping[str, Callable[[GivenParameter], bool | None]] = {
     "host-path": _host_path,
     "another-guests-volume": _another_guests_volume,
     "replaces-volume": _replaces_volume,

@@ -27,7 +27,7 @@ _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class TomlSection:
     """A table header with the lines of its keys. The top of the file has the name ``""``."""
 
     name: str
@@ -38,14 +38,14 @@ class Section:
         return self.keys.get(key, self.line)
 
 
-def sections(text: str) -> list[Section]:
+def sections(text: str) -> list[TomlSection]:
     """All tables of a file in their order, the top first."""
-    found = [Section("", 1)]
+    found = [TomlSection("", 1)]
     for line, statement in _statements(text):
         header = _HEADER.match(statement)
         key = _KEY.match(statement)
         if header:
-            found.append(Section(re.sub(r"[\s\"']", "", header[1]), line))
+            found.append(TomlSection(re.sub(r"[\s\"']", "", header[1]), line))
         elif key:
             found[-1].keys.setdefault(key["basic"] or key["literal"] or key["bare"] or "", line)
     return found

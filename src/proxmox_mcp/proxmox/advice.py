@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FailedCall:
     """What was asked for: ``path`` is the canonical path, such as ``/nodes/pve1/qemu/100/status/start``; ``task`` is
     true where it started a task, and the message is how that ended."""
 
@@ -81,7 +81,7 @@ _OTHERS = {
 }
 
 
-def started_by(task: Upid) -> Asked:
+def started_by(task: Upid) -> FailedCall:
     """The call that starts such a task, according to its type: its end gets the same advice as that call."""
     kind = {"qm": "qemu", "vz": "lxc"}.get(task.type[:2], "")
     found = _STARTED_BY.get(task.type[2:]) if kind else None
@@ -89,7 +89,7 @@ def started_by(task: Upid) -> Asked:
         kind, found = "", _OTHERS[task.type]
     method, tail = found or ("POST", "")
     path = f"/nodes/{task.node}{f'/{kind}' if kind else ''}{tail.format(id=task.id or '{vmid}')}"
-    return Asked(method, path, task=True)
+    return FailedCall(method, path, task=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ _LONGEST_MESSAGE = 1_000
 made for sentences, would take the square of that."""
 
 
-def advise(message: str, call: Asked) -> str:
+def advise(message: str, call: FailedCall) -> str:
     """What to do about a message of Proxmox; empty if no rule matches."""
     message, asked = message[:_LONGEST_MESSAGE], str(call)[:_LONGEST_MESSAGE]
     for rule in _rules():
@@ -116,14 +116,14 @@ def advise(message: str, call: Asked) -> str:
     return ""
 
 
-def unknown(call: Asked) -> str:
+def unknown(call: FailedCall) -> str:
     """The advice if the cause is unknown: where to look, and no guess."""
     node = call.places["node"]
     where = f"GET /nodes/{node}/syslog" if not node.startswith("{") else "journalctl on the node"
     return f"The cause is unknown. The node's log may say more: {where}."
 
 
-def _filled(advice: str, found: re.Match[str], call: Asked) -> str:
+def _filled(advice: str, found: re.Match[str], call: FailedCall) -> str:
     # Groups of one name in several alternatives are numbered: name, name2, name3.
     groups = {name.rstrip("0123456789"): shown(text) for name, text in found.groupdict().items() if text}
     places = call.places

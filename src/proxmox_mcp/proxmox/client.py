@@ -32,7 +32,7 @@ from proxmox_mcp.errors import (
 from proxmox_mcp.net.deadline import AbortHandle, RequestDeadline
 from proxmox_mcp.proxmox.answers import NO_CONNECTION, PROXY_STATUS, Answer, Refusal, read
 from proxmox_mcp.proxmox.credentials import Credentials
-from proxmox_mcp.proxmox.errors import Asked, is_of_the_network, refused, version_of_node
+from proxmox_mcp.proxmox.errors import FailedCall, is_of_the_network, refused, version_of_node
 from proxmox_mcp.proxmox.failover import CONNECT, CONNECT_ALONE, Hosts, State
 from proxmox_mcp.proxmox.shares import Shares, owner
 from proxmox_mcp.proxmox.workers import in_worker
@@ -145,7 +145,7 @@ class Proxmox:
             if isinstance(result, Answer):
                 return result, host
             daemon_down = await self._daemon_down(host, call, result)
-            error = refused(result, Asked(call.method, call.path), self.connection, daemon_down=daemon_down)
+            error = refused(result, FailedCall(call.method, call.path), self.connection, daemon_down=daemon_down)
             if not self._another_host_may_know(call, result):
                 raise error
             self._hosts.failed(host, error)
@@ -208,7 +208,7 @@ class Proxmox:
         """The host whose pvedaemon is down, if that caused the 595 (``errors.version_of_node``); else empty."""
         if refusal.status != NO_CONNECTION or is_of_the_network(refusal.message):
             return ""
-        asked = Asked(call.method, call.path)
+        asked = FailedCall(call.method, call.path)
         path = version_of_node(asked)
         if not path:
             return str(host)

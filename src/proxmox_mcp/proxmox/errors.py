@@ -19,7 +19,7 @@ from proxmox_mcp.errors import (
     ProxmoxError,
     UnknownMethodError,
 )
-from proxmox_mcp.proxmox.advice import Asked, advise, unknown
+from proxmox_mcp.proxmox.advice import FailedCall, advise, unknown
 from proxmox_mcp.proxmox.answers import PROXY_STATUS, Refusal
 from proxmox_mcp.proxmox.grants import grant_lines
 from proxmox_mcp.untrusted import is_token, quoted, shown
@@ -27,7 +27,7 @@ from proxmox_mcp.untrusted import is_token, quoted, shown
 if TYPE_CHECKING:
     from proxmox_mcp.proxmox.connection import Connection
 
-__all__ = ["Asked", "advise", "refused"]
+__all__ = ["FailedCall", "advise", "refused"]
 
 _MISSING = re.compile(
     r"\((?P<path>[^,()]*+), (?P<privileges>[A-Z][\w.]++(?:(?:\||, | && )[A-Z][\w.]++)*+)(?P<more>[^()]*+)\)"
@@ -45,7 +45,7 @@ _DAEMON_ADVICE = (
 _UNKNOWN_OUTCOME = "The call may have taken effect: check before you repeat it."
 
 
-def refused(refusal: Refusal, call: Asked, connection: Connection, *, daemon_down: str = "") -> ProxmoxError:
+def refused(refusal: Refusal, call: FailedCall, connection: Connection, *, daemon_down: str = "") -> ProxmoxError:
     """The error for a refusal, with advice. ``sent`` is true where Proxmox can't say whether it took effect.
 
     ``daemon_down`` names the machine whose pvedaemon is known to be down; empty if that is unknown.
@@ -94,7 +94,7 @@ def _faults(refusal: Refusal) -> str:
     return "\n".join([_said(refusal.message), *faults])
 
 
-def _correct(refusal: Refusal, call: Asked) -> str:
+def _correct(refusal: Refusal, call: FailedCall) -> str:
     """Advice for each fault, once."""
     texts = [advise(text, call) for text in refusal.errors.values()] or [advise(refusal.message, call)]
     return " ".join(dict.fromkeys(text for text in texts if text)) or "Correct these parameters; nothing was done."
@@ -149,7 +149,7 @@ def _may_not(message: str, connection: Connection) -> str:
     if "not available with API token" in message or "API token not allowed" in message:
         return "No API token may call this: sign in by password (no PROXMOX_TOKEN_ID), or do it in the web interface."
     if "root@pam" in message:
-        return advise("Only root may", Asked("", ""))
+        return advise("Only root may", FailedCall("", ""))
     found = _MISSING.search(message)
     if not found or not is_token(found["path"].strip() or "/"):
         return "The privileges of this identity: GET /access/permissions. Those of the call are in its reference."
@@ -159,12 +159,12 @@ def _may_not(message: str, connection: Connection) -> str:
     return grant_lines(connection, path, wanted, any_of=any_of)
 
 
-def _away(message: str, status: int, call: Asked) -> str:
+def _away(message: str, status: int, call: FailedCall) -> str:
     which = f"node {call.places['node']}" if addresses_a_node(call) else "its own pvedaemon"
     return f"The node that was asked can't reach {which} ({status} {quoted(message)})."
 
 
-def addresses_a_node(call: Asked) -> bool:
+def addresses_a_node(call: FailedCall) -> bool:
     """Whether the node that receives the call may forward it to the node in its path."""
     return call.places["node"] not in ("{node}", "localhost")
 
@@ -174,7 +174,7 @@ def is_of_the_network(message: str) -> bool:
     return _LOST_PACKETS.search(message) is not None
 
 
-def version_of_node(call: Asked) -> str:
+def version_of_node(call: FailedCall) -> str:
     """The path to request after a 595, to learn which of its two causes it has; empty if pvedaemon is the only one.
 
     pveproxy first forwards a call to the node in its path, and there to pvedaemon if the method is ``protected``
@@ -184,7 +184,7 @@ def version_of_node(call: Asked) -> str:
     return f"/nodes/{quote(call.places['node'], safe='')}/version" if addresses_a_node(call) else ""
 
 
-def _distrusted(call: Asked) -> str:
+def _distrusted(call: FailedCall) -> str:
     """A connection between nodes whose TLS failed: the request was not sent over it."""
     node = call.places["node"]
     where = f"On {node}" if not node.startswith("{") else "On the nodes of the cluster"
@@ -194,7 +194,7 @@ def _distrusted(call: Asked) -> str:
     )
 
 
-def _bring_back(status: int, call: Asked) -> str:
+def _bring_back(status: int, call: FailedCall) -> str:
     advice = "GET /cluster/status shows which nodes are online. "
     if not addresses_a_node(call):
         advice = "On the node: `systemctl status pvedaemon`. "

@@ -133,7 +133,7 @@ def _request_ticket(
 ) -> Ticket:
     answer = answers.read(send("POST", "/access/ticket", fields))
     if isinstance(answer, answers.Refusal):
-        raise errors.refused(answer, errors.Asked("POST", "/access/ticket"), connection)
+        raise errors.refused(answer, errors.FailedCall("POST", "/access/ticket"), connection)
     data = answer.data if isinstance(answer.data, dict) else {}
     if data.get("NeedTFA"):
         raise AuthenticationError(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.proxmox.answers import Answer
     from proxmox_mcp.proxmox.guest_results import GuestResult
 
-    OnProgress = Callable[["Progress"], Awaitable[None]]
+    OnProgress = Callable[["TaskProgress"], Awaitable[None]]
 
 FIRST_PAUSE, LONGEST_PAUSE, BACKOFF = 0.2, 2.0, 1.5
 PAGE = 2000
@@ -47,7 +47,7 @@ State = Literal["ok", "warnings", "failed", "running"]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TaskProgress:
     """The progress of a task: ``fraction`` from 0 to 1 if its log says it, ``line`` the last line of the log."""
 
     upid: str
@@ -167,12 +167,12 @@ class TaskWatcher:
         return [outcomes[upid] for upid in upids]
 
     async def _follow(self, watch: _Watch, end: float | None, on_progress: OnProgress | None) -> None:
-        told: Progress | None = None
+        told: TaskProgress | None = None
         while True:
             await self._look(watch, end)
             if watch.failure is not None:
                 raise watch.failure.fresh()
-            progress = Progress(watch.upid, fraction(watch.log.tail), last_words(watch.log.tail))
+            progress = TaskProgress(watch.upid, fraction(watch.log.tail), last_words(watch.log.tail))
             if on_progress is not None and progress.line and progress != told:
                 told = progress
                 await on_progress(progress)

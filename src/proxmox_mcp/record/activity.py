@@ -65,7 +65,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ActivityFilter:
     """Which calls: empty fields take any. ``before`` is the number of a row that the rows must be older than."""
 
     caller: str = ""
@@ -122,7 +122,7 @@ class ActivityLog:
         self._since_pruned = 0 if pruned else self._since_pruned + len(lines)
         return True
 
-    def page(self, wanted: Wanted, most: int) -> list[Activity]:
+    def page(self, wanted: ActivityFilter, most: int) -> list[Activity]:
         """Calls that fit, newest first. Raises StoreError."""
         with self._store.reading() as db:
             t = db.tables.activity

@@ -26,7 +26,7 @@ _START = f'"{START}": {{'.encode()
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ChainFault:
     """The first bad line: ``line`` counts from 1, 0 for what is missing at the end."""
 
     path: Path
@@ -38,32 +38,32 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Report:
+class ChainReport:
     """What was found. ``first`` and ``last`` are numbers of the chain, ``older`` counts lines from before it."""
 
     first: int = 0
     last: int = 0
     older: int = 0
     notes: list[str] = field(default_factory=list)
-    fault: Fault | None = None
+    fault: ChainFault | None = None
 
 
 class _BrokenError(Exception):
     """Ends the verification at the first bad line."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: ChainFault) -> None:
         super().__init__(str(fault))
         self.fault = fault
 
 
-def verify(paths: Sequence[Path], keys: Iterable[ChainKey] = (), head: Head | None = None) -> Report:
+def verify(paths: Sequence[Path], keys: Iterable[ChainKey] = (), head: Head | None = None) -> ChainReport:
     """Verify the lines of some files, which are taken in the order of their numbers.
 
     ``keys``: those that may have sealed them; lines without a key are verified too, but not after one that has a key.
     ``head``: where the chain ends, if the last of the files is the one in use. Raises ``AuditError`` for a file that
     can't be read.
     """
-    report = Report()
+    report = ChainReport()
     walk = _Walk(keys, report, head)
     try:
         try:
@@ -96,7 +96,7 @@ class _Loose:
 class _Walk:
     """Goes through the lines with what the next one must fit to."""
 
-    def __init__(self, keys: Iterable[ChainKey], report: Report, head: Head | None) -> None:
+    def __init__(self, keys: Iterable[ChainKey], report: ChainReport, head: Head | None) -> None:
         self._keys = {NO_KEY: ChainKey(), **{key.id: key for key in keys}}
         self._keyed = len(self._keys) > 1
         self._report, self._head = report, head
@@ -229,7 +229,7 @@ class _Walk:
     def _fail(self, what: str, line: int | None = None) -> None:
         assert self._path is not None  # noqa: S101 - a file is being read
         first_bad = self._loose.line or self._number
-        raise _BrokenError(Fault(self._path, first_bad if line is None else line, what))
+        raise _BrokenError(ChainFault(self._path, first_bad if line is None else line, what))
 
 
 def _numbers(first: int, last: int) -> str:

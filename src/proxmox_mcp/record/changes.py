@@ -94,7 +94,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class WriteOutcome:
     """How a write ended."""
 
     outcome: str
@@ -141,7 +141,7 @@ class Changes:
                 **(part or {}),
             )
 
-    def finish(self, number: int, ended: Ended) -> None:
+    def finish(self, number: int, ended: WriteOutcome) -> None:
         """Put on record how a write ended."""
         with self.store.transaction() as db:
             table = db.tables.changes

@@ -35,7 +35,7 @@ _LONGEST = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Comparison:
     """One comparison. A ``quoted`` value is text, even if it looks like a number."""
 
     field: str
@@ -48,13 +48,13 @@ class Condition:
 class Filter:
     """The alternatives of which a record must meet one, with all its conditions. Without any, every record passes."""
 
-    alternatives: tuple[tuple[Condition, ...], ...] = ()
+    alternatives: tuple[tuple[Comparison, ...], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.alternatives)
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> tuple[Comparison, ...]:
         """The conditions of all alternatives."""
         return tuple(condition for alternative in self.alternatives for condition in alternative)
 
@@ -66,7 +66,7 @@ def parse_filter(text: str) -> Filter:
     """The filter that a text describes; one without alternatives for a blank text. Raises ViewError with the syntax."""
     if len(text) > _LONGEST:
         raise ViewError(f"filter: more than {_LONGEST} characters.", SYNTAX)
-    alternatives: list[list[Condition]] = []
+    alternatives: list[list[Comparison]] = []
     position, end = 0, len(text.rstrip())
     joint = "or"
     while position < end:
@@ -86,14 +86,14 @@ def parse_filter(text: str) -> Filter:
     return Filter(tuple(map(tuple, alternatives)))
 
 
-def _condition(match: re.Match[str]) -> Condition:
+def _condition(match: re.Match[str]) -> Comparison:
     if match["set"]:
-        return Condition(match["field"], "?")
+        return Comparison(match["field"], "?")
     value, operator = match["value"], match["operator"]
     quoted = value[0] in "\"'"
     if quoted:
         value = re.sub(r"\\(.)", r"\1", value[1:-1])
-    return Condition(match["field"], "=" if operator == "==" else operator, value, quoted)  # type: ignore[arg-type]
+    return Comparison(match["field"], "=" if operator == "==" else operator, value, quoted)  # type: ignore[arg-type]
 
 
 def _advice(text: str) -> str:

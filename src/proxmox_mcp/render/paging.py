@@ -27,7 +27,7 @@ _ROOM_FOR_CLOSING = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class TableSection:
     """Records under one heading (may be empty); sections with the same table share its header."""
 
     table: Table
@@ -36,7 +36,7 @@ class Section:
 
 
 def page_of_sections(
-    sections_for: Callable[[int], Sequence[Section]],
+    sections_for: Callable[[int], Sequence[TableSection]],
     view: View,
     budget: Budget,
     *,
@@ -61,7 +61,9 @@ def page_of_sections(
     return f"({sum(len(section.records) for section in sections)} {what}, too wide to show)"
 
 
-def _page(sections: Sequence[Section], view: View, budget: Budget, what: str, suffix: str, uncut: str) -> str | None:
+def _page(
+    sections: Sequence[TableSection], view: View, budget: Budget, what: str, suffix: str, uncut: str
+) -> str | None:
     records = [record for section in sections for record in section.records]
     start, note = page_start(view, records)
     room = replace(
@@ -86,7 +88,7 @@ def _fitting(blocks: Iterator[str], room: Budget) -> Iterator[str]:
         yield block
 
 
-def _blocks(sections: Sequence[Section], start: int) -> Iterator[str]:
+def _blocks(sections: Sequence[TableSection], start: int) -> Iterator[str]:
     """The text of each record from ``start``, after the header and heading if they are new on this page."""
     header = ""
     passed = 0

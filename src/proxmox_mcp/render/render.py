@@ -13,7 +13,7 @@ from proxmox_mcp.render.filters import NO_FILTER
 from proxmox_mcp.render.legend import Legend
 from proxmox_mcp.render.lines import lines_body
 from proxmox_mcp.render.noise import noise_in, without_noise
-from proxmox_mcp.render.paging import Section, page_of_sections
+from proxmox_mcp.render.paging import TableSection, page_of_sections
 from proxmox_mcp.render.record import record_body
 from proxmox_mcp.render.selection import select
 from proxmox_mcp.render.series import is_series, series_body
@@ -167,7 +167,7 @@ def _table_page(records: Sequence[Record], view: View, budget: Budget, legend: L
         fields = tuple(names[:MOST_COLUMNS])
         suffix += f"; {len(names) - MOST_COLUMNS} more columns left out, name them in fields="
     return page_of_sections(
-        lambda longest: [Section(plain_table(records, fields, legend, longest), records)],
+        lambda longest: [TableSection(plain_table(records, fields, legend, longest), records)],
         view,
         budget,
         suffix=suffix,

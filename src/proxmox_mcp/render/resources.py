@@ -16,7 +16,7 @@ from proxmox_mcp.render.clock import Clock
 from proxmox_mcp.render.fields import is_empty, lookup, require_field
 from proxmox_mcp.render.grouping import best_grouping, group
 from proxmox_mcp.render.legend import Legend
-from proxmox_mcp.render.paging import Section, page_of_sections
+from proxmox_mcp.render.paging import TableSection, page_of_sections
 from proxmox_mcp.render.selection import select
 from proxmox_mcp.render.table import Column, Table, cell
 from proxmox_mcp.render.units import gib, short_duration
@@ -167,8 +167,8 @@ def _page(
 ) -> str:
     filled = {kind: records for kind, records in kinds.items() if records}
 
-    def sections(longest: int) -> list[Section]:
-        made: list[Section] = []
+    def sections(longest: int) -> list[TableSection]:
+        made: list[TableSection] = []
         for kind, records in filled.items():
             asked = columns[kind]
             few = () if view.fields else _SPARSE[kind]
@@ -180,7 +180,7 @@ def _page(
 
 def _sections(
     kind: str, records: Sequence[Record], asked: Sequence[str], longest: int, *, few: Sequence[str], raw: bool
-) -> list[Section]:
+) -> list[TableSection]:
     """The sections of one kind; guests are grouped if that saves tokens."""
     grouped = best_grouping(records, [n for n in _GROUPED_BY if n in asked]) if kind == "guest" and few else ()
     present = [n for n in asked if n not in grouped and any(not is_empty(r.get(n)) for r in records)] or list(asked)
@@ -189,9 +189,9 @@ def _sections(
         tuple(_column(name, longest, raw=raw) for name in few if any(r.get(name) for r in records)),
     )
     if not grouped:
-        return [Section(table, records)]
+        return [TableSection(table, records)]
     return [
-        Section(table, members, f"{' '.join(text_cell(cut(value, longest)) for value in values)}:")
+        TableSection(table, members, f"{' '.join(text_cell(cut(value, longest)) for value in values)}:")
         for values, members in group(records, grouped).items()
     ]
 

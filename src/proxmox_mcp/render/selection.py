@@ -16,7 +16,7 @@ from proxmox_mcp.untrusted import is_token
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from proxmox_mcp.render.filters import Condition, Filter
+    from proxmox_mcp.render.filters import Comparison, Filter
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SURELY_BYTES = 2**20
@@ -57,7 +57,7 @@ def select(
 
 
 def _test(
-    condition: Condition, records: Sequence[Mapping[str, Any]], legend: Legend
+    condition: Comparison, records: Sequence[Mapping[str, Any]], legend: Legend
 ) -> Callable[[Mapping[str, Any]], bool]:
     field, value = condition.field, condition.value
     if condition.operator == "?":
@@ -82,7 +82,7 @@ def _test(
 
 
 def _test_share(
-    condition: Condition, share: float, records: Sequence[Mapping[str, Any]]
+    condition: Comparison, share: float, records: Sequence[Mapping[str, Any]]
 ) -> Callable[[Mapping[str, Any]], bool]:
     field = condition.field
     compare = _ORDER.get(condition.operator) or _same_percent(equal=condition.operator == "=")
@@ -122,7 +122,7 @@ def share_of(record: Mapping[str, Any], field: str) -> float | None:
     return None
 
 
-def _number(condition: Condition, records: Sequence[Mapping[str, Any]], legend: Legend) -> float | None:
+def _number(condition: Comparison, records: Sequence[Mapping[str, Any]], legend: Legend) -> float | None:
     text = condition.value
     if _NUMBER.fullmatch(text):
         return float(text)
@@ -135,7 +135,7 @@ def _number(condition: Condition, records: Sequence[Mapping[str, Any]], legend: 
     return duration
 
 
-def _refuse_wrong_duration(condition: Condition, records: Sequence[Mapping[str, Any]]) -> None:
+def _refuse_wrong_duration(condition: Comparison, records: Sequence[Mapping[str, Any]]) -> None:
     field, value = condition.field, condition.value
     numbers = [n for record in records if (n := _as_number(lookup(record, field))) is not None]
     timed = field.endswith(("time", "duration", "age"))
@@ -150,7 +150,7 @@ def _refuse_wrong_duration(condition: Condition, records: Sequence[Mapping[str, 
         )
 
 
-def _refuse_number_without_unit(condition: Condition, records: Sequence[Mapping[str, Any]], legend: Legend) -> None:
+def _refuse_number_without_unit(condition: Comparison, records: Sequence[Mapping[str, Any]], legend: Legend) -> None:
     """A bare number for a size or a share was read from a table, whose headers are ``mem/GiB`` and ``cpu%``."""
     field, value = condition.field, condition.value
     if not _NUMBER.fullmatch(value) or not 1 < abs(float(value)) < _SURELY_BYTES:

@@ -7,8 +7,8 @@ Searcher(index).search("grow a disk", limit=5)      # [Hit(endpoint, score, ...)
 from __future__ import annotations
 
 from proxmox_mcp.search.absent import Absence
-from proxmox_mcp.search.grouping import Group, group
+from proxmox_mcp.search.grouping import HitGroup, group
 from proxmox_mcp.search.presentation import SearchAnswer, answer, reference
 from proxmox_mcp.search.searcher import Hit, Results, Searcher
 
-__all__ = ["Absence", "Group", "Hit", "Results", "SearchAnswer", "Searcher", "answer", "group", "reference"]
+__all__ = ["Absence", "Hit", "HitGroup", "Results", "SearchAnswer", "Searcher", "answer", "group", "reference"]

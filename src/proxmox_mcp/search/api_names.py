@@ -31,7 +31,7 @@ _SCORE = itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedEndpoints:
     """What a question names that consists of names only; endpoints are given by their numbers, short paths first.
 
     ``alike`` are the endpoints whose path ends in these segments or other forms of them (``user`` for ``users``);
@@ -57,7 +57,7 @@ class ApiNames:
         self._endpoints = endpoints
         self._directories = directories
 
-    def of(self, query: str) -> Named:
+    def of(self, query: str) -> NamedEndpoints:
         """What a question names; empty if it has other words too."""
         asked = [part for chunk in chunks(query.replace("[n]", "")) for part in chunk.split("/") if part]
         about_parameters = not _OF_PARAMETERS.isdisjoint(asked)
@@ -65,17 +65,17 @@ class ApiNames:
             rest = tuple(word for word in asked if word not in noise)
             if 0 < len(rest) <= _LONGEST and (named := self._named(rest, about_parameters)).is_something:
                 return named
-        return Named()
+        return NamedEndpoints()
 
-    def _named(self, names: tuple[str, ...], about_parameters: bool) -> Named:
+    def _named(self, names: tuple[str, ...], about_parameters: bool) -> NamedEndpoints:
         takers, parameter = self._takers(names[0]) if len(names) == 1 else ((), "")
         if about_parameters and takers:
-            return Named(takers=takers, parameter=parameter)
+            return NamedEndpoints(takers=takers, parameter=parameter)
         count, stems = len(names), tuple(map(stem, names))
         known = self._known_stems.issuperset(stems)
         ends = ((number, each[-count:]) for number, each in enumerate(self._stems)) if known else ()
         alike = self._short_first(number for number, end in ends if end == stems)
-        return Named(
+        return NamedEndpoints(
             alike,
             frozenset(number for number in alike if self._segments[number][-count:] == names),
             frozenset(filter(self._is_directory, alike)),
@@ -122,7 +122,7 @@ class ApiNames:
         return {key: (self._short_first(found), spelling[key]) for key, found in numbers.items()}
 
 
-def arranged(scores: Mapping[int, float], named: Named) -> list[tuple[int, float]]:
+def arranged(scores: Mapping[int, float], named: NamedEndpoints) -> list[tuple[int, float]]:
     """The endpoints with their scores, best first, after those that were named got their bonus.
 
     ``scores`` are those by the meaning of the words, which may be none: ``all`` is a stop word. A word such as

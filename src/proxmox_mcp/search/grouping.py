@@ -20,7 +20,7 @@ _SAME_LEAF = {"move_volume": "move_disk"}
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class HitGroup:
     """Hits that are shown as one: the best, and its twins in the order of their scores."""
 
     best: Hit
@@ -31,12 +31,12 @@ class Group:
         return (self.best.endpoint, *(hit.endpoint for hit in self.twins))
 
 
-def group(hits: Iterable[Hit]) -> list[Group]:
+def group(hits: Iterable[Hit]) -> list[HitGroup]:
     """The hits as groups, best first; the order of the best of each is kept."""
     groups: dict[str, list[Hit]] = {}
     for hit in hits:
         groups.setdefault(twin_key(hit.endpoint.path), []).append(hit)
-    return [Group(members[0], tuple(members[1:])) for members in groups.values()]
+    return [HitGroup(members[0], tuple(members[1:])) for members in groups.values()]
 
 
 def twin_key(path: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc import Endpoint, Schema
     from proxmox_mcp.apidoc.reference.parameters import Keys
-    from proxmox_mcp.search.grouping import Group
+    from proxmox_mcp.search.grouping import HitGroup
     from proxmox_mcp.search.searcher import Hit, Searcher
 
     Denial = Callable[[Endpoint], str]
@@ -68,7 +68,7 @@ def answer(
         return SearchAnswer("\n".join(lines), fits=False)
     if not results.confident and results.absent is None:
         lines.append("Not sure that any of these fits; other words may find better:")
-    asked = Asked(query, frozenset(words(query)), structures(searcher.index.version))
+    asked = Question(query, frozenset(words(query)), structures(searcher.index.version))
     lines.append(render_hits(groups, asked, denial))
     return SearchAnswer("\n".join(filter(None, [*lines, next_step])), fits=results.absent is None)
 
@@ -85,7 +85,7 @@ def _corrected(corrections: Sequence[tuple[str, str]]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Question:
     """A question, its words, and the keys of the property strings of the version that it is about."""
 
     query: str
@@ -93,7 +93,7 @@ class Asked:
     structures: Mapping[str, Keys]
 
 
-def render_hits(groups: Sequence[Group], asked: Asked, denial: Denial = allowed) -> str:
+def render_hits(groups: Sequence[HitGroup], asked: Question, denial: Denial = allowed) -> str:
     """Groups of hits, each in two to four lines: method and path, what it does, what it takes and needs.
 
     Five of them stay within 450 cl100k tokens.
@@ -101,7 +101,7 @@ def render_hits(groups: Sequence[Group], asked: Asked, denial: Denial = allowed)
     return "\n".join(_hit(number, each, asked, denial) for number, each in enumerate(groups, 1))
 
 
-def _hit(number: int, group: Group, asked: Asked, denial: Denial) -> str:
+def _hit(number: int, group: HitGroup, asked: Question, denial: Denial) -> str:
     endpoint = group.best.endpoint
     twins = f" (also {', '.join(_twin(endpoint, each) for each in group.endpoints[1:])})" if group.twins else ""
     summary = _cut(group.best.summary or endpoint.description)
@@ -132,7 +132,7 @@ def _twin(best: Endpoint, other: Endpoint) -> str:
     return f"{method} {kind or vnet or segments[1].removesuffix('s')}".strip()
 
 
-def _parameters(hit: Hit, asked: Asked, most: int) -> str:
+def _parameters(hit: Hit, asked: Question, most: int) -> str:
     """The parameters that are required (``*``), then those that the question names, then those that people ask for most
     (up to ``most`` in all).
 
@@ -156,5 +156,5 @@ def _parameters(hit: Hit, asked: Asked, most: int) -> str:
     )
 
 
-def _shaped(name: str, schema: Schema, asked: Asked) -> str:
+def _shaped(name: str, schema: Schema, asked: Question) -> str:
     return f"{name} {brief(schema, keys_of(schema, asked.structures), asked.words)}".rstrip()

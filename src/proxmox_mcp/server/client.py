@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 
 from proxmox_mcp.confirm.confirmations import LIFETIME_SECONDS
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, ProxmoxMcpError
-from proxmox_mcp.gateway import Answer
+from proxmox_mcp.gateway import Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -145,11 +145,11 @@ class McpClient:
         await self._session.report_progress(round(self._told, 2), 100 if done is not None else None, text)
 
 
-def _answer(params: types.CallToolRequestParams) -> Answer | None:
+def _answer(params: types.CallToolRequestParams) -> Reply | None:
     given = (params.input_responses or {}).get(_QUESTION)
     if given is None or not params.request_state:
         return None
-    return Answer(params.request_state, isinstance(given, types.ElicitResult) and _agreed(given))
+    return Reply(params.request_state, isinstance(given, types.ElicitResult) and _agreed(given))
 
 
 def _agreed(result: types.ElicitResult) -> bool:

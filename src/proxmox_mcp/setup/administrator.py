@@ -147,5 +147,5 @@ def _send(
     reply = transport.send(connection.hosts[0], method, path, dict(params), ticket, deadline=deadline)
     answer = answers.read(reply)
     if isinstance(answer, answers.Refusal):
-        raise errors.refused(answer, errors.Asked(method, path), connection)
+        raise errors.refused(answer, errors.FailedCall(method, path), connection)
     return answer.data

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.doctor import connectivity
 from proxmox_mcp.doctor.certificate import describe, read_certificate, tls_handshake, unverified_context
 from proxmox_mcp.doctor.connectivity import Destination
-from proxmox_mcp.doctor.steps import Section
+from proxmox_mcp.doctor.steps import ReportSection
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.net.tls import TlsPolicy
 
 if TYPE_CHECKING:
     from proxmox_mcp.doctor.certificate import Certificate
-    from proxmox_mcp.doctor.steps import Step
+    from proxmox_mcp.doctor.steps import CheckStep
     from proxmox_mcp.doctor.timing import Deadline
     from proxmox_mcp.net.address import HostPort
 
@@ -45,7 +45,7 @@ def find_node(where: HostPort, deadline: Deadline) -> FoundNode:
 
     Raises SettingsError: what failed, and what to check.
     """
-    place = Destination(Section("setup"), where, "the host", _PVEPROXY)
+    place = Destination(ReportSection("setup"), where, "the host", _PVEPROXY)
     step, addresses = connectivity.resolve(place, deadline)
     if not addresses:
         raise _failure(step)
@@ -72,6 +72,6 @@ def _is_publicly_trusted(address: tuple[str, int], host: str, deadline: Deadline
     return True
 
 
-def _failure(step: Step) -> SettingsError:
+def _failure(step: CheckStep) -> SettingsError:
     advice = "\n".join(" ".join((fix.text, *fix.lines)) for fix in step.fixes)
     return SettingsError(step.found, advice)

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import ConfirmationNeededError, GuardError
-from proxmox_mcp.gateway import Answer, Request
+from proxmox_mcp.gateway import Reply, Request
 from proxmox_mcp.gateway.wording import FOR_PEOPLE
 from proxmox_mcp.policy.caller import Caller, Mode
 from proxmox_mcp.server.request_id import request_id
@@ -31,7 +31,7 @@ class PersonAtConsole:
 
     can_be_asked = True
     follows_progress = False
-    answer: Answer | None = None
+    answer: Reply | None = None
 
     def __init__(self, agreed: str) -> None:
         self._agreed = agreed

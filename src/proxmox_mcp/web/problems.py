@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import ProxmoxMcpError
-from proxmox_mcp.proxmox.problems import TITLES, Problem, Report, examine
+from proxmox_mcp.proxmox.problems import TITLES, ClusterProblem, ProblemReport, examine
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway.cluster import Cluster
@@ -18,26 +18,26 @@ _DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ProblemGroup:
     """The problems of one kind, under its heading."""
 
     title: str
     is_error: bool
-    problems: tuple[Problem, ...]
+    problems: tuple[ClusterProblem, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """The problems of a cluster in groups, what could not be read, and the ``trouble`` if nothing could."""
 
-    groups: tuple[Group, ...] = ()
+    groups: tuple[ProblemGroup, ...] = ()
     unread: tuple[str, ...] = ()
     trouble: str = ""
 
     @classmethod
-    def of(cls, report: Report) -> Findings:
+    def of(cls, report: ProblemReport) -> Findings:
         groups = (
-            Group(TITLES[kind], any(each.severity == "error" for each in found), tuple(found))
+            ProblemGroup(TITLES[kind], any(each.severity == "error" for each in found), tuple(found))
             for kind, found in report.of_kind().items()
         )
         unread = (f"{each.what}{f' of {each.of}' if each.of else ''} ({each.why})" for each in report.unread)

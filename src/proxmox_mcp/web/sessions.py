@@ -33,7 +33,7 @@ _LONGEST_TOKEN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class ConsoleSession:
     """A person who is signed in. ``form_token`` must come with every form that this session sends."""
 
     key: str
@@ -89,7 +89,7 @@ class Sessions:
             db.execute(t.insert().values(**values, **times, agent=agent))
         return token
 
-    def find(self, token: str) -> Session | None:
+    def find(self, token: str) -> ConsoleSession | None:
         """The session of a cookie, with the time of this use; None if it is unknown or has ended."""
         if not token or len(token) > _LONGEST_TOKEN:
             return None
@@ -105,7 +105,7 @@ class Sessions:
                 db.execute(t.update().where(t.c.key == key).values(seen=now))
         return _session(row, form_token(token))
 
-    def of(self, name: str) -> list[Session]:
+    def of(self, name: str) -> list[ConsoleSession]:
         """The sessions of a person, newest first."""
         now = self._clock()
         with self._store.reading() as db:
@@ -140,9 +140,9 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _session(row: Mapping[str, Any], form: str = "") -> Session:
+def _session(row: Mapping[str, Any], form: str = "") -> ConsoleSession:
     fields = {name: row[name] for name in ("key", "created", "seen", "expires", "agent")}
-    return Session(**fields, person=_person(row), origin=row["address"], form_token=form)
+    return ConsoleSession(**fields, person=_person(row), origin=row["address"], form_token=form)
 
 
 def _person(row: Mapping[str, Any]) -> Person:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.confirm.freezes import Freeze
     from proxmox_mcp.confirm.grants import Grant
     from proxmox_mcp.web.console import Console
-    from proxmox_mcp.web.sessions import Session
+    from proxmox_mcp.web.sessions import ConsoleSession
 
     Handler = Callable[["Visit"], Awaitable[Response]]
     Endpoint = Callable[[Request], Awaitable[Response]]
@@ -70,7 +70,7 @@ class Visit:
 
     request: Request
     console: Console
-    session: Session
+    session: ConsoleSession
     shell: Shell
     fields: Mapping[str, str]
 
@@ -191,7 +191,7 @@ def status_of(error: ProxmoxMcpError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
 
 
-async def find_session(request: Request) -> Session | None:
+async def find_session(request: Request) -> ConsoleSession | None:
     """The session of a request: only at the place where it was opened, and by the kind of cookie that it got there."""
     console: Console = request.app.state.console
     host = request.headers.get("host", "")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxmox_mcp.apidoc import Permissions, Schema
+from proxmox_mcp.apidoc import EndpointPermissions, Schema
 from proxmox_mcp.apidoc.reference.folding import beginnings, fold_names
 from proxmox_mcp.apidoc.reference.parameters import brief, folded, plain, property_string, shared_shapes, together
 from proxmox_mcp.apidoc.reference.perl_patterns import readable
@@ -165,28 +165,31 @@ def test_patterns_lose_what_says_nothing(pattern: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("permissions", "text"),
     [
-        (Permissions(user="all"), "any user; the call itself may check more"),
-        (Permissions(user="world"), "no login"),
-        (Permissions(), "only root@pam"),
-        (Permissions(check=("perm", "/vms/{vmid}", ("VM.Clone",))), "VM.Clone on /vms/{vmid}"),
-        (Permissions(check=("perm", "/", ("Sys.Audit", "Sys.Modify"), "any", 1)), "Sys.Audit or Sys.Modify on /"),
+        (EndpointPermissions(user="all"), "any user; the call itself may check more"),
+        (EndpointPermissions(user="world"), "no login"),
+        (EndpointPermissions(), "only root@pam"),
+        (EndpointPermissions(check=("perm", "/vms/{vmid}", ("VM.Clone",))), "VM.Clone on /vms/{vmid}"),
         (
-            Permissions(
+            EndpointPermissions(check=("perm", "/", ("Sys.Audit", "Sys.Modify"), "any", 1)),
+            "Sys.Audit or Sys.Modify on /",
+        ),
+        (
+            EndpointPermissions(
                 check=("and", ("perm", "/a", ("A.B",)), ("or", ("perm", "/b", ("C.D",)), ("userid-param", "self")))
             ),
             "A.B on /a and (C.D on /b or the user itself)",
         ),
         (
-            Permissions(
+            EndpointPermissions(
                 check=("perm", "/vms/{vmid}", ("VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory"), "any", 1)
             ),
             "any of VM.Config.{CPU,Disk,Memory} on /vms/{vmid}",
         ),
         (
-            Permissions(check=("perm", "/pool/{pool}", ("VM.Allocate",), "require_param", "pool")),
+            EndpointPermissions(check=("perm", "/pool/{pool}", ("VM.Allocate",), "require_param", "pool")),
             "VM.Allocate on /pool/{pool} if pool is given",
         ),
     ],
 )
-def test_permissions_are_told_in_words(permissions: Permissions, text: str) -> None:
+def test_permissions_are_told_in_words(permissions: EndpointPermissions, text: str) -> None:
     assert privileges(permissions) == text

@@ -13,14 +13,14 @@ import pytest
 
 from proxmox_mcp.confirm.confirmations import LIFETIME_SECONDS
 from proxmox_mcp.errors import ConfirmationError, TargetError
-from proxmox_mcp.gateway.plans.records import PlanRecords, PlanState, Stated, StepState
+from proxmox_mcp.gateway.plans.records import PlanRecords, PlanState, StatedPlan, StepState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxmox_mcp.store import Store
 
-PLAN = Stated(
+PLAN = StatedPlan(
     caller="ops",
     client="test 1",
     cluster="default",

@@ -6,7 +6,7 @@ import pytest
 
 from proxmox.problems.conftest import HEALTHY, NOW, Lab, backup, guest, storage
 from proxmox_mcp.errors import FailedError
-from proxmox_mcp.proxmox.problems import Report, examine
+from proxmox_mcp.proxmox.problems import ProblemReport, examine
 from proxmox_mcp.proxmox.problems.backup_checks import days_between
 
 pytestmark = pytest.mark.anyio
@@ -15,7 +15,7 @@ NAS = "/nodes/pve1/storage/nas/content"
 JOBS = "/cluster/backup"
 
 
-async def report(answers: dict[str, Any]) -> Report:
+async def report(answers: dict[str, Any]) -> ProblemReport:
     return await examine(Lab(answers).read, NOW, NOW)
 
 

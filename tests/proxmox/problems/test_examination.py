@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from proxmox.problems.conftest import DAY, HEALTHY, NOW, Lab, backup, guest, node, storage
 from proxmox_mcp.errors import FailedError, PermissionDeniedError
-from proxmox_mcp.proxmox.problems import TITLES, Problem, examine
+from proxmox_mcp.proxmox.problems import TITLES, ClusterProblem, examine
 
 pytestmark = pytest.mark.anyio
 
@@ -247,4 +247,4 @@ _JSON = st.recursive(
 @given(answers=st.dictionaries(st.sampled_from(sorted(HEALTHY)), _JSON, max_size=5))
 def test_answers_of_any_shape_give_a_report(answers: dict[str, Any]) -> None:
     report = anyio.run(examine, Lab(answers).read, NOW, SINCE)
-    assert all(isinstance(each, Problem) and each.kind in TITLES for each in report.problems)
+    assert all(isinstance(each, ClusterProblem) and each.kind in TITLES for each in report.problems)

@@ -14,7 +14,7 @@ from cl100k import count_tokens
 from goldens import hold
 from proxmox_mcp.instructions import instructions
 from proxmox_mcp.render.filters import parse_filter
-from proxmox_mcp.server.tools import Parameter, select_tools
+from proxmox_mcp.server.tools import ToolParameter, select_tools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,9 +160,9 @@ def test_a_cluster_can_be_named_where_there_are_several_and_only_there() -> None
 
 
 def test_a_parameter_is_written_with_what_it_has_and_no_more() -> None:
-    assert Parameter("string", "a method", enum=("GET",)).schema() == {
+    assert ToolParameter("string", "a method", enum=("GET",)).schema() == {
         "type": "string",
         "description": "a method",
         "enum": ["GET"],
     }
-    assert Parameter("integer", "rows").schema() == {"type": "integer", "description": "rows"}
+    assert ToolParameter("integer", "rows").schema() == {"type": "integer", "description": "rows"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp.apidoc.privileges import bound, needs_of, plain
 
 if TYPE_CHECKING:
-    from proxmox_mcp.apidoc.model import Endpoint, Permissions
+    from proxmox_mcp.apidoc.model import Endpoint, EndpointPermissions
     from proxmox_mcp.apidoc.privileges import Need
 
 _FEW = 2
@@ -53,7 +53,7 @@ def _told(needs: list[Need]) -> str:
     return "; ".join(f"{said} ({', '.join(filter(None, when))})" if any(when) else said for said, when in found.items())
 
 
-def privileges(permissions: Permissions, *, short: bool = False) -> str:
+def privileges(permissions: EndpointPermissions, *, short: bool = False) -> str:
     """What a caller needs, such as ``VM.Clone on /vms/{vmid}``; ``short`` folds long lists of privileges."""
     if permissions.check:
         return _expression(permissions.check, short=short)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Self
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxmox_mcp.apidoc.model import Problem
+    from proxmox_mcp.apidoc.model import CallProblem
 
 ValidationMode = Literal["auto", "enforce", "warn"]
 """``MCP_VALIDATION``: refuse by the authority of the schema (``auto``), refuse all problems, or none."""
@@ -50,11 +50,11 @@ def _release(version: str) -> tuple[str, ...]:
 
 
 def split(
-    problems: Sequence[Problem], authority: SchemaAuthority, mode: ValidationMode
-) -> tuple[list[Problem], list[Problem]]:
+    problems: Sequence[CallProblem], authority: SchemaAuthority, mode: ValidationMode
+) -> tuple[list[CallProblem], list[CallProblem]]:
     """Split the problems of a call into refusals and doubts."""
-    refusals: list[Problem] = []
-    doubts: list[Problem] = []
+    refusals: list[CallProblem] = []
+    doubts: list[CallProblem] = []
     for problem in problems:
         (doubts if _is_doubtful(problem.kind, authority, mode) else refusals).append(problem)
     return refusals, doubts

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.formats import BEFORE_9, Format
-from proxmox_mcp.apidoc.model import Check, Problem
+from proxmox_mcp.apidoc.model import CallProblem, Check
 from proxmox_mcp.apidoc.routes import DeadEnd
 from proxmox_mcp.apidoc.validation import encode, hints
 from proxmox_mcp.apidoc.validation.compiler import Compiler
@@ -55,7 +55,7 @@ class Checker:
             return self._no_method(method, path, found, params)
         plan = self._plans.get((found.template, method)) or self._plan(found.template, endpoint)
         rules = plan.plain if plan.type_property is None else plan.for_type(params.get(plan.type_property))
-        problems: list[Problem] = []
+        problems: list[CallProblem] = []
         data: Wire = {}
         self._check_path(rules, found.params, problems)
         if params:
@@ -70,7 +70,7 @@ class Checker:
         plan = self._plans[template, endpoint.method] = Plan(endpoint, self._compiler)
         return plan
 
-    def _check_path(self, rules: Rules, path_params: Mapping[str, str], problems: list[Problem]) -> None:
+    def _check_path(self, rules: Rules, path_params: Mapping[str, str], problems: list[CallProblem]) -> None:
         accepted = rules.accepted
         for name, text in path_params.items():
             known = accepted[name]
@@ -88,7 +88,7 @@ class Checker:
         path_params: Mapping[str, str],
         params: Mapping[str, object],
         data: Wire,
-        problems: list[Problem],
+        problems: list[CallProblem],
     ) -> None:
         """Add what is sent to ``data``, and problems to ``problems``."""
         encoders = rules.encoders
@@ -108,50 +108,52 @@ class Checker:
             elif encoded is not None:
                 data[name] = encoded
 
-    def _check_missing(self, rules: Rules, data: Wire, problems: list[Problem]) -> None:
+    def _check_missing(self, rules: Rules, data: Wire, problems: list[CallProblem]) -> None:
         faulty = {problem.parameter for problem in problems}
         for name in sorted(rules.required - data.keys() - faulty):
             kind, message = "missing", "is required"
             if name in rules.filled_in:
                 kind, message = "unpublished", f"{message}; newer nodes derive it from the other parameters"
-            problems.append(Problem(name, kind, message, self._describing(rules, name)))
+            problems.append(CallProblem(name, kind, message, self._describing(rules, name)))
 
     def _check_requires(
-        self, rules: Rules, path_params: Mapping[str, str], data: Wire, problems: list[Problem]
+        self, rules: Rules, path_params: Mapping[str, str], data: Wire, problems: list[CallProblem]
     ) -> None:
         there = {*data, *path_params, *(problem.parameter for problem in problems)}
         problems += [
-            Problem(needed, "requires", f"is required with {name}", self._describing(rules, needed))
+            CallProblem(needed, "requires", f"is required with {name}", self._describing(rules, needed))
             for name, needed in rules.requires.items()
             if name in data and needed not in there
         ]
 
-    def _check_unknown(self, rules: Rules, name: object, value: object, data: Wire, problems: list[Problem]) -> None:
+    def _check_unknown(
+        self, rules: Rules, name: object, value: object, data: Wire, problems: list[CallProblem]
+    ) -> None:
         """A parameter that the schema doesn't name."""
         text = name if isinstance(name, str) else str(name)
         if text == _CACHE_BUSTER:
             return
         sent = unsendable(text) or encode.by_type(value, in_query=rules.endpoint.method in encode.IN_QUERY)
         if isinstance(sent, Fault):
-            problems.append(Problem(text, sent.kind, sent.message))
+            problems.append(CallProblem(text, sent.kind, sent.message))
         elif sent is not None:
             data[text] = sent
             if not rules.endpoint.open:
                 problems.append(self._unknown(rules, text))
 
-    def _unknown(self, rules: Rules, name: str) -> Problem:
+    def _unknown(self, rules: Rules, name: str) -> CallProblem:
         found = indexed(name)
         if found and found[0] in rules.parameters:
             kind = "index" if self._is_known else "unpublished"
-            return Problem(name, kind, f"index {found[1]} is too high", hints.of_index(found[0]))
+            return CallProblem(name, kind, f"index {found[1]} is too high", hints.of_index(found[0]))
         advice = partial(hints.of_unknown, rules.endpoint, name, rules.parameters, self._index.version)
-        return Problem(name, "unknown", "unknown parameter", advice)
+        return CallProblem(name, "unknown", "unknown parameter", advice)
 
-    def _problem(self, rules: Rules, name: str, fault: Fault, value: object) -> Problem:
+    def _problem(self, rules: Rules, name: str, fault: Fault, value: object) -> CallProblem:
         kind = fault.kind
         if kind == "format" and not self._is_known and not _is_published(rules, name):
             kind = "unpublished"
-        return Problem(name, kind, fault.message, partial(self._hint, rules, name, fault, value))
+        return CallProblem(name, kind, fault.message, partial(self._hint, rules, name, fault, value))
 
     def _hint(self, rules: Rules, name: str, fault: Fault, value: object) -> str:
         schema = _schema(rules, name)
@@ -166,12 +168,12 @@ class Checker:
 
     def _nowhere(self, method: str, path: ApiPath, params: Mapping[str, object], found: DeadEnd) -> Check:
         advice = partial(hints.of_path, self._index, method, path, found)
-        problem = Problem("path", "endpoint", f"The API has no path {quoted_value(path.text)}", advice)
+        problem = CallProblem("path", "endpoint", f"The API has no path {quoted_value(path.text)}", advice)
         return _as_it_is(method, params, path.encoded, found.params, [problem])
 
     def _no_method(self, method: str, path: ApiPath, found: Route, params: Mapping[str, object]) -> Check:
         advice = partial(hints.of_method, found, method, self._index.version)
-        problem = Problem("path", "method", f"{found.template} does not support {quoted_value(method)}", advice)
+        problem = CallProblem("path", "method", f"{found.template} does not support {quoted_value(method)}", advice)
         return _as_it_is(method, params, path.encoded, found.params, [problem])
 
 
@@ -198,7 +200,7 @@ def formats_of(index: Index) -> Mapping[str, Format]:
 
 
 def _as_it_is(
-    method: str, params: Mapping[str, object], path: str, path_params: Mapping[str, str], problems: list[Problem]
+    method: str, params: Mapping[str, object], path: str, path_params: Mapping[str, str], problems: list[CallProblem]
 ) -> Check:
     """A call without a schema: the parameters are encoded by their types alone."""
     data: Wire = {}
@@ -207,14 +209,14 @@ def _as_it_is(
             continue
         sent = unsendable(str(name)) or encode.by_type(value, in_query=method in encode.IN_QUERY)
         if isinstance(sent, Fault):
-            problems.append(Problem(str(name), sent.kind, sent.message))
+            problems.append(CallProblem(str(name), sent.kind, sent.message))
         elif sent is not None:
             data[str(name)] = sent
     return Check(False, None, path_params, data, path, problems)
 
 
-def _conflict(name: str, text: str) -> Problem:
-    return Problem(name, "conflict", f"is {quoted_value(text)} in the path and different in the parameters")
+def _conflict(name: str, text: str) -> CallProblem:
+    return CallProblem(name, "conflict", f"is {quoted_value(text)} in the path and different in the parameters")
 
 
 def _keep(data: Wire, name: str, fault: Fault, value: object, *, in_query: bool) -> None:

@@ -19,7 +19,7 @@ from proxmox_mcp.gateway.plans.existence import Snapshots, missing_places, missi
 from proxmox_mcp.gateway.plans.expansion import Placeholders, expand
 from proxmox_mcp.gateway.plans.identifiers import FreeIdentifiers, find_free
 from proxmox_mcp.gateway.plans.proposal import METHOD, OnError, Proposal
-from proxmox_mcp.gateway.plans.records import PlanRecord, PlanRecords, PlanState, Stated
+from proxmox_mcp.gateway.plans.records import PlanRecord, PlanRecords, PlanState, StatedPlan
 from proxmox_mcp.gateway.plans.rehearsal import PlanStatement, rehearse
 from proxmox_mcp.gateway.plans.run import Run
 from proxmox_mcp.gateway.plans.steps import PlanStep
@@ -235,14 +235,16 @@ class Plans:
         said = [statement.text, proposal.as_call().caution, f"Policy: {decision.verdict}{by} ({decision.reason})."]
         return "\n".join(["Dry run, nothing was sent.", *filter(None, said)])
 
-    async def _kept(self, asked: PlanAsked, stated: PlanStatement, binding: str, identifiers: Sequence[str]) -> Stated:
+    async def _kept(
+        self, asked: PlanAsked, stated: PlanStatement, binding: str, identifiers: Sequence[str]
+    ) -> StatedPlan:
         proposal, redactor = stated.proposal, self._guard.redactor
         redacted = [redactor.data(dict(p.call.data), p.call.template) for p in proposal.steps]
         whole = all(dict(p.call.data) == shown for p, shown in zip(proposal.steps, redacted, strict=True))
         statement = proposal.summary
         if proposal.decision.verdict == "confirm":
             statement = (await stated.statement()).redacted
-        return Stated(
+        return StatedPlan(
             caller=asked.request.caller.name,
             client=asked.request.client,
             cluster=proposal.cluster.name,

@@ -99,7 +99,7 @@ class PlanRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stated:
+class StatedPlan:
     """What is kept of a plan when it is stated. ``binding`` identifies what was given, ``identifiers`` were allocated
     for it, in order."""
 
@@ -136,7 +136,7 @@ class PlanRecords:
             )
         return (int(rows[0]["number"]), tuple(rows[0]["identifiers"] or ())) if rows else None
 
-    def state(self, plan: Stated, number: int | None = None) -> int:
+    def state(self, plan: StatedPlan, number: int | None = None) -> int:
         """Keep a plan that was stated, in place of ``number`` where it was stated before; gives its number."""
         values = {
             "created": self._clock(),

@@ -34,7 +34,7 @@ _LOG = logging.getLogger("proxmox_mcp.plans")
 
 
 @dataclass
-class Progress:
+class PlanProgress:
     """How far a plan is: for those who wait for it."""
 
     done: int = 0
@@ -62,7 +62,7 @@ class _Listener(NoClient):
 
     follows_progress = True
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: PlanProgress) -> None:
         self._progress = progress
 
     async def progress(self, done: float | None, text: str) -> None:
@@ -82,7 +82,7 @@ class Run:
         records: PlanRecords,
     ) -> None:
         self.number, self.proposal, self.confirmation = number, proposal, confirmation
-        self.progress, self.ended = Progress(), anyio.Event()
+        self.progress, self.ended = PlanProgress(), anyio.Event()
         self._pipeline, self._records = pipeline, records
         self._stopped_by = ""
         self._agreed: dict[int, Agreed] = {}

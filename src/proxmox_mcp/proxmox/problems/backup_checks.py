@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.proxmox.problems.cluster_checks import guest_names
-from proxmox_mcp.proxmox.problems.model import Problem
+from proxmox_mcp.proxmox.problems.model import ClusterProblem
 from proxmox_mcp.proxmox.records import Record, flag, number, text
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def backup_problems(
     without_job: Collection[str] | None,
     backups: Backups,
     now: float,
-) -> Iterator[Problem]:
+) -> Iterator[ClusterProblem]:
     """Guests in no job, without a backup, or whose last backup is older than their jobs allow. Templates are left out.
 
     ``jobs`` and ``without_job`` (ids) are None where they could not be read. Nothing is said of the age where a storage
@@ -69,7 +69,7 @@ def backup_problems(
         uncovered = vmid in without_job if without_job is not None else jobs is not None and not rhythms
         last = backups.newest.get(vmid)
         if uncovered:
-            yield Problem(
+            yield ClusterProblem(
                 kind="no-backup-job",
                 severity="warning",
                 names=guest_names(guest),
@@ -79,9 +79,9 @@ def backup_problems(
         elif text(guest, "node") in backups.unknown_of:
             continue
         elif last is None:
-            yield Problem(kind="no-backup", severity="warning", names=guest_names(guest), look="/cluster/backup")
+            yield ClusterProblem(kind="no-backup", severity="warning", names=guest_names(guest), look="/cluster/backup")
         elif now - last > (min(rhythms, default=_UNKNOWN_RHYTHM) + _LATE) * DAY:
-            yield Problem(
+            yield ClusterProblem(
                 kind="old-backup", severity="warning", names=guest_names(guest), when=last, look="/cluster/backup"
             )
 

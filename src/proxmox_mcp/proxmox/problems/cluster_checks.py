@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.proxmox.problems.model import Problem
+from proxmox_mcp.proxmox.problems.model import ClusterProblem
 from proxmox_mcp.proxmox.records import Record, flag, number, text
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ _MEANT_LOCKS = frozenset({"suspended"})
 """Locks that somebody wants: a guest that sleeps on disk."""
 
 
-def quorum(status: Sequence[Record]) -> Iterator[Problem]:
+def quorum(status: Sequence[Record]) -> Iterator[ClusterProblem]:
     """From ``/cluster/status``; a node without a cluster has no entry of the type ``cluster``."""
     for record in status:
         if record.get("type") == "cluster" and not flag(record, "quorate", default=True):
-            yield Problem(
+            yield ClusterProblem(
                 kind="no-quorum",
                 severity="error",
                 names=(text(record, "name"),),
@@ -33,7 +33,7 @@ def quorum(status: Sequence[Record]) -> Iterator[Problem]:
             )
 
 
-def offline_nodes(resources: Sequence[Record], status: Sequence[Record]) -> Iterator[Problem]:
+def offline_nodes(resources: Sequence[Record], status: Sequence[Record]) -> Iterator[ClusterProblem]:
     """From both lists: the first knows what the nodes report of themselves, the second who is in the membership."""
     states = {text(each, "node"): text(each, "status") for each in resources if each.get("type") == "node"}
     for record in status:
@@ -41,10 +41,10 @@ def offline_nodes(resources: Sequence[Record], status: Sequence[Record]) -> Iter
             states[text(record, "name")] = "offline"
     for node, state in sorted(states.items()):
         if node and state == "offline":
-            yield Problem(kind="node-offline", severity="error", names=(node,), look="/cluster/status")
+            yield ClusterProblem(kind="node-offline", severity="error", names=(node,), look="/cluster/status")
 
 
-def storages(resources: Sequence[Record], offline: Collection[str]) -> Iterator[Problem]:
+def storages(resources: Sequence[Record], offline: Collection[str]) -> Iterator[ClusterProblem]:
     """From ``/cluster/resources``: each shared storage once, none of nodes that are offline."""
     told: set[tuple[str, str]] = set()
     for record in resources:
@@ -58,7 +58,7 @@ def storages(resources: Sequence[Record], offline: Collection[str]) -> Iterator[
         told.add((name, place))
         look = f"/nodes/{node}/storage/{name}"
         if not available:
-            yield Problem(
+            yield ClusterProblem(
                 kind="storage-unavailable", severity="error", names=(name,), node=place, look=f"{look}/status"
             )
             continue
@@ -66,7 +66,7 @@ def storages(resources: Sequence[Record], offline: Collection[str]) -> Iterator[
         share = used / size if used and size else 0.0
         if share > FULL:
             severe = share >= NEARLY_NO_ROOM
-            yield Problem(
+            yield ClusterProblem(
                 kind="storage-full",
                 severity="error" if severe else "warning",
                 names=(name,),
@@ -76,12 +76,12 @@ def storages(resources: Sequence[Record], offline: Collection[str]) -> Iterator[
             )
 
 
-def locked_guests(resources: Sequence[Record], busy: Collection[str]) -> Iterator[Problem]:
+def locked_guests(resources: Sequence[Record], busy: Collection[str]) -> Iterator[ClusterProblem]:
     """From ``/cluster/resources``. ``busy``: ids of guests with a running task, which has locked them."""
     for record in resources:
         lock, vmid = text(record, "lock"), text(record, "vmid")
         if vmid and lock and lock not in _MEANT_LOCKS and vmid not in busy:
-            yield Problem(
+            yield ClusterProblem(
                 kind="guest-locked",
                 severity="warning",
                 names=guest_names(record),
@@ -90,7 +90,7 @@ def locked_guests(resources: Sequence[Record], busy: Collection[str]) -> Iterato
             )
 
 
-def ha_errors(current: Sequence[Record]) -> Iterator[Problem]:
+def ha_errors(current: Sequence[Record]) -> Iterator[ClusterProblem]:
     """From ``/cluster/ha/status/current``: resources, and managers of nodes that no longer report."""
     for record in current:
         kind, state = text(record, "type"), text(record, "state")
@@ -100,7 +100,7 @@ def ha_errors(current: Sequence[Record]) -> Iterator[Problem]:
         elif kind in ("lrm", "master") and ("dead?" in text(record, "status") or "unable" in text(record, "status")):
             found = text(record, "status")
         if found:
-            yield Problem(
+            yield ClusterProblem(
                 kind="ha-error",
                 severity="error",
                 names=(text(record, "sid") or text(record, "id"),),
@@ -109,13 +109,13 @@ def ha_errors(current: Sequence[Record]) -> Iterator[Problem]:
             )
 
 
-def replication_errors(jobs: Sequence[Record], node: str) -> Iterator[Problem]:
+def replication_errors(jobs: Sequence[Record], node: str) -> Iterator[ClusterProblem]:
     """From ``/nodes/{node}/replication``."""
     for record in jobs:
         failed = number(record, "fail_count") or 0
         if failed or text(record, "error"):
             job = text(record, "id")
-            yield Problem(
+            yield ClusterProblem(
                 kind="replication-error",
                 severity="error",
                 names=(job,),

@@ -8,8 +8,8 @@ import anyio
 
 from proxmox_mcp.proxmox.problems import cluster_checks, node_checks
 from proxmox_mcp.proxmox.problems.backup_checks import Backups, backup_problems
-from proxmox_mcp.proxmox.problems.model import Problem, Report, in_order
-from proxmox_mcp.proxmox.problems.reads import Read, Reads, Wanted
+from proxmox_mcp.proxmox.problems.model import ClusterProblem, ProblemReport, in_order
+from proxmox_mcp.proxmox.problems.reads import PlannedRead, Read, Reads
 from proxmox_mcp.proxmox.records import flag, text
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ _HA, _REPLICATION = "/cluster/ha/status/current", "/cluster/replication"
 _JOBS, _WITHOUT_JOB = "/cluster/backup", "/cluster/backup-info/not-backed-up"
 
 _OF_THE_CLUSTER = (
-    Wanted(_RESOURCES, "nodes, storages and guests"),
-    Wanted(_STATUS, "quorum"),
-    Wanted(_TASKS, "running tasks"),
-    Wanted(_HA, "HA"),
-    Wanted(_REPLICATION, "replication jobs"),
-    Wanted(_JOBS, "backup jobs"),
-    Wanted(_WITHOUT_JOB, "guests in no backup job"),
+    PlannedRead(_RESOURCES, "nodes, storages and guests"),
+    PlannedRead(_STATUS, "quorum"),
+    PlannedRead(_TASKS, "running tasks"),
+    PlannedRead(_HA, "HA"),
+    PlannedRead(_REPLICATION, "replication jobs"),
+    PlannedRead(_JOBS, "backup jobs"),
+    PlannedRead(_WITHOUT_JOB, "guests in no backup job"),
 )
 
 
-async def examine(read: Read, now: float, since: float, *, within: float = WITHIN) -> Report:
+async def examine(read: Read, now: float, since: float, *, within: float = WITHIN) -> ProblemReport:
     """What is wrong in the cluster ``now`` (seconds since 1970), with the tasks that failed after ``since``.
 
     Raises the error of ``/cluster/resources``, without which nothing can be said.
@@ -50,7 +50,7 @@ async def examine(read: Read, now: float, since: float, *, within: float = WITHI
             raise error.fresh()
         cluster = _Cluster(reads)
         await reads.all([*cluster.of_nodes(since), *cluster.backup_lists()])
-    return Report(in_order(list(_Cluster(reads).findings(now))), reads.unread(), now)
+    return ProblemReport(in_order(list(_Cluster(reads).findings(now))), reads.unread(), now)
 
 
 class _Cluster:
@@ -66,29 +66,29 @@ class _Cluster:
         # Those in the state `unknown` can be asked: it only says that their figures are old.
         self._online = sorted(nodes - offline)
 
-    def of_nodes(self, since: float) -> Iterator[Wanted]:
+    def of_nodes(self, since: float) -> Iterator[PlannedRead]:
         for node in self._online[MOST_NODES:]:
-            self._reads.skip(Wanted(f"/nodes/{node}", "tasks, services, certificates", node), "too many nodes")
+            self._reads.skip(PlannedRead(f"/nodes/{node}", "tasks, services, certificates", node), "too many nodes")
         replicated = {text(job, "guest") for job in self._reads.records(_REPLICATION)}
         sources = {text(each, "node") for each in self._guests if text(each, "vmid") in replicated}
         failed: Wire = {"errors": "1", "since": str(int(since)), "limit": str(_MOST_TASKS)}
         for node in self._online[:MOST_NODES]:
-            yield Wanted(f"/nodes/{node}/tasks", "failed tasks", node, failed)
-            yield Wanted(f"/nodes/{node}/services", "services", node)
-            yield Wanted(f"/nodes/{node}/certificates/info", "certificates", node)
+            yield PlannedRead(f"/nodes/{node}/tasks", "failed tasks", node, failed)
+            yield PlannedRead(f"/nodes/{node}/services", "services", node)
+            yield PlannedRead(f"/nodes/{node}/certificates/info", "certificates", node)
             if node in sources:
-                yield Wanted(f"/nodes/{node}/replication", "replication", node)
+                yield PlannedRead(f"/nodes/{node}/replication", "replication", node)
 
-    def backup_lists(self) -> list[Wanted]:
+    def backup_lists(self) -> list[PlannedRead]:
         """The lists of backups: of a shared storage by the first node that has it, of another by its own."""
-        lists: dict[str, Wanted] = {}
-        unavailable: dict[str, Wanted] = {}
+        lists: dict[str, PlannedRead] = {}
+        unavailable: dict[str, PlannedRead] = {}
         for record in self._resources:
             if record.get("type") != "storage" or "backup" not in text(record, "content").split(","):
                 continue
             name, node = text(record, "storage"), text(record, "node")
             place = name if flag(record, "shared") else f"{node}/{name}"
-            wanted = Wanted(_contents(node, name), "backups", place, {"content": "backup"})
+            wanted = PlannedRead(_contents(node, name), "backups", place, {"content": "backup"})
             usable = node in self._online and text(record, "status") in ("available", "")
             (lists if usable else unavailable).setdefault(place, wanted)
         for place, wanted in unavailable.items():
@@ -98,7 +98,7 @@ class _Cluster:
             self._reads.skip(wanted, "too many storages")
         return list(lists.values())[:MOST_STORAGES]
 
-    def findings(self, now: float) -> Iterator[Problem]:
+    def findings(self, now: float) -> Iterator[ClusterProblem]:
         reads = self._reads
         yield from cluster_checks.quorum(reads.records(_STATUS))
         yield from self._offline
@@ -115,7 +115,7 @@ class _Cluster:
             yield from node_checks.expiring_certificates(reads.records(f"{base}/certificates/info"), node, now)
             yield from cluster_checks.replication_errors(reads.records(f"{base}/replication"), node)
 
-    def _backup_findings(self, now: float) -> Iterator[Problem]:
+    def _backup_findings(self, now: float) -> Iterator[ClusterProblem]:
         reads = self._reads
         storages = [each for each in self._resources if each.get("type") == "storage"]
         places = {(text(each, "node"), text(each, "storage")): flag(each, "shared") for each in storages}

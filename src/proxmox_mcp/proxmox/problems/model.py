@@ -43,7 +43,7 @@ TITLES: dict[Kind, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class ClusterProblem:
     """One thing that is wrong with one subject.
 
     ``names`` say which: ``("pve3",)``, ``("114", "vpn-01")``, ``("qmstart", "114", "vpn-01")``; ``node`` is where, if
@@ -78,25 +78,25 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ProblemReport:
     """The problems found, those that matter most first, and what could not be read.
 
     ``taken`` is the moment, in seconds since 1970.
     """
 
-    problems: tuple[Problem, ...]
+    problems: tuple[ClusterProblem, ...]
     unread: tuple[Unread, ...]
     taken: float
 
-    def of_kind(self) -> dict[Kind, list[Problem]]:
+    def of_kind(self) -> dict[Kind, list[ClusterProblem]]:
         """The problems by kind, in the order of ``TITLES``; kinds without one are left out."""
-        kinds: dict[Kind, list[Problem]] = {}
+        kinds: dict[Kind, list[ClusterProblem]] = {}
         for problem in self.problems:
             kinds.setdefault(problem.kind, []).append(problem)
         return kinds
 
 
-def in_order(problems: list[Problem]) -> tuple[Problem, ...]:
+def in_order(problems: list[ClusterProblem]) -> tuple[ClusterProblem, ...]:
     """Errors before warnings, then by kind; within a kind as they were found."""
     order = {kind: place for place, kind in enumerate(TITLES)}
     return tuple(sorted(problems, key=lambda each: (each.severity != "error", order[each.kind])))

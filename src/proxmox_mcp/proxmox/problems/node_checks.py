@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.proxmox.problems.model import Problem
+from proxmox_mcp.proxmox.problems.model import ClusterProblem
 from proxmox_mcp.proxmox.records import Record, number, text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _NEEDED = frozenset({"pve-cluster", "pvedaemon", "pveproxy", "pvestatd", "pvesch
 """Services without which a node does not work, so that one that is merely stopped is a problem too."""
 
 
-def failed_tasks(tasks: Sequence[Record], names: Mapping[str, tuple[str, ...]], node: str) -> Iterator[Problem]:
+def failed_tasks(tasks: Sequence[Record], names: Mapping[str, tuple[str, ...]], node: str) -> Iterator[ClusterProblem]:
     """From ``/nodes/{node}/tasks`` with ``errors``: the newest of those that failed in the same way, with their number.
 
     ``names`` are those of guests by id.
@@ -43,7 +43,7 @@ def failed_tasks(tasks: Sequence[Record], names: Mapping[str, tuple[str, ...]], 
             newest[key] = record
     for (kind, id_, status), record in newest.items():
         times = counts[kind, id_, status]
-        yield Problem(
+        yield ClusterProblem(
             kind="task-failed",
             severity="error",
             names=(kind, *names.get(id_, (id_,) if id_ else ())),
@@ -54,7 +54,7 @@ def failed_tasks(tasks: Sequence[Record], names: Mapping[str, tuple[str, ...]], 
         )
 
 
-def failed_services(services: Sequence[Record], node: str) -> Iterator[Problem]:
+def failed_services(services: Sequence[Record], node: str) -> Iterator[ClusterProblem]:
     """From ``/nodes/{node}/services``."""
     for record in services:
         name, state, active = text(record, "service"), text(record, "state"), text(record, "active-state")
@@ -62,7 +62,7 @@ def failed_services(services: Sequence[Record], node: str) -> Iterator[Problem]:
         failed = "failed" in (state, active)
         stopped = name in _NEEDED and enabled and state != "running" and active != "active"
         if failed or stopped:
-            yield Problem(
+            yield ClusterProblem(
                 kind="service-failed",
                 severity="error",
                 names=(name,),
@@ -72,13 +72,13 @@ def failed_services(services: Sequence[Record], node: str) -> Iterator[Problem]:
             )
 
 
-def expiring_certificates(certificates: Sequence[Record], node: str, now: float) -> Iterator[Problem]:
+def expiring_certificates(certificates: Sequence[Record], node: str, now: float) -> Iterator[ClusterProblem]:
     """From ``/nodes/{node}/certificates/info``."""
     for record in certificates:
         end = number(record, "notafter")
         if end is not None and end - now < CERTIFICATE_DAYS * DAY:
             severity: Severity = "error" if end <= now else "warning"
-            yield Problem(
+            yield ClusterProblem(
                 kind="certificate-expiry",
                 severity=severity,
                 names=(text(record, "filename"),),

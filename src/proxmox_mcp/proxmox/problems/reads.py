@@ -26,7 +26,7 @@ _LACKS = re.compile(r"Permission check failed \([^,()]{0,100}, ([A-Za-z.|]{1,100
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PlannedRead:
     """One GET: ``what`` it tells in words, ``of`` which node or storage."""
 
     path: str
@@ -40,13 +40,13 @@ class Reads:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._wanted: dict[str, Wanted] = {}
+        self._wanted: dict[str, PlannedRead] = {}
         self._answers: dict[str, Any] = {}
         self._errors: dict[str, ProxmoxMcpError] = {}
         self._skipped: list[Unread] = []
         self._turns = anyio.CapacityLimiter(AT_A_TIME)
 
-    async def all(self, wanted: Iterable[Wanted]) -> None:
+    async def all(self, wanted: Iterable[PlannedRead]) -> None:
         """Read several paths together; errors are kept."""
         asked = {each.path: each for each in wanted}
         self._wanted |= asked
@@ -54,14 +54,14 @@ class Reads:
             for each in asked.values():
                 group.start_soon(self._one, each)
 
-    async def _one(self, wanted: Wanted) -> None:
+    async def _one(self, wanted: PlannedRead) -> None:
         async with self._turns:
             try:
                 self._answers[wanted.path] = await self._read(wanted.path, wanted.params)
             except ProxmoxMcpError as error:
                 self._errors[wanted.path] = error
 
-    def skip(self, wanted: Wanted, why: str) -> None:
+    def skip(self, wanted: PlannedRead, why: str) -> None:
         """Keep in mind that something is not even asked for."""
         self._skipped.append(Unread(wanted.what, wanted.of, wanted.path, why))
 

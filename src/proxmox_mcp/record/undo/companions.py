@@ -27,7 +27,7 @@ def acl_call(entry: dict[str, Any]) -> InverseCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Rights(Companion):
+class AclEntries(Companion):
     """Entries of the access control list: those of a subject, of a role, or on the object's own path."""
 
     of: Literal["user", "group", "token", "role", "path"]
@@ -112,7 +112,7 @@ class Members(Companion):
 
 
 @dataclass(frozen=True, slots=True)
-class HaRules(Companion):
+class RulesOfResource(Companion):
     """The rules of high availability that name a resource: a rule that named no other went with it."""
 
     def wanted(self, names: tuple[str, ...], known: State) -> tuple[Get, ...]:

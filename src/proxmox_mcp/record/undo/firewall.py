@@ -140,7 +140,7 @@ def _rule(before: State, get: Get, position: str) -> dict[str, Any] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Named(Recipe):
+class NamedList(Recipe):
     """A set of addresses or a group of rules: POST makes it, or renames it and changes its comment (``rename``)."""
 
     what: str

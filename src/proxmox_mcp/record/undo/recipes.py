@@ -15,8 +15,8 @@ from proxmox_mcp.record.undo.actions import (
     ServiceChanged,
 )
 from proxmox_mcp.record.undo.firewall import (
-    Named,
     NamedDeleted,
+    NamedList,
     Replaced,
     RuleCreated,
     RuleDeleted,
@@ -74,10 +74,10 @@ def _of_firewalls() -> Iterator[tuple[str, Recipe]]:
         for thing in (alias, entry):
             yield from _of_thing(thing)
             yield f"PUT {thing.at}", Replaced(thing.what, thing.at)
-        yield f"POST {base}/ipset", Named("the set", f"{base}/ipset", "name")
+        yield f"POST {base}/ipset", NamedList("the set", f"{base}/ipset", "name")
         yield f"DELETE {base}/ipset/{{}}", NamedDeleted("the set", f"{base}/ipset", "name", members=True)
     groups = "/cluster/firewall/groups"
-    yield f"POST {groups}", Named("the group", groups, "group")
+    yield f"POST {groups}", NamedList("the group", groups, "group")
     yield f"DELETE {groups}/{{}}", NamedDeleted("the group", groups, "group")
 
 

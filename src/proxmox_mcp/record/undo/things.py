@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.record.undo.companions import HaRules, Members, Pools, Rights, SecondFactors, Tokens
+from proxmox_mcp.record.undo.companions import AclEntries, Members, Pools, RulesOfResource, SecondFactors, Tokens
 from proxmox_mcp.record.undo.objects import Thing
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ THINGS: tuple[Thing, ...] = (
         blank={"enable": 1, "expire": 0},
         unseen=_secrets_of_user,
         masked=frozenset({"keys"}),
-        companions=(Tokens(), Rights("user"), SecondFactors()),
+        companions=(Tokens(), AclEntries("user"), SecondFactors()),
     ),
     Thing(
         what="the group",
@@ -124,7 +124,7 @@ THINGS: tuple[Thing, ...] = (
         at="/access/groups/{}",
         named="groupid",
         unset="blank",
-        companions=(Members(), Rights("group")),
+        companions=(Members(), AclEntries("group")),
     ),
     Thing(
         what="the role",
@@ -132,7 +132,7 @@ THINGS: tuple[Thing, ...] = (
         at="/access/roles/{}",
         named="roleid",
         shape=_privileges,
-        companions=(Rights("role"),),
+        companions=(AclEntries("role"),),
     ),
     Thing(
         what="the token",
@@ -141,7 +141,7 @@ THINGS: tuple[Thing, ...] = (
         blank={"expire": 0, "privsep": 1},
         final={"regenerate": "the old value of the token is gone"},
         unseen=_always("its value"),
-        companions=(Rights("token"),),
+        companions=(AclEntries("token"),),
     ),
     REALM,
     # Jobs.
@@ -156,7 +156,7 @@ THINGS: tuple[Thing, ...] = (
         shape=_storage,
         unseen=_secrets_of_storage,
         withheld=lambda shown: shown.get("type") == "esxi",
-        companions=(Rights("path", "/storage/{}"), Pools()),
+        companions=(AclEntries("path", "/storage/{}"), Pools()),
     ),
     # Options.
     Thing(what="the options of the cluster", made="", at="/cluster/options"),
@@ -179,7 +179,7 @@ THINGS: tuple[Thing, ...] = (
         at="/cluster/ha/resources/{}",
         named="sid",
         unsent=frozenset({"type"}),
-        companions=(HaRules(),),
+        companions=(RulesOfResource(),),
     ),
     Thing(what="the HA group", made="/cluster/ha/groups", at="/cluster/ha/groups/{}", named="group"),
     # Hardware.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.server.tools import api_call, api_get, api_plan, cluster_resources, guest_exec, list_nodes, search_api
 from proxmox_mcp.server.tools.arguments import read
-from proxmox_mcp.server.tools.tool import Parameter, Tool, ToolCall
+from proxmox_mcp.server.tools.tool import Tool, ToolCall, ToolParameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.policy.caller import Caller
 
-__all__ = ["TOOLS", "Parameter", "Tool", "ToolCall", "read", "search_api", "select_tools", "tools_for"]
+__all__ = ["TOOLS", "Tool", "ToolCall", "ToolParameter", "read", "search_api", "select_tools", "tools_for"]
 
 TOOLS: Sequence[Tool] = (
     search_api.TOOL,

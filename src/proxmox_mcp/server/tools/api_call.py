@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxmox_mcp.server.tools.tool import METHODS, PATH, Parameter, Tool, ToolCall
+from proxmox_mcp.server.tools.tool import METHODS, PATH, Tool, ToolCall, ToolParameter
 
 
 async def _run(call: ToolCall) -> str:
@@ -23,11 +23,11 @@ TOOL = Tool(
     _run,
     {
         "path": PATH,
-        "method": Parameter("string", "HTTP method", required=True, enum=METHODS),
-        "data": Parameter("object", "parameters"),
-        "wait": Parameter("integer", "seconds to follow the task, 0: not at all"),
-        "dry_run": Parameter("boolean", "only say what would be sent, and its effects"),
-        "confirm": Parameter("string", "token or number, from the call before"),
+        "method": ToolParameter("string", "HTTP method", required=True, enum=METHODS),
+        "data": ToolParameter("object", "parameters"),
+        "wait": ToolParameter("integer", "seconds to follow the task, 0: not at all"),
+        "dry_run": ToolParameter("boolean", "only say what would be sent, and its effects"),
+        "confirm": ToolParameter("string", "token or number, from the call before"),
     },
     reads_only=False,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxmox_mcp.server.tools.tool import CURSOR, FIELDS, FILTER, LIMIT, PATH, RAW, Parameter, Tool, ToolCall
+from proxmox_mcp.server.tools.tool import CURSOR, FIELDS, FILTER, LIMIT, PATH, RAW, Tool, ToolCall, ToolParameter
 
 
 async def _run(call: ToolCall) -> str:
@@ -16,12 +16,12 @@ TOOL = Tool(
     _run,
     {
         "path": PATH,
-        "data": Parameter("object", "query parameters"),
+        "data": ToolParameter("object", "query parameters"),
         "fields": FIELDS,
         "filter": FILTER,
         "limit": LIMIT,
         "cursor": CURSOR,
         "raw": RAW,
-        "wait": Parameter("integer", "seconds to wait for a task's end"),
+        "wait": ToolParameter("integer", "seconds to wait for a task's end"),
     },
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import UnknownArgumentError
 from proxmox_mcp.gateway.plans import PlanAsked, read_steps
-from proxmox_mcp.server.tools.tool import Parameter, Tool, ToolCall
+from proxmox_mcp.server.tools.tool import Tool, ToolCall, ToolParameter
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway import Request
@@ -52,22 +52,22 @@ TOOL = Tool(
     "Several writes, stated and confirmed once. Paths take nodes/*/guests/*; vmid `next`, then ${1.vmid}.",
     _run,
     {
-        "steps": Parameter(
+        "steps": ToolParameter(
             "objects",
             "",
             members={
-                "path": Parameter("string", "", required=True),
-                "method": Parameter("string", "", required=True),
-                "data": Parameter("object", ""),
+                "path": ToolParameter("string", "", required=True),
+                "method": ToolParameter("string", "", required=True),
+                "data": ToolParameter("object", ""),
             },
         ),
-        "filter": Parameter("string", "of *: tags~lab and status=running"),
-        "on_error": Parameter("string", "", enum=("stop", "continue")),
-        "dry_run": Parameter("boolean", ""),
-        "confirm": Parameter("string", ""),
-        "plan": Parameter("integer", "wait for it"),
-        "stop": Parameter("boolean", "end the plan"),
-        "undo": Parameter("string", "a change, or `plan 12`"),
+        "filter": ToolParameter("string", "of *: tags~lab and status=running"),
+        "on_error": ToolParameter("string", "", enum=("stop", "continue")),
+        "dry_run": ToolParameter("boolean", ""),
+        "confirm": ToolParameter("string", ""),
+        "plan": ToolParameter("integer", "wait for it"),
+        "stop": ToolParameter("boolean", "end the plan"),
+        "undo": ToolParameter("string", "a change, or `plan 12`"),
     },
     reads_only=False,
 )

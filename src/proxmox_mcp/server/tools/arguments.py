@@ -15,7 +15,7 @@ from proxmox_mcp.suggest import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxmox_mcp.server.tools.tool import Parameter, Tool
+    from proxmox_mcp.server.tools.tool import Tool, ToolParameter
 
 OF_CLIENTS = frozenset({"wait_for_previous"})
 """Arguments that clients add on their own (Gemini CLI: ``wait_for_previous``); they are ignored."""
@@ -63,7 +63,7 @@ def _unknown(tool: Tool, name: str) -> str:
     return f"{name}: unknown argument. {did_you_mean(name, tool.parameters, 1, quote='`') or known}{inside}"
 
 
-def _typed(parameter: Parameter, value: Any) -> Any:
+def _typed(parameter: ToolParameter, value: Any) -> Any:
     match parameter.kind:
         case "object":
             return _object(value)
@@ -109,7 +109,7 @@ def _strings(value: Any) -> list[str]:
     return value
 
 
-def _objects(value: Any, parameter: Parameter) -> list[dict[str, Any]]:
+def _objects(value: Any, parameter: ToolParameter) -> list[dict[str, Any]]:
     """A list of objects; a text that is JSON of one, and a single object, are taken too. Their members are checked by
     the tool, except that objects within may be JSON texts as well."""
     if isinstance(value, str):

@@ -11,7 +11,7 @@ from proxmox_mcp.gateway.suggestions import unseen_in
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.render import WHOLE, resources_table
 from proxmox_mcp.server.tools.each_cluster import RESOURCES, Records, a_node, each_cluster, tell_each
-from proxmox_mcp.server.tools.tool import ALSO_RAW, CURSOR, FIELDS, FILTER, LIMIT, Parameter, Tool, ToolCall
+from proxmox_mcp.server.tools.tool import ALSO_RAW, CURSOR, FIELDS, FILTER, LIMIT, Tool, ToolCall, ToolParameter
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway import Request
@@ -66,7 +66,7 @@ TOOL = Tool(
     "Lists guests, storages, nodes, pools, or problems.",
     _run,
     {
-        "type": Parameter("string", "default all", enum=(*_KINDS, _PROBLEMS)),
+        "type": ToolParameter("string", "default all", enum=(*_KINDS, _PROBLEMS)),
         "filter": FILTER,
         "fields": FIELDS,
         "limit": LIMIT,

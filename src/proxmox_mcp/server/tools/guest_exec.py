@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from proxmox_mcp.errors import InvalidCallError
-from proxmox_mcp.guests import DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT, Guest, GuestCommand, GuestExec
-from proxmox_mcp.server.tools.tool import Parameter, Tool, ToolCall
+from proxmox_mcp.guests import DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT, GuestCommand, GuestExec, GuestOnNode
+from proxmox_mcp.server.tools.tool import Tool, ToolCall, ToolParameter
 
 _OF_A_SHELL = re.compile(r"[\s|&;<>()$`*?~#'\"\\{}\[\]]")
 
@@ -25,7 +25,7 @@ async def _run(call: ToolCall) -> str:
     wait_for = given.get("wait_for", "")
     seconds = given.get("timeout", DEFAULT_TIMEOUT)
     work = GuestExec(
-        guest=Guest("", 0, ""),  # found by the gateway
+        guest=GuestOnNode("", 0, ""),  # found by the gateway
         command=command_of(given["command"]),
         data=_encoded(given.get("input", "")),
         seconds=seconds,
@@ -48,12 +48,14 @@ TOOL = Tool(
     "Run a command in a guest.",
     _run,
     {
-        "guest": Parameter("string", "id or name", required=True, max_length=256),
-        "command": Parameter("strings", 'program and arguments, or one shell text: ["df -h | sort"]', required=True),
-        "input": Parameter("string", "standard input", max_length=MAX_INPUT),
-        "timeout": Parameter("integer", f"seconds ({DEFAULT_TIMEOUT}), at most {MAX_TIMEOUT}"),
-        "wait_for": Parameter("string", "wait for a starting guest", enum=("ready",)),
-        "confirm": Parameter("string", "confirmation, from the call before"),
+        "guest": ToolParameter("string", "id or name", required=True, max_length=256),
+        "command": ToolParameter(
+            "strings", 'program and arguments, or one shell text: ["df -h | sort"]', required=True
+        ),
+        "input": ToolParameter("string", "standard input", max_length=MAX_INPUT),
+        "timeout": ToolParameter("integer", f"seconds ({DEFAULT_TIMEOUT}), at most {MAX_TIMEOUT}"),
+        "wait_for": ToolParameter("string", "wait for a starting guest", enum=("ready",)),
+        "confirm": ToolParameter("string", "confirmation, from the call before"),
     },
     reads_only=False,
 )

@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway.cluster import choose
-from proxmox_mcp.server.tools.tool import METHODS, Parameter, Tool, ToolCall
+from proxmox_mcp.server.tools.tool import METHODS, Tool, ToolCall, ToolParameter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +68,8 @@ TOOL = Tool(
     "Find API endpoints by intent, keywords, parameter or path; a path with method gives its full reference.",
     _run,
     {
-        "query": Parameter("string", "what to do, or a path", required=True),
-        "method": Parameter("string", "only this method", enum=METHODS),
-        "limit": Parameter("integer", "default 5"),
+        "query": ToolParameter("string", "what to do, or a path", required=True),
+        "method": ToolParameter("string", "only this method", enum=METHODS),
+        "limit": ToolParameter("integer", "default 5"),
     },
 )

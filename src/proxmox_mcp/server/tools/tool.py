@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class ToolParameter:
     """``kind`` is a JSON type, or ``strings`` or ``objects`` for a list of them; ``enum`` the values allowed;
     ``max_length`` the most characters of a string; ``members`` the parameters of each object in a list."""
 
@@ -33,7 +33,7 @@ class Parameter:
     required: bool = False
     enum: tuple[str, ...] = ()
     max_length: int = 2_000
-    members: Mapping[str, Parameter] = field(default_factory=dict)
+    members: Mapping[str, ToolParameter] = field(default_factory=dict)
 
     def schema(self) -> dict[str, Any]:
         written: dict[str, Any] = {"type": self.kind}
@@ -48,7 +48,7 @@ class Parameter:
         return written
 
 
-def object_schema(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+def object_schema(parameters: Mapping[str, ToolParameter]) -> dict[str, Any]:
     """The JSON schema of an object with these members."""
     written: dict[str, Any] = {
         "type": "object",
@@ -108,7 +108,7 @@ class Tool:
     name: str
     description: str
     run: Callable[[ToolCall], Awaitable[str]]
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, ToolParameter]
     reads_only: bool = True
 
     def input_schema(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class Tool:
 
     def with_clusters(self, clusters: Sequence[str]) -> Tool:
         """The same tool with the parameter ``cluster``."""
-        parameter = Parameter("string", "lists: all if left out", enum=tuple(clusters))
+        parameter = ToolParameter("string", "lists: all if left out", enum=tuple(clusters))
         return replace(self, parameters={**self.parameters, "cluster": parameter})
 
     def listed(self) -> types.Tool:
@@ -132,11 +132,11 @@ class Tool:
 
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
-PATH = Parameter("string", "e.g. /nodes/*/qemu/web-01/config", required=True, max_length=4_096)
-FIELDS = Parameter("string", "columns, comma separated")
-FILTER = Parameter("string", "e.g. mem>80% and name~web or ctime<now-30d; lock? (is set)")
-LIMIT = Parameter("integer", "most rows")
-RAW = Parameter("boolean", "numbers as sent")
-ALSO_RAW = Parameter("boolean", "")
+PATH = ToolParameter("string", "e.g. /nodes/*/qemu/web-01/config", required=True, max_length=4_096)
+FIELDS = ToolParameter("string", "columns, comma separated")
+FILTER = ToolParameter("string", "e.g. mem>80% and name~web or ctime<now-30d; lock? (is set)")
+LIMIT = ToolParameter("integer", "most rows")
+RAW = ToolParameter("boolean", "numbers as sent")
+ALSO_RAW = ToolParameter("boolean", "")
 """``RAW`` for the lists: what it means is said once, as it would cost 6 tokens more in each."""
-CURSOR = Parameter("string", "next page, as a result names it")
+CURSOR = ToolParameter("string", "next page, as a result names it")

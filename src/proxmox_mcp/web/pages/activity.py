@@ -12,7 +12,7 @@ import anyio
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.proxmox.upid import is_upid
-from proxmox_mcp.record.activity import Wanted
+from proxmox_mcp.record.activity import ActivityFilter
 from proxmox_mcp.web.visit import whole
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ async def activity(visit: Visit) -> Response:
     )
 
 
-def _wanted(chosen: Mapping[str, str], before: str) -> Wanted:
+def _wanted(chosen: Mapping[str, str], before: str) -> ActivityFilter:
     """The filter of a query; values that make no sense count as not given."""
-    return Wanted(
+    return ActivityFilter(
         caller=chosen["caller"],
         cluster=chosen["cluster"],
         guest=chosen["guest"].strip(),
