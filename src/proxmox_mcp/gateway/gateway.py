@@ -19,8 +19,6 @@ from proxmox_mcp.gateway.guest_command import CARRIERS, find_guest
 from proxmox_mcp.gateway.places import find_places, method_of
 from proxmox_mcp.gateway.plans import DEFAULT_LIMITS, PlanAsked, PlanLimits, Plans, PlanStep
 from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request, call_of
-from proxmox_mcp.gateway.snapshot_prune import old_snapshots
-from proxmox_mcp.gateway.undo import undo_steps
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.proxmox.paged import MOST_ROWS
 from proxmox_mcp.record.audit_record import AuditRecord
@@ -141,6 +139,9 @@ class Gateway:
         ``caller``: only what this caller changed, empty for an operator. Raises ProxmoxMcpError: what was wrong, and
         the difference where the same values were changed since.
         """
+        # Imported with the first undo (7 dataclasses): an agent is started for many a session that undoes nothing.
+        from proxmox_mcp.gateway.undo import undo_steps
+
         async with self._on_record_if_it_fails(request, ApiPath.given(request.path)):
             changes = self.changes
             if changes is None:
@@ -167,6 +168,9 @@ class Gateway:
 
         At most as many as a plan has steps, the oldest first. Raises ProxmoxMcpError.
         """
+        # Imported when it is asked for: no tool of models does.
+        from proxmox_mcp.gateway.snapshot_prune import old_snapshots
+
         changes = self.changes
         taken_by = await changes.store.in_thread(changes.snapshots_first) if changes else {}
         found = await old_snapshots(request, self.result, before, taken_by)

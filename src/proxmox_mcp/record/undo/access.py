@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, ClassVar
 
-from proxmox_mcp.record.undo.companions import ACL, acl_call
-from proxmox_mcp.record.undo.model import Get, Inverse, InverseCall, Recipe, filled, is_on, listed, none, rows
+from proxmox_mcp.record.undo.companions import acl_call
+from proxmox_mcp.record.undo.model import ACL, Get, Inverse, InverseCall, Recipe, filled, is_on, listed, none, rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

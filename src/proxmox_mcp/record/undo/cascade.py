@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.record.undo.companions import ACL
-from proxmox_mcp.record.undo.model import Get, filled, is_on, listed, rows
+from proxmox_mcp.record.undo.model import ACL, Get, filled, is_on, listed, rows
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:

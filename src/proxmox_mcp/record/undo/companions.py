@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from proxmox_mcp.record.undo.model import Companion, Get, InverseCall, filled, is_on, listed, rows
+from proxmox_mcp.record.undo.model import ACL, Companion, Get, InverseCall, filled, is_on, listed, rows
 
 if TYPE_CHECKING:
     from proxmox_mcp.record.undo.model import Case, State
 
-ACL = Get("/access/acl")
 _SUBJECTS = {"user": "users", "group": "groups", "token": "tokens"}
 
 

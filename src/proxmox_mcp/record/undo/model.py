@@ -36,6 +36,9 @@ class Get:
         return f"{self.path}?{query}" if query else self.path
 
 
+ACL = Get("/access/acl")
+
+
 State = Mapping[Get, Any]
 """What GETs answered, secrets taken out: None where there is no such thing. What could not be read is not in it."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.record.undo.companions import ACL, acl_call
-from proxmox_mcp.record.undo.model import Get, Inverse, InverseCall, Recipe, filled, is_on, listed, none, rows
+from proxmox_mcp.record.undo.companions import acl_call
+from proxmox_mcp.record.undo.model import ACL, Get, Inverse, InverseCall, Recipe, filled, is_on, listed, none, rows
 
 if TYPE_CHECKING:
     from proxmox_mcp.record.undo.model import Case
