@@ -24,8 +24,6 @@ from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.gateway.plans import PlanLimits
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
 from proxmox_mcp.guests import GuestCommands, GuestLocks, LocalLocks
-from proxmox_mcp.notify import Channels, Notifier
-from proxmox_mcp.notify.news import NewsOfStore
 from proxmox_mcp.policy.caller import Limits, Mode
 from proxmox_mcp.policy.callers import Callers, CallersSource
 from proxmox_mcp.policy.limits import ProcessLimits, RateLimits
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxmox_mcp.gateway.metrics_hooks import Observer
+    from proxmox_mcp.notify import Notifier
     from proxmox_mcp.settings import ClusterSettings, ServerSettings, Settings
 
 
@@ -160,13 +159,14 @@ def operators_of(server: ServerSettings, store: Store) -> Operators:
     )
 
 
-def channels_of(server: ServerSettings) -> Channels:
-    """The channels of notifications; nothing is imported or opened yet."""
-    return Channels.of(server.mcp_notify.get_secret_value().split())
+def _notifier_of(server: ServerSettings, guard: Guard, clusters: Mapping[str, Cluster]) -> Notifier | None:
+    """What tells people of news: of the store, and of what fails in this server. None if there are no channels."""
+    if not guard.operators.notified:
+        return None
+    # Imported where there are channels: six dataclasses that most servers don't need at their start.
+    from proxmox_mcp.notify import Channels, Notifier
+    from proxmox_mcp.notify.news import NewsOfStore
 
-
-def _notifier_of(server: ServerSettings, guard: Guard, clusters: Mapping[str, Cluster]) -> Notifier:
-    """What tells people of news: of the store, and of what fails in this server."""
     audit_file = Path(server.mcp_audit_file) if server.mcp_audit_file else None
 
     def troubles() -> Mapping[str, str]:
@@ -181,7 +181,7 @@ def _notifier_of(server: ServerSettings, guard: Guard, clusters: Mapping[str, Cl
         return found
 
     return Notifier(
-        channels_of(server),
+        Channels.of(server.mcp_notify.get_secret_value().split()),
         NewsOfStore(guard.store),
         console=guard.operators.console,
         detail=server.mcp_notify_detail,

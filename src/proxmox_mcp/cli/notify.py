@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from proxmox_mcp.assembly import channels_of
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import SettingsError
+from proxmox_mcp.notify import Channels
 from proxmox_mcp.notify.channels import Message
 from proxmox_mcp.settings import load_settings
 
@@ -23,7 +23,7 @@ def notify() -> None:
 @notify.command()
 def test() -> None:
     """Send a message to each channel, and say which took it. Exit status 1 if one did not."""
-    channels = channels_of(load_settings().server).each
+    channels = Channels.of(load_settings().server.mcp_notify.get_secret_value().split()).each
     if not channels:
         raise SettingsError("MCP_NOTIFY is not set.", "Set it to an address such as ntfy://example.org/topic.")
     failed = False

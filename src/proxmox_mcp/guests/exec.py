@@ -10,7 +10,6 @@ import anyio
 
 from proxmox_mcp.errors import GuestStateError, InvalidCallError, ProxmoxError
 from proxmox_mcp.guests.agent_exec import run_in_vm, stopped
-from proxmox_mcp.guests.container_exec import run_in_container
 from proxmox_mcp.guests.model import DEFAULT_TIMEOUT, MAX_INPUT, MAX_OUTPUT, MAX_TIMEOUT
 from proxmox_mcp.guests.ownership import needs_console_mode
 from proxmox_mcp.guests.versions import check_versions
@@ -80,6 +79,9 @@ class GuestCommands:
         )
 
     async def _in_container(self, request: GuestExec) -> ExecResult:
+        # Imported with the first of these commands: most servers run none.
+        from proxmox_mcp.guests.container_exec import run_in_container
+
         guest = request.guest
         await self._has_shell(guest)
         if self._by_token:

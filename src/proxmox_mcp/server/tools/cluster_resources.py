@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import ViewError
-from proxmox_mcp.gateway.problems import problems_of, problems_text
 from proxmox_mcp.gateway.suggestions import unseen_in
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.render import WHOLE, resources_table
@@ -51,6 +50,9 @@ async def _run(call: ToolCall) -> str:
 
 
 async def _problems(call: ToolCall, request: Request) -> str:
+    # Imported with the first of these calls: its checks have a dozen modules that no other call needs.
+    from proxmox_mcp.gateway.problems import problems_of, problems_text
+
     if request.view != WHOLE:
         raise ViewError("type=problems takes no filter, fields, limit, cursor or raw.", "It is one short report.")
 
