@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
+from scripts.draw_tour import PICTURE, picture, words
+
 from proxmox_mcp.demo.tour import STEPS
 from serving import run
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import subprocess
 
 
-def test_the_tour_undoes_a_change_and_leaves_others_to_undo(tmp_path: Path) -> None:
-    done = run(tmp_path, "demo", "--once")
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    return run(tmp_path_factory.mktemp("demo"), "demo", "--once")
+
+
+def test_the_tour_undoes_a_change_and_leaves_others_to_undo(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stdout
     undone = done.stdout.partition("✓ Undo the change of the memory")[2].partition("✓")[0]
     assert "cores: 6 → 4; memory: 12288 → 8192" in undone
@@ -22,3 +29,23 @@ def test_the_tour_undoes_a_change_and_leaves_others_to_undo(tmp_path: Path) -> N
     assert 'undo="plan 1"' not in undone
     assert re.findall(r"^✗", done.stdout, re.MULTILINE) == []
     assert done.stdout.count("✓ ") == len(STEPS) + 1
+
+
+def test_the_picture_of_the_tour_shows_what_the_tour_says_today(done: subprocess.CompletedProcess[str]) -> None:
+    """After a change of the tour, or of what answers say: scripts/draw-tour."""
+    assert words(PICTURE.read_text(encoding="utf-8")) == words(picture(done.stdout))
+
+
+def test_a_step_that_failed_is_not_drawn(done: subprocess.CompletedProcess[str]) -> None:
+    with pytest.raises(ValueError, match="no step that succeeds"):
+        picture(done.stdout.replace("✓ The corrected call", "✗ The corrected call"))
+
+
+def test_who_looks_at_the_picture_fetches_nothing_from_elsewhere() -> None:
+    svg = PICTURE.read_text(encoding="utf-8")
+    assert set(re.findall(r"https?://[^\s\"'<>)]+", svg)) <= {
+        "http://www.w3.org/2000/svg",
+        "https://www.textualize.io",
+    }
+    assert "url(http" not in svg
+    assert "<image" not in svg
