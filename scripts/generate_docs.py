@@ -38,7 +38,8 @@ def settings() -> str:
     parts = [
         "# Settings\n\n" + _MADE,
         (
-            "Everything is set in the environment, or in a file of `NAME=value` lines: the one that `--env-file` names "
+            "All settings, with their defaults. Everything is set in the environment, or in a file of `NAME=value` "
+            "lines: the one that `--env-file` names "
             "(`proxmox-mcp --env-file FILE serve`), by default `~/.config/proxmox-mcp/.env`, which counts where no "
             "cluster is set in the environment. A named file replaces all `PROXMOX_` variables of the environment; "
             "other variables of the environment win over a file. With wrong or missing settings the server starts, "
@@ -72,6 +73,7 @@ def tools() -> str:
     """Every tool with its arguments, and the prompts."""
     parts = [
         "# Tools\n\n" + _MADE,
+        "The tools, prompts and resources that a client is shown, with their arguments.\n",
         "What a client is told of the whole:\n\n> " + instructions(select_tools(writes=True)) + "\n",
     ]
     parts.append("In read-only mode:\n\n> " + instructions(select_tools(writes=False)) + "\n")
@@ -109,7 +111,7 @@ def error_codes() -> str:
     return "\n".join(
         [
             "# Error codes\n\n" + _MADE,
-            "The codes appear in the audit log, metrics and the command line. They don't change between versions.\n",
+            "What each error code means, in the audit log, metrics and the command line. No version changes them.\n",
             "The audit has `ok`, `dry-run`, `unconfirmed` (the way to confirm was told), `cancelled` `internal`.\n",
             "\n".join(rows) + "\n",
         ]
@@ -147,9 +149,10 @@ def metrics() -> str:
     for name, kind, labels, says in describe():
         rows.append(f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {says}. |")
     told = (
-        "`/metrics` answers in Prometheus' text format. It needs a token like the rest, or none on a port of its own\n"
-        "(`MCP_METRICS_PORT`), which is for a network that only Prometheus is on. A caller that may use some clusters\n"
-        "only (`clusters` in the callers file) sees the metrics of those clusters, and none that counts over all.\n"
+        "What can be watched. `/metrics` answers in Prometheus' text format. It needs a token like the rest, or none\n"
+        "on a port of its own (`MCP_METRICS_PORT`), which is for a network that only Prometheus is on. A caller that\n"
+        "may use some clusters only (`clusters` in the callers file) sees the metrics of those clusters, and none\n"
+        "that counts over all.\n"
     )
     return "\n".join(["# Metrics\n\n" + _MADE, told, "\n".join(rows) + "\n"])
 

@@ -51,3 +51,27 @@ def test_every_command_that_a_page_names_exists(page: Path) -> None:
     known = set(commands.list_commands(None))  # type: ignore[arg-type]
     spoken = {"is", "and", "on", "to", "at", "as", "in", "for", "with", "works", "does", "has", "can", "reads"}
     assert named - spoken <= known
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - set(re.findall(r"\]\(([\w-]+\.md)\)", index)) == {
+        "README.md"
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_opens_with_what_it_is_for(page: Path) -> None:
+    """A title, then a paragraph: no table, list, picture or block of code before the reader knows where they are."""
+    text = re.sub(r"<!--.*?-->\s*", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    title, opening, *_ = text.split("\n\n", 2)
+    assert title.startswith("# ")
+    assert re.match(r"[A-Z`]", opening), opening
+    assert len(opening.split()) > 5, opening
+
+
+def test_the_readme_is_read_in_a_minute() -> None:
+    """At most 350 words besides commands, tables and pictures."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"```.*?```|^\|.*?$|!\[[^]]*\]\([^)]*\)|\]\([^)]*\)", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert len(re.findall(r"\w[\w'.-]*", text)) <= 350
