@@ -35,12 +35,12 @@ TARGET_MICROSECONDS = 30.0
 RULES = """
 [[rule]]
 verdict = "deny"
-risk = "execute"
+effect = "execute"
 [[rule]]
 verdict = "confirm"
 by = "person"
 tag = "prod"
-risk = ["destroy", "disrupt"]
+effect = ["destroy", "disrupt"]
 [[rule]]
 verdict = "deny"
 path = "/access/**"
