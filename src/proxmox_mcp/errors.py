@@ -39,6 +39,7 @@
         GuestVersionError           guest.version       its node is too old for terminals by API token
         GuestAnswerError            guest.answer        the terminal or the agent gave no usable answer
       TaskFailedError               task.failed         the task started, and ended with an error
+      CommandFailedError            command.failed      a command of a plan ended with another exit code than 0
       PlanFailedError               plan.failed         a step of a plan failed, or the plan was cut off
 
 ``message`` says what is wrong, ``advice`` what is allowed or what to do next. Neither contains secrets.
@@ -380,6 +381,10 @@ class GuestAnswerError(GuestError):
 
 class TaskFailedError(ProxmoxMcpError):
     code = "task.failed"
+
+
+class CommandFailedError(ProxmoxMcpError):
+    code = "command.failed"
 
 
 class PlanFailedError(ProxmoxMcpError):

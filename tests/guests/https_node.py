@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from guests.agent import VMID as VM_ID
 from guests.agent import AgentNode, EmulatedAgent
-from guests.node import PASSWORD, TICKET, VMID, Node, accepted
+from guests.node import PASSWORD, TICKET, USER, VMID, Node, accepted
 from proxmox_mcp.errors import ProxmoxError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class HttpsNode(Node):
     certificate: tuple[Path, Path] | None = None
     agent: EmulatedAgent = field(default_factory=EmulatedAgent)
     forbids: str = ""
+    snapshots: list[str] = field(default_factory=list)
 
     async def start(self) -> None:
         self.home = self.directory / "root"
@@ -59,12 +60,18 @@ class HttpsNode(Node):
         if f"/qemu/{VM_ID}/" in path and "/snapshot" not in path:
             return await self.vm.get(path, params)
         match path.split("/")[1:]:
+            case [*_, "feature"]:
+                return {"hasFeature": 1}
+            case [*_, "tasks", _, "status"]:
+                return {"status": "stopped", "exitstatus": "OK", "type": "vzsnapshot", "id": str(VMID)}
+            case [*_, "tasks", _, "log"]:
+                return []
             case ["cluster", "resources"]:
                 return RESOURCES
             case ["version"]:
                 return {"version": "9.2.1", "release": "9.2"}
             case [*_, "snapshot"]:
-                return []
+                return [{"name": name} for name in self.snapshots]
         return await super().get(path, params)
 
     async def _shake_hands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -110,6 +117,9 @@ class HttpsNode(Node):
         try:
             if method == "GET":
                 return 200, "OK", await self.get(path, params)
+            if path.endswith("/snapshot"):
+                self.snapshots.append(params["snapname"])
+                return 200, "OK", f"UPID:pve1:0000AAAA:00BBBBBB:65000000:vzsnapshot:{VMID}:{USER}:"
             given = await (self.vm if "/qemu/" in path else self).post(path, params)
         except ProxmoxError as error:
             return error.status or 500, error.message, None

@@ -13,6 +13,7 @@ from proxmox_mcp.cli.call import TerminalClient
 from proxmox_mcp.cli.cluster_reads import CLUSTER, closing
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.gateway import Request
+from proxmox_mcp.gateway.guest_command import UNRESOLVED
 from proxmox_mcp.gateway.wording import FOR_PEOPLE
 from proxmox_mcp.guests import (
     DEFAULT_TIMEOUT,
@@ -21,7 +22,6 @@ from proxmox_mcp.guests import (
     ExecResult,
     GuestCommand,
     GuestExec,
-    GuestOnNode,
     Output,
 )
 from proxmox_mcp.settings import load_settings
@@ -61,7 +61,7 @@ def exec_(
     run, and 124 that it was stopped after --timeout.
     """
     work = GuestExec(
-        guest=GuestOnNode("", 0, ""),  # found by the gateway
+        guest=UNRESOLVED,
         command=GuestCommand.parse(command[0] if len(command) == 1 else command),
         data=source.read(MAX_INPUT + 1) if source is not None else b"",
         seconds=seconds,

@@ -14,6 +14,7 @@ __all__ = [
     "cluster",
     "enforcement",
     "explain",
+    "guest_command",
     "metrics_hooks",
     "pipeline",
     "places",

@@ -15,7 +15,7 @@ from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway.answers import Result, result_of
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fan_out import gather
-from proxmox_mcp.gateway.guest_command import CARRIERS, find_guest
+from proxmox_mcp.gateway.guest_command import carrier, find_guest
 from proxmox_mcp.gateway.places import find_places, method_of
 from proxmox_mcp.gateway.plans import DEFAULT_LIMITS, PlanAsked, PlanLimits, Plans, PlanStep
 from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request, call_of
@@ -53,14 +53,14 @@ class Gateway:
         plan_limits: PlanLimits = DEFAULT_LIMITS,
         notifier: Notifier | None = None,
     ) -> None:
-        """``guest_commands``: whether models are offered the tool that runs commands in guests. ``notifier`` tells
-        people of what happens here, beside the calls."""
+        """``guest_commands``: whether models are offered the tool that runs commands in guests, and plans may hold
+        such steps. ``notifier`` tells people of what happens here, beside the calls."""
         self.notifier = notifier
         self.clusters = clusters
         self.guest_commands = guest_commands
         self.pipeline = pipeline
         self.budget = budget
-        self.plans = Plans(clusters, pipeline, plan_limits)
+        self.plans = Plans(clusters, pipeline, plan_limits, guest_commands=guest_commands)
 
     @property
     def guard(self) -> Guard:
@@ -129,8 +129,7 @@ class Gateway:
                 cluster = choose(self.clusters, request.cluster, request.caller)
                 work = replace(work, guest=await find_guest(which, cluster))
                 work.check()
-            carrier = CARRIERS[work.guest.kind].format(node=work.guest.node, vmid=work.guest.vmid)
-            call = call_of(request, "POST", ApiPath.given(carrier), cluster.name)
+            call = call_of(request, "POST", carrier(work.guest), cluster.name)
             return result_of(await self.pipeline.run(call, replace(request, work=work), cluster, client))
 
     async def undo(self, which: str, request: Request, client: Client = NO_CLIENT, *, caller: str = "") -> str:

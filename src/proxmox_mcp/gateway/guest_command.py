@@ -7,26 +7,101 @@ a container, with the command and its input as parameters. So a policy needs to 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+import re
+import shlex
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.errors import DeniedError, TargetError
+from proxmox_mcp.apidoc.path import ApiPath
+from proxmox_mcp.errors import DeniedError, InvalidCallError, TargetError
 from proxmox_mcp.gateway.resolve import unknown_guest
-from proxmox_mcp.guests import GuestOnNode
+from proxmox_mcp.guests import DEFAULT_TIMEOUT, GuestCommand, GuestExec, GuestOnNode
 from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.inventory import listed_guests
 from proxmox_mcp.untrusted import mark
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from proxmox_mcp.apidoc.model import Endpoint
     from proxmox_mcp.gateway.cluster import Cluster
-    from proxmox_mcp.guests import ExecResult, GuestExec, Output
+    from proxmox_mcp.guests import ExecResult, Output
     from proxmox_mcp.policy.call import Call
 
 CARRIERS = {"qemu": "/nodes/{node}/qemu/{vmid}/agent/exec", "lxc": "/nodes/{node}/lxc/{vmid}/termproxy"}
 MAX_CONFIRMED_INPUT = 256 * 1024
 """Bytes of input that a person can be asked about: the statement shows all of it."""
-_FIRST_SHOWN, _LAST_SHOWN = 4_000, 8_000
-"""Characters of an output that a model reads: its begin and, more of interest, its end."""
+UNRESOLVED = GuestOnNode("", 0, "")
+"""The guest of a command before its name was looked up."""
+READY = "ready"
+_OF_A_SHELL = re.compile(r"[\s|&;<>()$`*?~#'\"\\{}\[\]]")
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Characters of each output that are told: its begin and, more of interest, its end."""
+
+    first: int
+    last: int
+
+    def shared_by(self, commands: int) -> Excerpt:
+        """For each of several commands that are told together: all of them take no more room than one alone."""
+        return Excerpt(self.first // max(1, commands), self.last // max(1, commands))
+
+
+OF_ONE_COMMAND = Excerpt(4_000, 8_000)
+
+
+def work_of(given: Mapping[str, Any]) -> GuestExec:
+    """A command from its arguments: ``command``, ``input``, ``timeout``, ``wait_for``; the guest is looked up later.
+
+    Raises InvalidCallError.
+    """
+    seconds = given.get("timeout", DEFAULT_TIMEOUT)
+    return GuestExec(
+        guest=UNRESOLVED,
+        command=_command_of(given["command"]),
+        data=_encoded(given.get("input", "")),
+        seconds=seconds,
+        wait_until_ready=seconds if given.get("wait_for") else 0,
+    )
+
+
+def given_of(work: GuestExec) -> dict[str, Any]:
+    """The arguments that make a command again."""
+    command = work.command
+    return {
+        "command": [command.text] if command.for_a_shell else list(command.argv),
+        "input": work.data.decode(),
+        "timeout": work.seconds,
+        "wait_for": READY if work.wait_until_ready else "",
+    }
+
+
+def _command_of(given: Sequence[str]) -> GuestCommand:
+    """One element that no program's name looks like is a text for the guest's shell; else it is the program with its
+    arguments."""
+    if len(given) == 1 and _OF_A_SHELL.search(given[0]):
+        return GuestCommand.parse(given[0])
+    return GuestCommand.parse(given)
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise InvalidCallError("The input holds half a character (a surrogate).", "Send whole text.") from None
+
+
+def carrier(guest: GuestOnNode) -> ApiPath:
+    """The path of the call that carries a command."""
+    return ApiPath.given(CARRIERS[guest.kind].format(node=guest.node, vmid=guest.vmid))
+
+
+def guest_at(path: ApiPath) -> GuestOnNode:
+    """The guest that a concrete path names."""
+    _, node, kind, vmid, *_ = path.segments
+    return GuestOnNode(kind, int(vmid), node)
 
 
 async def find_guest(which: str, cluster: Cluster) -> GuestOnNode:
@@ -41,14 +116,20 @@ async def find_guest(which: str, cluster: Cluster) -> GuestOnNode:
     return GuestOnNode(found[0].type, found[0].vmid, found[0].node)
 
 
-def carried(call: Call, work: GuestExec) -> Call:
+def carried(call: Call, work: GuestExec, endpoint: Endpoint | None) -> Call:
     """The call as it is judged: the endpoint that carries the command, with what will run as its parameters."""
     data: dict[str, Any] = {"command": work.command.text or list(work.command.argv)}
     if work.data:
         data["input-data"] = work.data.decode("utf-8", "backslashreplace")
         data["input-bytes"] = f"{len(work.data)}, SHA-256 {hashlib.sha256(work.data).hexdigest()}"
     places = {"node": work.guest.node, "vmid": str(work.guest.vmid)}
-    return replace(call, template=CARRIERS[work.guest.kind], path_params=places, data=data)
+    return replace(call, endpoint=endpoint, template=CARRIERS[work.guest.kind], path_params=places, data=data)
+
+
+def command_in(data: Mapping[str, Any]) -> str:
+    """The command among the parameters of the call that carries it, as one line of a shell; empty if there is none."""
+    command = data.get("command", "")
+    return shlex.join(map(str, command)) if isinstance(command, list) else str(command)
 
 
 def must_be_showable(call: Call, work: GuestExec) -> None:
@@ -63,14 +144,14 @@ def must_be_showable(call: Call, work: GuestExec) -> None:
         )
 
 
-def told(result: ExecResult, guest: GuestOnNode) -> str:
+def told(result: ExecResult, guest: GuestOnNode, excerpt: Excerpt = OF_ONE_COMMAND) -> str:
     """The result for a model: how it ended, then output and errors as data."""
     lines = [f"{_ended(result)} after {result.seconds:.1f} s in {guest} on {guest.node}."]
     lines += result.notes
     for name, output in (("output", result.stdout), ("errors", result.stderr)):
         if output.data:
-            lines.append(mark(_shown(output), f"{name} of the command, {len(output.data)} bytes"))
-        lines += _cut(name, output)
+            lines.append(mark(_shown(output, excerpt), f"{name} of the command, {len(output.data)} bytes"))
+        lines += _cut(name, output, excerpt)
     if not result.stdout.data and not result.stderr.data:
         lines.append("It printed nothing.")
     return "\n".join(lines)
@@ -84,20 +165,20 @@ def _ended(result: ExecResult) -> str:
     return "Stopped" if result.exit_code is None else f"Exit code {result.exit_code}"
 
 
-def _shown(output: Output) -> str:
+def _shown(output: Output, excerpt: Excerpt) -> str:
     text = output.text
-    left_out = len(text) - _FIRST_SHOWN - _LAST_SHOWN
+    left_out = len(text) - excerpt.first - excerpt.last
     if left_out <= 0:
         return text
-    return f"{text[:_FIRST_SHOWN]}\n[... {left_out} characters left out ...]\n{text[-_LAST_SHOWN:]}"
+    return f"{text[: excerpt.first]}\n[... {left_out} characters left out ...]\n{text[-excerpt.last :]}"
 
 
-def _cut(name: str, output: Output) -> list[str]:
+def _cut(name: str, output: Output, excerpt: Excerpt) -> list[str]:
     advice = "Filter it in the guest (grep, tail -n 100, sed -n 1,200p), or write it to a file and read that in parts."
     if output.cut:
         more = f"at least {output.dropped} bytes more" if output.dropped else "more"
         return [f"The {name} was cut after {len(output.data)} bytes; there was {more}. {advice}"]
-    if len(output.text) > _FIRST_SHOWN + _LAST_SHOWN:
+    if len(output.text) > excerpt.first + excerpt.last:
         return [f"Not all of the {name} is shown. {advice}"]
     return []
 

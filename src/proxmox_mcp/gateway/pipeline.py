@@ -105,6 +105,8 @@ class Pipeline:
         """
         call, live, _ = await self._prepare(lambda kept: kept, call, request, cluster)
         self.guard.admit(call, request)
+        if request.work is not None:
+            must_be_showable(call, request.work)
         return call, live
 
     async def _prepare(
@@ -112,7 +114,8 @@ class Pipeline:
     ) -> tuple[Call, LiveState, Write | None]:
         """The call checked, judged and decided, the live state that was read for it, and what a write is to change."""
         if request.work is not None:
-            call = keep(carried(call, request.work))
+            index = (await cluster.schema.current()).index
+            call = keep(carried(call, request.work, index.resolve(call.method, call.path)))
         else:
             call = keep(await check(call, request.data, self._validation, cluster))
         must_be_sendable(call)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from proxmox_mcp.errors import InvalidCallError, ProxmoxMcpError, TargetError, ViewError
 from proxmox_mcp.gateway.plans.expansion import Expansion, Placeholders, expand
 from proxmox_mcp.gateway.plans.identifiers import FreeIdentifiers
-from proxmox_mcp.gateway.plans.steps import PlanStep
+from proxmox_mcp.gateway.plans.steps import PlanStep, read_steps
 from proxmox_mcp.proxmox.inventory import Resources
 from proxmox_mcp.render import View
 
@@ -269,3 +269,46 @@ def test_whatever_is_given_every_concrete_step_is_concrete(given: list[list[str]
         assert "*" not in each.path.segments[:4]
         assert "guests" not in each.path.segments[2:3]
     assert [each.number for each in expansion.steps] == list(range(1, len(expansion.steps) + 1))
+
+
+# Commands for guests.
+
+
+def command(guest: str, *words: str) -> PlanStep:
+    (read,) = read_steps([{"guest": guest, "command": list(words) or ["id"]}], 1)
+    return read
+
+
+@pytest.mark.parametrize(
+    ("guest", "path"),
+    [
+        ("web-01", "/nodes/pve1/qemu/100/agent/exec"),
+        ("100", "/nodes/pve1/qemu/100/agent/exec"),
+        ("lab-ct", "/nodes/pve2/lxc/103/termproxy"),
+    ],
+)
+def test_a_command_becomes_the_call_that_carries_it(guest: str, path: str) -> None:
+    (made_step,) = made(command(guest, "df", "-h")).steps
+    assert made_step.path.text == path
+    assert made_step.work is not None
+    assert made_step.work.guest.path == path.removesuffix("/agent/exec").removesuffix("/termproxy")
+    assert made_step.work.command.argv == ("df", "-h")
+
+
+def test_a_command_runs_in_each_guest_that_the_filter_selects() -> None:
+    expansion = made(command("*"), where="tags~lab and status=running")
+    assert [str(each.work.guest) for each in expansion.steps if each.work] == ["VM 101", "container 103"]
+    assert "a write needs to be told which" in refusal(command("*"))
+
+
+def test_a_command_may_run_in_a_guest_that_an_earlier_step_creates_and_is_not_changed_itself() -> None:
+    clone = step("POST", "/nodes/pve1/qemu/100/clone", newid="next")
+    _, run = made(clone, command("${1.vmid}", "echo", "${1.vmid}")).steps
+    assert run.path.text == "/nodes/pve1/qemu/900/agent/exec"
+    assert run.work is not None
+    assert run.work.command.argv == ("echo", "${1.vmid}")
+
+
+@pytest.mark.parametrize(("guest", "told"), [("web-1", "web-01"), ("twin", "Use the id"), ("999", "no guest 999")])
+def test_a_command_for_an_unknown_guest_is_refused(guest: str, told: str) -> None:
+    assert told in refusal(command(guest))

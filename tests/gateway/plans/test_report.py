@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,7 +60,7 @@ def test_a_failure_is_told_whole_with_what_was_done_and_what_was_not_begun() -> 
     assert said.splitlines() == [
         "plan 12: failed, 1 of 4 steps done.",
         "1. POST /nodes/pve1/qemu/101/status/stop: Task qmstop ended",
-        "its log",
+        "   its log",
         "FAILED: 2. POST /nodes/pve1/qemu/102/status/stop",
         "   Task qmstop ended",
         "   its log",
@@ -90,3 +91,21 @@ def test_many_steps_are_told_in_few_lines() -> None:
     assert said.startswith("plan 12: done, 100 steps.")
     assert "and done as well: 13-100." in said
     assert len(said.splitlines()) < 20
+
+
+def test_the_output_of_each_command_is_told_below_its_step() -> None:
+    one = plan(PlanState.DONE, [D] * 14)
+    ran = replace(one.steps[13], command="df -h", said="Exit code 0 after 0.1 s.\n| Filesystem", change=7)
+    said = report.ended(replace(one, steps=(*one.steps[:13], ran))).splitlines()
+    assert said[13:16] == [
+        "14. POST /nodes/pve1/qemu/114/status/stop (df -h): Exit code 0 after 0.1 s. (change 7)",
+        "   | Filesystem",
+        "and done as well: 13.",
+    ]
+
+
+def test_a_long_command_is_named_by_its_begin() -> None:
+    one = plan(PlanState.DONE, [D])
+    said = report.ended(replace(one, steps=(replace(one.steps[0], command="echo " + "x\n" * 1000),)))
+    assert len(said) < 400
+    assert "(echo x x x" in said

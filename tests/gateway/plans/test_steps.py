@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from proxmox_mcp.errors import DeniedError, InvalidCallError, TargetError
 from proxmox_mcp.gateway.plans.steps import PlanStep, StepFault, read_steps, refuse
@@ -40,6 +43,74 @@ def test_a_wrong_step_is_refused_with_what_is_allowed(step: dict[str, Any], told
     assert told in refused.value.message
     assert "- step 2: " in refused.value.message
     assert refused.value.advice.startswith("Nothing was sent.")
+
+
+def test_a_command_for_a_guest_is_a_step() -> None:
+    given: list[dict[str, Any]] = [
+        STOP,
+        {"guest": "web-01", "command": ["df", "-h"], "input": "a", "timeout": 600, "wait_for": "ready"},
+        {"guest": 105, "command": "df -h | sort"},
+    ]
+    _, first, second = read_steps(given, 100)
+    assert (first.method, first.path) == ("POST", "nodes/*/guests/web-01")
+    assert first.work is not None
+    assert first.work.command.argv == ("df", "-h")
+    assert (first.work.data, first.work.seconds, first.work.wait_until_ready) == (b"a", 600, 600)
+    assert second.work is not None
+    assert (second.work.command.text, second.work.seconds, second.work.wait_until_ready) == ("df -h | sort", 60, 0)
+
+
+@given(
+    command=st.one_of(
+        st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1, max_size=4),
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+    ),
+    data=st.text(st.characters(exclude_categories=["Cs"])),
+    seconds=st.integers(1, 600),
+    ready=st.booleans(),
+)
+def test_a_step_that_was_kept_is_the_step_that_was_given(
+    *, command: list[str] | str, data: str, seconds: int, ready: bool
+) -> None:
+    step = {
+        "guest": "web",
+        "command": command,
+        "input": data,
+        "timeout": seconds,
+        **({"wait_for": "ready"} if ready else {}),
+    }
+    try:
+        steps = read_steps([step, STOP], 100)
+    except InvalidCallError:
+        assume(False)
+    kept = json.loads(json.dumps([each.given for each in steps]))
+    assert tuple(PlanStep.kept(each) for each in kept) == steps
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ({"command": ["id"]}, "guest: must be the id or name"),
+        ({"guest": "a/b", "command": ["id"]}, "guest: must be the id or name"),
+        ({"guest": "web?x=1", "command": ["id"]}, "guest: must be the id or name"),
+        ({"guest": True, "command": ["id"]}, "guest: must be the id or name"),
+        ({"guest": "web"}, "command: must be a list of texts"),
+        ({"guest": "web", "command": []}, "command: must be a list of texts"),
+        ({"guest": "web", "command": [1]}, "command: must be a list of texts"),
+        ({"guest": "web", "command": [" "]}, "The command is empty"),
+        ({"guest": "web", "command": ["id"], "timeout": 601}, "at most 600"),
+        ({"guest": "web", "command": ["id"], "timeout": "long"}, "timeout: must be a number"),
+        ({"guest": "web", "command": ["id"], "wait_for": "boot"}, "wait_for: allowed is ready"),
+        ({"guest": "web", "command": ["id"], "input": 5}, "input: must be a text"),
+        ({"guest": "web", "command": ["id"], "path": "/version"}, "path: unknown key of a command"),
+        ({"guest": "web", "command": ["id"], "timout": 5}, "Did you mean `timeout`?"),
+    ],
+)
+def test_a_wrong_command_is_refused_with_what_is_allowed(step: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidCallError) as refused:
+        read_steps([STOP, step], 100)
+    assert told in refused.value.message
+    assert "- step 2: " in refused.value.message
 
 
 def test_the_faults_of_all_steps_are_told_at_once() -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from proxmox_mcp.apidoc.path import ANY, ApiPath
+from proxmox_mcp.apidoc.path import ANY, GUESTS, ApiPath
 from proxmox_mcp.errors import InvalidCallError, ProxmoxMcpError, TargetError
+from proxmox_mcp.gateway.guest_command import carrier, guest_at
 from proxmox_mcp.gateway.plans.references import IDENTIFIERS, references_in, substituted
 from proxmox_mcp.gateway.plans.steps import ConcreteStep, PlanStep, StepFault, refuse
 from proxmox_mcp.gateway.resolve import Target, resolve, unknown_guest
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.render.filters import Filter
 
 NEXT = "next"
-GUESTS = "guests"
-"""In place of ``qemu`` and ``lxc``: guests of either kind."""
 
 _HOW_TO_FILTER = "Set `filter` by fields of get_cluster_resources, such as `tags~lab and status=running`."
 
@@ -121,17 +120,19 @@ class _Expander:
                     f"the plan has more than {self._most} steps (MCP_PLAN_STEPS).", "Narrow `filter`, or split it."
                 )
             sent, allocated = self._allocated(step.method, target, data)
+            work = replace(step.work, guest=guest_at(target)) if step.work is not None else None
             concrete = ConcreteStep(
                 number=len(self.steps) + 1,
                 given=number,
                 method=step.method,
-                path=target,
+                path=carrier(work.guest) if work is not None else target,
                 data=sent,
                 why=step.why,
                 allocated=allocated,
                 fanned=of_many,
                 literal=step.literal,
                 undoes=step.undoes,
+                work=work,
             )
             self._of.setdefault(number, []).append(concrete)
             self.steps.append(concrete)

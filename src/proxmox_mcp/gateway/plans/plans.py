@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.apidoc.path import ApiPath
-from proxmox_mcp.errors import ConfirmationError, PlanFailedError
+from proxmox_mcp.errors import CallError, ConfirmationError, PlanFailedError
 from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.gateway.plans import report
 from proxmox_mcp.gateway.plans.existence import Snapshots, missing_places, missing_targets
@@ -80,8 +80,11 @@ DEFAULT_LIMITS = PlanLimits()
 class Plans:
     """The plans of one gateway. Those that run belong to ``running``, not to the request that began them."""
 
-    def __init__(self, clusters: Mapping[str, Cluster], pipeline: Pipeline, limits: PlanLimits) -> None:
-        self.limits = limits
+    def __init__(
+        self, clusters: Mapping[str, Cluster], pipeline: Pipeline, limits: PlanLimits, *, guest_commands: bool = False
+    ) -> None:
+        """``guest_commands``: whether steps may be commands for guests."""
+        self.limits, self._guest_commands = limits, guest_commands
         self._clusters, self._pipeline, self._guard = clusters, pipeline, pipeline.guard
         self._records = PlanRecords(pipeline.guard.store, keep_days=limits.keep_days)
         self._group: TaskGroup | None = None
@@ -111,6 +114,11 @@ class Plans:
             AuditRecord(self._guard.audit, _unproposed(request)).closed() as record,
             self._guard.admitted(request.caller),
         ):
+            if not self._guest_commands and any(step.work for step in asked.steps):
+                raise CallError(
+                    "This server runs no commands in guests.",
+                    "Nothing was sent. The operator can allow them with MCP_GUEST_EXEC=true.",
+                )
             cluster = choose(self._clusters, request.cluster, request.caller)
             binding = asked.digest(cluster.name)
             find, caller = self._records.find_stated, request.caller.name
@@ -141,7 +149,7 @@ class Plans:
                 "Nothing was sent. Repeat the call with its steps, and with `confirm`.",
             )
         given = plan.given
-        steps = tuple(PlanStep(**step) for step in given["steps"])
+        steps = tuple(PlanStep.kept(step) for step in given["steps"])
         asked = PlanAsked(
             steps=steps,
             request=replace(request, cluster=plan.cluster),

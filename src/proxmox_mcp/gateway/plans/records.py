@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.confirm.confirmations import LIFETIME_SECONDS
 from proxmox_mcp.errors import ConfirmationError, TargetError
+from proxmox_mcp.gateway.guest_command import CARRIERS, command_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,12 +55,14 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """One step. ``said`` is the first line of its answer or error; ``change`` the number of its change, if any."""
+    """One step. ``command`` is what it runs in a guest, if anything. ``said`` is the first line of its answer, all of
+    its error, or an excerpt of its output; ``change`` the number of its change, if any."""
 
     number: int
     method: str
     path: str
     state: StepState
+    command: str = ""
     change: int | None = None
     said: str = ""
 
@@ -291,6 +294,7 @@ def _record(row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], changes:
             method=step["method"],
             path=step["path"],
             state=StepState(step["state"]),
+            command=command_in(step["data"] or {}) if step["template"] in CARRIERS.values() else "",
             change=step["change"] or changes.get(step["step"]),
             said=step["message"] or "",
         )

@@ -65,7 +65,7 @@ async def rehearse(
 async def rehearse_step(step: ConcreteStep, request: Request, cluster: Cluster, pipeline: Pipeline) -> PlannedStep:
     """One step as far as it can be taken without sending it. Raises what its call would raise."""
     call = call_of(request, step.method, step.path, cluster.name)
-    call, live = await pipeline.rehearse(call, replace(request, data=step.data, agreed=None), cluster)
+    call, live = await pipeline.rehearse(call, replace(request, data=step.data, work=step.work, agreed=None), cluster)
     return PlannedStep(step, call, live)
 
 

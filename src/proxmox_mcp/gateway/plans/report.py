@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_TOLD = 12
-_LONGEST_PATH = 200
+_LONGEST_PATH, _LONGEST_COMMAND = 200, 100
 
 
 def running(plan: PlanRecord, doing: str = "") -> str:
@@ -67,10 +67,15 @@ def _head(plan: PlanRecord) -> str:
 
 
 def _done(plan: PlanRecord) -> list[str]:
+    """The steps that were done: the first of them, and all commands, since their output is told nowhere else."""
     done = plan.in_state(StepState.DONE)
-    lines = [f"{_name(step)}: {step.said or 'done'}{_change(step)}" for step in done[:_MOST_TOLD]]
-    if len(done) > _MOST_TOLD:
-        lines.append(f"and done as well: {ranges([step.number for step in done[_MOST_TOLD:]])}.")
+    told = [step for place, step in enumerate(done) if place < _MOST_TOLD or step.command]
+    lines: list[str] = []
+    for step in told:
+        said, *output = (step.said or "done").splitlines()
+        lines += [f"{_name(step)}: {said}{_change(step)}", *(f"   {line}" for line in output)]
+    if len(done) > len(told):
+        lines.append(f"and done as well: {ranges([step.number for step in done if step not in told])}.")
     return lines
 
 
@@ -91,7 +96,8 @@ def _change(step: StepRecord) -> str:
 
 
 def _name(step: StepRecord) -> str:
-    return f"{step.number}. {step.method} {one_line(step.path, _LONGEST_PATH)}"
+    command = f" ({one_line(step.command, _LONGEST_COMMAND)})" if step.command else ""
+    return f"{step.number}. {step.method} {one_line(step.path, _LONGEST_PATH)}{command}"
 
 
 def _indented(text: str) -> Sequence[str]:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from proxmox_mcp.errors import GuardError, ProxmoxError, ProxmoxMcpError, RateLimitError
+from proxmox_mcp.errors import CommandFailedError, GuardError, ProxmoxError, ProxmoxMcpError, RateLimitError
 from proxmox_mcp.gateway.agreement import Agreed, fingerprint_of
+from proxmox_mcp.gateway.guest_command import OF_ONE_COMMAND, guest_at, told
 from proxmox_mcp.gateway.plans.digests import with_digest
 from proxmox_mcp.gateway.plans.records import BEAT_SECONDS, PlanState, StepState
 from proxmox_mcp.gateway.plans.rehearsal import rehearse_step, stated, with_made
 from proxmox_mcp.gateway.request import NoClient, call_of
+from proxmox_mcp.guests import ExecResult
+from proxmox_mcp.record.redaction import secrets_in
 from proxmox_mcp.untrusted import one_line
 
 if TYPE_CHECKING:
@@ -87,6 +90,7 @@ class Run:
         self._stopped_by = ""
         self._agreed: dict[int, Agreed] = {}
         self._made: dict[tuple[int, str], str] = {}
+        self._excerpt = OF_ONE_COMMAND.shared_by(sum(1 for planned in proposal.steps if planned.step.work))
 
     def stop(self, by: str) -> None:
         """End the plan after the running step."""
@@ -128,13 +132,15 @@ class Run:
             except ProxmoxMcpError as error:
                 failed = True
                 unknown = isinstance(error, ProxmoxError) and error.sent  # It may have taken effect.
-                said = self._words(str(error))[:_LONGEST_ERROR]
+                said = self._words(str(error))
+                if not isinstance(error, CommandFailedError):  # It holds an excerpt, whose end is of most interest.
+                    said = said[:_LONGEST_ERROR]
                 await self._record(planned, StepState.UNKNOWN if unknown else StepState.FAILED, said)
                 if self.proposal.on_error == "stop" or isinstance(error, GuardError):
                     return PlanState.FAILED
             else:
                 state = StepState.UNKNOWN if call.received.running else StepState.DONE
-                await self._record(planned, state, self._words(_said(call)), call)
+                await self._record(planned, state, self._words(self._said(call)), call)
                 self._keep_made(planned, call)
             if self.confirmation:
                 await self._agree_again([later for later in steps[place + 1 :] if self._saw_last(later, planned)])
@@ -167,9 +173,14 @@ class Run:
             agreed=self._agreed[step.number],
             id=f"{asked.id}.{step.number}" if asked.id else "",
             undoes=step.undoes,
+            work=step.work,
         )
         call = call_of(request, step.method, step.path, cluster.name)
-        return await self._pipeline.run(call, request, cluster, _Listener(self.progress))
+        call = await self._pipeline.run(call, request, cluster, _Listener(self.progress))
+        result = call.received.data
+        if isinstance(result, ExecResult) and not result.ok:
+            raise CommandFailedError(self._output(result, call))
+        return call
 
     # What was stated of a step, and what one's own steps change of it.
 
@@ -213,6 +224,21 @@ class Run:
         change, records = call.change if call is not None and call.change else None, self._records
         await records.store.in_thread(records.step, self.number, planned.step.number, state, said, change)
 
+    def _said(self, call: Call) -> str:
+        """The first line of what the call answered, without the name of the call; of a command also its output."""
+        received = call.received
+        if isinstance(received.data, ExecResult):
+            return self._output(received.data, call)
+        text = received.told or (str(received.data) if received.data is not None else "")
+        said = text.strip().partition("\n")[0].removeprefix(f"Done: {call.name}").lstrip(". ")
+        return one_line(said, _LONGEST_SAID)
+
+    def _output(self, result: ExecResult, call: Call) -> str:
+        """What a command gave, as much of it as leaves room for those of the other commands, without the secrets of
+        its call."""
+        text = told(result, guest_at(call.path), self._excerpt)
+        return self._pipeline.guard.redactor.text(text, secrets_in(call.data, call.template))
+
     def _words(self, text: str) -> str:
         return self._pipeline.guard.redactor.text(text)
 
@@ -235,11 +261,3 @@ class Run:
                 await anyio.sleep(_END_PAUSE)
             else:
                 return
-
-
-def _said(call: Call) -> str:
-    """The first line of what the call answered, without the name of the call."""
-    received = call.received
-    text = received.told or (str(received.data) if received.data is not None else "")
-    said = text.strip().partition("\n")[0].removeprefix(f"Done: {call.name}").lstrip(". ")
-    return one_line(said, _LONGEST_SAID)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from proxmox_mcp.apidoc.path import ANY, GUESTS
 from proxmox_mcp.errors import InvalidCallError, ProxmoxMcpError, listed
+from proxmox_mcp.gateway.guest_command import READY, given_of, work_of
 from proxmox_mcp.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from proxmox_mcp.apidoc.path import ApiPath
+    from proxmox_mcp.guests import GuestExec
 
 _KEYS = ("path", "method", "data")
+_OF_COMMANDS = ("guest", "command", "input", "timeout", "wait_for")
 _METHODS = ("POST", "PUT", "DELETE")
 _LONGEST_PATH = 4_096
 _MOST_FAULTS = 20
+_GUEST = re.compile(r"\*|[\w.-]{1,256}|\$\{\w{1,4}\.\w{1,40}\}", re.ASCII)
+"""An id, a name, a reference to a guest that an earlier step creates, or those that the filter selects: one segment of
+a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +32,8 @@ class PlanStep:
     """One write as it was given: ``path`` may hold ``*``, names of guests and references. ``why`` is shown with it.
 
     ``literal``: it holds no references, whatever its values look like: they were read from the cluster. ``undoes`` is
-    the number of the change that is undone once this step is done.
+    the number of the change that is undone once this step is done. ``work`` is a command for the guest that the path
+    names, in place of ``data``; it holds no references.
     """
 
     method: str
@@ -33,10 +42,11 @@ class PlanStep:
     why: str = ""
     literal: bool = False
     undoes: int | None = None
+    work: GuestExec | None = None
 
     @property
     def given(self) -> dict[str, Any]:
-        """As JSON: what makes the step again."""
+        """As JSON: what makes the step again (``kept``)."""
         return {
             "path": self.path,
             "method": self.method,
@@ -44,7 +54,14 @@ class PlanStep:
             "why": self.why,
             "literal": self.literal,
             "undoes": self.undoes,
+            "work": given_of(self.work) if self.work else None,
         }
+
+    @classmethod
+    def kept(cls, given: Mapping[str, Any]) -> Self:
+        """The step that was given as this."""
+        work = given.get("work")
+        return cls(**{**given, "work": work_of(work) if work else None})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +70,8 @@ class ConcreteStep:
 
     ``number`` counts from 1 in the order in which steps are carried out, ``given`` is the step of the caller that it
     comes from; ``allocated`` are the identifiers that the server chose for it, by parameter. ``fanned``: a ``*`` stands
-    for this place among others. ``literal`` and ``undoes`` are those of the given step.
+    for this place among others. ``literal`` and ``undoes`` are those of the given step. ``work`` is its command, with
+    the guest: ``path`` is that of the call that carries it.
     """
 
     number: int
@@ -66,6 +84,7 @@ class ConcreteStep:
     fanned: bool = False
     literal: bool = False
     undoes: int | None = None
+    work: GuestExec | None = None
 
     @property
     def name(self) -> str:
@@ -106,13 +125,21 @@ def read_steps(given: Sequence[Mapping[str, Any]], most: int) -> tuple[PlanStep,
     steps: list[PlanStep] = []
     faults: list[StepFault] = []
     for number, each in enumerate(given, 1):
-        wrong = list(_faults(each))
+        is_command = "command" in each or "guest" in each
+        wrong = list(_command_faults(each) if is_command else _faults(each))
         faults += [StepFault(number, InvalidCallError(message)) for message in wrong]
-        if not wrong:
-            method = str(each["method"]).strip().upper()
-            steps.append(PlanStep(method=method, path=each["path"], data=each.get("data") or {}))
+        if wrong:
+            continue
+        try:
+            steps.append(_command_step(each) if is_command else _step(each))
+        except InvalidCallError as error:
+            faults.append(StepFault(number, error))
     refuse(faults, len(given))
     return tuple(steps)
+
+
+def _step(given: Mapping[str, Any]) -> PlanStep:
+    return PlanStep(method=given["method"].strip().upper(), path=given["path"], data=given.get("data") or {})
 
 
 def _faults(step: Mapping[str, Any]) -> Iterable[str]:
@@ -130,3 +157,37 @@ def _faults(step: Mapping[str, Any]) -> Iterable[str]:
         yield f"method: must be one of {', '.join(_METHODS)}."
     if data is not None and not isinstance(data, dict):
         yield 'data: must be an object, such as {"cores": 4}.'
+
+
+def _command_step(given: Mapping[str, Any]) -> PlanStep:
+    """A command for a guest: the call that carries it is a POST, whose path is known with the guest's kind. Raises
+    InvalidCallError."""
+    command = given["command"]
+    work = work_of({**given, "command": [command] if isinstance(command, str) else command})
+    work.check()
+    return PlanStep(method="POST", path=f"nodes/{ANY}/{GUESTS}/{_guest_in(given)}", work=work)
+
+
+def _guest_in(step: Mapping[str, Any]) -> str:
+    guest = step.get("guest")
+    return str(guest).strip() if isinstance(guest, str | int) and not isinstance(guest, bool) else ""
+
+
+def _command_faults(step: Mapping[str, Any]) -> Iterable[str]:
+    for name in step:
+        if name not in _OF_COMMANDS:
+            near = did_you_mean(str(name)[:80], _OF_COMMANDS, 1, quote="`") or f"Allowed: {', '.join(_OF_COMMANDS)}."
+            yield f"{str(name)[:80]}: unknown key of a command. {near}"
+    if not _GUEST.fullmatch(_guest_in(step)):
+        yield "guest: must be the id or name of a guest, * (what `filter` selects), or ${1.vmid}."
+    command = step.get("command")
+    parts = [command] if isinstance(command, str) else command
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
+        yield 'command: must be a list of texts, such as ["df", "-h"].'
+    if not isinstance(step.get("input", ""), str):
+        yield "input: must be a text."
+    seconds = step.get("timeout", 1)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        yield "timeout: must be a number of seconds."
+    if step.get("wait_for", "") not in ("", READY):
+        yield f"wait_for: allowed is {READY}."

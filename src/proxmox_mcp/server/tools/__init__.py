@@ -42,10 +42,12 @@ def tools_for(caller: Caller, gateway: Gateway) -> Mapping[str, Tool]:
 def select_tools(*, writes: bool, clusters: Sequence[str] = (), guest_commands: bool = False) -> Mapping[str, Tool]:
     """The tools by name: only those that read where ``writes`` is false; with ``cluster`` where there are several.
 
-    ``guest_commands``: also the one that runs commands in guests, which an operator must switch on.
+    ``guest_commands``: also the one that runs commands in guests, which an operator must switch on. Plans then take
+    commands too.
     """
     chosen = [tool for tool in TOOLS if tool.reads_only or writes]
     if writes and guest_commands:
+        chosen = [api_plan.WITH_COMMANDS if tool is api_plan.TOOL else tool for tool in chosen]
         chosen.append(guest_exec.TOOL)
     if len(clusters) > 1:
         chosen = [tool.with_clusters(clusters) for tool in chosen]

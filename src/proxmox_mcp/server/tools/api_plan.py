@@ -47,6 +47,19 @@ def _request(call: ToolCall) -> Request:
     return without.request("/", dry_run=call.arguments.get("dry_run", False), confirm=call.arguments.get("confirm", ""))
 
 
+_STEP = {
+    "path": ToolParameter("string", ""),
+    "method": ToolParameter("string", ""),
+    "data": ToolParameter("object", ""),
+}
+_COMMAND = {
+    "guest": ToolParameter("string", ""),
+    "command": ToolParameter("strings", ""),
+    "timeout": ToolParameter("integer", ""),
+}
+"""What a step has instead if it is a command for a guest. It takes ``input`` and ``wait_for`` as well, as
+``guest_exec`` does."""
+
 TOOL = Tool(
     "proxmox_api_plan",
     "Several writes, stated and confirmed once. Paths take nodes/*/guests/*; vmid `next`, then ${1.vmid}.",
@@ -55,11 +68,7 @@ TOOL = Tool(
         "steps": ToolParameter(
             "objects",
             "",
-            members={
-                "path": ToolParameter("string", "", required=True),
-                "method": ToolParameter("string", "", required=True),
-                "data": ToolParameter("object", ""),
-            },
+            members={name: replace(each, required=name != "data") for name, each in _STEP.items()},
         ),
         "filter": ToolParameter("string", "of *: tags~lab and status=running"),
         "on_error": ToolParameter("string", "", enum=("stop", "continue")),
@@ -71,3 +80,10 @@ TOOL = Tool(
     },
     reads_only=False,
 )
+
+WITH_COMMANDS = replace(
+    TOOL,
+    description=TOOL.description.replace("Several writes", "Writes or commands"),
+    parameters={**TOOL.parameters, "steps": ToolParameter("objects", "", members={**_STEP, **_COMMAND})},
+)
+"""For servers that run commands in guests."""
