@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.confirm.approvals import Approvals
-from proxmox_mcp.confirm.confirmations import Confirmations, ConfirmationStore, MemoryStore, Setting
+from proxmox_mcp.confirm.confirmations import Confirmations, ConfirmationStore, ConfirmSetting, MemoryStore
 from proxmox_mcp.confirm.freezes import Freezes
 from proxmox_mcp.confirm.grants import Grants
 from proxmox_mcp.confirm.operators import Operators
@@ -35,7 +35,7 @@ from proxmox_mcp.record.activity import ActivityLog
 from proxmox_mcp.record.audit import AuditLog, why_unwritable
 from proxmox_mcp.record.audit_file import head_of
 from proxmox_mcp.record.changes import Changes
-from proxmox_mcp.record.one_time_secrets import Vault
+from proxmox_mcp.record.one_time_secrets import OneTimeSecrets
 from proxmox_mcp.record.redaction import Redactor
 from proxmox_mcp.record.syslog import Syslog, SyslogAddress
 from proxmox_mcp.render import Budget
@@ -111,7 +111,7 @@ def guard_of(settings: Settings) -> Guard:
     return Guard(
         reviews=reviews,
         source=source,
-        setting=Setting(server.mcp_confirm),
+        setting=ConfirmSetting(server.mcp_confirm),
         confirmations=Confirmations(store),
         approvals=approvals,
         operators=operators_of(server, state),
@@ -119,7 +119,7 @@ def guard_of(settings: Settings) -> Guard:
         limits=limits,
         audit=audit,
         redactor=redactor,
-        vault=Vault(state),
+        one_time_secrets=OneTimeSecrets(state),
         freezes=Freezes(state, audit),
         grants=Grants(state),
         store=state,

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from proxmox_mcp.apidoc.path import ApiPath
-from proxmox_mcp.confirm.confirmations import Confirmations, MemoryStore, Rung, Setting, rung
+from proxmox_mcp.confirm.confirmations import (
+    ConfirmationMethod,
+    Confirmations,
+    ConfirmSetting,
+    MemoryStore,
+    confirmation_method,
+)
 from proxmox_mcp.confirm.statement import Statement
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.policy.call import Call
@@ -158,24 +164,26 @@ def test_a_flood_of_confirmations_pushes_out_its_own_and_nobody_elses(greedy: in
 @pytest.mark.parametrize(
     ("setting", "can_elicit", "person_only", "hears", "expected"),
     [
-        (Setting.TOKEN, True, False, False, Rung.ELICIT),
-        (Setting.TOKEN, True, True, False, Rung.ELICIT),
-        (Setting.TOKEN, False, False, False, Rung.TOKEN),
-        (Setting.TOKEN, False, True, False, Rung.OPERATOR),
-        (Setting.TOKEN, True, False, True, Rung.ELICIT),
-        (Setting.TOKEN, False, False, True, Rung.OPERATOR),
-        (Setting.TOKEN, False, True, True, Rung.OPERATOR),
-        (Setting.ELICIT, False, False, True, Rung.REFUSE),
-        (Setting.ELICIT, True, False, False, Rung.ELICIT),
-        (Setting.ELICIT, True, True, False, Rung.ELICIT),
-        (Setting.ELICIT, False, False, False, Rung.REFUSE),
-        (Setting.ELICIT, False, True, False, Rung.REFUSE),
-        (Setting.OPERATOR, True, False, False, Rung.OPERATOR),
-        (Setting.OPERATOR, True, True, False, Rung.OPERATOR),
-        (Setting.OPERATOR, False, False, False, Rung.OPERATOR),
-        (Setting.OPERATOR, False, True, False, Rung.OPERATOR),
+        (ConfirmSetting.TOKEN, True, False, False, ConfirmationMethod.ELICIT),
+        (ConfirmSetting.TOKEN, True, True, False, ConfirmationMethod.ELICIT),
+        (ConfirmSetting.TOKEN, False, False, False, ConfirmationMethod.TOKEN),
+        (ConfirmSetting.TOKEN, False, True, False, ConfirmationMethod.OPERATOR),
+        (ConfirmSetting.TOKEN, True, False, True, ConfirmationMethod.ELICIT),
+        (ConfirmSetting.TOKEN, False, False, True, ConfirmationMethod.OPERATOR),
+        (ConfirmSetting.TOKEN, False, True, True, ConfirmationMethod.OPERATOR),
+        (ConfirmSetting.ELICIT, False, False, True, ConfirmationMethod.REFUSE),
+        (ConfirmSetting.ELICIT, True, False, False, ConfirmationMethod.ELICIT),
+        (ConfirmSetting.ELICIT, True, True, False, ConfirmationMethod.ELICIT),
+        (ConfirmSetting.ELICIT, False, False, False, ConfirmationMethod.REFUSE),
+        (ConfirmSetting.ELICIT, False, True, False, ConfirmationMethod.REFUSE),
+        (ConfirmSetting.OPERATOR, True, False, False, ConfirmationMethod.OPERATOR),
+        (ConfirmSetting.OPERATOR, True, True, False, ConfirmationMethod.OPERATOR),
+        (ConfirmSetting.OPERATOR, False, False, False, ConfirmationMethod.OPERATOR),
+        (ConfirmSetting.OPERATOR, False, True, False, ConfirmationMethod.OPERATOR),
     ],
 )
-def test_the_ladder(setting: Setting, can_elicit: bool, person_only: bool, hears: bool, expected: Rung) -> None:
-    found = rung(setting, can_elicit=can_elicit, person_only=person_only, operator_hears=lambda: hears)
+def test_the_ladder(
+    setting: ConfirmSetting, can_elicit: bool, person_only: bool, hears: bool, expected: ConfirmationMethod
+) -> None:
+    found = confirmation_method(setting, can_elicit=can_elicit, person_only=person_only, operator_hears=lambda: hears)
     assert found is expected

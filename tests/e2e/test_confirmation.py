@@ -26,7 +26,7 @@ RESET = "/nodes/pve1/qemu/133/status/reset"
 TRANSPORTS = ["sse", "http"]
 
 
-# The first rung: the person at the client.
+# First: the person at the client.
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -86,7 +86,7 @@ async def test_a_question_holds_no_figure_that_moves(server: Served) -> None:
     assert person.questions[0] == person.questions[1]
 
 
-# The second rung: a token that goes with the statement of the effect.
+# Second: a token that goes with the statement of the effect.
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -103,7 +103,7 @@ async def test_a_call_whose_task_fails_is_told_the_cure_and_no_secret(
 
 
 async def test_a_direct_error_of_the_same_words_says_the_same(scripted: Scripted) -> None:
-    from proxmox_mcp.gateway.suggestions import candidates
+    from proxmox_mcp.gateway.suggestions import what_there_is
     from proxmox_mcp.proxmox.advice import FailedCall, advise
 
     cluster, _ = scripted()
@@ -111,5 +111,5 @@ async def test_a_direct_error_of_the_same_words_says_the_same(scripted: Scripted
     checked = check_against(cluster.schema.load(), Call(method=method, path=ApiPath.parse(path)), {}, "auto")
     for started, said, _ in SAID:
         if started is START:
-            direct = await candidates(FailedError(said), checked, cluster) or advise(said, FailedCall(method, path))
+            direct = await what_there_is(FailedError(said), checked, cluster) or advise(said, FailedCall(method, path))
             assert await advice_on_tasks([failed(kind, said)], checked, cluster) == direct

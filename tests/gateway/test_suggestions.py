@@ -16,7 +16,7 @@ from proxmox_mcp.errors import (
 )
 from proxmox_mcp.gateway.places import find_places
 from proxmox_mcp.gateway.request import Request
-from proxmox_mcp.gateway.suggestions import candidates, no_guests, unknown_node
+from proxmox_mcp.gateway.suggestions import no_guests, unknown_node, what_there_is
 from proxmox_mcp.policy.call import Call
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ ANSWERS: dict[str, Any] = {
 async def test_after_a_refusal_what_there_is_instead_is_named(what: str, scripted: Scripted) -> None:
     error, asked, said = CASES[what]
     cluster, _ = scripted(ANSWERS)
-    told = await candidates(error, asked, cluster)
+    told = await what_there_is(error, asked, cluster)
     assert said in told
     assert bool(told) == bool(said)
 
@@ -165,7 +165,7 @@ async def test_after_a_refusal_what_there_is_instead_is_named(what: str, scripte
 async def test_where_the_cluster_cannot_be_asked_nothing_is_said(scripted: Scripted) -> None:
     cluster, _ = scripted({"/cluster/resources": FailedError("no quorum"), "/access/users": FailedError("down")})
     for error, asked, _ in CASES.values():
-        assert await candidates(error, asked, cluster) == ""
+        assert await what_there_is(error, asked, cluster) == ""
 
 
 async def test_a_list_that_is_empty_for_an_unknown_node_says_so(scripted: Scripted) -> None:
@@ -198,4 +198,4 @@ async def test_where_there_are_no_guests_only_an_identity_that_may_not_see_them_
         await find_places(ApiPath.given("nodes/*/qemu/web/config"), Request(path=""), "GET", cluster)
     assert said in caught.value.advice
     gone = FailedError("Configuration file 'nodes/pve1/qemu-server/100.conf' does not exist")
-    assert said in await candidates(gone, GUEST, cluster)
+    assert said in await what_there_is(gone, GUEST, cluster)

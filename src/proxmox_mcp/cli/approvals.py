@@ -11,7 +11,7 @@ import click
 from proxmox_mcp.assembly import store_of
 from proxmox_mcp.cli.operator import operator, put_on_record
 from proxmox_mcp.confirm.approvals import Approvals
-from proxmox_mcp.record.one_time_secrets import Vault
+from proxmox_mcp.record.one_time_secrets import OneTimeSecrets
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def deny(number: int, reason: str) -> None:
 @click.argument("number", type=int)
 def secret(number: int) -> None:
     """Show a secret that a call returned (such as a new token), once."""
-    found = Vault(store_of(load_settings().server)).take(number)
+    found = OneTimeSecrets(store_of(load_settings().server)).take(number)
     created = datetime.fromtimestamp(found.created, UTC).isoformat(timespec="seconds")
     click.echo(f"{found.name} of {found.call}, called by {found.caller} at {created}:", err=True)
     click.echo(found.value)

@@ -1,7 +1,7 @@
-"""Confirmations: one-time tokens for one exact call, and which rung of the ladder a call must take.
+"""Confirmations: one-time tokens for one exact call, and by which method a call must be confirmed.
 
 A token shows that the effect was stated to the client, not that a person agreed to it: only an elicited answer
-(``Rung.ELICIT``) and an operator's approval (``approvals.Approvals``) come from a person.
+(``ConfirmationMethod.ELICIT``) and an operator's approval (``approvals.Approvals``) come from a person.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LIFETIME_SECONDS = 600
 _AGAIN = "Nothing was sent. Make the call again without `confirm` to see what it would do now."
 
 
-class Setting(StrEnum):
+class ConfirmSetting(StrEnum):
     """``MCP_CONFIRM``: what counts as a confirmation."""
 
     TOKEN = "token"  # noqa: S105
@@ -35,7 +35,7 @@ class Setting(StrEnum):
     OPERATOR = "operator"
 
 
-class Rung(StrEnum):
+class ConfirmationMethod(StrEnum):
     """How one call is to be confirmed. ``REFUSE``: not at all, by this client under this setting."""
 
     ELICIT = "elicit"
@@ -44,16 +44,18 @@ class Rung(StrEnum):
     REFUSE = "refuse"
 
 
-def rung(setting: Setting, *, can_elicit: bool, person_only: bool, operator_hears: Callable[[], bool]) -> Rung:
-    """The rung for a call. ``can_elicit``: the client declared it and can be asked; ``person_only``: a rule says so;
+def confirmation_method(
+    setting: ConfirmSetting, *, can_elicit: bool, person_only: bool, operator_hears: Callable[[], bool]
+) -> ConfirmationMethod:
+    """The method for a call. ``can_elicit``: the client declared it and can be asked; ``person_only``: a rule says so;
     ``operator_hears`` is asked only where a token would do: then an operator comes first, if one would hear of it."""
-    if setting is Setting.OPERATOR:
-        return Rung.OPERATOR
+    if setting is ConfirmSetting.OPERATOR:
+        return ConfirmationMethod.OPERATOR
     if can_elicit:
-        return Rung.ELICIT
-    if setting is Setting.ELICIT:
-        return Rung.REFUSE
-    return Rung.OPERATOR if person_only or operator_hears() else Rung.TOKEN
+        return ConfirmationMethod.ELICIT
+    if setting is ConfirmSetting.ELICIT:
+        return ConfirmationMethod.REFUSE
+    return ConfirmationMethod.OPERATOR if person_only or operator_hears() else ConfirmationMethod.TOKEN
 
 
 class ConfirmationStore(Protocol):

@@ -66,7 +66,7 @@ def _auto(
     part: ReportSection, connection: Connection, node: AnsweringNode | None, cache: Path, deadline: Deadline
 ) -> CheckStep:
     if node is None:
-        found = _at_hand("", cache)
+        found = _local_index("", cache)
         return part.warn(
             NAME,
             f"Proxmox VE {found.index.version}, {_origin(found)}: no node is reachable to serve its own",
@@ -79,7 +79,7 @@ def _auto(
         document = fetch(url, tls=connection.tls, deadline=deadline.within(FETCH_SECONDS).left)
         index = parse_apidoc(document, version=node.version)
     except ApidocError as error:
-        found = _at_hand(node.version, cache)
+        found = _local_index(node.version, cache)
         said = f"Proxmox VE {found.index.version}, {_origin(found)}; the node runs {node.version}. {error.message}"
         return part.warn(NAME, said, _PACKAGE, *_writable(cache), details=_cache(cache))
     details = _cache(cache)
@@ -101,7 +101,7 @@ def _compared(part: ReportSection, index: EndpointIndex, origin: str, version: s
     )
 
 
-def _at_hand(version: str, cache: Path) -> LocalIndex:
+def _local_index(version: str, cache: Path) -> LocalIndex:
     """The schema that is available locally. The doctor does not create a cache."""
     return find_local_index(version, IndexStore(cache) if cache.is_dir() else None)
 

@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm import statement as statements
-from proxmox_mcp.confirm.confirmations import Rung, Setting, rung
+from proxmox_mcp.confirm.confirmations import ConfirmationMethod, ConfirmSetting, confirmation_method
 from proxmox_mcp.confirm.retention import retention_words
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
 from proxmox_mcp.gateway import approval
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.policy_file import PolicySource
     from proxmox_mcp.record.activity import ActivityLog
     from proxmox_mcp.record.audit import AuditLog
-    from proxmox_mcp.record.one_time_secrets import Vault
+    from proxmox_mcp.record.one_time_secrets import OneTimeSecrets
     from proxmox_mcp.record.redaction import Redactor
     from proxmox_mcp.store import Store
 
@@ -97,13 +97,13 @@ class Guard:
 
     reviews: Reviews
     source: PolicySource
-    setting: Setting
+    setting: ConfirmSetting
     confirmations: Confirmations
     approvals: Approvals
     limits: RateLimits
     audit: AuditLog
     redactor: Redactor
-    vault: Vault
+    one_time_secrets: OneTimeSecrets
     freezes: Freezes
     grants: Grants
     operators: Operators
@@ -208,8 +208,8 @@ class Guard:
         if call.writes:
             # The writer asks again: this only spares a person a question whose answer can't take effect.
             await _in_thread(self.freezes.refuse_if_frozen)
-        by_rung = await self._rung(decision, request, client)
-        if client.answer is not None and by_rung is Rung.ELICIT:
+        method = await self._method(decision, request, client)
+        if client.answer is not None and method is ConfirmationMethod.ELICIT:
             if not client.answer.agreed:
                 await _in_thread(self.confirmations.withdraw, client.answer.token)
                 raise _declined(request.wording)
@@ -224,14 +224,14 @@ class Guard:
         undo = f"It {call.undo}." if call.undo else ""
         first = "A rule has a snapshot taken first." if decision.snapshot else ""
         said = "\n".join(filter(None, (statement.text, undo, first, self.redactor.text(call.caution))))
-        if len(said) > _LONGEST_ANSWER and by_rung is not Rung.REFUSE:
-            by_rung = Rung.OPERATOR
+        if len(said) > _LONGEST_ANSWER and method is not ConfirmationMethod.REFUSE:
+            method = ConfirmationMethod.OPERATOR
             said = (
                 f"{call.name}: {several(call.judgement.causes)}.\nThe statement of all that it would do has "
                 f"{len(said):,} characters, too long to be confirmed here; the approval shows it whole."
             )
-        match by_rung:
-            case Rung.ELICIT:
+        match method:
+            case ConfirmationMethod.ELICIT:
                 token = await _in_thread(self.confirmations.issue, call, statement)
                 if not await client.ask(f"{said}\nDo it?", token):
                     await _in_thread(self.confirmations.withdraw, token)
@@ -240,13 +240,13 @@ class Guard:
                 await _in_thread(self.confirmations.redeem, token, call, statement)
                 by = f"approved by {request.operator}" if request.operator else "person"
                 return replace(call, confirmation=by, statement=statement.recorded)
-            case Rung.TOKEN:
+            case ConfirmationMethod.TOKEN:
                 token = await _in_thread(self.confirmations.issue, call, statement)
                 raise ConfirmationNeededError(
                     f"{said}\n{_NOTHING_SENT} This needs a confirmation ({decision.reason}).",
                     f"confirm: {token}\n{statements.HOW_TO_CONFIRM}",
                 )
-            case Rung.OPERATOR:
+            case ConfirmationMethod.OPERATOR:
                 number = await _in_thread(self.approvals.request, call, statement)
                 said = f"{said}\n{_NOTHING_SENT} A person must approve this ({decision.reason})."
                 return await approval.requested(number, call, request, stated, client, self, said=said)
@@ -266,14 +266,16 @@ class Guard:
         notes = [*filter(None, [kept]), *_notes(call, live)]
         return statements.state(call, subjects, self.redactor, differences, notes)
 
-    async def _rung(self, decision: Decision, request: Request, client: Client) -> Rung:
+    async def _method(self, decision: Decision, request: Request, client: Client) -> ConfirmationMethod:
         if decision.four_eyes:
-            return Rung.OPERATOR  # Who asks is the caller's own person, in the client and in the console.
+            return ConfirmationMethod.OPERATOR  # Who asks is the caller's own person, in the client and in the console.
         if request.operator:
-            return Rung.ELICIT  # An operator's own yes to this very statement is what an approval would be.
+            return (
+                ConfirmationMethod.ELICIT
+            )  # An operator's own yes to this very statement is what an approval would be.
         return await _in_thread(
             partial(
-                rung,
+                confirmation_method,
                 self.setting,
                 can_elicit=client.can_be_asked,
                 person_only=decision.person_only,
@@ -282,7 +284,7 @@ class Guard:
         )
 
     async def _redeem(self, token: str, call: Call, stated: Confirmable) -> Call:
-        if self.setting is not Setting.TOKEN or _decision_of(call).person_only:
+        if self.setting is not ConfirmSetting.TOKEN or _decision_of(call).person_only:
             raise ConfirmationError(
                 "A person must confirm this call; a token does not count.",
                 f"{_NOTHING_SENT} Make the call without `confirm` to have a person asked.",

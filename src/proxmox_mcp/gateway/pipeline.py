@@ -22,7 +22,7 @@ from proxmox_mcp.gateway.guest_command import carried, digests, must_be_showable
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_call
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.snapshot_first import snapshot_first
-from proxmox_mcp.gateway.suggestions import candidates, why_empty
+from proxmox_mcp.gateway.suggestions import what_there_is, why_empty
 from proxmox_mcp.gateway.task_wait import follow, outcome_text, patience
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.policy.call import Call, Received
@@ -178,7 +178,7 @@ class Pipeline:
     async def _explained(self, refusal: ProxmoxError, call: Call, cluster: Cluster) -> ProxmoxError:
         """The refusal with what there is instead, what right is missing and what the schema doubts."""
         advice = refusal.advice
-        if there_is := await candidates(refusal, call, cluster):
+        if there_is := await what_there_is(refusal, call, cluster):
             advice = f"{there_is} {advice}" if isinstance(refusal, NodeUnreachableError) else there_is
         elif missing := await missing_rights(refusal, call, cluster):
             advice = missing
@@ -216,7 +216,7 @@ class Pipeline:
             if after.failed:
                 raise TaskFailedError(f"{call.name} was done. {after.text}", after.advice)
             return replace(call, received=Received(data=data, told=f"Done: {call.name}\n{after.text}"))
-        keep = self.guard.vault.keeper(call.caller.name, call.name)
+        keep = self.guard.one_time_secrets.keeper(call.caller.name, call.name)
         try:
             data = await off_the_loop(data, self.guard.redactor.data, data, call.template, keep)
         except GuardError as error:

@@ -54,7 +54,7 @@ _LISTS = (
 _QUOTED = re.compile(r"'([^']+)'")
 
 
-async def candidates(error: ProxmoxError, call: Call, cluster: Cluster) -> str:
+async def what_there_is(error: ProxmoxError, call: Call, cluster: Cluster) -> str:
     """A sentence on what there is instead, read from the cluster; empty where that doesn't help or can't be read."""
     said = "\n".join([error.message, *error.errors.values()])
     try:

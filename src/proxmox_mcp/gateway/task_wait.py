@@ -14,7 +14,7 @@ from proxmox_mcp.errors import FailedError
 from proxmox_mcp.gateway.bulk_results import guests_after
 from proxmox_mcp.gateway.guest_end import NOTHING, Aftermath, guest_after
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_task
-from proxmox_mcp.gateway.suggestions import candidates
+from proxmox_mcp.gateway.suggestions import what_there_is
 from proxmox_mcp.gateway.task_report import EndedTask, report
 from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
 from proxmox_mcp.policy.call import Call
@@ -107,7 +107,7 @@ async def advice_on_tasks(outcomes: Sequence[TaskOutcome], call: Call | None, cl
     texts: list[str] = []
     for outcome in [each for each in outcomes if each.state == "failed"][:_MOST_ADVISED]:
         asked, started = _started_by(outcome, call)
-        there_is = await candidates(FailedError(outcome.exit_status), started, cluster)
+        there_is = await what_there_is(FailedError(outcome.exit_status), started, cluster)
         texts.append(there_is or _advice_on_words(outcome, asked))
     return " ".join(dict.fromkeys(filter(None, texts)))
 

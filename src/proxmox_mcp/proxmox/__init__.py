@@ -18,6 +18,7 @@ __all__ = [
     "permissions",
     "problems",
     "pruning",
+    "records",
     "shares",
     "tasks",
     "transport",

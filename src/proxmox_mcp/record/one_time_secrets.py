@@ -29,7 +29,7 @@ class Secret:
     value: str
 
 
-class Vault:
+class OneTimeSecrets:
     """Keeps them in the store. A secret is shown once and forgotten, after seven days in any case.
 
     ``keep`` and ``take`` raise ``GuardError`` where the store can't be used.

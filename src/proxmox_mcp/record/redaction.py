@@ -56,7 +56,7 @@ class Redactor:
         ``value`` itself stays as it is; records of a list that hold no secret are in both.
 
         ``keep(name, value)`` is given each secret that is under a name, and says what replaces it: so
-        what a call exists to give reaches the operator (``vault.Vault.keeper``).
+        what a call exists to give reaches the operator (``one_time_secrets.OneTimeSecrets.keeper``).
         """
         return self._value(value, _secrets_of(template), keep or _hide)
 
