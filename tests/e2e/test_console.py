@@ -192,7 +192,7 @@ def test_a_running_task_is_stopped_after_its_statement_was_read(lena: Tab, serve
     assert "/tasks/UPID:pve" in lena.page.locator(".statement").inner_text()
     lena.page.get_by_role("button", name="Do it").click()
     lena.page.wait_for_url("**/activity")
-    stopped = lena.page.locator("#calls li").filter(has_text="/tasks/UPID:").filter(has_not_text="unconfirmed")
+    stopped = lena.page.locator("#calls li").filter(has_text="/tasks/UPID:").filter(has_not_text="not confirmed")
     stopped.get_by_text("console:lena").wait_for()
     stopped.locator("summary").click()
     assert "approved by lena" in stopped.inner_text()
@@ -314,7 +314,7 @@ def test_a_running_plan_is_shown_and_stopped(lena: Tab, served: Served) -> None:
     thread.start()
     lena.goes("activity")
     lena.page.get_by_role("button", name=re.compile("Stop plan")).click()
-    lena.page.get_by_text("stops after its running step").or_(lena.page.get_by_text("plan.stopped")).first.wait_for()
+    lena.page.get_by_text("stops after its running step").or_(lena.page.get_by_text("Stopped plan")).first.wait_for()
     thread.join(60)
 
 

@@ -85,6 +85,23 @@ def test_an_outcome_takes_the_place_of_its_intent_also_where_both_are_written_to
     assert [each.result for each in log.page(ActivityFilter(), 10)] == ["pve.failed", "ok", "ok"]
 
 
+def test_a_call_that_runs_names_its_tasks(log: ActivityLog) -> None:
+    clone = {"method": "POST", "path": "/nodes/pve1/qemu/102/clone"}
+    tasks = line("tasks", **clone, upid="A B")
+    written(log, line("intent", **clone), tasks)
+    written(log, line("intent", **clone, id="r2"))
+    written(log, line("tasks", **clone, id="r2", upid="C"))
+    assert [(each.result, each.upids) for each in log.page(ActivityFilter(), 10)] == [
+        (RUNNING, ("C",)),
+        (RUNNING, ("A", "B")),
+    ]
+    written(log, tasks, line(**clone, upid="A B"))
+    assert [(each.result, each.upids) for each in log.page(ActivityFilter(), 10)] == [
+        ("ok", ("A", "B")),
+        (RUNNING, ("C",)),
+    ]
+
+
 def test_an_outcome_finds_its_intent_by_an_index(tmp_path: Path) -> None:
     """Else each line would read all rows: 3 ms of processor time with 20,000 of them."""
     written(ActivityLog(Store.in_directory(tmp_path)), line())

@@ -41,7 +41,7 @@ class State:
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> State:
     monkeypatch.setattr(live, "PAUSE", 0.02)
-    monkeypatch.setattr(live, "SLOWER", {})
+    monkeypatch.setattr(live, "SLOWER", {"tasks": 1e6, "cluster": 1e6})
     return State()
 
 
@@ -66,6 +66,42 @@ async def test_many_pages_share_one_look_at_the_store(state: State, store: Store
             await next_event(events)
             await next_event(events)
     assert state.reads == 1
+
+
+async def test_all_pages_are_told_in_the_same_moments_however_late_they_began(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then they fetch together, and what is the same for all of them is made once."""
+    now, state = 10.25, State()
+
+    async def passes(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(anyio, "sleep", passes)
+
+    async def told() -> list[float]:
+        moments = []
+        async with aclosing(Live(store, state, clock=lambda: now).events("lena", {})) as events:
+            await next_event(events)
+            while now < 20.0:
+                state.marks["activity"] = str(now)
+                if "activity" in await next_event(events):
+                    moments.append(now)
+        return moments
+
+    early = await told()
+    now = 10.75
+    assert await told() == early == [11.0, 12.0, 15.0, 18.0, 21.0]
+
+
+async def test_a_page_with_running_tasks_is_told_to_look_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "PAUSE", 0.02)
+    monkeypatch.setattr(live, "SLOWER", {"tasks": 0.02, "cluster": 1e6})
+    state = State()
+    async with aclosing(Live(store, state).events("lena", dict(state.marks))) as events:
+        await next_event(events)
+        assert await next_event(events) == "event: changed\ndata: tasks\n\n"
 
 
 async def test_a_store_that_is_away_ends_no_stream(state: State, store: Store) -> None:

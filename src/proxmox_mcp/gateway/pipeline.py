@@ -138,9 +138,10 @@ class Pipeline:
         if not call.writes:
             return await self._read(call, answer, request, cluster)
         cluster.inventory.forget()
-        call = record.keep(replace(call, upids=tuple(find_upids(answer.data))))
-        if not call.upids:
+        upids = find_upids(answer.data)
+        if not upids:
             return await self._done(record, answer.data, seconds, cluster, client)
+        call = record.started(replace(call, upids=upids))
         outcomes = await follow(call.upids, seconds, cluster, client, self._words(call), started=started)
         for outcome in outcomes:
             self._observer.followed(cluster.name, outcome)

@@ -75,6 +75,7 @@ class ActivityFilter:
     outcome: str = ""
     since: float | None = None
     writes: bool = False
+    task: str = ""
     before: int | None = None
 
 
@@ -136,6 +137,8 @@ class ActivityLog:
                 query = query.where(t.c.time >= wanted.since)
             if wanted.writes:
                 query = query.where(t.c.method != "GET")
+            if wanted.task:
+                query = query.where(t.c.upid.contains(wanted.task, autoescape=True))
             if wanted.before is not None:
                 query = query.where(t.c.number < wanted.before)
             if wanted.effect:
@@ -178,31 +181,36 @@ class ActivityLog:
 
 
 def _write(db: Transaction, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Add lines, with one statement for all of them. An outcome takes the place of the intent of its call."""
+    """Add lines, with one statement of each kind for all of them.
+
+    What is told later of a call (its tasks, its outcome) takes the place of what was told before.
+    """
     from sqlalchemy import bindparam
 
-    rows: list[dict[str, Any] | None] = []
-    begun: dict[tuple[str, str, str], int] = {}
-    ended: list[tuple[str, str, str]] = []
+    rows: list[dict[str, Any]] = []
+    begun: dict[tuple[str, str, str], dict[str, Any]] = {}
+    earlier: list[dict[str, str]] = []
     for line in lines:
-        call = (str(line.get("id", "")), str(line.get("method", "")), str(line.get("path", "")))
-        match line.get("event"):
-            case "intent":
-                begun[call] = len(rows)
-                rows.append({**_row_of_call(line), "result": RUNNING})
-            case "outcome":
-                ended.append(call)
-                if (place := begun.pop(call, None)) is not None:
-                    rows[place] = None
-                rows.append(_row_of_call(line))
-            case _:
-                rows.append(_row_of_act(line))
+        event = line.get("event")
+        if event not in ("intent", "tasks", "outcome"):
+            rows.append(_row_of_act(line))
+            continue
+        row = _row_of_call(line) if event == "outcome" else {**_row_of_call(line), "result": RUNNING}
+        call = (row["call_id"], row["method"], row["path"])
+        if (known := begun.get(call)) is not None:
+            known.update(row)
+        else:
+            rows.append(row)
+            begun[call] = row
+            if event != "intent":
+                earlier.append(dict(zip(("its_id", "its_method", "its_path"), call, strict=True)))
+        if event == "outcome":
+            del begun[call]
     t = db.tables.activity
-    if ended:
-        same = (t.c.call_id == bindparam("id")) & (t.c.method == bindparam("by")) & (t.c.path == bindparam("at"))
-        intents = t.delete().where(same & (t.c.result == RUNNING))
-        db.execute_each(intents, [dict(zip(("id", "by", "at"), call, strict=True)) for call in ended])
-    db.execute_each(t.insert(), [row for row in rows if row is not None])
+    same = (t.c.call_id == bindparam("its_id")) & (t.c.method == bindparam("its_method"))
+    same &= (t.c.path == bindparam("its_path")) & (t.c.result == RUNNING)
+    db.execute_each(t.delete().where(same), earlier)
+    db.execute_each(t.insert(), rows)
 
 
 def _row_of_call(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,6 +95,11 @@ class AuditLog:
         message = self._redactor.text(_short(outcome.message), secrets)
         self._write(self._record("outcome", call, {**extra, **outcome.details, "message": message}), sync=False)
 
+    def started(self, call: Call) -> None:
+        """Tell those who look now which tasks a write has started. The file gets them with the outcome."""
+        if self._also is not None:
+            self._also(self._record("tasks", call, {"upid": " ".join(call.upids)}))
+
     def act(self, event: str, by: str, details: Mapping[str, Any]) -> None:
         """Put on record what a person did outside of any call, such as a freeze: on the disk when this returns.
 

@@ -45,6 +45,11 @@ class AuditRecord:
         except AuditError as error:
             raise AuditError(error.message, f"Nothing was sent. {error.advice}") from error
 
+    def started(self, call: Call) -> Call:
+        """The call as it is now: it has started its tasks, which run on."""
+        self._log.started(call)
+        return self.keep(call)
+
     @asynccontextmanager
     async def closed(self, *, only_failures: bool = False) -> AsyncIterator[AuditRecord]:
         """Around the call: however it ends, a line of outcome is written.

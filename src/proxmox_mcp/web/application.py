@@ -25,6 +25,7 @@ from proxmox_mcp.web.pages import (
     overview,
     signing_in,
     stopping,
+    tasks,
 )
 from proxmox_mcp.web.rendering import STATIC
 from proxmox_mcp.web.roles import Role
@@ -57,6 +58,7 @@ def make_console(console: Console) -> ASGIApp:
             _post("/approvals/{number:int}/allow", form(grants.allow)),
             _post("/grants/{number:int}/revoke", form(grants.revoke)),
             _get("/activity", page(activity.activity)),
+            _get("/tasks/{cluster}/{upid}", page(tasks.task)),
             _get("/changes", page(changes.changes)),
             _get("/changes/{number:int}", page(changes.change)),
             _post("/undo", form(changes.undo)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import AuditError
-from proxmox_mcp.web.kept import Kept
+from proxmox_mcp.web.kept import Kept, Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from proxmox_mcp.store import Store
     from proxmox_mcp.web.live import Live
     from proxmox_mcp.web.load import NodeLoad
+    from proxmox_mcp.web.pages.activity import ShownCalls
     from proxmox_mcp.web.passwords import Passwords
     from proxmox_mcp.web.problems import Findings
     from proxmox_mcp.web.security import Origin
     from proxmox_mcp.web.sessions import Sessions
+    from proxmox_mcp.web.tasks import RunningTask
 
 
 _LOG = logging.getLogger("proxmox_mcp.web")
@@ -66,6 +68,8 @@ class Console:
     check: Callable[[], str] | None = None
     loads: Kept[Mapping[str, NodeLoad]] = field(default_factory=Kept)
     findings: Kept[Findings] = field(default_factory=Kept)
+    running: Shared[Sequence[RunningTask]] = field(default_factory=Shared)
+    calls: Shared[ShownCalls] = field(default_factory=Shared)
     checking: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property

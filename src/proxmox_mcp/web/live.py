@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 PAUSE = 1.0
 """Seconds between two looks at the store, and so the least time between two updates of a page."""
-SLOWER: Mapping[str, float] = {"activity": 3.0}
+SLOWER: Mapping[str, float] = {"activity": 3.0, "tasks": 3.0, "cluster": 30.0}
 """Seconds between two updates of what changes all the time: to make a page costs some milliseconds."""
-CLUSTER_SECONDS = 30.0
-"""A page with the state of clusters is made again so often."""
+UNMARKED = ("tasks", "cluster")
+"""What no mark tells of, since it is not in the store: pages that show it are made again each time."""
 _PING_SECONDS = 20.0
 _LIFE_SECONDS = 3600.0
 """After an hour a stream ends and the browser asks for another, which it gets only with a session."""
@@ -55,24 +55,20 @@ class Live:
         """
         self._open.append(session)
         try:
-            began = pinged = self._clock()
+            now = began = pinged = self._clock()
             known = dict(seen)
-            told = {"cluster": began}
+            told = {subject: _turn(subject, now) for subject in UNMARKED}
             yield b"retry: 3000\n\n"
-            while (now := self._clock()) - began < _LIFE_SECONDS:
-                await anyio.sleep(PAUSE)
+            while now - began < _LIFE_SECONDS:
+                # All streams at the same moment: the pages that then fetch themselves share what is made for them.
+                await anyio.sleep(PAUSE - now % PAUSE)
                 marks = await self._current()
                 now = self._clock()
-                changed = [
-                    subject
-                    for subject, mark in marks.items()
-                    if mark != known.get(subject) and now - told.get(subject, 0.0) >= SLOWER.get(subject, 0.0)
-                ]
-                if now - told["cluster"] >= CLUSTER_SECONDS:
-                    changed.append("cluster")
+                changed = [subject for subject, mark in marks.items() if mark != known.get(subject)]
+                changed = [each for each in (*changed, *UNMARKED) if _turn(each, now) > told.get(each, float("-inf"))]
                 if changed:
                     known.update({subject: marks[subject] for subject in changed if subject in marks})
-                    told.update(dict.fromkeys(changed, now))
+                    told.update({subject: _turn(subject, now) for subject in changed})
                     yield f"event: changed\ndata: {' '.join(changed)}\n\n".encode()
                 elif now - pinged >= _PING_SECONDS:
                     yield b": still here\n\n"
@@ -91,3 +87,8 @@ class Live:
                     self._marks = await self._store.in_thread(self._read)
                 self._looked = self._clock()
             return self._marks
+
+
+def _turn(subject: str, now: float) -> float:
+    """The number of the interval in which a subject is told once at most, the same for all streams."""
+    return now // SLOWER.get(subject, PAUSE)

@@ -9,10 +9,12 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from proxmox_mcp.proxmox.upid import parse_upid
 from proxmox_mcp.render.units import size_text
 from proxmox_mcp.untrusted import escaped
+from proxmox_mcp.web.words import act, ending
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,8 +35,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_visible,
     )
-    environment.filters.update(when=when, lasting=lasting, size=size, percent=percent, pretty=pretty)
-    environment.globals["asset"] = asset
+    environment.filters.update(
+        when=when, lasting=lasting, size=size, percent=percent, pretty=pretty, prose=prose, breakable=breakable
+    )
+    environment.globals.update(asset=asset, ending=ending, act=act, task_of=parse_upid)
     return environment
 
 
@@ -92,6 +96,21 @@ def size(number: float | None) -> str:
 def percent(fraction: float | None) -> str:
     """``0.123`` as ``12%``."""
     return "–" if fraction is None else f"{fraction:.0%}"
+
+
+def prose(text: str) -> Markup:
+    """A message of the server, with what is between backticks as code."""
+    parts = [escape(_visible(part)) for part in text.split("`")]
+    if len(parts) % 2 == 0:  # A backtick without its other one is only a character.
+        parts[-2:] = [Markup("`").join(parts[-2:])]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
+
+
+def breakable(text: str) -> Markup:
+    """A text with paths in it, which a narrow screen breaks after a slash rather than within a word."""
+    return escape(_visible(text)).replace("/", Markup("/<wbr>"))
 
 
 def pretty(value: Any) -> str:

@@ -11,4 +11,5 @@ __all__ = [
     "overview",
     "signing_in",
     "stopping",
+    "tasks",
 ]

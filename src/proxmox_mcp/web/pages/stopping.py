@@ -22,13 +22,14 @@ FREEZE_SECONDS = {"": None, "15m": 900.0, "1h": 3600.0, "8h": 28800.0}
 
 async def stop(visit: Visit) -> Response:
     """Stop a running task."""
-    gateway, task = gateway_for(visit), parse_upid(visit.fields.get("upid", ""))
+    cluster, _, upid = visit.fields.get("task", "").partition("/")
+    gateway, task = gateway_for(visit), parse_upid(upid)
     if task is None:
         raise CallError("This is not the id of a task.", "Reload the page of the activity.")
-    path = f"/nodes/{task.node}/tasks/{task}"
+    path = f"/nodes/{task.node}/tasks/{upid.strip()}"
 
     async def act(client: PersonAtConsole) -> Response:
-        await gateway.call(request_of(visit, "DELETE", path, cluster=visit.fields.get("cluster", "")), client)
+        await gateway.call(request_of(visit, "DELETE", path, cluster=cluster), client)
         return visit.to("activity")
 
     return await confirmed(visit, f"Stop {task.type} {task.id}", act, back="activity")

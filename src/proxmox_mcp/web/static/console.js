@@ -99,6 +99,7 @@ async function update() {
       const after = fresh.getElementById(part.id);
       if (!after || sent.get(part) === after.innerHTML) continue;
       sent.set(part, after.innerHTML);
+      part.dataset.live = after.dataset.live || "";
       const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
       keepOpened(part, after);
       prepare(after);

@@ -1,0 +1,70 @@
+"""The page of the activity, without a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from proxmox_mcp.web import Role
+
+if TYPE_CHECKING:
+    import pytest
+
+    from console_site import Site
+    from proxmox_mcp.record.activity import Activity, ActivityFilter
+
+
+def record(site: Site, event: str = "outcome", **fields: Any) -> None:
+    line = {"time": "2026-11-22T05:06:07.123Z", "event": event, "id": "r1", "caller": "ops", "method": "GET",
+            "path": "/version", "effects": ["read"], "result": "ok"}  # fmt: skip
+    site.console.activity.note({**line, **fields})
+    assert site.console.activity.flush()
+
+
+def test_what_people_did_is_told_in_words(site: Site) -> None:
+    record(site, "approval.denied", by="lena", number=7, reason="not now")
+    page = site.person().get("/console/activity").text
+    assert "Denied request 7" in page
+    assert "not now" in page
+
+
+def test_a_refusal_is_told_in_words_with_its_code(site: Site) -> None:
+    record(site, result="guard.rate", message="Too many calls. Wait `5 s`.")
+    page = site.person().get("/console/activity").text
+    assert "too many calls" in page
+    assert "(guard.rate)" in page
+    assert "<code>5 s</code>" in page
+
+
+def test_the_list_is_made_once_for_all_who_look_until_there_is_a_call_more(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    real = site.console.activity.page
+
+    def page(wanted: ActivityFilter, most: int) -> list[Activity]:
+        asked.append(wanted)
+        return real(wanted, most)
+
+    monkeypatch.setattr(site.console.activity, "page", page)
+    people = [site.person(name) for name in ("lena", "anna", "jo")]
+    for each in people:
+        each.get("/console/activity")
+    assert len(asked) == 1
+    record(site, path="/nodes/pve7/status")
+    for each in people:
+        assert "pve7" in each.get("/console/activity").text
+    assert len(asked) == 2
+    people[0].get("/console/activity?outcome=ok")
+    assert len(asked) == 3
+
+
+def test_an_operators_buttons_are_in_no_viewers_list(site: Site) -> None:
+    operator, viewer = site.person("lena", Role.OPERATOR), site.person("jo", Role.VIEWER)
+    assert 'id="stop"' in operator.get("/console/activity").text
+    assert 'id="stop"' not in viewer.get("/console/activity").text
+
+
+def test_a_console_without_a_cluster_has_no_page_of_a_task(site: Site) -> None:
+    page = site.person().get("/console/tasks/default/UPID:pve1:000003EF:00001B89:6B0B59D3:qmclone:110:root@pam:")
+    assert page.status == 400
+    assert "no connection to a cluster" in page.text
