@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.policy.caller import LOCAL, Caller
@@ -40,7 +40,7 @@ class Received:
     running: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Call:
     """The call as far as it is known: who asks what (``tool``, ``client`` and ``id`` are for the record), what the
     check found, how it is judged and decided, who confirmed it, and what came back.
@@ -83,6 +83,13 @@ class Call:
         """``DELETE /nodes/pve1/qemu/102``, decoded."""
         return f"{self.method} {self.path.text}"
 
+    def judged(self, judgement: Judgement, targets: Targets) -> Call:
+        """The call with its effects and what it hits. As ``dataclasses.replace`` makes it, without going through its 22
+        fields one by one: that took a seventh of all the guard's work for a read."""
+        call = object.__new__(Call)
+        vars(call).update(vars(self), judgement=judgement, targets=targets)
+        return call
+
     def digest(self) -> str:
         """SHA-256 over what a confirmation is for: who calls, and exactly what will be sent, secrets included."""
         parts = [self.caller.name, self.cluster, self.method, self.path.text, dict(self.data)]
@@ -98,4 +105,4 @@ def judge(call: Call, reviews: Reviews, facts: LiveFacts = UNKNOWN, *, undoable:
     judgement = judgement_of(call, reviews, facts)
     if undoable:
         judgement = judgement.relieved()
-    return replace(call, judgement=judgement, targets=targets_of(call, judgement.open_ended))
+    return call.judged(judgement, targets_of(call, judgement.open_ended))

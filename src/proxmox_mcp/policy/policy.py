@@ -142,9 +142,11 @@ class Policy:
         return "matches" if len(covered) == len(causes) else f"matches for {_effects(covered)} only"
 
     def _candidates(self, call: Call) -> tuple[Rule, ...]:
+        """The rules that may touch a call, by all of it but its values."""
         rules = (*call.caller.rules, *self.rules) if call.caller.rules else self.rules
         if call.template:
-            return _covering(rules, call.method, call.template, call.cluster, call.caller.name)
+            effects = call.judgement.effects if call.judgement.reviewed else None
+            return _covering(rules, call.method, call.template, call.cluster, call.caller.name, effects)
         return tuple(rule for rule in rules if not self._static_fault(rule, call))
 
     def _static_fault(self, rule: Rule, call: Call) -> str:
@@ -162,8 +164,16 @@ class Policy:
 
 
 @lru_cache(maxsize=4096)
-def _covering(rules: tuple[Rule, ...], method: str, template: str, cluster: str, caller: str) -> tuple[Rule, ...]:
-    return tuple(rule for rule in rules if rule.covers(method, template, cluster, caller))
+def _covering(
+    rules: tuple[Rule, ...], method: str, template: str, cluster: str, caller: str, effects: frozenset[Effect] | None
+) -> tuple[Rule, ...]:
+    """``effects``: those of the call; None where not all of them are known."""
+    return tuple(
+        rule
+        for rule in rules
+        if rule.covers(method, template, cluster, caller)
+        and (effects is None or not rule.effects or not rule.effects.isdisjoint(effects))
+    )
 
 
 def _of_cause(

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.policy.values import list_members, members, property_values, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from proxmox_mcp.policy.call import Call
 
@@ -60,23 +60,41 @@ def targets_of(call: Call, open_ended: Collection[str] = ()) -> Targets:
 
     ``open_ended``: of which kinds it may hit more than it names, by the review of its endpoint.
     """
+    if call.data or not call.template or any(len(value) > _LONGEST_KEPT for value in call.path_params.values()):
+        return _targets(call.template, call.path_params, call.data, call.path.segments, open_ended)
+    return _targets_of_path(call.template, tuple(call.path_params.items()), frozenset(open_ended))
+
+
+@lru_cache(maxsize=4096)
+def _targets_of_path(template: str, params: tuple[tuple[str, str], ...], open_ended: frozenset[str]) -> Targets:
+    """What a call names that has no parameters but those of its path."""
+    return _targets(template, dict(params), {}, (), open_ended)
+
+
+def _targets(
+    template: str,
+    path_params: Mapping[str, str],
+    data: Mapping[str, Any],
+    segments: Sequence[str],
+    open_ended: Collection[str],
+) -> Targets:
     found: dict[str, set[str]] = {"node": set(), "guest": set(), "storage": set(), "pool": set(), "tag": set()}
     may_hit = set(open_ended)
-    for source in (call.path_params, call.data):
+    for source in (path_params, data):
         for name, value in source.items():
             for text in (value,) if isinstance(value, str) else texts(value):
                 for kind, target in _named(name, text) if len(text) > _LONGEST_KEPT else _kept(name, text):
                     found[kind].add(target)
-    if call.template == "/access/acl":
-        for text in texts(call.data.get("path")):
+    if template == "/access/acl":
+        for text in texts(data.get("path")):
             named, below = _on_acl_path(text)
             may_hit |= below
             for kind, target in named:
                 found[kind].add(target)
-    if call.template.startswith("/nodes/{node}/disks/"):
-        found["storage"].update(filter(None, [call.path_params.get("name"), *texts(call.data.get("name"))]))
-    if not call.template:
-        for segment in call.path.segments:
+    if template.startswith("/nodes/{node}/disks/"):
+        found["storage"].update(filter(None, [path_params.get("name"), *texts(data.get("name"))]))
+    if not template:
+        for segment in segments:
             found["node"].add(segment)
             if segment.isdecimal():
                 found["guest"].add(segment)
