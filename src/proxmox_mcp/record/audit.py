@@ -168,7 +168,7 @@ def why_unwritable(path: Path) -> str:
 
 def written(moment: datetime) -> str:
     """A time as the lines have it: UTC, of one length, so that lines sort and compare as text."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def read(path: Path, **wanted: str) -> Iterator[dict[str, Any]]:

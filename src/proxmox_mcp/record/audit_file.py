@@ -45,8 +45,9 @@ class Head(NamedTuple):
 
     def written(self) -> bytes:
         """A line of one length, so that none is ever longer than the one that is written over it."""
-        place = f"{self.device:<20} {self.inode:<20} {self.size:<20}"
-        return f"{self.link.seq:<20} {self.link.mac} {self.key or '-':<8} {place}\n".encode()
+        place = (self.device, self.inode, self.size)
+        key = self.key.encode() or b"-"
+        return b"%-20d %b %-8b %-20d %-20d %-20d\n" % (self.link.seq, self.link.mac.encode(), key, *place)
 
 
 def head_of(path: Path, directory: Path) -> Path:
@@ -78,6 +79,8 @@ class AuditFile:
         self._name, self._key = str(path), key
         self._lock = threading.Lock()
         self._file: int | None = None
+        self._opened = (0, 0)
+        """Device and inode of the open file."""
         self._head_file: int | None = None
         self._written = b""
         self._known: Head | None = None
@@ -138,16 +141,17 @@ class AuditFile:
     def _current(self) -> tuple[int, os.stat_result]:
         """The file that the path names now, and how it is."""
         if self._file is not None:
-            ours = os.fstat(self._file)
             with suppress(FileNotFoundError):
                 named = os.stat(self._name)  # noqa: PTH116 - Path.stat takes 1 µs more, for each line
-                if (named.st_ino, named.st_dev) == (ours.st_ino, ours.st_dev):
-                    return self._file, ours
+                if (named.st_dev, named.st_ino) == self._opened:
+                    return self._file, named
             os.close(self._file)
             self._file = None
         self._file = open_private(self.path, os.O_WRONLY | os.O_APPEND)
         sync_directory(self.path.parent)
-        return self._file, os.fstat(self._file)
+        found = os.fstat(self._file)
+        self._opened = (found.st_dev, found.st_ino)
+        return self._file, found
 
     def _fits(self, head: Head, found: os.stat_result) -> bool:
         """Whether the file ends where the chain does. A pipe or a device has no size to compare."""
