@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from growth import USUAL, steepest
+from pattern_attacks import attacks
 from proxmox_mcp.apidoc import bundled_versions, load_index
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.effects import bundled_effects, load_effects
@@ -16,7 +17,6 @@ from proxmox_mcp.apidoc.reviews import Effect, Reach, Undo, alternatives, call_k
 from proxmox_mcp.errors import ApidocFormatError
 from proxmox_mcp.policy.predicates import PREDICATES
 from proxmox_mcp.policy.values import ALIASES, DEFAULT_KEYS
-from test_linear_patterns import attacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
