@@ -12,9 +12,9 @@ from proxmox_mcp.apidoc import EndpointIndex, load_index
 from proxmox_mcp.search import Searcher
 from proxmox_mcp.search.api_names import ApiNames, NamedEndpoints, arranged, named_in
 from proxmox_mcp.search.documents import parameter_names
+from searchers import searcher
 
 _INDEX = load_index("9.2")
-_SEARCHER = Searcher(_INDEX)
 _NAMES = ApiNames(_INDEX.endpoints, frozenset({"/cluster", "/cluster/ha"}))
 
 
@@ -24,7 +24,7 @@ def _calls(numbers: object) -> list[str]:
 
 
 def _found(query: str, limit: int = 5) -> list[str]:
-    return [f"{hit.endpoint.method} {hit.endpoint.path}" for hit in _SEARCHER.search(query, limit)]
+    return [f"{hit.endpoint.method} {hit.endpoint.path}" for hit in searcher("9.2").search(query, limit)]
 
 
 def _segments(path: str) -> set[str]:
@@ -61,7 +61,8 @@ def test_the_name_of_a_parameter_finds_an_endpoint_that_takes_it() -> None:
         name
         for name, calls in takers.items()
         if not any(
-            (hit.endpoint.method, hit.endpoint.path) in calls for hit in _SEARCHER.search(name.replace("[n]", "0"), 5)
+            (hit.endpoint.method, hit.endpoint.path) in calls
+            for hit in searcher("9.2").search(name.replace("[n]", "0"), 5)
         )
     ]
     assert not missed
@@ -70,7 +71,7 @@ def test_the_name_of_a_parameter_finds_an_endpoint_that_takes_it() -> None:
 @pytest.mark.parametrize("name", ["bwlimit", "tags", "with-local-disks", "max_restart", "prune-backups", "hookscript"])
 def test_the_endpoints_that_take_a_parameter_come_first_and_say_so(name: str) -> None:
     count = min(5, len(_takers(_INDEX)[name.replace("_", "-")]))
-    hits = _SEARCHER.search(f"which endpoints take the parameter {name}", count)
+    hits = searcher("9.2").search(f"which endpoints take the parameter {name}", count)
     assert [hit.parameter for hit in hits] == [name] * count
     assert all(name in hit.endpoint.parameters for hit in hits)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from array import array
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -10,31 +11,45 @@ from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.search import Searcher
 from proxmox_mcp.search.documents import Document
 from proxmox_mcp.search.index_cache import Contents, pack, unpack
+from searchers import searcher
 
-_INDEX = load_index("9.1")
-_SEARCHER = Searcher(_INDEX)
-_STORED = _SEARCHER.store()
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _QUERIES = ["clone a vm", "wer darf was", "snapshto of ct 100", "bigger disk", "how hot is the cpu"]
 
 
-def test_a_searcher_from_what_was_stored_finds_the_same() -> None:
-    again = Searcher(load_index("9.1"), stored=_STORED)
+@pytest.fixture(scope="module")
+def stored() -> bytes:
+    return searcher("9.1").store()
+
+
+def test_a_searcher_from_what_was_stored_finds_the_same(stored: bytes) -> None:
+    again = Searcher(load_index("9.1"), stored=stored)
     assert again.was_stored
-    assert not _SEARCHER.was_stored
+    assert not searcher("9.1").was_stored
     for query in _QUERIES:
-        assert again.find(query, 10) == _SEARCHER.find(query, 10)
-    assert again.store() == _STORED
+        assert again.find(query, 10) == searcher("9.1").find(query, 10)
+    assert again.store() == stored
 
 
-def test_what_was_stored_for_another_version_is_not_used() -> None:
-    assert not Searcher(load_index("8.4"), stored=_STORED).was_stored
+def test_what_was_stored_for_another_version_is_not_used(stored: bytes) -> None:
+    assert not Searcher(load_index("8.4"), stored=stored).was_stored
 
 
 @pytest.mark.parametrize(
-    "damaged", [b"", b"\n", _STORED[:-1], _STORED + b" ", _STORED.replace(b"snapshot", b"sn4pshot", 1)]
+    "damage",
+    [
+        lambda _: b"",
+        lambda _: b"\n",
+        lambda whole: whole[:-1],
+        lambda whole: whole + b" ",
+        lambda whole: whole.replace(b"snapshot", b"sn4pshot", 1),
+    ],
+    ids=["empty", "a line", "cut", "longer", "a letter"],
 )
-def test_what_is_damaged_is_not_used(damaged: bytes) -> None:
-    assert not Searcher(_INDEX, stored=damaged).was_stored
+def test_what_is_damaged_is_not_used(damage: Callable[[bytes], bytes], stored: bytes) -> None:
+    assert not Searcher(load_index("9.1"), stored=damage(stored)).was_stored
 
 
 @given(st.binary(max_size=60))

@@ -6,16 +6,15 @@ import json
 from pathlib import Path
 
 from cl100k import count_tokens
-from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.search import Searcher, answer, reference
+from proxmox_mcp.search import answer, reference
+from searchers import searcher
 
-_SEARCHER = Searcher(load_index("9.1"))
 _QUESTIONS = Path(__file__).with_name("questions.jsonl").read_text(encoding="utf-8").splitlines()
 
 
 def _hits(query: str) -> str:
     """The hits, without what is said before them."""
-    return answer(_SEARCHER, query).text.partition("1. ")[2]
+    return answer(searcher("9.1"), query).text.partition("1. ")[2]
 
 
 def _of_first(query: str) -> list[str]:
@@ -48,7 +47,7 @@ def test_optional_parameters_that_the_question_names_come_before_popular_ones_an
 
 
 def test_later_hits_name_only_what_is_required_or_asked_for() -> None:
-    fourth = answer(_SEARCHER, "clone a vm with bwlimit").text.split("\n4. ")[1].splitlines()
+    fourth = answer(searcher("9.1"), "clone a vm with bwlimit").text.split("\n4. ")[1].splitlines()
     assert (
         fourth[2]
         == "  id* <replication-job-id>, target* <node>, type* local, rate number, +5 | VM.Replicate on /vms/{guest}"
@@ -64,32 +63,32 @@ def test_the_parameter_that_was_asked_for_is_shown() -> None:
 
 
 def test_what_the_token_may_not_do_is_marked() -> None:
-    denied = answer(_SEARCHER, "clone a vm", denial=lambda _: "Not allowed to mcp@pve: lacks VM.Clone.").text
+    denied = answer(searcher("9.1"), "clone a vm", denial=lambda _: "Not allowed to mcp@pve: lacks VM.Clone.").text
     assert denied.count("[not allowed to this token]") == 5
-    assert "not allowed" not in answer(_SEARCHER, "clone a vm").text
-    endpoint = _SEARCHER.search("clone a vm", 1)[0].endpoint
-    text = reference(_SEARCHER, endpoint, lambda _: "Not allowed to mcp@pve: lacks VM.Clone.")
+    assert "not allowed" not in answer(searcher("9.1"), "clone a vm").text
+    endpoint = searcher("9.1").search("clone a vm", 1)[0].endpoint
+    text = reference(searcher("9.1"), endpoint, lambda _: "Not allowed to mcp@pve: lacks VM.Clone.")
     assert text.splitlines()[-1] == "Not allowed to mcp@pve: lacks VM.Clone."
 
 
 def test_a_path_with_its_method_is_answered_in_full() -> None:
-    found = answer(_SEARCHER, "POST /nodes/pve1/qemu/100/clone", next_step="More.")
+    found = answer(searcher("9.1"), "POST /nodes/pve1/qemu/100/clone", next_step="More.")
     assert found.fits
     assert found.text.startswith("POST /nodes/{node}/qemu/{vmid}/clone\n")
     assert "More." not in found.text
 
 
 def test_what_the_api_has_no_endpoint_for_does_not_fit_and_says_what_to_do_instead() -> None:
-    found = answer(_SEARCHER, "rename a node")
+    found = answer(searcher("9.1"), "rename a node")
     assert not found.fits
     assert found.text.startswith("The API has no endpoint for this. ")
 
 
 def test_where_nothing_fits_the_answer_says_how_to_go_on() -> None:
-    found = answer(_SEARCHER, "xyzzy", next_step="More.")
+    found = answer(searcher("9.1"), "xyzzy", next_step="More.")
     assert not found.fits
     assert found.text == "Nothing fits. Ask in other words, or give the beginning of a path to browse."
 
 
 def test_the_next_step_is_the_last_line_below_hits() -> None:
-    assert answer(_SEARCHER, "clone a vm", next_step="More.").text.splitlines()[-1] == "More."
+    assert answer(searcher("9.1"), "clone a vm", next_step="More.").text.splitlines()[-1] == "More."

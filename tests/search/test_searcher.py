@@ -9,19 +9,18 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.search import Searcher
+from searchers import searcher
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SEARCHER = Searcher(load_index("9.1"))
-
 
 def _found(query: str, limit: int = 5) -> list[str]:
-    return [f"{hit.endpoint.method} {hit.endpoint.path}" for hit in _SEARCHER.search(query, limit)]
+    return [f"{hit.endpoint.method} {hit.endpoint.path}" for hit in searcher("9.1").search(query, limit)]
 
 
 def test_hits_come_best_first_and_no_more_than_asked_for() -> None:
-    hits = _SEARCHER.search("take a snapshot of a vm", limit=3)
+    hits = searcher("9.1").search("take a snapshot of a vm", limit=3)
     assert len(hits) == 3
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
@@ -37,7 +36,7 @@ def test_the_kind_of_guest_tells_twins_apart() -> None:
 
 
 def test_a_typo_is_mended_and_told() -> None:
-    results = _SEARCHER.find("take a snapshto of vm 100")
+    results = searcher("9.1").find("take a snapshto of vm 100")
     assert results.corrections == (("snapshto", "snapshot"),)
     assert results.hits[0].endpoint.path == "/nodes/{node}/qemu/{vmid}/snapshot"
 
@@ -70,50 +69,52 @@ def test_german_is_understood() -> None:
 
 def test_a_hit_names_the_parameter_that_was_asked_for() -> None:
     hits = {
-        hit.endpoint.method: hit for hit in _SEARCHER.search("add tags to a vm", 5) if "config" in hit.endpoint.path
+        hit.endpoint.method: hit
+        for hit in searcher("9.1").search("add tags to a vm", 5)
+        if "config" in hit.endpoint.path
     }
     assert any(hit.parameter == "tags" for hit in hits.values())
 
 
 def test_a_path_is_browsed() -> None:
-    results = _SEARCHER.find("POST /nodes/pve1/qemu/100/clone")
+    results = searcher("9.1").find("POST /nodes/pve1/qemu/100/clone")
     assert results.confident
     assert [hit.endpoint.path for hit in results.hits] == ["/nodes/{node}/qemu/{vmid}/clone"]
 
 
 def test_only_endpoints_of_a_method_are_found_where_it_is_given() -> None:
     for query in ("backup job", "/cluster/backup"):
-        hits = _SEARCHER.find(query, limit=5, method="DELETE").hits
+        hits = searcher("9.1").find(query, limit=5, method="DELETE").hits
         assert hits
         assert {hit.endpoint.method for hit in hits} == {"DELETE"}
 
 
 def test_what_the_api_has_not_got_is_said_with_what_to_do_instead() -> None:
-    results = _SEARCHER.find("how hot is the cpu of the host, fan speed")
+    results = searcher("9.1").find("how hot is the cpu of the host, fan speed")
     assert not results.confident
     assert results.absent is not None
     assert "sensors" in results.absent.instead
 
 
 def test_what_has_nothing_to_do_with_proxmox_is_doubted() -> None:
-    assert not _SEARCHER.find("bake a chocolate cake with cherries").confident
-    assert not _SEARCHER.find("zzqx vvrk").hits
+    assert not searcher("9.1").find("bake a chocolate cake with cherries").confident
+    assert not searcher("9.1").find("zzqx vvrk").hits
 
 
 @pytest.mark.parametrize("query", ["", "   ", "the of and", "100", "?!"])
 def test_a_question_without_words_finds_nothing(query: str) -> None:
-    results = _SEARCHER.find(query)
+    results = searcher("9.1").find(query)
     assert not results.hits
     assert not results.confident
 
 
 def test_every_hit_of_a_bundled_version_says_what_it_does() -> None:
-    assert all(hit.summary for hit in _SEARCHER.find("/", limit=10_000).hits)
+    assert all(hit.summary for hit in searcher("9.1").find("/", limit=10_000).hits)
 
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_asked(query: str) -> None:
-    hits = _SEARCHER.search(query, 3)
+    hits = searcher("9.1").search(query, 3)
     assert len(hits) <= 3
 
 
