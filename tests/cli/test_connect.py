@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from command_line import run_here as run
 from patience import PATIENCE
 from proxmox_mcp.clients import CLIENTS
-from serving import COMMAND, environment, run
+from serving import COMMAND, environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import serving
+from command_line import run_here as run
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.confirm.approvals import Approvals
 from proxmox_mcp.confirm.statement import Statement
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Caller
 from proxmox_mcp.store import Store
-from serving import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +52,7 @@ def test_an_error_in_a_policy_is_reported_with_its_line_by_the_check_and_by_the_
     checked = run(tmp_path, "policy", "check", MCP_POLICY_FILE=str(file))
     assert checked.returncode == 2
     assert "error [settings.policy] policy.toml, line 3: unknown key `nodee`" in checked.stderr
-    served = run(tmp_path, "serve", "--stdio", **PROXMOX, MCP_POLICY_FILE=str(file))
+    served = serving.run(tmp_path, "serve", "--stdio", **PROXMOX, MCP_POLICY_FILE=str(file))
     assert "ERROR proxmox_mcp: policy.toml, line 3: unknown key `nodee`" in served.stderr
     assert "Traceback" not in checked.stderr + served.stderr
     missing = run(tmp_path, "policy", "check")

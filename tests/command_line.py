@@ -1,0 +1,40 @@
+"""Commands of ours within the test's own process: the same code from ``main`` on, without the start of a Python.
+
+A command takes most of a second as a process of its own. ``serving.run`` starts one, for what only a process shows:
+signals, several at the same time, what is imported at the start.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from proxmox_mcp import cli
+from serving import environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run_here(directory: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A command of ours, to its end, with the environment that ``serving.run`` would give it."""
+    out, err = io.StringIO(), io.StringIO()
+    status: object = 0
+    with (
+        patch.dict(os.environ, environment(directory, **settings), clear=True),
+        patch.object(sys, "argv", ["proxmox-mcp", *arguments]),
+        patch.object(sys, "stdin", io.StringIO()),
+        patch.object(cli.startup, "begin"),  # It changes how often this process collects garbage.
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            cli.main()
+        except SystemExit as ended:
+            status = ended.code
+    return subprocess.CompletedProcess(arguments, int(status or 0), out.getvalue(), err.getvalue())  # type: ignore[call-overload]
