@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, settings
 
+from example_counts import register_profiles
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.policy.call import Call, judge
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["open_store", "postgres", "store", "webhook"]
 
-# On a busy machine hypothesis takes its own examples for too slow: no test may depend on the clock.
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")
+register_profiles()
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 
@@ -33,6 +31,12 @@ def _no_settings_of_this_user(tmp_path_factory: pytest.TempPathFactory) -> Itera
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("no-settings")))
         yield
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """What runs the tests that are coroutines: the server runs on asyncio alone."""
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from example_counts import share_of
 from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import CallError, GuardError, ProxmoxMcpError
@@ -232,7 +233,7 @@ def test_the_plain_spellings_are_decided_as_the_rules_say(watched: Watched) -> N
     ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=share_of(400))
 @given(call=respelt())
 def test_another_spelling_is_the_plain_one_or_is_refused(watched: Watched, call: tuple[int, Request]) -> None:
     number, spelt = call
@@ -247,7 +248,7 @@ def test_another_spelling_is_the_plain_one_or_is_refused(watched: Watched, call:
     assert seen.error is None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=share_of(400))
 @given(call=respelt())
 def test_what_is_denied_is_not_sent_in_any_spelling_even_where_the_schema_is_not_trusted(
     lenient: Watched, call: tuple[int, Request]
@@ -270,7 +271,7 @@ def test_a_node_that_may_be_any_is_denied_what_any_node_is(watched: Watched) -> 
     assert watched.make(Request(method="DELETE", path="/nodes/localhost/qemu/102")).sent == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share_of(150))
 @given(call=respelt(), reads=st.booleans())
 def test_in_read_only_mode_nothing_is_written_in_any_spelling(
     reading: Watched, call: tuple[int, Request], reads: bool

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from example_counts import share_of
 from guests.agent import VMID, AgentNode, EmulatedAgent, RealAgent
 from patience import PATIENCE, eventually
 from proxmox_mcp.errors import FailedError, GuestAnswerError, GuestStateError, InvalidCallError
@@ -168,7 +169,7 @@ async def test_windows_takes_a_list_only() -> None:
     assert not node.calls
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=share_of(40), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30), max_size=6),
     st.binary(max_size=300),

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from example_counts import share_of
 from proxmox_mcp.apidoc import Route, bundled_versions, load_index
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
@@ -79,7 +80,7 @@ def strictness(decision: Decision) -> tuple[int, bool]:
     return STRICTNESS[decision.verdict], decision.person_only
 
 
-@settings(max_examples=600)
+@settings(max_examples=share_of(600))
 @given(st.data(), st.lists(any_rule, max_size=6).map(tuple), st.sampled_from(Mode), st.sampled_from(Mode))
 def test_adding_any_parameter_to_any_call_never_weakens_a_verdict(
     data: st.DataObject, rules: tuple[Rule, ...], server: Mode, mode: Mode
@@ -112,7 +113,7 @@ def test_adding_any_parameter_to_any_call_never_weakens_a_verdict(
     assert after.verdict is Verdict.DENY or strictness(after) >= strictness(before), (before.reason, after.reason)
 
 
-@settings(max_examples=300)
+@settings(max_examples=share_of(300))
 @given(st.data(), st.lists(any_rule, min_size=1, max_size=6), st.sampled_from(Mode))
 def test_removing_a_rule_that_denies_never_turns_allow_into_deny(
     data: st.DataObject, rules: list[Rule], mode: Mode

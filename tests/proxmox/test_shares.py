@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from example_counts import share_of
 from proxmox.raw_server import reply, serving
 from proxmox_mcp.errors import DeadlineError
 from proxmox_mcp.proxmox.client import PLACES, Proxmox
@@ -202,7 +203,7 @@ async def test_no_answer_reaches_another_call_when_calls_around_it_are_called_of
     assert wrong == []
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=share_of(50))
 @given(
     size=st.integers(2, 20),
     steps=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["take", "give", "leave"])), max_size=60),

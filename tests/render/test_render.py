@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl100k import count_tokens
+from example_counts import share_of
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render import Budget, Legend, View, render
 from proxmox_mcp.untrusted import NOTICE
@@ -41,7 +42,7 @@ def pages(data: Any, budget: Budget = SMALL, **view: Any) -> list[str]:
 
 
 @given(json_values, st.sampled_from([400, 700, 4000]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share_of(150))
 def test_any_json_renders_within_its_budget(data: Any, tokens: int) -> None:
     text = render(data, budget=Budget.of(tokens), notes=["a note"])
     assert text.endswith("a note")
@@ -56,7 +57,7 @@ def test_any_json_renders_within_its_budget(data: Any, tokens: int) -> None:
     st.sampled_from([None, 1, 3]),
     st.sampled_from(["", "0-0000", "2-abcd"]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share_of(150))
 def test_any_view_of_any_json_is_shown_within_the_budget_or_refused_as_a_view(
     data: Any, fields: str, filter_text: str, limit: int | None, cursor: str
 ) -> None:
@@ -68,7 +69,7 @@ def test_any_view_of_any_json_is_shown_within_the_budget_or_refused_as_a_view(
 
 
 @given(st.lists(st.builds(lambda n: {"vmid": n, "name": f"guest-{n}", "status": "running"}, st.integers(1, 10**6))))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=share_of(50))
 def test_the_pages_of_a_list_make_up_the_whole_list(records: list[dict[str, Any]]) -> None:
     if len(records) < 2:
         return
@@ -79,7 +80,7 @@ def test_the_pages_of_a_list_make_up_the_whole_list(records: list[dict[str, Any]
 
 
 @given(st.lists(st.text(alphabet="abc 123-äß🚀", min_size=1, max_size=90), min_size=1, max_size=300))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=share_of(50))
 def test_the_pages_of_a_text_make_up_the_whole_text(lines: list[str]) -> None:
     shown: list[str] = []
     for text in pages("\n".join(lines), limit=50):

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from example_counts import share_of
 from patience import PATIENCE
 from postgres_server import PASSWORD
 from proxmox_mcp.errors import ConfirmationError, SettingsError, StoreError
@@ -38,11 +39,6 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def keep(store: Store, value: str = "x") -> int:
@@ -142,7 +138,7 @@ def test_many_that_open_a_new_store_at_once_make_it_once(open_store: Callable[[]
         assert sorted(threads.map(keep, stores)) == list(range(1, 9))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=share_of(25), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=st.text(st.characters(exclude_categories=[])), data=ANY_JSON)
 def test_any_text_and_any_json_is_held(store: Store, text: str, data: Any) -> None:
     with store.transaction() as db:

@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from example_counts import share_of
 from patience import processor_seconds
 from proxmox_mcp.apidoc import Check, EndpointIndex, bundled_versions, load_index
 from proxmox_mcp.apidoc.validation.authority import SchemaAuthority, split
@@ -215,7 +216,7 @@ def calls(draw: st.DrawFn) -> tuple[str, str, dict[str, object]]:
     return endpoint.method, path, draw(st.dictionaries(names, JSON, max_size=5))
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=share_of(250))
 @given(call=calls())
 def test_no_call_makes_the_check_raise_and_what_it_accepts_it_accepts_again(
     call: tuple[str, str, dict[str, object]],

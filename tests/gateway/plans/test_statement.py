@@ -81,7 +81,7 @@ def test_it_is_bound_to_each_step_and_to_what_it_hits(planned: Planned, proposed
     assert plan_statement(proposed(other), [stated(other, vm(100))]).fingerprint() != same.fingerprint()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(name=st.text(max_size=60), value=st.text(max_size=60))
 def test_no_text_of_others_adds_a_line_or_begins_one(
     name: str, value: str, planned: Planned, proposed: Proposed
