@@ -91,12 +91,16 @@ Solver = Callable[["Scenario", Tools], Awaitable[Reply]]
 
 
 async def run(scenario: Scenario, solve: Solver, directory: Path) -> Run:
-    """Solve a scenario on a new cluster, and judge how it ended. The server keeps its state in ``directory``."""
+    """Solve a scenario on a new cluster, and judge how it ended.
+
+    The server keeps its state in ``directory``, the schema beside it for the next run: each cluster serves the same.
+    """
     async with demo_cluster(directory) as cluster:
         for method, path, data in scenario.start:
             await cluster.call(method, path, **data)
         before = await cluster.state()
         settings = {**cluster.environment, "MCP_AUTH_TOKEN": TOKEN, "MCP_RATE_LIMIT": "0"}
+        settings |= {"MCP_STATE_DIR": str(directory), "MCP_CACHE_DIR": str(directory.parent / "schema")}
         async with serving_here(directory, **settings) as server, connect(server, "http") as session:
             served = server.gateway.clusters["default"]
             await served.schema.refresh()

@@ -32,11 +32,6 @@ if TYPE_CHECKING:
 SECRET = "11111111-2222-3333-4444-555555555555"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def guest(vmid: int, name: str, node: str, kind: str = "qemu", **more: Any) -> dict[str, Any]:
     return {"type": kind, "vmid": vmid, "name": name, "node": node, "id": f"{kind}/{vmid}", "status": "running", **more}
 
@@ -131,8 +126,9 @@ def api(demo: DemoCluster) -> Api:
 
 @asynccontextmanager
 async def gateway_to_demo(demo: DemoCluster, directory: Path, **settings: str) -> AsyncIterator[Gateway]:
-    """A gateway in ``full`` mode: nobody is asked."""
-    base = {**demo.environment, "MCP_MODE": "full", "MCP_CACHE_DIR": str(directory), "MCP_RATE_LIMIT": "0"}
+    """A gateway in ``full`` mode: nobody is asked. Its state is in ``directory``; the schema, read once, beside it."""
+    base = {**demo.environment, "MCP_MODE": "full", "MCP_RATE_LIMIT": "0"}
+    base |= {"MCP_STATE_DIR": str(directory), "MCP_CACHE_DIR": str(directory.parent / "schema")}
     made = gateway_of(load_settings({**base, **settings}))
     await made.clusters["default"].schema.refresh()
     yield made
