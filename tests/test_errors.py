@@ -23,11 +23,6 @@ KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issu
 TEXTS = ("message", "advice", "errors")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def made(kind: type[ProxmoxMcpError], text: str = "hunter2") -> ProxmoxMcpError:
     """An error of a kind with every field set, each of its texts around ``text``."""
     fields: dict[str, Any] = {"message": f"message {text}", "advice": f"advice {text}"}

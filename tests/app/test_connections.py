@@ -30,11 +30,6 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 FOR_EVER = 3600.0
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Application:
     """Answers ``/`` when the body is read, ``/large`` with much, and ``/stream`` never to its end."""
 

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Reached:
     """The application behind the guards: keeps what kinds of requests came through."""
 

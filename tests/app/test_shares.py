@@ -42,11 +42,6 @@ OPENING = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"
 JSON = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @asynccontextmanager
 async def serving(directory: Path, **settings: str) -> AsyncIterator[Here]:
     """A server of several callers, without a Proxmox."""

@@ -35,11 +35,6 @@ NODE = {"id": "node/pve1", "node": "pve1", "type": "node", "status": "online", "
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     from pathlib import Path
 

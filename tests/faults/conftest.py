@@ -23,11 +23,6 @@ SECRET = "11111111-2222-3333-4444-555555555555"
 PASSWORD = "a-password-of-these-tests"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 _TABLE = pytest.StashKey[Table]()
 
 

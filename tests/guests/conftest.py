@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def directories(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the directories that scripts of the test make in the guest, which is this machine."""

@@ -32,11 +32,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def connect() -> Callable[..., Connection]:
     """A connection by token to ports of loopback."""
 

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from serving import Served
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with start_demo_cluster(task_seconds=0.3) as demo:

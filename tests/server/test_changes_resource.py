@@ -23,11 +23,6 @@ pytestmark = pytest.mark.anyio
 OPS, DEV = Caller(name="ops", mode=Mode.GUARDED), Caller(name="dev", mode=Mode.GUARDED)
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def gateway(directory: Path, **more: str) -> Gateway:
     settings = {
         "PROXMOX_HOST": "192.0.2.1",

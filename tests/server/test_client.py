@@ -13,11 +13,6 @@ from proxmox_mcp.server.client import McpClient
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @dataclass
 class Session:
     """What a client that is connected has told, and what it is told."""

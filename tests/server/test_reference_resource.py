@@ -8,7 +8,7 @@ import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from gateway.conftest import anyio_backend, gateway, gateway_to, recorder
+from gateway.conftest import gateway, gateway_to, recorder
 from proxmox_mcp.server.mcp_server import make_server
 from tool_calls import run_tool
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from proxmox.raw_server import RawServer
     from proxmox_mcp.gateway import Gateway
 
-__all__ = ["anyio_backend", "gateway", "gateway_to", "recorder"]
+__all__ = ["gateway", "gateway_to", "recorder"]
 pytestmark = pytest.mark.anyio
 RESIZE = "nodes/{node}/qemu/{vmid}/resize"
 

@@ -11,11 +11,6 @@ from proxmox_mcp.web.kept import KEPT_SECONDS, Kept, Shared
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Reads:
     """A cluster that is read slowly, and how often."""
 

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class State:
     """The marks as the store would have them, and how often they were read."""
 

@@ -14,11 +14,6 @@ pytestmark = pytest.mark.anyio
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_a_line_of_the_command_lets_its_person_in() -> None:
     lena, jo = Person("lena", Role.OPERATOR), Person("jo", Role.VIEWER)
     passwords = Passwords(f"{entry(lena, PASSWORD)},\n {entry(jo, 'another password')}\n")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from proxmox_mcp.errors import FailedError
 
 if TYPE_CHECKING:
@@ -13,11 +11,6 @@ if TYPE_CHECKING:
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def node(name: str, status: str = "online") -> dict[str, Any]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.conftest import anyio_backend, gateway, gateway_to, recorder
+from gateway.conftest import gateway, gateway_to, recorder
 
-__all__ = ["anyio_backend", "gateway", "gateway_to", "recorder"]
+__all__ = ["gateway", "gateway_to", "recorder"]
