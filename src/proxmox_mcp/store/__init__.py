@@ -2,4 +2,4 @@
 
 from proxmox_mcp.store.store import Store, Transaction
 
-__all__ = ["Store", "Transaction", "valkey"]
+__all__ = ["Store", "Transaction", "tables", "valkey"]

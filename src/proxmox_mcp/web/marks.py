@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy import Select
+
     from proxmox_mcp.store import Store
+    from proxmox_mcp.store.tables import Tables
 
 
 def marks(store: Store) -> Mapping[str, str]:
     """For each subject a text that is another one after every change. Raises StoreError."""
-    from sqlalchemy import func, select
-
     with store.reading() as db:
-        tables = db.tables
+        questions = _questions(db.tables)
+        return {subject: " ".join(map(str, db.execute(question).all())) for subject, question in questions.items()}
 
-        def one(*columns: Any) -> str:
-            return " ".join(map(str, db.execute(select(*columns)).one()))
 
-        a, c, f, g = tables.approvals.c, tables.changes.c, tables.freezes.c, tables.grants.c
+@cache
+def _questions(tables: Tables) -> Mapping[str, Select[Any]]:
+    """A question for each subject. They are built once, which takes SQLAlchemy four times as long as to ask them."""
+    from sqlalchemy import bindparam, func, select
+
+    a, c, f, g = tables.approvals.c, tables.changes.c, tables.freezes.c, tables.grants.c
+    plans, steps = tables.plans.c, tables.plan_steps.c
+    running = select(plans.number).where(plans.state == "running")
+    step = (steps.plan, steps.state)
+    in_force = (g.until > bindparam("now", callable_=time.time)) & g.revoked.is_(None) & (g.used < g.calls)
+    return {
         # How many are in each state: an approval that is used gets no other time.
-        by_state = select(a.state, func.count(), func.max(a.number)).group_by(a.state).order_by(a.state)
-        p, steps = tables.plans.c, tables.plan_steps.c
-        running = select(p.number).where(p.state == "running")
-        by_step = (steps.plan, steps.state)
-        running_steps = (
-            select(*by_step, func.count()).where(steps.plan.in_(running)).group_by(*by_step).order_by(*by_step)
-        )
-        in_force = (g.until > time.time()) & g.revoked.is_(None) & (g.used < g.calls)
-        of_grants = select(func.count(), func.max(g.number), func.sum(g.used)).where(in_force)
-        return {
-            "approvals": " ".join(map(str, db.execute(by_state).all())),
-            "activity": one(func.max(tables.activity.c.number)),
-            "changes": one(func.max(c.number), func.max(c.finished), func.count(c.undone_by)),
-            "plans": " ".join(map(str, db.execute(running_steps).all())),
-            "freeze": one(func.max(f.number), func.max(f.ended)),
-            "grants": " ".join(map(str, db.execute(of_grants).one())),
-        }
+        "approvals": select(a.state, func.count(), func.max(a.number)).group_by(a.state).order_by(a.state),
+        "activity": select(func.max(tables.activity.c.number)),
+        "changes": select(func.max(c.number), func.max(c.finished), func.count(c.undone_by)),
+        "plans": select(*step, func.count()).where(steps.plan.in_(running)).group_by(*step).order_by(*step),
+        "freeze": select(func.max(f.number), func.max(f.ended)),
+        "grants": select(func.count(), func.max(g.number), func.sum(g.used)).where(in_force),
+    }
