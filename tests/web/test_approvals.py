@@ -33,7 +33,7 @@ def test_an_operator_approves_and_the_call_can_be_made(site: Site, call: Call) -
     lena = site.person()
     page = lena.get("/console/approvals")
     assert "Nothing waits" not in page.text
-    assert "destroys.\nHits VM 102 &lt;b&gt;web&lt;/b&gt;." in page.text
+    assert "destroys.\nHits VM 102 &lt;b&gt;web&lt;/<wbr>b&gt;." in page.text
     answer = lena.submits("/console/approvals", f"/console/approvals/{number}", answer="approve")
     assert (answer.status, answer.location) == (303, f"/console/approvals/{number}")
     assert "can make the call now" in lena.get(answer.location).text

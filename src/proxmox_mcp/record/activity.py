@@ -153,7 +153,8 @@ class ActivityLog:
         with self._store.reading() as db:
             c = db.tables.activity.c
             last, calls = func.max(c.time).label("last"), func.count().label("calls")
-            grouped = select(c.caller, func.max(c.client).label("client"), calls, last).where(c.time >= since)
+            grouped = select(c.caller, func.max(c.client).label("client"), calls, last)
+            grouped = grouped.where((c.time >= since) & (c.method != BY_PERSON))
             return db.rows(grouped.group_by(c.caller).order_by(last.desc()).limit(50))
 
     def names(self) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.confirm.approvals import PENDING_SECONDS
@@ -26,13 +25,13 @@ async def approvals(visit: Visit) -> Response:
     store, queue = visit.console.store, visit.console.approvals
     waiting = await store.in_thread(queue.pending)
     decided = await store.in_thread(queue.decided, _HISTORY)
-    return visit.page("approvals.html", waiting=waiting, decided=decided, left=_left, offered=Offer.of)
+    return visit.page("approvals.html", waiting=waiting, decided=decided, until=_until, offered=Offer.of)
 
 
 async def approval(visit: Visit) -> Response:
     """One of them."""
     found = await visit.console.store.in_thread(visit.console.approvals.get, visit.number)
-    return visit.page("approval.html", approval=found, left=_left, offer=Offer.of(found))
+    return visit.page("approval.html", approval=found, until=_until, offer=Offer.of(found))
 
 
 async def decide(visit: Visit) -> Response:
@@ -51,6 +50,6 @@ async def decide(visit: Visit) -> Response:
     return visit.to(f"approvals/{number}")
 
 
-def _left(approval: Approval) -> float:
-    """Seconds that a request still waits."""
-    return max(0.0, approval.created + PENDING_SECONDS - time.time())
+def _until(approval: Approval) -> float:
+    """When a request that nobody decides runs out."""
+    return approval.created + PENDING_SECONDS

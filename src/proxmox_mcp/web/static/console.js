@@ -22,14 +22,15 @@ function ago(seconds) {
   return past ? `${text} ago` : `in ${text}`;
 }
 
-const today = new Intl.DateTimeFormat(undefined, {hour: "2-digit", minute: "2-digit"});
+const near = new Intl.DateTimeFormat(undefined, {hour: "2-digit", minute: "2-digit"});
 const other = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "short"});
 
 function showTimes(root) {
   for (const each of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(each.dateTime);
-    const isToday = moment.toDateString() === new Date().toDateString();
-    const text = `${(isToday ? today : other).format(moment)} (${ago((Date.now() - moment) / 1000)})`;
+    const seconds = (Date.now() - moment) / 1000;
+    const isNear = Math.abs(seconds) < 12 * 3600 || moment.toDateString() === new Date().toDateString();
+    const text = `${(isNear ? near : other).format(moment)} (${ago(seconds)})`;
     if (each.textContent !== text) each.textContent = text;
     each.title = moment.toString();
   }
