@@ -10,7 +10,7 @@ import pytest
 from doctor.examined import TOKEN, cure, examined
 from doctor.proxies import Proxy, listening
 from doctor.test_client_view import server
-from proxmox_mcp.doctor import client_view, describes_a_server, run, sse_check, streamable_http_check
+from proxmox_mcp.doctor import describes_a_server, run
 from proxmox_mcp.settings import known_names
 from serving import free_port, serving
 
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from serving import Served
 
 __all__ = ["server"]
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_view, "TOKENLESS_SECONDS", 0.5)
-    monkeypatch.setattr(sse_check, "EVENT_SECONDS", 1.0)
-    monkeypatch.setattr(streamable_http_check, "ANSWER_SECONDS", 1.0)
 
 
 @pytest.mark.parametrize("path", ["/sse", "/mcp", ""])
