@@ -83,7 +83,7 @@ def about_content(engine: Engine, image: str, environment: dict[str, str]) -> It
     listing = "import importlib.metadata as m; print(*sorted({d.name for d in m.distributions()}))"
     names = engine.run(image, "python3", "-c", listing, environment={}).stdout.split()
     extra = {"pytest", "mypy", "fakepve"} & set(names)
-    yield "nothing for development came along", "proxmox-mcp" in names and not extra, f"{len(names)} distributions"
+    yield "nothing for development came along", "proxmox-mcp-gateway" in names and not extra, f"{len(names)} distributions"
     written = engine.run(image, "touch", "/app/written", environment={}, root=True)
     yield "its root is read-only, for root too", "Read-only" in written.stderr, written.stderr.strip()
     config = engine.config(image)
