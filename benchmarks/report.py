@@ -31,6 +31,7 @@ TITLES = {
     "growth": "Growth",
     "index": "Index",
     "library": "The steps of a call",
+    "people": "What people wait for",
 }
 ALONE = ("validate", "search", "guard", "shape")
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from benchmarks import report
+from benchmarks import people, report
 from benchmarks.figures import Row, Times, interleaved, shown, table
 from benchmarks.servers import BARE
 from benchmarks.wire import Stdio, opened
@@ -65,3 +65,16 @@ def test_the_client_of_the_benchmarks_calls_a_real_server() -> None:
             await session.close()
 
     assert asyncio.run(called()) == [{"type": "text", "text": "hello"}]
+
+
+@pytest.mark.slow
+def test_what_people_wait_for_is_measured_on_the_demo_cluster() -> None:
+    rows = people.measure(rounds=1)
+    assert [row.what.partition(",")[0].partition(":")[0] for row in rows] == [
+        *[f"{people.STEPS} changes as a plan"] * 2,
+        *["console"] * len(people.PAGES),
+        *["approval"] * 2,
+        "an audit line in the chain",
+        "an audit line verified",
+    ]
+    assert all(row.ours > 0 for row in rows)

@@ -20,7 +20,15 @@ SESSION = Path(__file__).with_name("session.py").read_text(encoding="utf-8")
 SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL")
 COMPILERS = "for p in cc gcc g++ clang as ld make cargo rustc uv; do command -v $p; done; true"
 CACHES = "find / -xdev ( -path */.cache/* -o -name uv -type f -o -path /var/lib/apt/lists/*_Packages ) -print"
-TOOLS = {"search_api", "proxmox_api_get", "proxmox_api_call", "list_nodes", "get_cluster_resources"}
+TOOLS = {
+    "search_api",
+    "proxmox_api_get",
+    "proxmox_api_call",
+    "proxmox_api_plan",
+    "list_nodes",
+    "get_cluster_resources",
+}
+DISTRIBUTION = "proxmox-mcp-gateway"
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
@@ -83,7 +91,7 @@ def about_content(engine: Engine, image: str, environment: dict[str, str]) -> It
     listing = "import importlib.metadata as m; print(*sorted({d.name for d in m.distributions()}))"
     names = engine.run(image, "python3", "-c", listing, environment={}).stdout.split()
     extra = {"pytest", "mypy", "fakepve"} & set(names)
-    yield "nothing for development came along", "proxmox-mcp-gateway" in names and not extra, f"{len(names)} distributions"
+    yield "nothing for development came along", DISTRIBUTION in names and not extra, f"{len(names)} distributions"
     written = engine.run(image, "touch", "/app/written", environment={}, root=True)
     yield "its root is read-only, for root too", "Read-only" in written.stderr, written.stderr.strip()
     config = engine.config(image)

@@ -9,9 +9,11 @@ import tomllib
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from scripts.image import promises
 
 from deploy.files import ROOT, judged_by, project, text
 from proxmox_mcp.cli.demo import demo
+from proxmox_mcp.server.tools import TOOLS
 
 DOCKERFILE = text("Dockerfile")
 FROM = re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, re.MULTILINE)
@@ -100,3 +102,9 @@ def test_the_shell_scripts_are_executable_and_parse() -> None:
     for name in ("scripts/check-image", "scripts/build-mcpb"):
         assert (ROOT / name).stat().st_mode & 0o111
         assert subprocess.run(["sh", "-n", str(ROOT / name)], check=False).returncode == 0
+
+
+def test_what_is_promised_of_the_image_is_what_the_project_is() -> None:
+    """The check runs on a bare Python, so it can't ask the project itself."""
+    assert {tool.name for tool in TOOLS} == promises.TOOLS
+    assert project()["project"]["name"] == promises.DISTRIBUTION
