@@ -25,6 +25,10 @@ ANSWERS: Mapping[str, tuple[Mapping[str, object], str]] = {
         {"method": "POST", "path": "/nodes/*/qemu/web-01/status/reboot", "dry_run": True},
         "Dry run, nothing was sent.",
     ),
+    "proxmox_api_plan": (
+        {"steps": [{"method": "POST", "path": "/nodes/*/qemu/web-01/status/reboot"}], "dry_run": True},
+        "Dry run, nothing was sent.",
+    ),
     "list_nodes": ({}, "pve1 online"),
     "get_cluster_resources": ({"type": "node"}, "pve3"),
 }

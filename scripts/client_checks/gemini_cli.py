@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.client_checks.check import Check, Client, expect
@@ -12,16 +16,17 @@ from scripts.client_checks.relay import relaying
 from scripts.client_checks.servers import AUTHORIZATION
 from scripts.client_checks.sessions import DOES, RESTARTED, expect_recovery, expect_whole, interrupted, whole
 
+from proxmox_mcp import settings_file
 from serving import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from scripts.client_checks.install import Program
+    from scripts.client_checks.install import Cache, Program
     from scripts.client_checks.model import Turn
     from scripts.client_checks.servers import Servers
 
+ROOT = Path(__file__).parents[2]
 _PREFIX = "mcp_px_"
 
 
@@ -79,17 +84,59 @@ def _connected(program: Program, servers: Servers) -> str:
 
 
 def _session(program: Program, servers: Servers, entry: dict[str, Any], turns: Sequence[Turn]) -> ScriptedModel:
+    return _talk(program, _home(servers, {"px": entry}), turns)
+
+
+def _talk(program: Program, home: Path, turns: Sequence[Turn]) -> ScriptedModel:
     model = ScriptedModel(Gemini(), turns)
     with serve_model(model) as url:
         told = _run(
             program,
-            _home(servers, {"px": entry}),
+            home,
             *("-m", "gemini-2.5-flash", "--approval-mode", "yolo", "-p", "What is there?"),
             GOOGLE_GEMINI_BASE_URL=url,
         )
     model.raise_failure()
     expect(SAYS in told, "the session should come to its end", told)
     return model
+
+
+def _extension(program: Program, servers: Servers) -> Path:
+    """A home with the extension of the last commit, of which nothing is installed but its files."""
+    home = _home(servers, {})
+    checkout = home / "proxmox-mcp"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(checkout)], check=True)
+    folders = {str(place): "TRUST_FOLDER" for place in (home / "work", checkout)}
+    (home / ".gemini" / "trustedFolders.json").write_text(json.dumps(folders), encoding="utf-8")
+    file = home / ".config" / "proxmox-mcp" / ".env"
+    file.parent.mkdir(parents=True)
+    settings_file.write(file, settings_file.updated(file, servers.settings))
+    told = _run(program, home, "extensions", "install", str(checkout), "--consent", "--skip-settings")
+    expect("installed successfully" in told, "the extension should be installed", told)
+    expect(not list(home.glob(".gemini/extensions/*/.venv")), "nothing should be installed yet", told)
+    return home
+
+
+def _first_list(program: Program, servers: Servers) -> str:
+    told = _run(program, _extension(program, servers), "mcp", "list")
+    line = next((line for line in told.splitlines() if " proxmox " in line), "")
+    expect(line.endswith("Connected"), "the extension should be Connected", told)
+    return "Connected"
+
+
+def _first_session(program: Program, servers: Servers) -> str:
+    prefix = "mcp_proxmox_"
+    model = _talk(program, _extension(program, servers), whole(prefix))
+    return expect_whole(model, prefix, "parametersJsonSchema", asks=False)
+
+
+def _installed(cache: Cache) -> Program:
+    """Gemini CLI with uv, which starts the extension."""
+    gemini = cache.npm("@google/gemini-cli", "0.61.0", "bundle/gemini.js")
+    uv = cache.pypi("uv", "0.13.9")
+    path = os.pathsep.join((str(Path(uv.command[0]).parent), gemini.environment["PATH"]))
+    trusted = {name: os.environ[name] for name in ("SSL_CERT_FILE",) if name in os.environ}
+    return replace(gemini, environment={**gemini.environment, **trusted, "PATH": path})
 
 
 def _works(transport: str, program: Program, servers: Servers) -> str:
@@ -119,7 +166,7 @@ def _survives_a_cut(program: Program, servers: Servers) -> str:
 
 CLIENT = Client(
     "Gemini CLI",
-    lambda cache: cache.npm("@google/gemini-cli", "0.61.0", "bundle/gemini.js"),
+    _installed,
     [
         Check("sse, http, stdio", "`gemini mcp list`, in a folder that is not trusted", partial(_lists, False)),
         Check(
@@ -128,6 +175,12 @@ CLIENT = Client(
             partial(_lists, True),
         ),
         Check("sse, stdio", "`proxmox-mcp connect gemini`, then `gemini mcp list`", _connected),
+        Check(
+            "stdio",
+            "`gemini extensions install`, then `gemini mcp list` at the first start",
+            _first_list,
+        ),
+        Check("stdio", f"`gemini extensions install`, then `gemini -p` at the first start: {DOES}", _first_session),
         *(
             Check(transport, f"`gemini -p`, {DOES}", partial(_works, transport))
             for transport in ("sse", "http", "stdio")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from scripts.client_checks.check import ANSWERS, ClientFaultError, expect, expect_answers, expect_tools
+from scripts.client_checks.check import ANSWERS, NAMES, ClientFaultError, expect, expect_answers, expect_tools
 from scripts.client_checks.model import Turn
+
+from proxmox_mcp.instructions import instructions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 _WRONG = {"path": "/nodes/*/qemu/web-01/config", "method": "PUT", "data": {"memroy": 2048}}
 _RISKY = {"path": "/nodes/*/qemu/web-01/status/reboot", "method": "POST"}
-_KINDS = {"string", "integer", "boolean", "object"}
+_KINDS = {"string", "integer", "boolean", "object", "array"}
 _HARMFUL = {"anyOf", "oneOf", "allOf", "$ref", "$defs", "nullable"}
 """What has broken clients or models in a tool's schema."""
 
@@ -44,7 +46,7 @@ def expect_whole(model: ScriptedModel, prefix: str, key: str, *, asks: bool) -> 
     expect_answers(dict(zip(ANSWERS, model.answers, strict=False)))
     wrong, stated, done = model.answers[-3:]
     expect("Did you mean memory?" in wrong, "a wrong call should teach the right one", wrong)
-    expect("Drives Proxmox VE" in model.heard, "the instructions should reach the model")
+    expect(instructions(NAMES).partition(". ")[0] in model.heard, "the instructions should reach the model")
     if asks:
         expect("dismissed" in stated and "dismissed" in done, "a reboot that nobody agrees to should not be done", done)
         return f"{_WHOLE}; nobody is there to confirm, nothing is done"
@@ -80,7 +82,7 @@ def _token(statement: str) -> Mapping[str, object]:
 
 
 def _expect_schemas(declared: Iterable[Mapping[str, Any]], prefix: str, key: str) -> None:
-    """The tools as a client declares them to its model: all of ours, typed, described, with nothing harmful."""
+    """The tools as a client declares them to its model: all of ours, described, typed, with nothing harmful."""
     ours = {tool["name"].removeprefix(prefix): tool for tool in declared if tool["name"].startswith(prefix)}
     expect_tools(ours)
     for name, tool in ours.items():
@@ -88,8 +90,7 @@ def _expect_schemas(declared: Iterable[Mapping[str, Any]], prefix: str, key: str
         expect(tool.get("description"), f"{name} should have a description")
         expect(_HARMFUL.isdisjoint(_keys(schema)), f"the schema of {name} should be plain", schema)
         for parameter, told in schema.get("properties", {}).items():
-            well = str(told.get("type", "")).lower() in _KINDS and told.get("description")
-            expect(well, f"{parameter} of {name} should be typed and described", told)
+            expect(str(told.get("type", "")).lower() in _KINDS, f"{parameter} of {name} should be typed", told)
 
 
 def _keys(schema: Any) -> Iterator[str]:
