@@ -111,6 +111,9 @@ def _extension(program: Program, servers: Servers) -> Path:
     file = home / ".config" / "proxmox-mcp" / ".env"
     file.parent.mkdir(parents=True)
     settings_file.write(file, settings_file.updated(file, servers.settings))
+    (home / ".config" / "uv").mkdir()
+    # Gemini CLI gives a server few of its variables: SSL_CERT_FILE is not among them.
+    (home / ".config" / "uv" / "uv.toml").write_text("system-certs = true\n", encoding="utf-8")
     told = _run(program, home, "extensions", "install", str(checkout), "--consent", "--skip-settings")
     expect("installed successfully" in told, "the extension should be installed", told)
     expect(not list(home.glob(".gemini/extensions/*/.venv")), "nothing should be installed yet", told)
@@ -135,8 +138,7 @@ def _installed(cache: Cache) -> Program:
     gemini = cache.npm("@google/gemini-cli", "0.61.0", "bundle/gemini.js")
     uv = cache.pypi("uv", "0.13.9")
     path = os.pathsep.join((str(Path(uv.command[0]).parent), gemini.environment["PATH"]))
-    trusted = {name: os.environ[name] for name in ("SSL_CERT_FILE",) if name in os.environ}
-    return replace(gemini, environment={**gemini.environment, **trusted, "PATH": path})
+    return replace(gemini, environment={**gemini.environment, "PATH": path})
 
 
 def _works(transport: str, program: Program, servers: Servers) -> str:

@@ -24,14 +24,6 @@ from proxmox_mcp.instructions import instructions
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-LISTS_WAIT = 40.0
-"""Seconds for which a list is waited for. Clients made with the TypeScript SDK give up after 60."""
-_LISTS = {
-    "tools/list": "tools",
-    "prompts/list": "prompts",
-    "resources/list": "resources",
-    "resources/templates/list": "resourceTemplates",
-}
 _PROTOCOL = "2025-11-25"
 _PROTOCOLS = ("2024-11-05", "2025-03-26", "2025-06-18", _PROTOCOL)
 _LONGEST_FAULT = 500
@@ -107,16 +99,12 @@ class FirstStart:
         """Held until the server has taken over; then each thread has a direction of its own."""
         self._handshake: Message | None = None
         self._held: list[Message] = []
-        self._lists_are_empty = False
         self._failure = ""
         self._server: IO[bytes] | None = None
 
     def run(self) -> int:
         """Until the client closes its end, or the server ends."""
         threading.Thread(target=self._bring_up, daemon=True).start()
-        waited = threading.Timer(LISTS_WAIT, self._end_waiting_for_lists)
-        waited.daemon = True
-        waited.start()
         for line in self._reading:
             with self._lock:
                 server = self._server
@@ -148,31 +136,18 @@ class FirstStart:
             case "server/discover":
                 # Clients of the newer protocol then begin with `initialize`, as they do with any older server.
                 self._refuse(message, _METHOD_NOT_FOUND, "Method not found")
-            case method if self._lists_are_empty and method in _LISTS:
-                self._answer(message, {_LISTS[method]: []})
             case _ if self._failure:
                 self._refuse(message, _INTERNAL_ERROR, self._failure)
             case _:
                 self._held.append(message)
-
-    def _end_waiting_for_lists(self) -> None:
-        """A client that waits in vain gives the server up; an empty list it asks for again when it is told to."""
-        with self._lock:
-            if self._server is None and not self._failure:
-                self._lists_are_empty = True
-                self._take_again()
-
-    def _take_again(self) -> None:
-        held, self._held = self._held, []
-        for message in held:
-            self._take(_line(message))
 
     def _bring_up(self) -> None:
         """Install, hand over to the server, and pass its lines on to its end, which is that of this process."""
         if fault := self._install():
             with self._lock:
                 self._failure = f"proxmox-mcp could not be installed, which takes the network once: {fault}"
-                self._take_again()
+                for message in self._held:
+                    self._refuse(message, _INTERNAL_ERROR, self._failure)
             return
         server = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if server.stdin is None or server.stdout is None:
@@ -190,9 +165,6 @@ class FirstStart:
             from_server.readline()  # The client has its answer.
         for message in self._held:
             _send(to_server, _line(message))
-        if self._lists_are_empty:
-            for kind in ("tools", "prompts", "resources"):
-                _send(self._writing, _line({"jsonrpc": "2.0", "method": f"notifications/{kind}/list_changed"}))
         self._server = to_server
 
     def _answer(self, request: Message, result: Message) -> None:
@@ -205,16 +177,16 @@ class FirstStart:
 
 
 def _introduction(request: Message) -> Message:
-    """What the server answers to ``initialize``, but that lists may change; a test holds the two equal."""
+    """What the server answers to ``initialize``; a test holds the two equal."""
     asked = request.get("params", {}).get("protocolVersion")
     writes = () if os.environ.get("MCP_MODE") == "read-only" else ("proxmox_api_call", "proxmox_api_plan")
     return {
         "protocolVersion": asked if asked in _PROTOCOLS else _PROTOCOL,
         "capabilities": {
             "completions": {},
-            "prompts": {"listChanged": True},
-            "resources": {"listChanged": True, "subscribe": False},
-            "tools": {"listChanged": True},
+            "prompts": {"listChanged": False},
+            "resources": {"listChanged": False, "subscribe": False},
+            "tools": {"listChanged": False},
         },
         "serverInfo": {"name": "proxmox-mcp", "version": proxmox_mcp.__version__},
         "instructions": instructions(writes),
