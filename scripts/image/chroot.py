@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BASE = "localhost/proxmox-mcp-base:bookworm"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 GRACE = 20.0
+TOUR_SECONDS = 300.0
+"""More than the longest command takes, the tour of the demo, on a busy machine."""
 
 ENTER = """
 set -eu
@@ -98,7 +100,7 @@ class Chroot:
     def run(self, image: str, *command: str, environment: Mapping[str, str], root: bool = False) -> Finished:
         start, variables = self._isolated(image)
         words = [*start, *limited(self.config(image), environment, command, root)]
-        return subprocess.run(words, env=variables, text=True, capture_output=True, timeout=60, check=False)
+        return subprocess.run(words, env=variables, text=True, capture_output=True, timeout=TOUR_SECONDS, check=False)
 
     def start(self, image: str, environment: Mapping[str, str]) -> ChrootServer:
         config = self.config(image)
