@@ -19,6 +19,10 @@ CALLS = {
     "search_api": {"query": "start a vm"},
     "proxmox_api_get": {"path": "/nodes/pve1/qemu/100/config", "fields": "name"},
     "proxmox_api_call": {"method": "POST", "path": "/nodes/pve1/qemu/100/status/reboot", "dry_run": True},
+    "proxmox_api_plan": {
+        "steps": [{"method": "POST", "path": "/nodes/pve1/qemu/100/status/reboot"}],
+        "dry_run": True,
+    },
     "list_nodes": {},
     "get_cluster_resources": {"type": "node"},
 }
