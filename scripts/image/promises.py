@@ -96,7 +96,7 @@ def about_content(engine: Engine, image: str, environment: dict[str, str]) -> It
     yield "its root is read-only, for root too", "Read-only" in written.stderr, written.stderr.strip()
     config = engine.config(image)
     bare = {name: value for name, value in environment.items() if name != "MCP_AUTH_TOKEN"}
-    started = engine.run(image, "timeout", "10", *config.entrypoint, *config.command, environment=bare)
+    started = engine.run(image, "timeout", "30", *config.entrypoint, *config.command, environment=bare)
     told = "MCP_AUTH_TOKEN" in started.stdout + started.stderr
     yield "without a token it says what to set", told, (started.stdout + started.stderr).strip()[-200:]
 
