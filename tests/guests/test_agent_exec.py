@@ -15,7 +15,7 @@ from example_counts import share_of
 from guests.agent import VMID, AgentNode, EmulatedAgent, RealAgent
 from patience import PATIENCE, eventually
 from proxmox_mcp.errors import FailedError, GuestAnswerError, GuestStateError, InvalidCallError
-from proxmox_mcp.guests import ExecResult, GuestCommand, GuestOnNode
+from proxmox_mcp.guests import ExecResult, GuestCommand, GuestOnNode, agent_exec
 from proxmox_mcp.guests.agent_exec import MAX_AT_ONCE, run_in_vm
 from tools import required
 
@@ -57,6 +57,23 @@ async def test_output_errors_and_exit_code_come_apart(node: AgentNode) -> None:
 
     assert (result.stdout.data, result.stderr.data, result.exit_code) == (b"out\n", b"err\n", 7)
     assert node.commands == [["sh", "-c", "echo out; echo err >&2; exit 7"]]
+
+
+async def test_while_a_command_runs_it_is_told_for_how_long(
+    node: AgentNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_exec, "TELL_SECONDS", 0.2)
+    told: list[str] = []
+
+    async def tell(text: str) -> None:
+        told.append(text)
+        if len(told) == 2:
+            (tmp_path / "enough").touch()
+
+    result = await run(node, f"until [ -e {tmp_path}/enough ]; do sleep 0.1; done; echo end", tell=tell)
+
+    assert (result.stdout.data, result.exit_code) == (b"end\n", 0)
+    assert all(text.startswith("the command has run for ") for text in told)
 
 
 async def test_a_list_is_what_the_agent_starts(node: AgentNode) -> None:

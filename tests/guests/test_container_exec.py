@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from proxmox_mcp.errors import (
 from proxmox_mcp.guests import script, websocket
 from proxmox_mcp.guests.container_exec import Patience, run_in_container
 from proxmox_mcp.guests.model import ExecResult, GuestCommand, GuestOnNode
+from proxmox_mcp.guests.progress import Tell, tell_nobody
 from tools import needs, required
 
 if TYPE_CHECKING:
@@ -47,9 +49,10 @@ async def run(
     seconds: float = PATIENCE,
     limit: int = 1 << 20,
     patience: Patience = PATIENT,
+    tell: Tell = tell_nobody,
 ) -> ExecResult:
     return await run_in_container(
-        node, CONTAINER, GuestCommand.parse(command), data, seconds, limit=limit, patience=patience
+        node, CONTAINER, GuestCommand.parse(command), data, seconds, limit=limit, patience=patience, tell=tell
     )
 
 
@@ -146,6 +149,32 @@ async def test_what_takes_longer_than_it_may_is_stopped_and_what_it_said_is_kept
     assert result.exit_code is None
     assert result.stdout.data == b"begun\n"
     await clean(node)
+
+
+@pytest.mark.parametrize("shell", ["bash", "ash"])
+async def test_while_a_command_runs_it_is_told_for_how_long_and_what_it_has_put_out(tmp_path: Path, shell: str) -> None:
+    required("dtach")
+    environment = {"PATH": str(applets_of_busybox(tmp_path / "applets"))} if shell == "ash" else {}
+    node = Node(tmp_path, shell=(shell, "-i"), environment=environment)
+    await node.start()
+    told: list[str] = []
+    enough = tmp_path / "enough"
+
+    async def tell(text: str) -> None:
+        told.append(text)
+        if "12 bytes" in text:
+            enough.touch()
+
+    try:
+        command = f"echo 12345; echo 54321 >&2; until [ -e {enough} ]; do sleep 0.1; done; echo end"
+        result = await run(node, command, patience=replace(PATIENT, beat=0.1), tell=tell)
+        await eventually(lambda: not node.left_over, lambda: f"the end of {node.left_over}")
+    finally:
+        await node.stop()
+
+    assert (result.stdout.data, result.stderr.data, result.exit_code) == (b"12345\nend\n", b"54321\n", 0)
+    assert told[-1].endswith("s, 12 bytes of output so far")
+    assert all(text.startswith("the command has run for ") for text in told)
 
 
 async def test_a_child_that_ignores_term_is_killed(node: Node, clean: Clean) -> None:
@@ -443,6 +472,66 @@ async def test_a_connection_that_breaks_leaves_nothing_behind(
     assert isinstance(broken, GuestAnswerError)
     assert "broke" in broken.message
     await clean(node)
+
+
+@pytest.mark.parametrize("when", ["before the prompt", "after the prompt"])
+@pytest.mark.parametrize("shell", ["bash", "ash"])
+async def test_a_connection_that_breaks_before_anything_is_typed_leaves_no_shell(
+    tmp_path: Path, clean: Clean, shell: str, when: str
+) -> None:
+    """Such a shell would wait at its prompt for somebody to open the console: another connection ends it."""
+    required("dtach")
+    environment = {"PATH": str(applets_of_busybox(tmp_path / "applets"))} if shell == "ash" else {}
+    node = Node(tmp_path, shell=(shell, "-i"), environment=environment)
+    dropped: list[int] = []
+
+    async def get(path: str, params: Any = None) -> Any:
+        if path.endswith("/tasks") and node.clients and not dropped and when == "after the prompt":
+            dropped.append(len(node.typed))
+            node.drop_connections()
+        return await Node.get(node, path, params)
+
+    async def drop() -> None:
+        await eventually(lambda: node.clients and node.clients[0].process)
+        dropped.append(len(node.typed))
+        node.drop_connections()
+
+    node.get = get  # type: ignore[method-assign]
+    await node.start()
+    try:
+        async with anyio.create_task_group() as group:
+            if when == "before the prompt":
+                group.start_soon(drop)
+            failure: GuestError | None = None
+            try:
+                await run(node, ["touch", str(tmp_path / "ran")], patience=Patience(prompt=5))
+            except GuestError as error:
+                failure = error
+        assert failure is not None
+        assert dropped == [0]
+        assert not (tmp_path / "ran").exists()
+        await clean(node)
+    finally:
+        await node.stop()
+
+
+async def test_a_shell_in_which_somebody_else_is_by_then_is_not_ended(node: Node) -> None:
+    people: list[Person] = []
+
+    async def get(path: str, params: Any = None) -> Any:
+        if path.endswith("/tasks") and node.clients and not people:
+            people.append(node.person())
+            node.drop_connections()
+        return await Node.get(node, path, params)
+
+    node.get = get  # type: ignore[method-assign]
+    with pytest.raises(GuestError):
+        await run(node, ["touch", str(node.directory / "ran")])
+
+    assert not node.typed
+    people[0].types("echo $((6*7))\r")
+    people[0].waits_for(b"\r42")
+    people[0].closes_the_window()
 
 
 @pytest.mark.parametrize("when", [0, 1, 600, 4000, 9000])

@@ -43,7 +43,7 @@ async def cluster(tmp_path: Path, certificate: tuple[Path, Path]) -> AsyncIterat
 
 
 @asynccontextmanager
-async def client_of(node: HttpsNode, policy: str = "", **more: str) -> AsyncIterator[Client]:
+async def client_of(node: HttpsNode, policy: str = "", mode: Any = "auto", **more: str) -> AsyncIterator[Client]:
     settings = {
         "PROXMOX_HOST": f"127.0.0.1:{node.port}",
         "PROXMOX_USER": USER.partition("!")[0],
@@ -61,7 +61,7 @@ async def client_of(node: HttpsNode, policy: str = "", **more: str) -> AsyncIter
         (node.directory / "policy.toml").write_text(policy)
         settings["MCP_POLICY_FILE"] = str(node.directory / "policy.toml")
     gateway = gateway_of(load_settings(settings))
-    async with gateway.plans.running(), Client(make_server(gateway)) as client:
+    async with gateway.plans.running(), Client(make_server(gateway), mode=mode) as client:
         yield client
     for each in gateway.clusters.values():
         await each.pve.aclose()
@@ -108,6 +108,19 @@ async def test_commands_are_stated_whole_confirmed_once_and_run_in_order(cluster
     assert [line["output_sha256"] for line in outcomes] == [
         hashlib.sha256(each).hexdigest() for each in (b"from input", b"42\n")
     ]
+
+
+async def test_a_client_hears_how_a_long_command_goes_on(cluster: HttpsNode) -> None:
+    told: list[str] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        told.append(message or "")
+
+    async with client_of(cluster, mode="legacy", MCP_MODE="full") as client:
+        steps = {"steps": [{"guest": "web", "command": ["echo 12345; sleep 8"]}]}
+        await client.call_tool("proxmox_api_plan", steps, progress_callback=hear)
+
+    assert [text for text in told if text.endswith(" s, 6 bytes of output so far")], told
 
 
 async def test_a_command_that_fails_ends_the_plan_with_its_output(cluster: HttpsNode) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,12 +64,12 @@ def settings_for(node: HttpsNode, **more: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def client_of(node: HttpsNode, policy: str = "", **more: str) -> AsyncIterator[Client]:
+async def client_of(node: HttpsNode, policy: str = "", mode: Any = "auto", **more: str) -> AsyncIterator[Client]:
     if policy:
         (node.directory / "policy.toml").write_text(policy)
         more["MCP_POLICY_FILE"] = str(node.directory / "policy.toml")
     gateway = gateway_of(load_settings(settings_for(node, **more)))
-    async with Client(make_server(gateway)) as client:
+    async with Client(make_server(gateway), mode=mode) as client:
         yield client
     for each in gateway.clusters.values():
         await each.pve.aclose()
@@ -119,6 +120,22 @@ async def test_a_confirmation_is_for_this_command_and_this_input_only(cluster: H
             assert refused
 
     assert not cluster.typed
+
+
+@pytest.mark.parametrize(("guest", "put_out"), [("web", ", 6 bytes of output so far"), ("db", "")])
+async def test_a_client_hears_how_a_long_command_goes_on(cluster: HttpsNode, guest: str, put_out: str) -> None:
+    told: list[str] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        told.append(message or "")
+
+    # Within one process only the older era of the protocol carries a progress token.
+    async with client_of(cluster, mode="legacy", MCP_MODE="full") as client:
+        arguments = {"guest": guest, "command": ["echo 12345; sleep 8"], "timeout": int(PATIENCE)}
+        result = await client.call_tool("guest_exec", arguments, progress_callback=hear)
+        assert not result.is_error
+
+    assert [text for text in told if re.fullmatch(rf"the command has run for \d+ s{put_out}", text)], told
 
 
 async def test_a_rule_lets_whole_commands_pass_without_a_question(cluster: HttpsNode) -> None:

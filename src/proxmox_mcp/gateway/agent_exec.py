@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.gateway.guest_command import digests, told
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.request import Client
     from proxmox_mcp.policy.call import Call
 
 TEMPLATE = "/nodes/{node}/qemu/{vmid}/agent/exec"
@@ -25,8 +27,8 @@ class Ran:
     digests: Mapping[str, Any]
 
 
-async def result_of_process(call: Call, data: Any, seconds: float, cluster: Cluster) -> Ran | None:
-    """What a command gave that the call started; None for other calls.
+async def result_of_process(call: Call, data: Any, seconds: float, cluster: Cluster, client: Client) -> Ran | None:
+    """What a command gave that the call started; None for other calls. The client hears how long it has run.
 
     Raises GuestAnswerError where the agent does not give the result.
     """
@@ -34,7 +36,8 @@ async def result_of_process(call: Call, data: Any, seconds: float, cluster: Clus
     if not isinstance(process, int) or call.method != "POST":
         return None
     guest = GuestOnNode("qemu", int(call.path_params["vmid"]), call.path_params["node"])
-    result = await result_within(cluster.pve, guest, process, seconds) if seconds > 0 else None
+    tell = partial(client.progress, None)
+    result = await result_within(cluster.pve, guest, process, seconds, tell) if seconds > 0 else None
     if result is None:
         return Ran(
             f"The command runs in {guest} on {guest.node} as process {process}. Its result, which is given once: "

@@ -130,7 +130,7 @@ class Pipeline:
         """Send the call, and make of the answer what its caller is told."""
         call, started = record.call, time.monotonic()
         if request.work is not None:
-            return await self._run_in_guest(record, request.work, cluster)
+            return await self._run_in_guest(record, request.work, cluster, client)
         seconds = patience(request.wait, self.task_wait, client)
         if call.template == _TASK_STATUS and not call.writes and request.wait:
             return await self._asked_about_task(call, request, seconds, cluster, client)
@@ -161,12 +161,12 @@ class Pipeline:
         # Raised outside of except: its context would be the refusal as it came, secrets and all.
         raise await self._explained(refusal, call, cluster)
 
-    async def _run_in_guest(self, record: AuditRecord, work: GuestExec, cluster: Cluster) -> Call:
+    async def _run_in_guest(self, record: AuditRecord, work: GuestExec, cluster: Cluster, client: Client) -> Call:
         """The result of a command in a guest; its exit code and the digests of its output are recorded."""
         call = record.call
         refusal: ProxmoxError
         try:
-            result = await self._guests[cluster.name].run(work)
+            result = await self._guests[cluster.name].run(work, partial(client.progress, None))
         except ProxmoxError as error:
             refusal = error
         else:
@@ -209,7 +209,7 @@ class Pipeline:
         """A write that started no task: waited for where something else goes on, a request to HA or a process in a
         guest. A secret that it gave is kept aside, to be shown once."""
         call = record.call
-        if ran := await result_of_process(call, data, seconds, cluster):
+        if ran := await result_of_process(call, data, seconds, cluster, client):
             record.details = ran.digests
             return replace(call, received=Received(data=data, told=self._words(call)(ran.text)))
         if asked := request_of_call(call):

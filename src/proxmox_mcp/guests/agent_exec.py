@@ -19,10 +19,12 @@ import anyio
 
 from proxmox_mcp.errors import GuestAnswerError, GuestStateError, InvalidCallError, ProxmoxError
 from proxmox_mcp.guests.model import MAX_OUTPUT, ExecResult, Output, kept
+from proxmox_mcp.guests.progress import TELL_SECONDS, running, tell_nobody
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.guests.model import GuestCommand, GuestOnNode
+    from proxmox_mcp.guests.progress import Tell
     from proxmox_mcp.guests.terminal import GuestApi
 
 MAX_AT_ONCE = 48 * 1024
@@ -59,8 +61,10 @@ async def run_in_vm(
     windows: bool = False,
     limit: int = MAX_OUTPUT,
     after_kill: float = AFTER_KILL,
+    tell: Tell = tell_nobody,
 ) -> ExecResult:
-    """Run one command. Raises GuestError where it did not run or its result is not known, else ProxmoxError."""
+    """Run one command; ``tell`` hears how long it has run. Raises GuestError where it did not run or its result is not
+    known, else ProxmoxError."""
     if windows and command.for_a_shell:
         raise InvalidCallError(
             "A command for a Windows guest must be a list: there is no POSIX shell that would run a text.",
@@ -82,7 +86,7 @@ async def run_in_vm(
     timed_out = False
     status: dict[str, Any] | None = None
     try:
-        status = await agent.ended_within(process, seconds - (time.monotonic() - started))
+        status = await agent.ended_within(process, seconds - (time.monotonic() - started), tell)
         if status is None:
             timed_out = True
             await agent.kill(process, windows=windows)
@@ -107,28 +111,36 @@ class Gets(Protocol):
     async def get(self, path: str, params: Wire | None = None) -> Any: ...
 
 
-async def result_within(cluster: Gets, guest: GuestOnNode, process: int, seconds: float) -> ExecResult | None:
+async def result_within(
+    cluster: Gets, guest: GuestOnNode, process: int, seconds: float, tell: Tell = tell_nobody
+) -> ExecResult | None:
     """The result of a process that the agent of a VM has started; None if it does not end within ``seconds``.
 
     The agent gives a result once. Raises GuestAnswerError where it can't be read.
     """
     started = time.monotonic()
-    status = await _ended_within(cluster, guest, process, seconds)
+    status = await _ended_within(cluster, guest, process, seconds, tell)
     return _result(status, time.monotonic() - started, MAX_OUTPUT, timed_out=False) if status else None
 
 
-async def _ended_within(cluster: Gets, guest: GuestOnNode, process: int, seconds: float) -> dict[str, Any] | None:
+async def _ended_within(
+    cluster: Gets, guest: GuestOnNode, process: int, seconds: float, tell: Tell = tell_nobody
+) -> dict[str, Any] | None:
     """The final status of a process, or None. It is given once: nothing may be lost in asking for it."""
-    over, pause = time.monotonic() + seconds, FIRST_LOOK
+    started, pause = time.monotonic(), FIRST_LOOK
+    over, told = started + seconds, started
     while True:
         with anyio.CancelScope(shield=True):
             status = await _status(cluster, guest, process)
         if status.get("exited"):
             return status
-        left = over - time.monotonic()
-        if left <= 0:
+        now = time.monotonic()
+        if now >= over:
             return None
-        await anyio.sleep(min(pause, left))
+        if now - told >= TELL_SECONDS:
+            told = now
+            await tell(running(now - started))
+        await anyio.sleep(min(pause, max(0.0, over - time.monotonic())))
         pause = min(pause * 1.5, LONGEST_LOOK)
 
 
@@ -164,8 +176,8 @@ class _Agent:
             raise GuestAnswerError("The agent started the command and named no process.", "Its result is not known.")
         return process
 
-    async def ended_within(self, process: int, seconds: float) -> dict[str, Any] | None:
-        return await _ended_within(self._cluster, self._guest, process, seconds)
+    async def ended_within(self, process: int, seconds: float, tell: Tell = tell_nobody) -> dict[str, Any] | None:
+        return await _ended_within(self._cluster, self._guest, process, seconds, tell)
 
     async def kill(self, process: int, *, windows: bool) -> None:
         argv: tuple[str, ...] = ("sh", "-c", _KILL_TREE, "sh", str(process))

@@ -7,7 +7,6 @@ is closed; where the connection itself broke, the guest's side ends by its own s
 from __future__ import annotations
 
 import time
-from collections import deque
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from proxmox_mcp.errors import GuestAnswerError, GuestError, GuestSessionError, GuestStateError, ProxmoxError
+from proxmox_mcp.errors import GuestAnswerError, GuestError, GuestStateError, ProxmoxError
 from proxmox_mcp.guests import script
 from proxmox_mcp.guests.model import MAX_OUTPUT, ExecResult
 from proxmox_mcp.guests.ownership import (
@@ -28,18 +27,22 @@ from proxmox_mcp.guests.ownership import (
     terminals_of_others,
     too_old,
 )
+from proxmox_mcp.guests.progress import TELL_SECONDS, running, tell_nobody
 from proxmox_mcp.guests.terminal import open_terminal
+from proxmox_mcp.guests.transfer import Transfer
 from proxmox_mcp.guests.websocket import ClosedError
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.guests.model import GuestCommand, GuestOnNode
+    from proxmox_mcp.guests.progress import Tell
     from proxmox_mcp.guests.terminal import GuestApi, Terminal
 
 _INTERRUPT = b"\x03\n"
 """Ctrl-C, and a line: dash runs a trap only when the ``read`` that it is in has ended."""
 _ROUNDING = 3
 """Ticks: start times in /proc are rounded."""
+_WHILE_IT_RUNS = rb"(end|no-space|at:\d{0,12}:\d{0,12}):"
 _END_OF_SESSION = rb"\[EOF - dtach terminating\]"
 
 
@@ -51,7 +54,7 @@ class Patience:
     settle: float = 0.15
     answer: float = 8.0
     line: float = 10.0
-    beat: float = 5.0
+    beat: float = TELL_SECONDS
     stopping: float = 12.0
     report: float = 60.0
     ending: float = 3.0
@@ -77,8 +80,10 @@ async def run_in_container(
     *,
     limit: int = MAX_OUTPUT,
     patience: Patience | None = None,
+    tell: Tell = tell_nobody,
 ) -> ExecResult:
-    """Run one command. The caller holds the guest's lock, and knows that the container runs with ``cmode=shell``.
+    """Run one command; ``tell`` hears how long it has run, and how much it has put out. The caller holds the guest's
+    lock, and knows that the container runs with ``cmode=shell``.
 
     Raises GuestError where it did not run or its result is not known, ProxmoxError where the cluster refused.
     """
@@ -86,7 +91,7 @@ async def run_in_container(
         raise in_use(guest, users)
     async with AsyncExitStack() as stack:
         terminal = await stack.enter_async_context(open_terminal(cluster, guest))
-        session = _Session(cluster, guest, terminal, patience or Patience())
+        session = _Session(cluster, guest, terminal, patience or Patience(), tell)
         try:
             return await session.run(command, data, seconds, limit)
         except ClosedError:
@@ -96,32 +101,55 @@ async def run_in_container(
                 await session.leave()
                 await stack.aclose()
                 await session.wait_until_gone()
+                if session.may_have_left_a_shell:
+                    await _end_left_shell(cluster, guest, terminal, patience or Patience())
+
+
+async def _end_left_shell(cluster: GuestApi, guest: GuestOnNode, broken: Terminal, patience: Patience) -> None:
+    """End the shell that a connection has left which broke before anything was typed, over another connection.
+
+    Only where nobody's work can be in it: no other terminal is open, a prompt shows (a shell with a line editor draws
+    it again; others show nothing to those who come later, and are left), and it is not older than the connection.
+    """
+    with anyio.move_on_after(patience.prompt + patience.answer), suppress(ClosedError, GuestError, ProxmoxError):
+        async with open_terminal(cluster, guest) as terminal:
+            if await terminals_of_others(cluster, guest, {broken.upid, terminal.upid}):
+                return
+            terminal.since = broken.since
+            session = _Session(cluster, guest, terminal, patience, tell_nobody)
+            await terminal.redraw()
+            await session.leave()
+        await session.wait_until_gone()
 
 
 class _Session:
-    def __init__(self, cluster: GuestApi, guest: GuestOnNode, terminal: Terminal, patience: Patience) -> None:
+    def __init__(
+        self, cluster: GuestApi, guest: GuestOnNode, terminal: Terminal, patience: Patience, tell: Tell
+    ) -> None:
         self._cluster, self._guest, self._terminal, self._patience = cluster, guest, terminal, patience
+        self._tell = tell
         self._nonces = script.Nonces.make()
         self._stage = _Stage.ATTACHED
         self._age: int | None = None
         """Of the shell, in ticks, once it was told; ``_connected`` are the seconds that our connection had by then."""
         self._connected = 0.0
         self._answered = False
-        self._sent: deque[bytes] = deque()
-        """Lines that the guest has not given back yet."""
+        self._started = 0.0
+        """When the command was started; before that, nothing is told of it."""
 
     async def run(self, command: GuestCommand, data: bytes, seconds: float, limit: int) -> ExecResult:
         await self._own()
         await self._start_shell()
-        await self._hand_over(script.script(self._nonces, limit=limit))
+        transfer = Transfer(self._terminal, self._guest, self._patience.line)
+        await transfer.hand_over(script.script(self._nonces, limit=limit))
         await self._ready_for_payload()
-        await self._hand_over(command.as_text.encode())
-        await self._hand_over(data)
+        await transfer.hand_over(command.as_text.encode())
+        await transfer.hand_over(data)
         self._stage = _Stage.RUNNING
-        started = time.monotonic()
+        self._started = time.monotonic()
         await self._say("go")
         report = await self._report(seconds)
-        took = time.monotonic() - started
+        took = time.monotonic() - self._started
         await self._say("ok")
         return _result(report, took, timed_out=report.stopped and took >= seconds)
 
@@ -186,30 +214,6 @@ class _Session:
         del self._terminal.shown[: found.end]
         return found.word
 
-    async def _hand_over(self, data: bytes) -> None:
-        """Send data in lines, and look at each as it comes back: what the shell has is what was sent."""
-        for line in script.lines(data):
-            while len(self._sent) >= script.WINDOW:
-                await self._take_back()
-            self._sent.append(line)
-            await self._terminal.type(line + b"\n")
-        while self._sent:
-            await self._take_back()
-        await self._terminal.type(b".\n")
-
-    async def _take_back(self) -> None:
-        found = await self._terminal.until(rb"\r*\n", self._patience.line)
-        if found is None:
-            self._raise_if_broken()
-            raise GuestAnswerError(f"{self._guest} stopped taking the command. Nothing was run.", "Try again.")
-        line = bytes(self._terminal.shown[: found.start])
-        del self._terminal.shown[: found.end]
-        if line != self._sent.popleft():
-            raise GuestSessionError(
-                f"Somebody or something else writes to the terminal of {self._guest}. Nothing was run.",
-                "Try again, when no console of the container is open.",
-            )
-
     async def _ready_for_payload(self) -> None:
         found = await self._terminal.until(
             self._words(rb"(ready|missing[^:\r\n]*|no-directory):"), self._patience.answer
@@ -251,7 +255,15 @@ class _Session:
         return await self._whole_report()
 
     async def _ended_within(self, seconds: float) -> bool:
-        found = await self._terminal.until(self._words(rb"(end|no-space):"), max(seconds, 0.0))
+        """Whether the command ends in that time. The guest's answer to a beat, how much it has put out, is told."""
+        over = time.monotonic() + seconds
+        while True:
+            found = await self._terminal.until(self._words(_WHILE_IT_RUNS), max(over - time.monotonic(), 0.0))
+            if found is None or not found.word.startswith(b"at:"):
+                break
+            put_out = sum(int(size or 0) for size in found.word.split(b":")[1:])
+            del self._terminal.shown[: found.end]
+            await self._tell(running(time.monotonic() - self._started, put_out))
         if found is not None and found.word == b"no-space":
             self._stage = _Stage.REPORTING
             raise GuestStateError(
@@ -297,6 +309,11 @@ class _Session:
             f"The connection to the terminal of {self._guest} broke while the command ran; its result is not known.",
             f"The guest stops the command within {2 * script.SILENCE:g} s. Look at what it did before you repeat it.",
         )
+
+    @property
+    def may_have_left_a_shell(self) -> bool:
+        """Whether the connection ended before the shell in it was told what to do."""
+        return self._terminal.ended and not self._answered
 
     async def leave(self) -> None:
         """End what was begun, as far as the connection still carries it."""

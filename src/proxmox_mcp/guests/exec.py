@@ -12,11 +12,13 @@ from proxmox_mcp.errors import GuestStateError, InvalidCallError, ProxmoxError
 from proxmox_mcp.guests.agent_exec import run_in_vm, stopped
 from proxmox_mcp.guests.model import DEFAULT_TIMEOUT, MAX_INPUT, MAX_OUTPUT, MAX_TIMEOUT
 from proxmox_mcp.guests.ownership import needs_console_mode
+from proxmox_mcp.guests.progress import tell_nobody
 from proxmox_mcp.guests.versions import check_versions
 
 if TYPE_CHECKING:
     from proxmox_mcp.guests.locks import GuestLocks
     from proxmox_mcp.guests.model import ExecResult, GuestCommand, GuestOnNode
+    from proxmox_mcp.guests.progress import Tell
     from proxmox_mcp.guests.terminal import GuestApi
 
 LOOK_EVERY = 1.0
@@ -57,15 +59,16 @@ class GuestCommands:
     def __init__(self, cluster: GuestApi, locks: GuestLocks, *, name: str = "", by_token: bool = True) -> None:
         self._cluster, self._locks, self._name, self._by_token = cluster, locks, name, by_token
 
-    async def run(self, request: GuestExec) -> ExecResult:
-        """Raises InvalidCallError, GuestError where it did not run or its result is not known, or ProxmoxError."""
+    async def run(self, request: GuestExec, tell: Tell = tell_nobody) -> ExecResult:
+        """``tell`` hears what is waited for. Raises InvalidCallError, GuestError where it did not run or its result is
+        not known, or ProxmoxError."""
         request.check()
-        await self._ready(request)
+        await self._ready(request, tell)
         if request.guest.kind == "qemu":
-            return await self._in_vm(request)
-        return await self._in_container(request)
+            return await self._in_vm(request, tell)
+        return await self._in_container(request, tell)
 
-    async def _in_vm(self, request: GuestExec) -> ExecResult:
+    async def _in_vm(self, request: GuestExec, tell: Tell) -> ExecResult:
         config: Any = await self._cluster.get(f"{request.guest.path}/config", {"current": "1"})
         system = str(config.get("ostype", "")) if isinstance(config, dict) else ""
         return await run_in_vm(
@@ -76,9 +79,10 @@ class GuestCommands:
             request.seconds,
             windows=system.startswith("w"),
             limit=request.limit,
+            tell=tell,
         )
 
-    async def _in_container(self, request: GuestExec) -> ExecResult:
+    async def _in_container(self, request: GuestExec, tell: Tell) -> ExecResult:
         # Imported with the first of these commands: most servers run none.
         from proxmox_mcp.guests.container_exec import run_in_container
 
@@ -89,7 +93,7 @@ class GuestCommands:
         key = f"{self._name}/{guest.kind}/{guest.vmid}"
         async with self._locks.hold(key, max(request.seconds, WAIT_AT_LEAST)):
             return await run_in_container(
-                self._cluster, guest, request.command, request.data, request.seconds, limit=request.limit
+                self._cluster, guest, request.command, request.data, request.seconds, limit=request.limit, tell=tell
             )
 
     async def _has_shell(self, guest: GuestOnNode) -> None:
@@ -108,11 +112,12 @@ class GuestCommands:
             return  # It takes Sys.Audit on the node: then the attempt tells.
         check_versions(packages, node)
 
-    async def _ready(self, request: GuestExec) -> None:
+    async def _ready(self, request: GuestExec, tell: Tell) -> None:
         over = time.monotonic() + request.wait_until_ready
         while (unready := await self._unready(request)) is not None:
             if time.monotonic() >= over:
                 raise unready
+            await tell(f"waiting until {request.guest} is ready")
             await anyio.sleep(LOOK_EVERY)
 
     async def _unready(self, request: GuestExec) -> GuestStateError | None:

@@ -94,6 +94,7 @@ _SCRIPT = r"""
 N=@NONCE@ T= p= w= t=0 held=0
 unset B l
 say() { printf '\n%s:%s\n' "$N" "$1"; }
+size() { wc -c <"$1" | tr -d ' '; }
 quit() {
   trap '' HUP INT TERM
   [ -z "$p" ] || kill -KILL -"$p" 2>/dev/null
@@ -152,16 +153,22 @@ setsid sh -c "$reader" sh @BLOCKS@ "$T/o" "$T/ox" "$T/oe" 3<"$T/p1" </dev/null >
 setsid sh -c "$reader" sh @BLOCKS@ "$T/e" "$T/ex" "$T/ee" 3<"$T/p2" </dev/null >/dev/null 2>&1 & re=$!
 exec 5<&0
 setsid sh -c "$C" <"$T/i" >"$T/p1" 2>"$T/p2" 5<&- & p=$!
-# Reads what the client writes while the command runs. Silence, or the word, stops the command.
+# Reads what the client writes while the command runs, and answers with how much there is of its output and errors.
+# Silence, or the word, stops the command.
 (
   trap '' HUP INT TERM
-  while read -r l; do [ "$l" != "$N:stop" ] || break; done <&5
+  while read -r l; do
+    case $l in
+      "$N:stop") break ;;
+      "$N:beat") say "at:$(size "$T/o"):$(size "$T/e"):" ;;
+    esac
+  done <&5
   : >"$T/t"
   # Short sleeps: one that is under way when this is killed goes on for a moment.
   kill -TERM -"$p"; sleep 1; sleep 1; kill -KILL -"$p"
   for x in 1 2 3 4 5 6 7 8; do sleep 1; done
   rm -rf "$T"; kill -KILL $$
-) </dev/null >/dev/null 2>&1 & w=$!
+) </dev/null 2>/dev/null & w=$!
 exec 5<&-
 wait "$p"; r=$?
 if [ -e "$T/t" ]; then t=1; sleep 1; kill -KILL -"$p" 2>/dev/null; fi
@@ -176,7 +183,6 @@ done
 [ -e "$T/ee" ] || kill -USR1 "$re" 2>/dev/null
 : >>"$T/o"; : >>"$T/e"
 head -c @LIMIT@ "$T/o" >"$T/1"; head -c @LIMIT@ "$T/e" >"$T/2"
-size() { wc -c <"$1" | tr -d ' '; }
 figures() {
   x=$(sha256sum <"$1")
   printf '%s:%s:%s:' "$(size "$1")" "${x%% *}" "$(($(size "$2") - $(size "$1")))"

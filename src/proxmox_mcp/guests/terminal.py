@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 OK_SECONDS = 10.0
 OVERLAP = 1024
+COLUMNS, ROWS = 80, 20
+"""The size that termproxy gives a window."""
 MAX_SHOWN = 8 * 1024 * 1024
 """Bytes of a terminal that are kept while something is waited for: twice a MiB of output in base64, and room."""
 
@@ -82,8 +84,18 @@ class Terminal:
 
     async def type(self, data: bytes) -> None:
         """Send keystrokes as one frame. Raises ClosedError."""
+        await self._send(b"0:%d:" % len(data) + data)
+
+    async def redraw(self) -> None:
+        """Have a line editor draw its line again, as it does when the window gets another size. Nothing is typed.
+
+        Once something shows: before, dtach has not attached. Raises ClosedError."""
+        await self.more()
+        await self._send(b"1:%d:%d:" % (COLUMNS + 1, ROWS))
+
+    async def _send(self, frame: bytes) -> None:
         try:
-            await self._socket.send(b"0:%d:" % len(data) + data)
+            await self._socket.send(frame)
         except ClosedError:
             self.ended = True
             raise
