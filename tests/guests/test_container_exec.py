@@ -294,6 +294,32 @@ async def test_a_session_that_a_person_left_open_survives(node: Node, half: str)
     anna.closes_the_window()
 
 
+async def test_a_persons_enter_is_not_taken_for_an_answer_that_did_not_come(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that asks for the age of a new shell ends that shell if nobody answers, since then it is ours."""
+    monkeypatch.setattr(script, "SILENCE", 25.0)  # the most that a terminal counts
+    anna = node.person()
+    anna.types("x=unsaved; echo rea''dy\r")
+    anna.waits_for(b"ready")
+    anna.closes_the_window()
+
+    async def cut() -> None:
+        await eventually(lambda: node.typed)
+        node.drop_connections()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(cut)
+        with pytest.raises(GuestError):
+            await run(node, "true", patience=BRIEF)
+        group.cancel_scope.cancel()
+
+    anna = node.person()
+    anna.types("\recho $x-work\r")
+    anna.waits_for(b"\runsaved-work")
+    anna.closes_the_window()
+
+
 async def test_nothing_is_typed_where_a_program_runs_that_a_person_left(node: Node) -> None:
     anna = node.person()
     anna.types("echo rea''dy; cat\r")

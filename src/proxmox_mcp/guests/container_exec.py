@@ -6,6 +6,7 @@ is closed; where the connection itself broke, the guest's side ends by its own s
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -196,10 +197,13 @@ class _Session:
             self._age = int(await self._marked(rb"age:(\d+):"))
             self._connected = time.monotonic() - self._terminal.since
         ours = self._age <= self._connected * script.TICKS + _ROUNDING
-        await self._terminal.type(script.answer(self._nonces, ours=ours))
+        answer = script.answer(self._nonces, ours=ours)
+        await self._terminal.type(answer)
         self._answered = True
         if not ours:
             self._stage = _Stage.NOT_OURS
+            # What is under way when a connection is closed may be lost; the line would wait for it.
+            await self._terminal.until(re.escape(answer.strip()), self._patience.answer)
             raise too_old(self._guest)
 
     async def _marked(self, pattern: bytes) -> bytes:

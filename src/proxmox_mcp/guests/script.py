@@ -59,11 +59,11 @@ _BOOTSTRAP = (
     # A leading blank keeps it out of a history that ignores such lines. The first shell tells how old the shell is that
     # shows the prompt (its parent), and goes on only if the client answers that this is not older than its connection:
     # an older one is a person's. So a slow node makes no difference. Where no answer comes the connection broke: a
-    # shell that is new all the same is ours, and ends (status 3).
+    # shell that is new all the same is ours, and ends (status 3). A line that is empty is an answer, a person's Enter.
     " sh -c 'read -r x </proc/$PPID/stat;set -- ${x##*) };a=${20};read -r x </proc/$$/stat;set -- ${x##*) };"
     "a=$((${20}-a));t=$(stty -g)||exit;stty -icanon min 0 time @SILENCE@;"
-    'printf "\\n%s%s:age:%s:\\n" @HALVES@ $a;read -r x;stty $t;'
-    '[ "$x" = @ANSWER@ ]||{ [ -z "$x" ]&&[ $a -lt @NEW@ ]&&exit 3;exit 1;}\''
+    'printf "\\n%s%s:age:%s:\\n" @HALVES@ $a;read -r x&&x=.$x;stty $t;'
+    '[ "$x" = .@ANSWER@ ]||{ [ -z "$x" ]&&[ $a -lt @NEW@ ]&&exit 3;exit 1;}\''
     # HISTFILE goes before the exec, at which bash writes its history; nothing is typed at a prompt after it.
     ' && H=$HISTFILE && unset HISTFILE && exec env H="$H" sh -c \''
 )
