@@ -138,6 +138,13 @@ def test_clients_that_look_for_oauth_learn_that_there_is_none(
     assert several.ask("GET", path, bearer(tokens["ops"])).status == 404
 
 
+def test_a_program_that_asks_for_an_unknown_path_gets_json(several: Served, tokens: dict[str, str]) -> None:
+    for path in ("/nothing", "/mcp/nothing", "/console/nothing"):
+        answer = several.ask("GET", path, bearer(tokens["ops"]))
+        assert (answer.status, answer.headers["content-type"]) == (404, "application/json")
+        assert "/mcp" in json.loads(answer.text)["paths"]
+
+
 def test_posting_to_sse_is_405_so_that_clients_fall_back_to_get(several: Served, tokens: dict[str, str]) -> None:
     answer = several.ask("POST", "/sse", {**bearer(tokens["ops"]), **JSON}, json.dumps(INITIALIZE).encode())
     assert answer.status == 405

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from proxmox_mcp.app import health
@@ -24,7 +24,7 @@ from proxmox_mcp.app.routes import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, Ro
 from proxmox_mcp.app.shares import MAX_SESSIONS, CallerShares
 from proxmox_mcp.app.sse import Sse
 from proxmox_mcp.server.mcp_server import CALLER
-from proxmox_mcp.web import FrontPages, make_console
+from proxmox_mcp.web import FrontPages, make_console, not_found
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -73,7 +73,7 @@ def make_app(
 
     def measured(request: Request) -> Response:
         if metrics is None or settings.mcp_metrics_port:
-            return PlainTextResponse("Not Found", 404)
+            return not_found(request)
         return Response(metrics.text(request.scope[CALLER]), media_type=CONTENT_TYPE)
 
     app = Starlette(
@@ -85,6 +85,7 @@ def make_app(
             Route(READY, endpoint=health.readiness(gateway, what_to_set)),
             Route(METRICS, endpoint=measured),
         ],
+        exception_handlers={404: _unknown},
         lifespan=_lifespan(server, gateway),
     )
     # A redirect would name the proxy's scheme and drop the token: ``RootPath`` takes both forms.
@@ -120,6 +121,11 @@ def _with_pages(
         return guarded
     named = tuple(filter(None, (name, console.public.host if console and console.public else "")))
     return ByPort(guarded, ConsoleOnly(app, front, pages, named or hosts), port)
+
+
+async def _unknown(request: Request, _: Exception) -> Response:
+    """A path that nothing serves, asked for with a token."""
+    return not_found(request)
 
 
 def _sessions(server: Server[Any]) -> int:

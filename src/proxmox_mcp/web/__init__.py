@@ -3,7 +3,7 @@
 from proxmox_mcp.web.application import CONSOLE, FrontPages, make_console
 from proxmox_mcp.web.console import Console
 from proxmox_mcp.web.from_settings import console_address, console_of
-from proxmox_mcp.web.front import wants_page
+from proxmox_mcp.web.front import not_found, wants_page
 from proxmox_mcp.web.passwords import Passwords, entry
 from proxmox_mcp.web.roles import Person, Role
 from proxmox_mcp.web.security import Origin
@@ -23,5 +23,6 @@ __all__ = [
     "console_of",
     "entry",
     "make_console",
+    "not_found",
     "wants_page",
 ]
