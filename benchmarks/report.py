@@ -32,6 +32,7 @@ TITLES = {
     "index": "Index",
     "library": "The steps of a call",
     "people": "What people wait for",
+    "console": "The console",
 }
 ALONE = ("validate", "search", "guard", "shape")
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"

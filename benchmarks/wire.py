@@ -81,14 +81,14 @@ class Stdio:
 class Http:
     """Streamable HTTP on one connection that is kept alive."""
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._ids = itertools.count(1)
         self._session = ""
 
     @classmethod
     async def connect(cls, port: int) -> Http:
-        return cls(await _Connection.to(port))
+        return cls(await Connection.to(port))
 
     async def ask(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         number = next(self._ids)
@@ -121,18 +121,18 @@ class Http:
 class Sse:
     """The older transport: a stream to listen to, and a connection to post to."""
 
-    def __init__(self, stream: _Connection, posts: _Connection, events: AsyncIterator[bytes], target: str) -> None:
+    def __init__(self, stream: Connection, posts: Connection, events: AsyncIterator[bytes], target: str) -> None:
         self._stream, self._posts, self._events, self._target = stream, posts, events, target
         self._ids = itertools.count(1)
 
     @classmethod
     async def connect(cls, port: int) -> Sse:
-        stream = await _Connection.to(port)
+        stream = await Connection.to(port)
         await stream.send("GET", "/sse", b"", {"Accept": "text/event-stream"})
         await stream.head()
         events = _events(stream.chunks())
         target = (await anext(events)).decode()
-        return cls(stream, await _Connection.to(port), events, target)
+        return cls(stream, await Connection.to(port), events, target)
 
     async def ask(self, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         number = next(self._ids)
@@ -154,14 +154,14 @@ class Sse:
         await self._posts.body(await self._posts.head())
 
 
-class _Connection:
+class Connection:
     """A minimal HTTP/1.1 client: only what these servers need."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
         self._reader, self._writer, self._port = reader, writer, port
 
     @classmethod
-    async def to(cls, port: int) -> _Connection:
+    async def to(cls, port: int) -> Connection:
         return cls(*await asyncio.open_connection("127.0.0.1", port, limit=_LONGEST_LINE), port)
 
     async def send(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> None:
