@@ -107,8 +107,7 @@ async def gateway(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> As
     """A gateway to the upstream that keeps what came in."""
     made = gateway_to(recorder.port)
     yield made
-    for cluster in made.clusters.values():
-        await cluster.pve.aclose()
+    await made.aclose()
 
 
 @pytest.fixture(scope="module")

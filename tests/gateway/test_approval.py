@@ -61,8 +61,7 @@ async def operated(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> A
         MCP_CONCURRENCY="1",
     )
     yield made
-    for cluster in made.clusters.values():
-        await cluster.pve.aclose()
+    await made.aclose()
 
 
 def decides(gateway: Gateway, *, approve: bool, reason: str = "") -> Callable[[], object]:

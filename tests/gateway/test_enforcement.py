@@ -207,7 +207,7 @@ async def test_after_a_yes_the_effects_are_judged_again_by_what_is_there_then(
                 with pytest.raises(ConfirmationError, match="outreach, by server"):
                     await gateway.call(METRICS, client)
         finally:
-            await gateway.clusters["default"].pve.aclose()
+            await gateway.aclose()
     (question,) = client.asked
     assert "outreach" not in question
     assert [request.method for request in upstream.requests].count("PUT") == (meanwhile == "10.0.0.1")

@@ -96,7 +96,7 @@ async def test_a_call_whose_task_fails_is_told_the_cure_and_no_secret(
         data = {"vmid": 200, "ostemplate": "local:vztmpl/x.tar.zst", "password": secret}
         with pytest.raises(TaskFailedError) as caught:
             await gateway.call(Request(path="/nodes/pve1/lxc", method="POST", data=data))
-        await gateway.clusters["default"].pve.aclose()
+        await gateway.aclose()
     assert "not usable on that node" in caught.value.advice
     assert "The whole log: GET /nodes/pve1/tasks/" in caught.value.advice
     assert secret not in f"{caught.value!r}{json.dumps(str(caught.value))}"

@@ -166,8 +166,7 @@ async def test_a_refusal_that_echoes_a_secret_is_told_without_it(
         gateway = gateway_to(upstream.port, ALLOW)
         with pytest.raises(ParametersError) as caught:
             await gateway.call(Request(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cipassword": secret}))
-        for cluster in gateway.clusters.values():
-            await cluster.pve.aclose()
+        await gateway.aclose()
     assert "[secret]" in caught.value.message
     assert secret not in f"{caught.value} {caught.value.errors}"
     assert secret not in json.dumps(records(gateway))
@@ -201,7 +200,7 @@ async def test_a_kept_refusal_never_changes_and_shows_no_caller_the_call_of_anot
         before = repr((kept, vars(kept), kept.__traceback__, kept.__context__))
         told = [first, await call(gateway, "ben", secrets[1]), await call(gateway, "anna", secrets[0])]
         assert len(upstream.posted) == 1
-        await gateway.clusters["default"].pve.aclose()
+        await gateway.aclose()
     assert repr((kept, vars(kept), kept.__traceback__, kept.__context__)) == before
     assert str(told[0]) == str(told[2])
     for error, own, other in zip(told, ("anna", "ben", "anna"), ("ben", "anna", "ben"), strict=True):
@@ -222,7 +221,7 @@ async def test_a_refusal_without_its_secrets_leads_back_to_none_that_has_them(
         gateway = gateway_to(upstream.port, ALLOW)
         with pytest.raises(ParametersError) as caught:
             await gateway.call(Request(path="/nodes/pve1/qemu/101/config", method="PUT", data={"cipassword": secret}))
-        await gateway.clusters["default"].pve.aclose()
+        await gateway.aclose()
     error: BaseException | None = caught.value
     chain = []
     while error is not None and error not in chain:

@@ -227,7 +227,7 @@ async def test_a_guarded_delete_of_a_vm_reads_each_fact_once(
     with raw_serving(answer, recorder.certificate) as upstream:
         gateway = gateway_to(upstream.port, GUARDED)
         told = await gateway.call(Request(path="/nodes/pve1/qemu/100", method="DELETE"), Agreeing())
-        await gateway.clusters["default"].pve.aclose()
+        await gateway.aclose()
     assert told.startswith("Done: DELETE /nodes/pve1/qemu/100\n")
     read = [request.target.partition("?")[0].removeprefix("/api2/json") for request in upstream.requests]
     config = "/nodes/pve1/qemu/100/config"

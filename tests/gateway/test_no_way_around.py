@@ -112,8 +112,7 @@ def watch(recorder: RawServer, gateway_to: Callable[..., Gateway]) -> Iterator[C
 
         yield make
         for gateway in gateways:
-            for cluster in gateway.clusters.values():
-                portal.call(cluster.pve.aclose)
+            portal.call(gateway.aclose)
 
 
 @pytest.fixture(scope="module")

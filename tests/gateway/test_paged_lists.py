@@ -115,7 +115,7 @@ async def upstream(
 
         yield make
         for gateway in gateways:
-            await gateway.clusters["default"].pve.aclose()
+            await gateway.aclose()
 
 
 def concrete(path: str) -> str:

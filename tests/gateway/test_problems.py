@@ -99,7 +99,7 @@ async def test_each_request_is_guarded_and_recorded_and_the_report_counts_once(
     assert {"/cluster/resources", "/nodes/pve1/tasks", "/nodes/pve2/services"} <= set(paths)
     with pytest.raises(RateLimitError):
         await problems_of(gateway, ASKED)
-    await gateway.clusters["default"].pve.aclose()
+    await gateway.aclose()
 
 
 async def test_a_caller_that_may_not_list_the_guests_gets_no_report(
@@ -108,7 +108,7 @@ async def test_a_caller_that_may_not_list_the_guests_gets_no_report(
     gateway = gateway_to(recorder.port, '[[rule]]\nverdict = "deny"\npath = "/cluster/resources"\n')
     with pytest.raises(DeniedError):
         await problems_of(gateway, ASKED)
-    await gateway.clusters["default"].pve.aclose()
+    await gateway.aclose()
 
 
 PERMISSIONS: list[tuple[dict[str, Any], str]] = [
@@ -138,7 +138,7 @@ async def test_an_identity_that_does_not_see_backups_is_not_told_that_there_are_
     with raw_serving(answer, recorder.certificate) as upstream:
         gateway = gateway_to(upstream.port)
         _, report = await problems_of(gateway, ASKED)
-        await gateway.clusters["default"].pve.aclose()
+        await gateway.aclose()
     without = [each for each in report.problems if each.kind == "no-backup"]
     reasons = {each.why for each in report.unread if each.what == "backups" and each.of == "nas"}
     assert bool(without) == (not lacks)

@@ -80,7 +80,7 @@ async def make(gateway_to: Callable[..., Gateway]) -> AsyncIterator[Callable[...
 
     yield gateway
     for each in made:
-        await each.clusters["default"].pve.aclose()
+        await each.aclose()
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from patience import until
+from patience import PATIENCE, Watch, until
 from proxmox_mcp.errors import StoreError
 from proxmox_mcp.record import activity
 from proxmox_mcp.record.activity import RUNNING, ActivityFilter, ActivityLog
@@ -182,6 +183,48 @@ def test_lines_wait_while_the_store_is_away(log: ActivityLog, store: Store, monk
         assert not log.flush()
     assert log.flush()
     assert shown(log) == ["/2", "/1", "/0"]
+
+
+def writers() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each.name == "activity"]
+
+
+def test_closing_ends_the_thread_after_what_waits_and_the_next_line_begins_another(log: ActivityLog) -> None:
+    before = writers()
+    for number in range(1, 4):
+        log.note(line("intent", id=f"r{number}", path=f"/{number}", method="PUT"))
+        assert len(writers()) == len(before) + 1
+        log.close()
+        assert writers() == before
+        assert len(shown(log)) == number
+    log.close()
+
+
+def test_closing_does_not_wait_for_a_store_that_is_away(
+    log: ActivityLog, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = threading.Event()
+
+    def away() -> None:
+        tried.set()
+        raise StoreError("the store is away")
+
+    monkeypatch.setattr(store, "transaction", away)
+    monkeypatch.setattr(activity, "_RETRY", PATIENCE)
+    before = writers()
+    log.note(line("intent", path="/1", method="PUT"))
+    assert tried.wait(PATIENCE)
+    watch = Watch()
+    log.close()
+    assert watch.soon
+    assert writers() == before
+
+
+def test_where_lines_were_only_read_closing_does_not_open_the_store(log: ActivityLog, store: Store) -> None:
+    with store.transaction():  # Others wait for it.
+        log.note(line())
+        log.close()
+    assert not shown(log)
 
 
 def test_long_parameters_are_left_to_the_audit_log(log: ActivityLog) -> None:

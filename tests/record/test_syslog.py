@@ -161,6 +161,18 @@ def test_what_waits_is_sent_at_the_end(sending: Callable[[str], Syslog]) -> None
     server.close()
 
 
+def test_a_line_after_the_end_begins_again(sending: Callable[[str], Syslog]) -> None:
+    server = TcpServer(free_port())
+    copies = sending(f"tcp://127.0.0.1:{server._listener.getsockname()[1]}")
+    for number in range(3):
+        copies.send(b"%d\n" % number)
+        copies.close()
+        assert not [each for each in threading.enumerate() if each.name == "audit-syslog"]
+        until(lambda: len(server.got) == number + 1)  # noqa: B023
+    copies.close()
+    server.close()
+
+
 def test_the_end_does_not_wait_for_a_server_that_is_away(sending: Callable[[str], Syslog]) -> None:
     copies = sending(f"tcp://127.0.0.1:{free_port()}")
     copies.send(b"x\n")

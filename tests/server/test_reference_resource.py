@@ -57,5 +57,4 @@ async def test_reading_resources_counts_towards_the_callers_limit(
     limited = gateway_to(recorder.port, MCP_RATE_LIMIT="1")
     assert "GET /version" in await _read(limited, "proxmox://api/version")
     assert (await _read(limited, "proxmox://api/version")).startswith("MCPError: more than 1 calls within a minute")
-    for cluster in limited.clusters.values():
-        await cluster.pve.aclose()
+    await limited.aclose()

@@ -20,11 +20,11 @@ async def running(gateway: Gateway | None) -> AsyncIterator[None]:
     """Around the life of a server; without a gateway there is nothing to run."""
     async with AsyncExitStack() as stack:
         if gateway is not None:
+            stack.push_async_callback(gateway.aclose)  # Last: what runs in a group that is cancelled can't wait.
             group = await stack.enter_async_context(anyio.create_task_group())
             for cluster in gateway.clusters.values():
                 warm(cluster.schema)
                 group.start_soon(cluster.schema.keep)
-                stack.push_async_callback(cluster.pve.aclose)
             group.start_soon(gateway.guard.limits.keep)
             if gateway.notifier is not None:
                 group.start_soon(gateway.notifier.keep)

@@ -66,6 +66,12 @@ class Gateway:
     def guard(self) -> Guard:
         return self.pipeline.guard
 
+    async def aclose(self) -> None:
+        """Close the connections to the nodes, the audit log and the store; the next call opens them again."""
+        for cluster in self.clusters.values():
+            await cluster.pve.aclose()
+        await self.guard.aclose()
+
     def admitted(self, caller: Caller) -> AbstractAsyncContextManager[None]:
         """Around one request. Raises RateLimitError."""
         return self.guard.admitted(caller)

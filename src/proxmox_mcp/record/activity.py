@@ -11,9 +11,10 @@ import json
 import re
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxmox_mcp.errors import StoreError
 
@@ -79,6 +80,13 @@ class ActivityFilter:
     before: int | None = None
 
 
+class _Writer(NamedTuple):
+    """The thread that writes, and what ends it."""
+
+    thread: threading.Thread
+    stop: threading.Event
+
+
 class ActivityLog:
     """Takes the audit log's lines (``note``), and reads what was written of them (``page``)."""
 
@@ -87,26 +95,44 @@ class ActivityLog:
         self._lines: deque[Mapping[str, Any]] = deque(maxlen=_MOST_WAITING)
         self._arrived = threading.Event()
         self._starting = threading.Lock()
-        self._writer: threading.Thread | None = None
+        self._writer: _Writer | None = None
         self._since_pruned = _PRUNED_EVERY
         self._written = False
 
     def note(self, line: Mapping[str, Any]) -> None:
         """Take a line of the audit log. Returns at once; of too many that wait the oldest are left out."""
-        self._lines.append(line)
+        with self._starting:
+            self._lines.append(line)
+            self._arrived.set()
+            if self._writer is None:
+                stop = threading.Event()
+                thread = threading.Thread(target=self._write_on, args=(stop,), name="activity", daemon=True)
+                self._writer = _Writer(thread, stop)
+                thread.start()
+                atexit.register(self.close)
+
+    def close(self) -> None:
+        """End the thread, after the lines of a command that ends; the next line begins another.
+
+        Where the command only read, its lines aren't worth opening the store for (0.3 s).
+        """
+        atexit.unregister(self.close)
+        with self._starting:
+            writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        writer.stop.set()
         self._arrived.set()
-        if self._writer is None:
-            with self._starting:
-                if self._writer is None:
-                    self._writer = threading.Thread(target=self._write_on, name="activity", daemon=True)
-                    self._writer.start()
-                    atexit.register(self._at_exit)
+        writer.thread.join()
+        if self._written or any(line.get("event") == "intent" for line in tuple(self._lines)):
+            self.flush()
 
     def flush(self) -> bool:
         """Write what waits; False if the store can't be used now: then the lines go on waiting."""
         lines: list[Mapping[str, Any]] = []
-        while self._lines:
-            lines.append(self._lines.popleft())
+        with suppress(IndexError):  # Another thread may take some of them.
+            while True:
+                lines.append(self._lines.popleft())
         if not lines:
             return True
         try:
@@ -165,20 +191,15 @@ class ActivityLog:
             c = db.tables.activity.c
             return [str(row["caller"]) for row in db.rows(select(c.caller).distinct().order_by(c.caller).limit(200))]
 
-    def _write_on(self) -> None:
+    def _write_on(self, stop: threading.Event) -> None:
         while True:
             self._arrived.wait()
-            # Lines of the next moment come along.
-            threading.Event().wait(_PAUSE)
+            if stop.wait(_PAUSE):  # Lines of the next moment come along.
+                return
             self._arrived.clear()
             if not self.flush():
                 self._arrived.set()
-                threading.Event().wait(_RETRY)
-
-    def _at_exit(self) -> None:
-        """The lines of a command that ends; where it only read, they aren't worth opening the store for (0.3 s)."""
-        if self._written or any(line.get("event") == "intent" for line in tuple(self._lines)):
-            self.flush()
+                stop.wait(_RETRY)
 
 
 def _write(db: Transaction, lines: Sequence[Mapping[str, Any]]) -> None:

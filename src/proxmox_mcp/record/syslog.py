@@ -85,13 +85,14 @@ class Syslog:
             self._changed.notify()
 
     def close(self) -> None:
-        """Send what waits, as far as that takes no more than a moment."""
+        """Send what waits, as far as that takes no more than a moment. The next line begins another thread."""
         atexit.unregister(self.close)
         with self._changed:
-            self._closing = True
+            thread = self._thread
+            self._closing = thread is not None
             self._changed.notify()
-        if self._thread is not None:
-            self._thread.join(_CLOSE_SECONDS)
+        if thread is not None:
+            thread.join(_CLOSE_SECONDS)
 
     def _run(self) -> None:
         connection: socket.socket | None = None
@@ -122,10 +123,11 @@ class Syslog:
         with self._changed:
             if pause:
                 self._changed.wait_for(lambda: self._closing, pause)
-                if self._closing:
-                    return None
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            return self._waiting[0] if self._waiting else None
+            if self._closing and (pause or not self._waiting):
+                self._thread, self._closing = None, False
+                return None
+            return self._waiting[0]
 
     def _sent(self, message: bytes) -> int:
         """Take a line that was sent from those that wait; how many were dropped since this was last asked."""

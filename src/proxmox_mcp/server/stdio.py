@@ -21,17 +21,18 @@ _FIRST_ANSWERS = 0.5
 
 async def serve_stdio(server: Server[Any], gateway: Gateway | None) -> None:
     """Serve until the client closes its end. ``gateway`` is what the server works with; None where it has none."""
-    async with anyio.create_task_group() as group, AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
         if gateway is not None:
+            stack.push_async_callback(gateway.aclose)  # Last: what runs in a group that is cancelled can't wait.
+            group = await stack.enter_async_context(anyio.create_task_group())
             group.start_soon(_prepare, gateway)
             group.start_soon(gateway.guard.limits.keep)
             if gateway.notifier is not None:
                 group.start_soon(gateway.notifier.keep)
+            stack.callback(group.cancel_scope.cancel)
             await stack.enter_async_context(gateway.plans.running())
         async with stdio_server() as (reading, writing):
             await server.run(reading, writing, server.create_initialization_options())
-        await stack.aclose()
-        group.cancel_scope.cancel()
 
 
 async def _prepare(gateway: Gateway) -> None:

@@ -57,5 +57,4 @@ async def test_clusters_are_listed_under_their_names_and_one_that_is_away_says_s
     with pytest.raises(CallError, match="There is no cluster `away`"):
         await run_tool(gateway, "proxmox_api_get", path="/version", cluster="away", caller=only_lab)
     assert "9.2.1" in await run_tool(gateway, "proxmox_api_get", path="/version", caller=only_lab)
-    for cluster in gateway.clusters.values():
-        await cluster.pve.aclose()
+    await gateway.aclose()
