@@ -404,18 +404,24 @@ from proxmox_mcp.record.chain import ChainKey
 file = AuditFile(Path(sys.argv[1]), Path(sys.argv[2]), ChainKey(sys.argv[3].encode()))
 print("ready", flush=True)
 sys.stdin.readline()
-for number in range(int(sys.argv[4])):
+stop, number = Path(sys.argv[1]).with_name("stop"), 0
+while number < 20 or not stop.exists():
     file.append(json.dumps({"event": "outcome", "data": "x" * (number % 50)}), sync=number % 20 == 0)
+    number += 1
+print(number)
 """
 
 
 @pytest.fixture
-def writer(tmp_path: Path) -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
-    """Starts a process that writes so many lines when it gets one."""
+def writer(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Starts a process that writes lines from when it gets one until there is a file ``stop``; then it tells how many.
+
+    Twenty it writes in any case.
+    """
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(count: int) -> subprocess.Popen[bytes]:
-        arguments = [str(tmp_path / "audit.jsonl"), str(tmp_path / "state" / "audit.head"), "a key", str(count)]
+    def start() -> subprocess.Popen[bytes]:
+        arguments = [str(tmp_path / "audit.jsonl"), str(tmp_path / "state" / "audit.head"), "a key"]
         command = [sys.executable, "-c", _WRITER, *arguments]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         started.append(process)
@@ -436,9 +442,9 @@ def _go(process: subprocess.Popen[bytes]) -> None:
 
 
 def test_several_processes_keep_one_chain_while_the_file_is_rotated(
-    tmp_path: Path, writer: Callable[[int], subprocess.Popen[bytes]]
+    tmp_path: Path, writer: Callable[[], subprocess.Popen[bytes]]
 ) -> None:
-    processes = [writer(300) for _ in range(3)]
+    processes = [writer() for _ in range(3)]
     for process in processes:
         _go(process)
     path, rotated = tmp_path / "audit.jsonl", []
@@ -446,19 +452,20 @@ def test_several_processes_keep_one_chain_while_the_file_is_rotated(
         until(lambda: path.exists() and path.stat().st_size > 5000)
         rotated.append(tmp_path / f"audit.jsonl.{number}")
         path.rename(rotated[-1])
-    assert [process.wait(PATIENCE) for process in processes] == [0, 0, 0]
+    (tmp_path / "stop").touch()
+    written = sum(int(process.communicate(timeout=PATIENCE)[0]) for process in processes)
     files = [*rotated, *([path] if path.exists() else [])]
     report = verify(files, [ChainKey(b"a key")], read_head(tmp_path / "state" / "audit.head"))
-    assert (report.fault, report.first, report.last) == (None, 1, 900)
-    assert sum(len(file.read_bytes().splitlines()) for file in files) == 900
+    assert (report.fault, report.first, report.last) == (None, 1, written)
+    assert sum(len(file.read_bytes().splitlines()) for file in files) == written
 
 
 def test_processes_that_are_killed_break_no_chain(
-    tmp_path: Path, writer: Callable[[int], subprocess.Popen[bytes]]
+    tmp_path: Path, writer: Callable[[], subprocess.Popen[bytes]]
 ) -> None:
     path = tmp_path / "audit.jsonl"
     for round_ in range(1, 6):
-        processes = [writer(100_000) for _ in range(2)]
+        processes = [writer() for _ in range(2)]
         for process in processes:
             _go(process)
         until(lambda: path.exists() and path.stat().st_size > round_ * 20_000)  # noqa: B023
