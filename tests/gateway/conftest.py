@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,11 +128,9 @@ async def gateway_to_demo(demo: DemoCluster, directory: Path, **settings: str) -
     """A gateway in ``full`` mode: nobody is asked. Its state is in ``directory``; the schema, read once, beside it."""
     base = {**demo.environment, "MCP_MODE": "full", "MCP_RATE_LIMIT": "0"}
     base |= {"MCP_STATE_DIR": str(directory), "MCP_CACHE_DIR": str(directory.parent / "schema")}
-    made = gateway_of(load_settings({**base, **settings}))
-    await made.clusters["default"].schema.refresh()
-    yield made
-    for cluster in made.clusters.values():
-        await cluster.pve.aclose()
+    async with aclosing(gateway_of(load_settings({**base, **settings}))) as made:
+        await made.clusters["default"].schema.refresh()
+        yield made
 
 
 def records(gateway: Gateway) -> list[dict[str, Any]]:

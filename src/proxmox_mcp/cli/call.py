@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,7 +12,7 @@ import click
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli import result as output
 from proxmox_mcp.cli.arguments import parse_parameters
-from proxmox_mcp.cli.cluster_reads import CLUSTER, closing
+from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.errors import ApidocError, ConfirmationError, ConfirmationNeededError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.cluster import choose
@@ -135,7 +135,7 @@ def call(
 
 
 async def _run(gateway: Gateway, asked: Request, terminal: TerminalClient) -> Result:
-    async with closing(gateway):
+    async with aclosing(gateway):
         await _learn_schema(choose(gateway.clusters, asked.cluster, asked.caller))
         return await gateway.result(asked, terminal)
 

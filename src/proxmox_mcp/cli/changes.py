@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import aclosing
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import click
 
 from proxmox_mcp.assembly import changes_of, gateway_of, redactor_of, store_of
 from proxmox_mcp.cli.call import TerminalClient
-from proxmox_mcp.cli.cluster_reads import CLUSTER, closing
+from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway import Request
@@ -101,7 +102,7 @@ def undo(which: tuple[str, ...], dry_run: bool, yes: bool, confirm: str) -> None
 
 
 async def _done(gateway: Gateway, doing: Callable[[], Awaitable[str]]) -> str:
-    async with closing(gateway):
+    async with aclosing(gateway):
         return await doing()
 
 

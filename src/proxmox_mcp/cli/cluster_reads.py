@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,7 @@ from proxmox_mcp.gateway import Request
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from proxmox_mcp.gateway import Gateway
@@ -29,19 +29,9 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print the records a
 CLUSTER = click.option("--cluster", default="", help="Which cluster, if several are configured.")
 
 
-@asynccontextmanager
-async def closing(gateway: Gateway) -> AsyncIterator[Gateway]:
-    """The connections of a gateway are closed at the end."""
-    try:
-        yield gateway
-    finally:
-        for cluster in gateway.clusters.values():
-            await cluster.pve.aclose()
-
-
 def opened_gateway() -> AbstractAsyncContextManager[Gateway]:
     """A gateway of the settings, closed at the end. Raises SettingsError."""
-    return closing(gateway_of(load_settings()))
+    return aclosing(gateway_of(load_settings()))
 
 
 async def resources(gateway: Gateway, cluster: str) -> tuple[Cluster, Sequence[Record]]:

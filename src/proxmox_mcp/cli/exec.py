@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import aclosing
 from typing import IO, TYPE_CHECKING
 
 import anyio
@@ -10,7 +11,7 @@ import click
 
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli.call import TerminalClient
-from proxmox_mcp.cli.cluster_reads import CLUSTER, closing
+from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.gateway import Request
 from proxmox_mcp.gateway.guest_command import UNRESOLVED
@@ -80,7 +81,7 @@ def exec_(
 
 
 async def _run(gateway: Gateway, asked: Request, guest: str, work: GuestExec, terminal: TerminalClient) -> ExecResult:
-    async with closing(gateway):
+    async with aclosing(gateway):
         result: ExecResult = (await gateway.run_command(asked, guest, work, terminal)).data
         return result
 
