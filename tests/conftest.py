@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -37,6 +38,15 @@ def _no_settings_of_this_user(tmp_path_factory: pytest.TempPathFactory) -> Itera
 def anyio_backend() -> str:
     """What runs the tests that are coroutines: the server runs on asyncio alone."""
     return "asyncio"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _gateways_are_closed() -> Iterator[None]:
+    """What a gateway runs in the background ends with its tests: hundreds of such threads once slowed all tests after
+    them, and went on writing to directories that were gone."""
+    yield
+    left = [each.name for each in threading.enumerate() if each.name in ("activity", "audit-syslog")]
+    assert not left, "a gateway was not closed (Gateway.aclose, Guard.close)"
 
 
 @pytest.fixture(scope="session")

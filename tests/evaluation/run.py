@@ -107,10 +107,7 @@ async def run(scenario: Scenario, solve: Solver, directory: Path) -> Run:
             if scenario.down:
                 cluster.take_down(scenario.down)
             tools = Tools(session)
-            try:
-                reply = await solve(scenario, tools)
-            finally:
-                await served.pve.aclose()
+            reply = await solve(scenario, tools)
         if scenario.down:
             cluster.bring_up(scenario.down)
         faults = faults_of(scenario, before, await cluster.state(), reply.text)

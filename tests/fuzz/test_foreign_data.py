@@ -135,8 +135,10 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     pve = ScriptedPve()
+    gateway = gateway_over(pve, tmp_path_factory.mktemp("foreign"))
     with start_blocking_portal() as portal:
-        yield World(pve, gateway_over(pve, tmp_path_factory.mktemp("foreign")), portal)
+        yield World(pve, gateway, portal)
+    gateway.guard.close()
 
 
 def shows_itself(character: str) -> bool:

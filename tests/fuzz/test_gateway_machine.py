@@ -122,6 +122,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self._portal_context.__exit__(None, None, None)
+        self._gateway.guard.close()
         self._directory.cleanup()
 
     # What may happen.

@@ -68,6 +68,7 @@ def fuzzed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     pve.answers["/cluster/resources"] = resources(12)
     gateway = gateway_over(pve, tmp_path_factory.mktemp("arguments"))
     with ExitStack() as stack:
+        stack.callback(gateway.guard.close)
         portal = stack.enter_context(start_blocking_portal())
         client = stack.enter_context(
             portal.wrap_async_context_manager(Client(make_server(gateway), mode=request.param))

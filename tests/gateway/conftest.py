@@ -78,8 +78,9 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawServer]:
 
 
 @pytest.fixture(scope="module")
-def gateway_to(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Gateway]:
+def gateway_to(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Gateway]]:
     """Makes a gateway to a port of loopback: ``gateway_to(port, policy="...", MCP_MODE="full")``."""
+    gateways: list[Gateway] = []
 
     def make(port: int, policy: str = "", **settings: str) -> Gateway:
         directory = tmp_path_factory.mktemp("gateway")
@@ -97,9 +98,12 @@ def gateway_to(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Gatewa
             "MCP_RATE_LIMIT": "0",
             "MCP_APPROVAL_WAIT": "0",
         }
-        return gateway_of(load_settings({**base, **settings}))
+        gateways.append(gateway_of(load_settings({**base, **settings})))
+        return gateways[-1]
 
-    return make
+    yield make
+    for each in gateways:
+        each.guard.close()
 
 
 @pytest.fixture

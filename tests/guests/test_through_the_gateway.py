@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +68,11 @@ async def client_of(node: HttpsNode, policy: str = "", mode: Any = "auto", **mor
     if policy:
         (node.directory / "policy.toml").write_text(policy)
         more["MCP_POLICY_FILE"] = str(node.directory / "policy.toml")
-    gateway = gateway_of(load_settings(settings_for(node, **more)))
-    async with Client(make_server(gateway), mode=mode) as client:
+    async with (
+        aclosing(gateway_of(load_settings(settings_for(node, **more)))) as gateway,
+        Client(make_server(gateway), mode=mode) as client,
+    ):
         yield client
-    for each in gateway.clusters.values():
-        await each.pve.aclose()
 
 
 async def call(client: Client, **arguments: Any) -> tuple[str, bool]:

@@ -16,6 +16,7 @@ from proxmox_mcp.record.activity import RUNNING, ActivityFilter, ActivityLog
 from proxmox_mcp.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -39,8 +40,10 @@ def line(event: str = "outcome", **fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def log(store: Store) -> ActivityLog:
-    return ActivityLog(store)
+def log(store: Store) -> Iterator[ActivityLog]:
+    made = ActivityLog(store)
+    yield made
+    made.close()
 
 
 def written(log: ActivityLog, *lines: dict[str, Any]) -> None:
@@ -105,7 +108,8 @@ def test_a_call_that_runs_names_its_tasks(log: ActivityLog) -> None:
 
 def test_an_outcome_finds_its_intent_by_an_index(tmp_path: Path) -> None:
     """Else each line would read all rows: 3 ms of processor time with 20,000 of them."""
-    written(ActivityLog(Store.in_directory(tmp_path)), line())
+    with closing(ActivityLog(Store.in_directory(tmp_path))) as log:
+        written(log, line())
     with closing(sqlite3.connect(tmp_path / "state.sqlite")) as db:
         query = "EXPLAIN QUERY PLAN DELETE FROM activity WHERE call_id = ? AND method = ? AND path = ? AND result = ?"
         assert "activity_by_call" in str(db.execute(query, ("", "", "", "")).fetchall())
@@ -198,6 +202,31 @@ def test_closing_ends_the_thread_after_what_waits_and_the_next_line_begins_anoth
         assert writers() == before
         assert len(shown(log)) == number
     log.close()
+
+
+def test_closing_ends_the_thread_that_is_about_to_write(log: ActivityLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Arrived(threading.Event):
+        """Is cleared only once ``close`` has set it too."""
+
+        clearing, closing = threading.Event(), threading.Event()
+
+        def set(self) -> None:
+            super().set()
+            if self.clearing.is_set():
+                self.closing.set()
+
+        def clear(self) -> None:
+            self.clearing.set()
+            assert self.closing.wait(PATIENCE)
+            super().clear()
+
+    monkeypatch.setattr(activity, "_PAUSE", 0.0)
+    log._arrived = Arrived()
+    before = writers()
+    log.note(line())
+    assert Arrived.clearing.wait(PATIENCE)
+    log.close()
+    assert writers() == before
 
 
 def test_closing_does_not_wait_for_a_store_that_is_away(

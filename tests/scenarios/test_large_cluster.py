@@ -23,6 +23,7 @@ from resources import resources
 from tool_calls import run_tool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from proxmox_mcp.proxmox.connection import Connection
@@ -105,7 +106,7 @@ TYPES = ("all", "vm", "qemu", "lxc", "storage", "node", "pool")
 
 
 @pytest.fixture
-def gateway(tmp_path: Path) -> Gateway:
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
     environment = {"PROXMOX_HOST": "127.0.0.1", "PROXMOX_USER": "root@pam", "PROXMOX_PASSWORD": "x" * 12}
     gateway = gateway_of(load_settings({**environment, "MCP_CACHE_DIR": str(tmp_path), "MCP_RATE_LIMIT": "0"}))
     connection = gateway.clusters["default"].pve.connection
@@ -119,7 +120,8 @@ def gateway(tmp_path: Path) -> Gateway:
         task_wait=0.0,
         observer=NOBODY,
     )
-    return Gateway({"default": Cluster.of("default", reader, keeper)}, pipeline, budget=gateway.budget)
+    yield Gateway({"default": Cluster.of("default", reader, keeper)}, pipeline, budget=gateway.budget)
+    gateway.guard.close()
 
 
 async def _told(gateway: Gateway, tool: str, **arguments: Any) -> str:

@@ -116,10 +116,14 @@ class Guard:
         """The policy in force: a reload puts another in its place."""
         return self.source.policy
 
-    async def aclose(self) -> None:
-        """Close the audit log, the record of activity that it feeds, and the store; the next use opens them again."""
-        for close in (self.audit.close, self.activity.close, self.store.close):
-            await self.store.in_thread(close)
+    def close(self) -> None:
+        """Close the audit log, the record of activity that it feeds, and the store; the next use opens them again.
+
+        Blocks while what waits is written.
+        """
+        self.audit.close()
+        self.activity.close()
+        self.store.close()
 
     async def judge(self, call: Call, live: LiveState) -> Call:
         """The call with its effects and targets; the live facts that decide about an effect are read first."""

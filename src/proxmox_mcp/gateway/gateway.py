@@ -70,7 +70,7 @@ class Gateway:
         """Close the connections to the nodes, the audit log and the store; the next call opens them again."""
         for cluster in self.clusters.values():
             await cluster.pve.aclose()
-        await self.guard.aclose()
+        await self.guard.store.in_thread(self.guard.close)
 
     def admitted(self, caller: Caller) -> AbstractAsyncContextManager[None]:
         """Around one request. Raises RateLimitError."""

@@ -192,7 +192,7 @@ class ActivityLog:
             return [str(row["caller"]) for row in db.rows(select(c.caller).distinct().order_by(c.caller).limit(200))]
 
     def _write_on(self, stop: threading.Event) -> None:
-        while True:
+        while not stop.is_set():  # Asked after `clear`: `close` sets `stop` first.
             self._arrived.wait()
             if stop.wait(_PAUSE):  # Lines of the next moment come along.
                 return
