@@ -54,6 +54,7 @@ class RawServer:
     def start(self) -> None:
         self._stopping = threading.Event()
         self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
         self._listener = socket.create_server((self.host, self.port))
         self.port = self._listener.getsockname()[1]
         self._context = None
@@ -77,6 +78,11 @@ class RawServer:
         self._stopping.wait(seconds)
 
     @property
+    def threads(self) -> int:
+        """Threads that serve a connection now."""
+        return sum(thread.is_alive() for thread in self._threads)
+
+    @property
     def posted(self) -> list[Request]:
         return [r for r in self.requests if r.method != "GET"]
 
@@ -87,7 +93,8 @@ class RawServer:
             except OSError:
                 return
             self._open.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            self._threads.append(threading.Thread(target=self._serve, args=(connection,), daemon=True))
+            self._threads[-1].start()
 
     def _serve(self, plain: socket.socket) -> None:
         self.connections += 1
