@@ -31,7 +31,7 @@ from proxmox_mcp.errors import PolicyFileError
 from proxmox_mcp.policy.globs import path_matches
 from proxmox_mcp.policy.policy import Policy
 from proxmox_mcp.policy.rules import Rule, Verdict
-from proxmox_mcp.policy.toml_lines import TomlSection, sections
+from proxmox_mcp.policy.toml_lines import TomlSection, depth, sections
 from proxmox_mcp.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ _COMMANDS = r"Write a regular expression for the whole command: '^systemctl stat
 _PATH = re.compile(r"(?:/(?:[^\s?#%\[\]\\{}/]+|\{[^\s{}/]+\}))+")
 _NAME = re.compile(r"[\w.@!*+:/-]+", re.ASCII)
 _MAX_BYTES = 1 << 20
+_MOST_NESTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +147,13 @@ def read_toml(path: Path) -> TomlFile:
         raise PolicyFileError(f"{path}: larger than {_MAX_BYTES} bytes", "Name the right file.")
     try:
         text = raw.decode()
-        document = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise PolicyFileError(f"{path.name}, line {line}: not UTF-8", "Save the file as UTF-8.") from error
+    if depth(text) > _MOST_NESTED:  # tomllib would use up Python's stack, and what is collected there can't clean up.
+        raise PolicyFileError(f"{path.name}: nested too deeply", "Rules are flat tables.")
+    try:
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column \d+\)|\(at end of document\)", str(error))
         line = int(place[1]) if place and place[1] else text.count("\n") + 1

@@ -22,6 +22,7 @@ _TOKEN = re.compile(
     r"|[\[\]{}\n]",
     re.DOTALL,
 )
+_BRACKET = re.compile(r""""(?:\\.|[^"\\\n])*+"?|'[^'\n]*+'?|#[^\n]*+|[\[\]{}]""")
 _KEY = re.compile(r"""\s*(?:"(?P<basic>[^"]*)"|'(?P<literal>[^']*)'|(?P<bare>[A-Za-z0-9_-]+))\s*[.=]""")
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]")
 
@@ -49,6 +50,15 @@ def sections(text: str) -> list[TomlSection]:
         elif key:
             found[-1].keys.setdefault(key["basic"] or key["literal"] or key["bare"] or "", line)
     return found
+
+
+def depth(text: str) -> int:
+    """How many brackets are open at once at most, strings and comments left out; for any text, in linear time."""
+    now = most = 0
+    for token in _BRACKET.finditer(text):
+        now = now + 1 if token[0] in "[{" else max(0, now - 1) if token[0] in "]}" else now
+        most = max(most, now)
+    return most
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
