@@ -271,7 +271,7 @@ async def test_a_storm_of_failures_is_told_call_by_call_and_over_when_it_is_over
         assert all(answer.is_error for answer in answers)
         assert proxy.count("storm-") == (60, 0)
         assert not (await write(session, "calm")).is_error
-    table.add(Row("sixty 5xx in a row", "60 writes", answers[-1].text, 20, took, 60, 0))
+    table.add(Row("sixty 5xx in a row", "60 writes", answers[-1].text, 20, took, 60, 0, calls=60))
 
 
 async def test_a_server_behind_a_fault_goes_on_answering_what_needs_no_node(
