@@ -11,6 +11,7 @@ from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.search import Searcher
 from proxmox_mcp.search.documents import Document
 from proxmox_mcp.search.index_cache import Contents, pack, unpack
+from proxmox_mcp.search.vocabulary import Vocabulary
 from searchers import searcher
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ _NUMBERS = st.lists(st.integers(0, 2**32 - 1), max_size=5).map(lambda numbers: a
 
 @given(st.dictionaries(st.text(max_size=9), _NUMBERS, max_size=5), st.lists(st.integers(0, 99), max_size=5))
 def test_what_was_packed_comes_back(places: dict[str, array[int]], lines: list[int]) -> None:
-    contents = Contents([Document(number, ("name",)) for number in lines], places, {"word": 2})
+    vocabulary = Vocabulary.of({("vm",): ("=guest",), ("two", "factor"): ("=login",)}, {"=make": ("POST",)}, ["vm"])
+    contents = Contents([Document(number, ("name",), "does") for number in lines], places, {"word": 2}, vocabulary)
     assert unpack("source", pack("source", contents)) == contents
     assert unpack("another source", pack("source", contents)) is None

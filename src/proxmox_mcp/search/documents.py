@@ -27,11 +27,12 @@ FACTS = ("path", "leaf", "name", "parameters", "description")
 class Document:
     """The lines of one endpoint: first the facts, then phrases for it, last phrases for its parameters.
 
-    ``parameters`` are those asked for, one for each line that asks for one.
+    ``parameters`` are those asked for, one for each line that asks for one. ``does`` says what the endpoint does.
     """
 
     lines: int
     parameters: tuple[str, ...] = ()
+    does: str = ""
 
     @property
     def own(self) -> int:
@@ -72,7 +73,7 @@ def _text(endpoint: Endpoint, intent: Intent) -> Text:
         *intent.phrases,
         *(text for _, text in asked),
     ]
-    return Text(Document(len(lines), tuple(name for name, _ in asked)), lines)
+    return Text(Document(len(lines), tuple(name for name, _ in asked), intent.does), lines)
 
 
 def _facts(endpoint: Endpoint) -> tuple[str, list[str]]:

@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.search.documents import Document
+from proxmox_mcp.search.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,18 +24,19 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.search.indexing import LinesByTerm
 
-_FORM = b"2"
+_FORM = b"3"
 """Goes up when the same files are read differently."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What is read from the schema and our texts: the documents, where each term is in their lines (numbered through),
-    and how often each word occurs."""
+    how often each word occurs, and what words mean."""
 
     documents: Sequence[Document]
     places: LinesByTerm
     known: Mapping[str, int]
+    vocabulary: Vocabulary
 
 
 def source_of(index: EndpointIndex, directory: Path) -> str:
@@ -55,9 +57,12 @@ def pack(source: str, contents: Contents) -> bytes:
         numbers.extend(each)
     if sys.byteorder == "big":
         numbers.byteswap()
-    documents = [[document.lines, document.parameters] for document in contents.documents]
+    documents = [[document.lines, document.parameters, document.does] for document in contents.documents]
     terms = {term: len(each) for term, each in contents.places.items()}
-    body = json.dumps([documents, terms, contents.known], separators=(",", ":")).encode() + b"\n" + numbers.tobytes()
+    vocabulary = contents.vocabulary
+    meanings = [list(vocabulary.concepts.items()), vocabulary.methods, sorted(vocabulary.words)]
+    small = json.dumps([documents, terms, contents.known, meanings], separators=(",", ":"))
+    body = small.encode() + b"\n" + numbers.tobytes()
     return f"{source} {_digest(body)}\n".encode() + body
 
 
@@ -67,13 +72,19 @@ def unpack(source: str, stored: bytes) -> Contents | None:
     if head != f"{source} {_digest(body)}".encode():
         return None
     small, _, rest = body.partition(b"\n")
-    documents, terms, known = json.loads(small)
+    documents, terms, known, (concepts, methods, words) = json.loads(small)
     numbers = array("I", rest)
     if sys.byteorder == "big":
         numbers.byteswap()
     ends = accumulate(terms.values())
     places = {term: numbers[end - count : end] for (term, count), end in zip(terms.items(), ends, strict=True)}
-    return Contents([Document(lines, tuple(parameters)) for lines, parameters in documents], places, known)
+    vocabulary = Vocabulary.of(
+        {tuple(name): tuple(meant) for name, meant in concepts},
+        {concept: tuple(asked) for concept, asked in methods.items()},
+        words,
+    )
+    found = [Document(lines, tuple(parameters), does) for lines, parameters, does in documents]
+    return Contents(found, places, known, vocabulary)
 
 
 def _digest(body: bytes) -> str:

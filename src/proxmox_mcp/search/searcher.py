@@ -10,10 +10,10 @@ from proxmox_mcp.search.absent import Absence, load_absences
 from proxmox_mcp.search.api_names import ApiNames, arranged
 from proxmox_mcp.search.boosts import Factors, HintWeights, directories_of, hints_of
 from proxmox_mcp.search.browse import browse, path_query
-from proxmox_mcp.search.documents import text_of, texts_of
+from proxmox_mcp.search.documents import Document, text_of, texts_of
 from proxmox_mcp.search.index_cache import Contents, pack, source_of, unpack
 from proxmox_mcp.search.indexing import TermReader
-from proxmox_mcp.search.intents import Intent, load_intents
+from proxmox_mcp.search.intents import load_intents
 from proxmox_mcp.search.ranking import Ranker, Weights
 from proxmox_mcp.search.text import STOP_WORDS, without_number, words
 from proxmox_mcp.search.typos import Corrector
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc import Endpoint, EndpointIndex
 
-_NOTHING = Intent("")
+_NOTHING = Document(0)
 
 CONFIDENT = 0.42
 """The score from which the first hit is trusted: chosen on our own questions, see ``benchmarks/search.py``."""
@@ -39,23 +39,23 @@ NEIGHBOUR = 0.5
 class Hit(NamedTuple):
     """An endpoint that was found, and how well it fits (0 to about 2; 1 for a path that was browsed).
 
-    ``parameter`` is the one that was asked for (may be empty), ``intent`` is its entry in ``apidoc/intents``.
+    ``parameter`` is the one that was asked for (may be empty), ``document`` what was read of it.
     """
 
     endpoint: Endpoint
     score: float
     parameter: str = ""
-    intent: Intent = _NOTHING
+    document: Document = _NOTHING
 
     @property
     def summary(self) -> str:
         """What the endpoint does, in a line; empty where it is newer than our intents."""
-        return self.intent.does
+        return self.document.does
 
     @property
     def popular(self) -> tuple[str, ...]:
         """The parameters that people ask for."""
-        return tuple(self.intent.parameters)
+        return tuple(dict.fromkeys(self.document.parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +91,26 @@ class Searcher:
         directory = directory or data_directory()
         self.index = index
         self._endpoints = index.endpoints
-        self._intents = load_intents(directory / "intents")
         self._absences = load_absences(directory / "absent.txt")
-        self._vocabulary = load_vocabulary(directory / "words.txt")
         self._source = source_of(index, directory)
         unpacked = unpack(self._source, stored)
         self.was_stored = unpacked is not None
-        self._contents = unpacked or self._read_all()
+        self._contents = unpacked or self._read_all(directory)
+        self._vocabulary = self._contents.vocabulary
+        keys = ((each.method, each.path) for each in self._endpoints)
+        self._documents = dict(zip(keys, self._contents.documents, strict=False))  # Absences have documents too.
         self._ranker = Ranker(self._contents.documents, self._contents.places, weights or Weights())
         directories = directories_of(self._endpoints)
         self._factors = Factors(self._endpoints, directories, len(self._absences), hints or HintWeights())
         self._corrector = Corrector(self._contents.known)
         self._names = ApiNames(self._endpoints, directories)
 
-    def _read_all(self) -> Contents:
-        texts = [*texts_of(self._endpoints, self._intents), *(text_of(each.phrases) for each in self._absences)]
-        reader = TermReader(self._vocabulary)
+    def _read_all(self, directory: Path) -> Contents:
+        intents, vocabulary = load_intents(directory / "intents"), load_vocabulary(directory / "words.txt")
+        texts = [*texts_of(self._endpoints, intents), *(text_of(each.phrases) for each in self._absences)]
+        reader = TermReader(vocabulary)
         places = reader.places(line for text in texts for line in text.lines)
-        return Contents([text.document for text in texts], places, reader.known())
+        return Contents([text.document for text in texts], places, reader.known(), vocabulary)
 
     def store(self) -> bytes:
         """What can be kept for the next searcher of the same index."""
@@ -133,7 +135,7 @@ class Searcher:
 
     def summary(self, endpoint: Endpoint) -> str:
         """What an endpoint does, in a line of our own words; empty where it is newer than our intents."""
-        return self._intents.get((endpoint.method, endpoint.path), _NOTHING).does
+        return self._documents.get((endpoint.method, endpoint.path), _NOTHING).does
 
     def _ranked(self, query: str, limit: int, method: str) -> Results:
         stems, corrections = self._read(query)
@@ -171,4 +173,4 @@ class Searcher:
         return (bare,) if self._corrector.knows(bare) else ()
 
     def _hit(self, endpoint: Endpoint, score: float, parameter: str = "") -> Hit:
-        return Hit(endpoint, score, parameter, self._intents.get((endpoint.method, endpoint.path), _NOTHING))
+        return Hit(endpoint, score, parameter, self._documents.get((endpoint.method, endpoint.path), _NOTHING))

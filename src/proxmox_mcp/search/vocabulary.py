@@ -13,7 +13,7 @@ from proxmox_mcp.errors import ApidocFormatError
 from proxmox_mcp.search.text import STOP_WORDS, stem, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 _LINE = re.compile(r"([a-z][a-z ]*?)\s*(?:\[([A-Z ]+)\])?:\s*(\S.*)")
@@ -41,6 +41,20 @@ class Vocabulary:
     methods: Mapping[str, tuple[str, ...]]
     words: frozenset[str] = frozenset()
     longer: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        concepts: Mapping[tuple[str, ...], tuple[str, ...]],
+        methods: Mapping[str, tuple[str, ...]],
+        words: Iterable[str],
+    ) -> Vocabulary:
+        """From the concepts: names of several stems are also kept by their first (``longer``)."""
+        longer: dict[str, list[tuple[str, ...]]] = {}
+        for name in concepts:
+            if len(name) > 1:
+                longer.setdefault(name[0], []).append(name)
+        return cls(concepts, methods, frozenset(words), {first: tuple(names) for first, names in longer.items()})
 
     def unit(self, name: tuple[str, ...]) -> Unit:
         """The unit of one stem or of a longer name."""
@@ -108,8 +122,4 @@ def load_vocabulary(path: Path) -> Vocabulary:
             concept = "=" + match[1]
             if concept not in concepts.get(key, ()):
                 concepts[key] = (*concepts.get(key, ()), concept)
-    longer: dict[str, list[tuple[str, ...]]] = {}
-    for key in concepts:
-        if len(key) > 1:
-            longer.setdefault(key[0], []).append(key)
-    return Vocabulary(concepts, methods, frozenset(written), {first: tuple(keys) for first, keys in longer.items()})
+    return Vocabulary.of(concepts, methods, written)
