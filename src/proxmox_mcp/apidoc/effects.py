@@ -118,7 +118,8 @@ def load_effects(directory: Path) -> Reviews:
         if not draft.shared:
             review = draft.finished()
             for key in draft.keys:
-                calls[key] = replace(review, parameters=_joined(review.parameters, of_calls.get(key, {})))
+                also = of_calls.get(key)
+                calls[key] = replace(review, parameters=_joined(review.parameters, also)) if also else review
     if lost := of_calls.keys() - calls.keys():
         raise ApidocFormatError(f"parameters of {min(lost)} are reviewed, but not the call itself")
     return Reviews(calls, of_methods)
