@@ -114,7 +114,8 @@ def resources_table(
     for resource in kept:
         kinds[_KIND_OF[resource["type"]]].append(resource)
     for kind, members in kinds.items():
-        members.sort(key=lambda r, names=_ORDER[kind]: [_sort_key(r.get(name)) for name in names])  # type: ignore[misc]
+        for name in reversed(_ORDER[kind]):
+            members.sort(key=lambda resource, name=name: _sort_key(resource.get(name)))  # type: ignore[misc]
     columns = {kind: view.fields or (_raw(usual) if view.raw else usual) for kind, usual in _COLUMNS.items()}
     suffix = f"; {len(kept)} of {len(chosen)} match" if view.conditions else ""
     return _page(kinds, columns, view, budget, what, suffix)
