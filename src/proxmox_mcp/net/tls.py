@@ -9,6 +9,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+import certifi
+
 from proxmox_mcp.errors import SettingsError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -68,8 +70,6 @@ def _load(context: ssl.SSLContext, ca_file: Path) -> None:
 
 
 def _load_public_authorities(context: ssl.SSLContext) -> None:
-    import certifi
-
     context.load_verify_locations(cafile=certifi.where())
     # The path that was compiled in: what the environment names doesn't count.
     system = Path(ssl.get_default_verify_paths().openssl_cafile)
