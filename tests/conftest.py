@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from clock import clock
 from example_counts import register_profiles
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
@@ -19,7 +20,7 @@ from webhook import webhook
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["open_store", "postgres", "store", "webhook"]
+__all__ = ["clock", "open_store", "postgres", "store", "webhook"]
 
 register_profiles()
 

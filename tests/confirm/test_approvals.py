@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from clock import Clock
+
 CALL = Call(
     caller=Caller(name="ops"),
     cluster="",
@@ -26,18 +28,6 @@ CALL = Call(
     data={"password": "hunter2"},
 )
 STATEMENT = Statement("deletes VM 102 `forum`", "forum")
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Caller
 
+if TYPE_CHECKING:
+    from clock import Clock
+
 CALL = Call(
     caller=Caller(name="ops"),
     cluster="lab",
@@ -27,18 +30,6 @@ CALL = Call(
     data={"purge": "1"},
 )
 STATEMENT = Statement("deletes VM 102 `forum`", '[["VM","102",{"name":"forum"}]]')
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

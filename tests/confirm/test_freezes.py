@@ -15,17 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+    from clock import Clock
 
 
 @pytest.fixture
@@ -47,7 +37,7 @@ def test_writes_are_refused_until_a_person_ends_it(freezes: Freezes) -> None:
     freezes.freeze(by="anna", reason="moving the\nrack")
     with pytest.raises(FrozenError) as refused:
         freezes.refuse_if_frozen()
-    assert refused.value.message == "All writes are frozen by anna, since 1970-01-12 13:46:40 UTC: moving the rack"
+    assert refused.value.message == "All writes are frozen by anna, since 2027-01-15 08:00:00 UTC: moving the rack"
     assert "Nothing was sent. Reads go on." in refused.value.advice
     assert "proxmox-mcp unfreeze" in refused.value.advice
     ended = freezes.unfreeze(by="bert")
@@ -60,7 +50,7 @@ def test_writes_are_refused_until_a_person_ends_it(freezes: Freezes) -> None:
 def test_it_ends_at_its_time(freezes: Freezes, clock: Clock) -> None:
     freezes.freeze(by="anna", seconds=3600)
     clock.now += 3599
-    with pytest.raises(FrozenError, match="until 1970-01-12 14:46:40 UTC"):
+    with pytest.raises(FrozenError, match="until 2027-01-15 09:00:00 UTC"):
         freezes.refuse_if_frozen()
     clock.now += 1
     freezes.refuse_if_frozen()
@@ -107,7 +97,7 @@ def test_who_froze_and_unfroze_is_on_record(freezes: Freezes, tmp_path: Path) ->
     freezes.unfreeze(by="bert")
     froze, unfroze = acts(tmp_path)
     assert (froze["event"], froze["by"], froze["reason"]) == ("freeze", "anna", "moving")
-    assert froze["until"] == "1970-01-12 13:47:40 UTC"
+    assert froze["until"] == "2027-01-15 08:01:00 UTC"
     assert (unfroze["event"], unfroze["by"]) == ("unfreeze", "bert")
     assert "anna" in unfroze["frozen"]
 

@@ -17,6 +17,7 @@ from proxmox_mcp.policy.lookups import ABSENT, NO_FACTS, Gathered, GuestFacts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clock import Clock
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.store import Store
 
@@ -30,18 +31,6 @@ GIVEN: dict[str, Any] = {
     "calls": 2,
     "seconds": 600,
 }
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -13,24 +13,10 @@ from proxmox_mcp.policy.stored_callers import KEPT_SECONDS, StoredCallers
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clock import Clock
     from proxmox_mcp.store import Store
 
 pytestmark = pytest.mark.anyio
-
-
-class Clock:
-    """A clock that stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from clock import Clock
 from patience import PATIENCE, Watch, eventually
 from proxmox.raw_server import RawServer, Request, reply, serving
 from proxmox_mcp.errors import NodeUnreachableError, ProxmoxError, UnreachableError
@@ -30,14 +31,6 @@ if TYPE_CHECKING:
 
 ONE, TWO, THREE = (HostPort(f"pve{n}", 8006) for n in (1, 2, 3))
 DOWN = UnreachableError("pve is down.")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_the_first_host_is_asked_until_it_fails_and_the_next_stays_in_use() -> None:

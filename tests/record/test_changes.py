@@ -18,23 +18,12 @@ from undone_roundtrips import call_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clock import Clock
     from proxmox_mcp.policy.call import Call
 
 CONFIG = Get("/nodes/pve1/qemu/100/config")
 BACK = Inverse("restore", (InverseCall("PUT", CONFIG.path, {"cores": 2}, "restores cores"),), proven=True)
 DAY = 86400.0
-
-
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from clock import Clock
 from proxmox_mcp.errors import RateLimitError, SettingsError
 from proxmox_mcp.web import Passwords, Person, Role, entry
 from proxmox_mcp.web.passwords import Delays
@@ -51,14 +52,6 @@ def test_two_lines_for_one_name_and_a_line_beside_something_else_are_refused() -
         Passwords(f"{line},{line}")
     with pytest.raises(SettingsError, match="not NAME:ROLE:HASH"):
         Passwords(f"{line},{PASSWORD}")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 async def fail(delays: Delays, name: str, address: str = "::1") -> None:

@@ -18,6 +18,7 @@ from proxmox_mcp.gateway.plans.records import PlanRecords, PlanState, StatedPlan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clock import Clock
     from proxmox_mcp.store import Store
 
 PLAN = StatedPlan(
@@ -36,18 +37,6 @@ PLAN = StatedPlan(
         for vmid in (100, 101)
     ],
 )
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
