@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from apidoc_documents import document, method, node
+from command_line import run_here as run
 from patience import PATIENCE
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
-from serving import COMMAND, environment, run
+from serving import COMMAND, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
