@@ -1,7 +1,7 @@
 """How many examples hypothesis tries: a quarter in ``scripts/test``, all in ``scripts/test --all`` and ``.ci/run``.
 
 Tests that don't say how many get the number of the profile; those that do say how many make a thorough run.
-``tests/fuzz`` counts for itself (``fuzz/examples.py``).
+``tests/fuzz`` can try more, and others (``fuzz/examples.py``).
 """
 
 from __future__ import annotations

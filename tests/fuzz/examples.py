@@ -10,14 +10,16 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 
+from example_counts import share_of
+
 DEPTH = int(os.environ.get("FUZZ", "1"))
 
 
 def examples(number: int, **more: Any) -> settings:
-    """So many examples in a usual run, which is not held up by looking for a smaller one that fails."""
+    """So many examples in a thorough run. None without ``FUZZ`` is held up by looking for a smaller one that fails."""
     return settings(
         phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if DEPTH > 1 else [])],
-        max_examples=number * DEPTH,
+        max_examples=share_of(number) * DEPTH,
         derandomize=DEPTH == 1,
         database=None,
         deadline=None,
