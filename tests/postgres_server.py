@@ -77,6 +77,8 @@ class PostgresServer:
             "port": self.port,
             "unix_socket_directories": "",
             "fsync": "off",
+            "full_page_writes": "off",
+            "autovacuum": "off",
             "max_connections": 100,
         }
         command = [self.programs / "postgres", "-D", self._data]

@@ -27,8 +27,8 @@ def names_in(source: str) -> set[str]:
 
 
 def modules_naming(name: str) -> set[str]:
-    modules = ((path.relative_to(ROOT).as_posix(), path) for path in ROOT.rglob("*.py"))
-    return {module for module, path in modules if name in names_in(path.read_text("utf-8"))}
+    texts = ((path.relative_to(ROOT).as_posix(), path.read_text("utf-8")) for path in ROOT.rglob("*.py"))
+    return {module for module, text in texts if name in text and name in names_in(text)}
 
 
 def test_only_the_pipeline_names_a_writer() -> None:
