@@ -106,7 +106,10 @@ def test_while_it_serves_it_ends_with_its_children_and_leaves_no_directory(how: 
     assert list(demo.temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize(
+    "how",
+    ["the terminal closes", "SIGKILL", *(pytest.param(how, marks=pytest.mark.slow) for how in ("SIGTERM", "Ctrl-C"))],
+)
 def test_while_it_starts_too(how: str, demo: Demo) -> None:
     until(lambda: len(demo.processes()) > 1, lambda: "its other process")
     ENDS[how](demo)

@@ -158,9 +158,11 @@ async def test_where_the_settings_do_not_tell_who_calls_nobody_reaches_the_clust
         given = {**SOUND, **changed, "MCP_HOST": host, "PROXMOX_HOST": f"127.0.0.1:{node.port}",
                  "PROXMOX_USER": "mcp@pve"}  # fmt: skip
         with serving(tmp_path, **{name: value for name, value in given.items() if value}) as served:
-            for token in ("", TOKEN, "ops-token-of-these-tests", "short"):
+            async with connect(served, "http", token="") as session:
+                text = await answers(session)
+            for token in (TOKEN, "ops-token-of-these-tests", "short"):
                 async with connect(served, "http", token=token) as session:
-                    text = await answers(session)
+                    assert (await session.call("list_nodes")).text == text
             verbose = served.ask("GET", "/readyz?verbose")
             assert served.ask("GET", "/metrics").status == 404
             assert served.ask("GET", "/mcp", {"Host": "evil.example.com"}).status == 421

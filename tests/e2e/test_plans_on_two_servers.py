@@ -90,8 +90,13 @@ async def test_a_plan_of_one_server_is_stopped_from_the_other(
     assert re.match(r"plan 1: stopped by default, [1-3] of 4 steps done\.", answer.text), answer
 
 
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("victim", ["server", "database"])
+@pytest.mark.parametrize(
+    ("victim", "seed"),
+    [
+        ("server", 0),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in (("server", 1), ("database", 0), ("database", 1))),
+    ],
+)
 async def test_whenever_a_server_or_the_database_is_killed_nothing_is_sent_twice_or_off_record(
     victim: str, seed: int, cluster: DemoCluster, postgres: PostgresServer, tmp_path: Path
 ) -> None:

@@ -108,6 +108,7 @@ def old_python(pytestconfig: pytest.Config) -> str:
     return str(python)
 
 
+@pytest.mark.slow  # The older SDK is installed for it.
 @pytest.mark.parametrize("transport", ["sse", "http", "stdio"])
 def test_a_client_of_the_first_generation_lists_and_calls_every_tool(
     transport: str, old_python: str, server: Served, on_demo: dict[str, str], tmp_path: Path
