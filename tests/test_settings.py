@@ -217,6 +217,15 @@ def test_an_error_in_the_clusters_file_is_reported_with_the_cluster(text: str, s
     assert said in fault(MCP_CLUSTERS_FILE=str(file))
 
 
+def test_what_a_cluster_takes_is_listed_once_for_all_its_unknown_settings(tmp_path: Path) -> None:
+    file = tmp_path / "clusters.toml"
+    file.write_text('[rule]\nverdict = "deny"\nmethod = "GET"\nPROXMOX_HSOT = "a"\n')
+    told = fault(MCP_CLUSTERS_FILE=str(file))
+    assert told.count(" is not a setting.") == 3
+    assert told.count("A cluster takes PROXMOX_HOST, ") == 1
+    assert "PROXMOX_HSOT is not a setting. Did you mean PROXMOX_HOST?" in told
+
+
 def test_a_cluster_is_in_the_file_or_in_the_environment(tmp_path: Path) -> None:
     assert "are both set" in fault(MCP_CLUSTERS_FILE=str(tmp_path / "x"), PROXMOX_HOST="a")
     assert "can't be read" in fault(MCP_CLUSTERS_FILE=str(tmp_path / "x"))

@@ -383,6 +383,7 @@ def _read_cluster(
     where = f"MCP_CLUSTERS_FILE [{name}] "
     known = [field.upper() for field in ClusterSettings.model_fields]
     values = {key: value for key, value in shared.items() if key in known}
+    names = f"A cluster takes {', '.join(known)}."  # told once: a table of something else has many unknown keys
     for key, value in table.items():
         secret = key.removesuffix("_FILE") if key.endswith("_FILE") else ""
         with faults.collected():
@@ -391,7 +392,8 @@ def _read_cluster(
             elif key in known:
                 values[key] = ",".join(map(str, value)) if isinstance(value, list) else value
             else:
-                advice = did_you_mean(key, known, 1) or f"A cluster takes {', '.join(known)}."
+                if not (advice := did_you_mean(key, known, 1)):
+                    advice, names = names, ""
                 raise SettingsError(f"{where}{key} is not a setting.", advice)
     if "PROXMOX_HOST" not in values:
         faults.found.append(SettingsError(f"{where}PROXMOX_HOST is missing.", "Set it to a node's name or address."))
