@@ -6,26 +6,41 @@ import http.client
 import json
 import ssl
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from patience import PATIENCE
 
 if TYPE_CHECKING:
-    from proxmox_mcp.demo import DemoCluster
+    from collections.abc import Iterator, Mapping
 
 UNVERIFIED = ssl._create_unverified_context()
+
+
+class Reachable(Protocol):
+    """A demo cluster, in whichever process: its address, and secrets by token id."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def tokens(self) -> Mapping[str, str]: ...
 
 
 class Api:
     """Plain calls with a token: one of the cluster's, or another with its ``secret``."""
 
-    def __init__(self, cluster: DemoCluster, token: str = "root@pam!mcp", secret: str = "") -> None:
+    def __init__(self, cluster: Reachable, token: str = "root@pam!mcp", secret: str = "") -> None:
         self._cluster = cluster
+        self._kept: http.client.HTTPSConnection | None = None
         self.headers = {"Authorization": f"PVEAPIToken={token}={secret or cluster.tokens[token]}"}
 
     @classmethod
-    def by_ticket(cls, cluster: DemoCluster, ticket: dict[str, str]) -> Api:
+    def by_ticket(cls, cluster: Reachable, ticket: dict[str, str]) -> Api:
         """Calls with the answer of a login."""
         api = cls(cluster)
         api.headers = {
@@ -36,9 +51,7 @@ class Api:
 
     def answer(self, method: str, path: str, /, **parameters: Any) -> tuple[int, Any]:
         """Status and body."""
-        connection = http.client.HTTPSConnection(
-            self._cluster.host, self._cluster.port, timeout=PATIENCE, context=UNVERIFIED
-        )
+        connection = self._kept or self._connection()
         target, body, headers = f"/api2/json{path}", None, dict(self.headers)
         if method in ("GET", "DELETE"):
             target += f"?{urlencode(parameters)}" if parameters else ""
@@ -50,7 +63,21 @@ class Api:
             response = connection.getresponse()
             return response.status, json.loads(response.read())
         finally:
-            connection.close()
+            if connection is not self._kept:
+                connection.close()
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """One connection for all calls of a block: a TLS handshake takes as long as several calls."""
+        self._kept = self._connection()
+        try:
+            yield
+        finally:
+            self._kept.close()
+            self._kept = None
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(self._cluster.host, self._cluster.port, timeout=PATIENCE, context=UNVERIFIED)
 
     def get(self, path: str, /, **parameters: Any) -> Any:
         status, body = self.answer("GET", path, **parameters)

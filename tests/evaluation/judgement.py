@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evaluation.cluster import State
     from evaluation.scenarios import End, Scenario
+    from whole_cluster import State
 
 
 def faults_of(scenario: Scenario, before: State, after: State, reply: str) -> tuple[str, ...]:

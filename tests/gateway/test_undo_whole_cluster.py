@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from gateway.conftest import gateway_to_demo
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.reviews import call_key
 from proxmox_mcp.gateway import Request
-from recorded_roundtrips import comparable
+from whole_cluster import whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -194,45 +193,6 @@ KINDS: dict[str, Kind] = {
         "POST", "/cluster/metrics/server/ms9", {"type": "graphite", "server": "192.0.2.60", "port": 2003, "disable": 1}
     ),
 }  # fmt: skip
-
-LISTS = (
-    "/access/users?full=1", "/access/groups", "/access/roles", "/access/acl", "/access/domains", "/pools", "/storage",
-    "/cluster/options", "/cluster/backup", "/cluster/replication", "/cluster/ha/resources", "/cluster/ha/rules",
-    "/cluster/firewall/options", "/cluster/firewall/rules", "/cluster/firewall/aliases", "/cluster/firewall/ipset",
-    "/cluster/firewall/groups", "/cluster/sdn/zones", "/cluster/sdn/vnets", "/cluster/sdn/controllers",
-    "/cluster/sdn/ipams", "/cluster/sdn/dns", "/cluster/notifications/matchers", "/cluster/notifications/targets",
-    "/cluster/mapping/dir", "/cluster/mapping/pci", "/cluster/mapping/usb", "/cluster/metrics/server",
-    "/cluster/acme/plugins", "/cluster/jobs/realm-sync",
-)  # fmt: skip
-BELOW = {"/cluster/firewall/ipset": "name", "/cluster/firewall/groups": "group", "/pools": "poolid"}
-_FIGURES = re.compile(r"cpu|mem|disk\w*|uptime|net(?:in|out)|maxdisk|pressure\w*|shared_mem|memhost")
-
-
-def whole(api: Api) -> dict[str, Any]:
-    """The cluster, without figures that move by themselves."""
-    found: dict[str, Any] = {}
-    for path in LISTS:
-        found[path] = api.get(path.partition("?")[0], **({"full": 1} if "?" in path else {}))
-        if key := BELOW.get(path):
-            for row in found[path]:
-                below = ("/pools", {"poolid": row[key]}) if path == "/pools" else (f"{path}/{row[key]}", {})
-                found[f"{path}/{row[key]}"] = _without_figures(api.get(below[0], **below[1]))
-    guests = api.get("/cluster/resources", type="vm")
-    found["guests"] = sorted(f"{each['id']} on {each['node']}: {each['status']}" for each in guests)
-    for each in guests:
-        base = f"/nodes/{each['node']}/{each['id']}"
-        for part in ("config", "snapshot", "firewall/rules", "firewall/options"):
-            found[f"{each['id']}/{part}"] = api.get(f"{base}/{part}")
-    for storage in ("local-lvm", "ceph", "nas"):
-        content = api.get(f"/nodes/pve1/storage/{storage}/content")
-        found[f"content of {storage}"] = sorted(str(row["volid"]) for row in content)
-    return {name: comparable(value) for name, value in found.items()}
-
-
-def _without_figures(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_figures(each) for name, each in value.items() if not _FIGURES.fullmatch(name)}
-    return [_without_figures(each) for each in value] if isinstance(value, list) else value
 
 
 @pytest.fixture
