@@ -18,6 +18,7 @@ from proxmox_mcp.app.metrics import describe
 from proxmox_mcp.instructions import instructions
 from proxmox_mcp.policy import document
 from proxmox_mcp.record.undo import document as undo_document
+from proxmox_mcp.server.guest_prompts import IN_GUESTS
 from proxmox_mcp.server.prompts import PROMPTS
 from proxmox_mcp.server.tools import TOOLS, select_tools
 from proxmox_mcp.settings import SECRETS, ClusterSettings, ServerSettings
@@ -94,6 +95,8 @@ def tools() -> str:
         "`proxmox_api_call` and `proxmox_api_plan` are not listed.\n"
     )
     parts.append("## Prompts\n\n" + "\n".join(f"- `{p.name}`: {p.title}. {p.description}." for p in PROMPTS) + "\n")
+    parts.append("With `MCP_GUEST_EXEC=true` also ([commands in guests](guest-commands.md#recipes)):\n")
+    parts.append("\n".join(f"- `{p.name}`: {p.title}. {p.description}." for p in IN_GUESTS) + "\n")
     parts.append(
         "## Resources\n\n`proxmox://api/{+path}`: the reference of every method of an API path; paths complete.\n\n"
         "`proxmox://changes`: the caller's own last writes, with values before and after ([undo.md](undo.md)).\n"

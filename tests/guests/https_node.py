@@ -41,6 +41,7 @@ class HttpsNode(Node):
     agent: EmulatedAgent = field(default_factory=EmulatedAgent)
     forbids: str = ""
     snapshots: list[str] = field(default_factory=list)
+    rolled_back_to: list[str] = field(default_factory=list)
 
     async def start(self) -> None:
         self.home = self.directory / "root"
@@ -120,6 +121,9 @@ class HttpsNode(Node):
             if path.endswith("/snapshot"):
                 self.snapshots.append(params["snapname"])
                 return 200, "OK", f"UPID:pve1:0000AAAA:00BBBBBB:65000000:vzsnapshot:{VMID}:{USER}:"
+            if path.endswith("/rollback"):
+                self.rolled_back_to.append(path.split("/")[-2])
+                return 200, "OK", f"UPID:pve1:0000AAAA:00BBBBBB:65000000:vzrollback:{VMID}:{USER}:"
             given = await (self.vm if "/qemu/" in path else self).post(path, params)
         except ProxmoxError as error:
             return error.status or 500, error.message, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,11 +60,12 @@ async def client_of(node: HttpsNode, policy: str = "", mode: Any = "auto", **mor
     if policy:
         (node.directory / "policy.toml").write_text(policy)
         settings["MCP_POLICY_FILE"] = str(node.directory / "policy.toml")
-    gateway = gateway_of(load_settings(settings))
-    async with gateway.plans.running(), Client(make_server(gateway), mode=mode) as client:
+    async with (
+        aclosing(gateway_of(load_settings(settings))) as gateway,
+        gateway.plans.running(),
+        Client(make_server(gateway), mode=mode) as client,
+    ):
         yield client
-    for each in gateway.clusters.values():
-        await each.pve.aclose()
 
 
 async def plan(client: Client, *steps: dict[str, Any], **arguments: Any) -> tuple[str, bool]:

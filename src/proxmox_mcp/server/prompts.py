@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
+from proxmox_mcp.server.guest_prompts import IN_GUESTS
+from proxmox_mcp.server.prompt import Prompt
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """``description`` is what a person chooses by. ``arguments`` are described by name; all are required.
-
-    ``text`` holds them in braces.
-    """
-
-    name: str
-    title: str
-    description: str
-    text: str
-    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 PROMPTS = (
@@ -75,50 +63,6 @@ PROMPTS = (
     ),
 )
 
-_GUEST = {"guest": "id or name of the guest"}
-IN_GUESTS = (
-    Prompt(
-        "update_guest",
-        "Update a guest",
-        "Snapshot, package updates, services before and after, what needs a restart",
-        "Update the packages of guest `{guest}`. First, with guest_exec: which package manager it has, what would be "
-        "updated, and `systemctl list-units --type=service --state=running --no-legend --plain`. Show me the plan: a "
-        "snapshot (POST .../snapshot, named after today), the update with timeout 600, then the comparison. After I "
-        "agree: carry it out, list the services that no longer run, what needs a restart (`needrestart -b`, "
-        "/var/run/reboot-required), and whether the snapshot can go. Roll back only when I say so.",
-        _GUEST,
-    ),
-    Prompt(
-        "what_fills_the_disk",
-        "Find what fills a disk",
-        "Largest directories, deleted files that are still open, logs and caches of a guest",
-        "The disk of guest `{guest}` is filling. With guest_exec run `df -h`, `du -xh --max-depth=2 / | sort -h | tail "
-        "-n 25`, `journalctl --disk-usage`, and look for deleted files that are still open (/proc/*/fd). Say what "
-        "takes the room, what could go and how much that frees. Delete nothing before I agree to each.",
-        _GUEST,
-    ),
-    Prompt(
-        "service_does_not_start",
-        "Why a service does not start",
-        "Status, log, unit and configuration check of a service in a guest",
-        "Service `{service}` in guest `{guest}` does not start. With guest_exec look at `systemctl status {service} "
-        "--no-pager -l`, `journalctl -u {service} -n 50 --no-pager`, `systemctl cat {service}`, and run the program's "
-        "own check of its configuration if it has one. Say why it fails and what to change. Change nothing before I "
-        "agree.",
-        {**_GUEST, "service": "name of the service"},
-    ),
-    Prompt(
-        "expiring_certificates",
-        "Certificates that run out",
-        "TLS certificates in a guest with their dates, soonest first",
-        "List the TLS certificates of guest `{guest}` with guest_exec: files below /etc/letsencrypt/live, /etc/ssl and "
-        "/etc/pki (`openssl x509 -noout -enddate -subject`), and those that its listening ports show (`openssl "
-        "s_client`). Give name, place and last day, soonest first, and how each is renewed. Change nothing.",
-        _GUEST,
-    ),
-)
-"""For servers where ``guest_exec`` is switched on."""
-
 
 def listed(*, guest_commands: bool = False) -> list[types.Prompt]:
     """All prompts, for ``prompts/list``."""
@@ -144,9 +88,7 @@ def get(name: str, arguments: Mapping[str, str]) -> types.GetPromptResult:
     missing = [each for each in prompt.arguments if not arguments.get(each)]
     if missing:
         raise MCPError(code=types.INVALID_PARAMS, message=f"Missing: {', '.join(missing)}")
-    text = prompt.text
-    for each in prompt.arguments:
-        text = text.replace("{" + each + "}", arguments[each])
+    text = prompt.filled(arguments)
     return types.GetPromptResult(
         description=prompt.description,
         messages=[types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))],

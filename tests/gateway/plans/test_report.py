@@ -109,3 +109,10 @@ def test_a_long_command_is_named_by_its_begin() -> None:
     said = report.ended(replace(one, steps=(replace(one.steps[0], command="echo " + "x\n" * 1000),)))
     assert len(said) < 400
     assert "(echo x x x" in said
+
+
+def test_no_way_back_is_offered_where_only_commands_were_run() -> None:
+    one = plan(PlanState.DONE, [D, D])
+    ran = replace(one.steps[0], command="df -h")
+    assert "To go back" not in report.ended(replace(one, steps=(ran,)))
+    assert "To go back" in report.ended(replace(one, steps=(ran, one.steps[1])))

@@ -80,7 +80,8 @@ def _done(plan: PlanRecord) -> list[str]:
 
 
 def _what_next(plan: PlanRecord) -> list[str]:
-    changed = plan.in_state(StepState.DONE, StepState.FAILED, StepState.UNKNOWN)
+    begun = plan.in_state(StepState.DONE, StepState.FAILED, StepState.UNKNOWN)
+    changed = [step for step in begun if not step.command]  # What a command did can't be undone.
     lines = []
     if plan.in_state(StepState.FAILED):
         lines.append("To go on: correct the cause, and make a plan of the steps that are left.")
