@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from guests.node import USER, VMID, Node, Person
 from patience import PATIENCE, eventually
@@ -112,6 +114,39 @@ async def test_100_kb_of_any_bytes_arrive_whole(node: Node) -> None:
 
     assert result.stdout.data == data
     assert not result.stdout.cut
+
+
+async def test_characters_that_are_torn_between_frames_are_whole_again(node: Node) -> None:
+    text = "ü€😀" * 10_000
+
+    result = await run(node, "cat; cat /nonexistent >&2", text.encode())
+
+    assert result.stdout.text == text
+
+
+@given(
+    words=st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), max_size=40),
+    text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+)
+@settings(max_examples=6, deadline=None)
+def test_any_command_runs_exactly_as_it_is_written(
+    tmp_path_factory: pytest.TempPathFactory, words: list[str], text: str
+) -> None:
+    """A list reaches its program word by word; a text is what the shell reads, whatever the lines in it are."""
+    required("dtach")
+
+    async def both() -> tuple[ExecResult, ExecResult]:
+        node = Node(tmp_path_factory.mktemp("container"))
+        await node.start()
+        try:
+            listed = await run(node, ["printf", "%s\\0", "first", *words])
+            return listed, await run(node, f"cat <<'end of the text'\n{text}\nend of the text\n")
+        finally:
+            await node.stop()
+
+    listed, written = anyio.run(both)
+    assert listed.stdout.data == b"".join(word.encode() + b"\0" for word in ["first", *words])
+    assert written.stdout.data == f"{text}\n".encode()
 
 
 async def test_60_kb_of_input_arrive_whole_and_in_one_piece(node: Node) -> None:
@@ -440,6 +475,16 @@ async def test_a_node_that_never_answers_the_handshake_is_given_up(node: Node, m
     monkeypatch.setattr(websocket, "HANDSHAKE_SECONDS", 0.5)
 
     with pytest.raises(GuestAnswerError, match="did not answer the opening"):
+        await run(node, "true")
+
+
+async def test_a_node_that_closes_early_is_told(node: Node) -> None:
+    class Closing(Node):
+        async def _shake_hands(self, reader: Any, writer: Any) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+
+    node.__class__ = Closing
+    with pytest.raises(GuestAnswerError, match="closed the terminal's connection"):
         await run(node, "true")
 
 

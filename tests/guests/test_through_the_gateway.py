@@ -152,6 +152,27 @@ async def test_a_rule_lets_whole_commands_pass_without_a_question(cluster: Https
         assert (await call(client, guest="web", command=["echo", "hello"], input="x"))[1]
 
 
+async def test_a_rule_has_a_snapshot_taken_before_a_command(cluster: HttpsNode) -> None:
+    policy = "[[rule]]\nverdict = \"allow\"\ncommand = '^echo [a-z]+$'\nsnapshot = true\n"
+    async with client_of(cluster, policy) as client:
+        told, failed = await call(client, guest="web", command=["echo", "hello"])
+
+    assert (failed, "| hello" in told) == (False, True)
+    (name,) = cluster.snapshots
+    assert f"Snapshot {name} of {VMID} was taken first." in told
+
+
+async def test_no_rule_lets_a_reader_run_commands(cluster: HttpsNode) -> None:
+    (cluster.directory / "policy.toml").write_text('[[rule]]\nverdict = "allow"\neffect = "execute"\n')
+    more = {"MCP_MODE": "read-only", "MCP_POLICY_FILE": str(cluster.directory / "policy.toml")}
+    command = [sys.executable, "-m", "proxmox_mcp", "exec", "web", "--yes", "--", "id"]
+    done = await anyio.run_process(command, env={**os.environ, **settings_for(cluster, **more)}, check=False)
+
+    assert done.returncode == 1
+    assert b"read-only mode" in done.stderr
+    assert not cluster.typed
+
+
 async def test_what_a_rule_forbids_is_not_run(cluster: HttpsNode) -> None:
     policy = '[[rule]]\nverdict = "deny"\ntag = "lab"\ncommand = \'^rm .*$\'\nreason = "no deleting"\n'
     async with client_of(cluster, policy, MCP_MODE="full") as client:

@@ -81,9 +81,15 @@ def exec_(
 
 
 async def _run(gateway: Gateway, asked: Request, guest: str, work: GuestExec, terminal: TerminalClient) -> ExecResult:
+    """The result; what was done around the command (a snapshot, the record of the change) is told to a person only,
+    since standard error is the command's."""
     async with aclosing(gateway):
-        result: ExecResult = (await gateway.run_command(asked, guest, work, terminal)).data
-        return result
+        answer = await gateway.run_command(asked, guest, work, terminal)
+    if terminal.follows_progress:
+        for note in answer.notes:
+            click.echo(note, err=True)
+    result: ExecResult = answer.data
+    return result
 
 
 def _write(result: ExecResult) -> None:

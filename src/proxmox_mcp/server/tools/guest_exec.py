@@ -16,7 +16,7 @@ async def _run(call: ToolCall) -> str:
     given = call.arguments
     request = call.request("/guest", method="POST", confirm=given.get("confirm", ""))
     result = await call.gateway.run_command(request, given["guest"].strip(), work_of(given), call.client)
-    return result.told
+    return "\n".join((result.told, *result.notes))
 
 
 TOOL = Tool(
