@@ -1,6 +1,6 @@
 """Pictures of the console's pages, from the demo cluster with calls of a real MCP client: scripts/screenshots
 
-Each page light and 1,200 pixels wide, approvals also dark and on a phone. They replace those in docs/images.
+Each page light and 1,200 pixels wide, approvals also dark on a phone. They replace those in docs/images.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import mcp_types as types
 
 from browser import Tab, chromium, sign_in, tab
 from clients import connect
@@ -18,6 +19,8 @@ from proxmox_mcp.demo import start_demo_cluster
 from serving import TOKEN, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from serving import Served
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -29,12 +32,15 @@ PHONE = {
     "is_mobile": True,
     "has_touch": True,
 }
+CLIENT = types.Implementation(name="claude-code", version="2.1.0")
+TASK_SECONDS = 20.0
+"""Of the clone that is seen running; less than a client waits."""
 PAGES = ("overview", "approvals", "activity", "changes", "callers", "connect")
 
 
 async def _call(served: Served) -> None:
     """What the pages show: reads, writes with and without an undo, a plan, calls that wait for a person."""
-    async with connect(served, "http") as session:
+    async with connect(served, "http", info=CLIENT) as session:
         await session.get("/nodes/*/qemu")
         await session.get("/cluster/backup")
         await session.make("PUT", "/nodes/*/qemu/101/config", {"cores": 6, "memory": "12288"})
@@ -51,9 +57,15 @@ async def _call(served: Served) -> None:
         )
 
 
-def _calls(served: Served) -> None:
-    """In a thread: Playwright has an event loop in this one."""
-    thread = threading.Thread(target=anyio.run, args=(_call, served))
+async def _clone(served: Served) -> None:
+    """A task that runs while the next pages are seen."""
+    async with connect(served, "http", info=CLIENT) as session:
+        await session.make("POST", "/nodes/*/qemu/110/clone", {"newid": 9110, "full": True}, wait=0)
+
+
+def _in_thread(calls: Callable[[Served], Awaitable[None]], served: Served) -> None:
+    """Playwright has an event loop in this one."""
+    thread = threading.Thread(target=anyio.run, args=(calls, served))
     thread.start()
     thread.join()
 
@@ -66,8 +78,8 @@ def _make_callers(at: Tab) -> None:
         at.page.get_by_role("button", name="Make a token").click()
 
 
-def _shoot(at: Tab, name: str, path: str) -> None:
-    at.goes(path)
+def _shoot(at: Tab, name: str) -> None:
+    """A picture of the page that is open."""
     at.page.wait_for_timeout(500)
     at.page.screenshot(path=str(IMAGES / f"console-{name}.png"))
     print(f"docs/images/console-{name}.png")
@@ -80,21 +92,37 @@ def _take(browser: Any, served: Served) -> None:
         sign_in(opened, served)
         _make_callers(opened)
         for name in PAGES:
-            _shoot(opened, name, "" if name == "overview" else name)
-        _shoot(opened, "change", "changes/1")
+            opened.goes("" if name == "overview" else name)
+            if name == "activity":
+                _in_thread(_clone, served)
+                opened.page.locator("#calls summary").filter(has_text="/clone").click()
+                opened.page.locator("#tasks progress[value]").wait_for()
+            _shoot(opened, name)
+            if name == "activity":
+                opened.page.locator("#tasks a").click()
+                _shoot(opened, "task")
+        opened.goes("changes/1")
+        _shoot(opened, "change")
+        opened.goes("approvals/1")
+        _shoot(opened, "request")
     with tab(browser, served.url, **PHONE) as opened:
         sign_in(opened, served)
-        _shoot(opened, "phone", "approvals")
+        opened.goes("approvals")
+        _shoot(opened, "phone")
 
 
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as directory, start_demo_cluster() as cluster, chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        start_demo_cluster(task_seconds=TASK_SECONDS) as cluster,
+        chromium() as browser,
+    ):
         settings = {**cluster.environment, "MCP_AUTH_TOKEN": TOKEN, "MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0"}
         audit = {"MCP_AUDIT_FILE": str(Path(directory) / "audit.jsonl")}
         with serving(Path(directory), **settings, **audit) as served:
             served.wait_for("from the node itself")
-            _calls(served)
+            _in_thread(_call, served)
             _take(browser, served)
 
 
