@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +35,11 @@ def serving_console(tmp_path: Path) -> Callable[..., AbstractContextManager[Site
         passwords = Passwords(read.server.mcp_console_password.get_secret_value())
         console = console_of(read, None, passwords, serves_clients=False, check=check)
         front = FrontPages(healthy=lambda: True, console=True, asks_token=True)
-        with served(ConsoleOnly(_nothing, front, make_console(console), hosts)) as port:
+        with (
+            closing(console.store),
+            closing(console.activity),
+            served(ConsoleOnly(_nothing, front, make_console(console), hosts)) as port,
+        ):
             yield Site(console, port)
 
     return serve
