@@ -110,6 +110,11 @@ def reply(status: int, content: Any) -> HttpResponse:
     return HttpResponse(status, "said", {"content-type": "application/json"}, json.dumps(content).encode())
 
 
+def part(text: str) -> str:
+    """Of a text for many parameters at once, so much that all of it is read twice or thrice, not ten times."""
+    return text[-(len(text) // 4) :]
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "untrusted.clean": untrusted.clean,
     "untrusted.flat": untrusted.flat,
@@ -142,10 +147,10 @@ READERS: dict[str, Callable[[str], object]] = {
             path=ApiPath.parse("/nodes/pve1/qemu/100/config"),
             template="/nodes/{node}/qemu/{vmid}/config",
             path_params={"vmid": text},
-            data=dict.fromkeys(("scsi0", "net0", "delete", "agent", "usb0", "ide2", "hookscript", text), text),
+            data=dict.fromkeys(("scsi0", "net0", "delete", "agent", "usb0", "ide2", "hookscript", text), part(text)),
         ),
         bundled_effects(),
-        LiveFacts(config=dict.fromkeys(("scsi0", "net0", "ide2"), text)),
+        LiveFacts(config=dict.fromkeys(("scsi0", "net0", "ide2"), part(text))),
     ),
     "policy.values.members": values.members,
     "policy.values.number": values.number,
@@ -153,7 +158,9 @@ READERS: dict[str, Callable[[str], object]] = {
         Call(
             method="PUT",
             path=ApiPath.parse(text),
-            data=dict.fromkeys(("vmid", "vms", "storage", "tags", "upid", "id", "scsi0", "pool", "sid", "node"), text),
+            data=dict.fromkeys(
+                ("vmid", "vms", "storage", "tags", "upid", "id", "scsi0", "pool", "sid", "node"), part(text)
+            ),
         )
     ),
     "policy.callers.authenticate": CALLERS.authenticate,
