@@ -9,7 +9,7 @@ import pytest
 from scripts.draw_tour import PICTURE, picture, words
 
 from proxmox_mcp.demo.tour import STEPS
-from serving import run
+from serving import free_port, run
 
 if TYPE_CHECKING:
     import subprocess
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    return run(tmp_path_factory.mktemp("demo"), "demo", "--once")
+    # A port of its own: another worker's demo may look for one at the same moment, and find the same.
+    return run(tmp_path_factory.mktemp("demo"), "demo", "--once", "--port", str(free_port()))
 
 
 def test_the_tour_undoes_a_change_and_leaves_others_to_undo(done: subprocess.CompletedProcess[str]) -> None:

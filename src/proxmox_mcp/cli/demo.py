@@ -126,7 +126,14 @@ def _print_console(address: str, directory: Path, console: Console) -> None:
 
 def _server_settings(host: str, port: int) -> dict[str, str]:
     """Settings of the server. It needs no token, since the cluster is fake and has nothing to protect."""
-    return {"MCP_HOST": host, "MCP_PORT": str(port), "MCP_AUTH": "none", "MCP_LOG_LEVEL": "WARNING"}
+    return {
+        "MCP_HOST": host,
+        "MCP_PORT": str(port),
+        "MCP_AUTH": "none",
+        "MCP_LOG_LEVEL": "WARNING",
+        # The tour ends with a call that waits for a person: its watchers need not wait with it.
+        "MCP_APPROVAL_WAIT": "2",
+    }
 
 
 @contextmanager
