@@ -98,7 +98,7 @@ def test_what_others_wrote_is_text_and_never_runs(browser: Any, served: Served, 
         sign_in(lena, served)
         lena.goes(f"activity?caller={quote(SCRIPT)}&guest={quote(SCRIPT)}&before=x&since={quote(SCRIPT)}")
         assert lena.page.evaluate(INJECTED) == 0
-        for path in (*PAGES, "approvals/1", "activity?writes=yes"):
+        for path in (*PAGES, "approvals/1", "changes/1", "activity?writes=yes"):
             lena.goes(path)
             assert lena.page.evaluate(INJECTED) == 0, path
         lena.goes("activity")
@@ -116,8 +116,13 @@ def test_what_others_wrote_is_text_and_never_runs(browser: Any, served: Served, 
         assert lena.page.evaluate(INJECTED) == 0
         lena.page.get_by_role("button", name="Allow writes again").click()
         lena.is_clean()
-        lena.goes(quote(SCRIPT, safe=""))
-        assert lena.page.evaluate(INJECTED) == 0
+        for path in (
+            quote(SCRIPT, safe=""),
+            f"tasks/default/{quote(SCRIPT, safe='')}",
+            f"tasks/{quote(SCRIPT, safe='')}/x",
+        ):
+            assert lena.goes(path).status == 404
+            assert lena.page.evaluate(INJECTED) == 0
         assert lena.dialogs == []
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from proxmox_mcp.web import Role
 
 if TYPE_CHECKING:
-    import pytest
-
     from console_site import Site
     from proxmox_mcp.record.activity import Activity, ActivityFilter
 
@@ -68,3 +68,9 @@ def test_a_console_without_a_cluster_has_no_page_of_a_task(site: Site) -> None:
     page = site.person().get("/console/tasks/default/UPID:pve1:000003EF:00001B89:6B0B59D3:qmclone:110:root@pam:")
     assert page.status == 400
     assert "no connection to a cluster" in page.text
+
+
+@pytest.mark.parametrize("form", ["stop", "stop-plan"])
+def test_a_viewer_stops_nothing(form: str, site: Site) -> None:
+    viewer = site.person("jo", Role.VIEWER)
+    assert viewer.submits("/console/account", f"/console/{form}", task="default/UPID:x", plan="1").status == 403
