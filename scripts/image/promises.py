@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from scripts.image.engine import Config, Engine, Server
 
 SESSION = Path(__file__).with_name("session.py").read_text(encoding="utf-8")
-SECRETS = ("PROXMOX_PASSWORD", "MCP_AUTH_TOKEN", "MCP_STATE_KEY", "MCP_STATE_URL")
+SECRETS = (
+    "PROXMOX_PASSWORD",
+    "MCP_AUTH_TOKEN",
+    "MCP_STATE_KEY",
+    "MCP_STATE_URL",
+    "MCP_DATABASE_URL",
+    "MCP_CONSOLE_PASSWORD",
+    "MCP_NOTIFY",
+    "MCP_AUDIT_KEY",
+)
 COMPILERS = "for p in cc gcc g++ clang as ld make cargo rustc uv; do command -v $p; done; true"
 CACHES = "find / -xdev ( -path */.cache/* -o -name uv -type f -o -path /var/lib/apt/lists/*_Packages ) -print"
 TOOLS = {

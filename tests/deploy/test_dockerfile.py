@@ -14,6 +14,7 @@ from scripts.image import promises
 from deploy.files import ROOT, judged_by, project, text
 from proxmox_mcp.cli.demo import demo
 from proxmox_mcp.server.tools import TOOLS
+from proxmox_mcp.settings import SECRETS
 
 DOCKERFILE = text("Dockerfile")
 FROM = re.findall(r"^FROM (\S+) AS (\S+)$", DOCKERFILE, re.MULTILINE)
@@ -108,3 +109,4 @@ def test_what_is_promised_of_the_image_is_what_the_project_is() -> None:
     """The check runs on a bare Python, so it can't ask the project itself."""
     assert {tool.name for tool in TOOLS} == promises.TOOLS
     assert project()["project"]["name"] == promises.DISTRIBUTION
+    assert promises.SECRETS == SECRETS
