@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.web.security import Origin
     from proxmox_mcp.web.sessions import Sessions
     from proxmox_mcp.web.tasks import RunningTask
+    from proxmox_mcp.web.visit import Shell
 
 
 _LOG = logging.getLogger("proxmox_mcp.web")
@@ -68,6 +69,7 @@ class Console:
     check: Callable[[], str] | None = None
     loads: Kept[Mapping[str, NodeLoad]] = field(default_factory=Kept)
     findings: Kept[Findings] = field(default_factory=Kept)
+    shells: Shared[Shell] = field(default_factory=Shared)
     running: Shared[Sequence[RunningTask]] = field(default_factory=Shared)
     calls: Shared[ShownCalls] = field(default_factory=Shared)
     checking: anyio.Lock = field(default_factory=anyio.Lock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -168,7 +169,7 @@ async def _answered(request: Request, handler: Handler, role: Role, *, sends_for
         fields = await read_form(request) if sends_form else {}
         if sends_form:
             require_form_token(fields.get("form_token", ""), session.form_token)
-        shell = await console.store.in_thread(_shell_of, console)
+        shell = await _shell(console)
         visit = Visit(request, console, session, shell, fields)
         if not visit.may(role):
             said = f"This needs the role {role}; you are signed in as {session.person.role}."
@@ -202,9 +203,18 @@ async def find_session(request: Request) -> ConsoleSession | None:
     return None
 
 
-def _shell_of(console: Console) -> Shell:
+async def _shell(console: Console) -> Shell:
+    """What surrounds the content: shared by all pages of the same second, and made again after each change."""
+    store = console.store
+    seen = await store.in_thread(marks, store)
+    # The second is part of it because requests, grants and freezes also end when their time is over.
+    mark = (*seen.values(), int(time.time()))
+    return await console.shells.get("all", mark, lambda: store.in_thread(_shell_of, console, seen))
+
+
+def _shell_of(console: Console, seen: Mapping[str, str]) -> Shell:
     return Shell(
-        marks(console.store),
+        seen,
         waiting=console.approvals.count_pending(),
         freeze=console.freezes.current(),
         grants=console.grants.active(),
