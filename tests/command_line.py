@@ -6,18 +6,21 @@ signals, several at the same time, what is imported at the start.
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from proxmox_mcp import cli
+from proxmox_mcp.record.activity import ActivityLog
 from serving import environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -25,7 +28,16 @@ def run_here(directory: Path, *arguments: str, **settings: str) -> subprocess.Co
     """A command of ours, to its end, with the environment that ``serving.run`` would give it."""
     out, err = io.StringIO(), io.StringIO()
     status: object = 0
+    at_the_end: list[Callable[[], object]] = []
+    registered = atexit.register
+
+    def register(function: Callable[..., object], *arguments: Any, **more: Any) -> Callable[..., object]:
+        if isinstance(getattr(function, "__self__", None), ActivityLog):
+            at_the_end.append(function)
+        return registered(function, *arguments, **more)
+
     with (
+        patch.object(atexit, "register", register),
         patch.dict(os.environ, environment(directory, **settings), clear=True),
         patch.object(sys, "argv", ["proxmox-mcp", *arguments]),
         patch.object(sys, "stdin", io.StringIO()),
@@ -37,4 +49,6 @@ def run_here(directory: Path, *arguments: str, **settings: str) -> subprocess.Co
             cli.main()
         except SystemExit as ended:
             status = ended.code
+        for function in at_the_end:  # the activity is written where the process of a command ends
+            function()
     return subprocess.CompletedProcess(arguments, int(status or 0), out.getvalue(), err.getvalue())  # type: ignore[call-overload]
