@@ -18,7 +18,7 @@ FACTOR = 8
 STEEPEST = 24
 _NOTICEABLE = 0.003
 """Seconds; what costs less at its largest proves nothing, and harms nobody."""
-_LONG = 0.25
+_LONG = 2.0
 _TRIES = 3
 
 _TINY = (8, 14, 18, 22, 26, 32, 45, 64, 90, 125, 180, 250, 360, 500)

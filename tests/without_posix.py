@@ -24,7 +24,7 @@ MISSING_MODULES = frozenset(
 )
 _OS = """
 DirEntry EX_OK F_OK O_APPEND O_CREAT O_EXCL O_RDONLY O_RDWR O_TRUNC O_WRONLY P_NOWAIT P_WAIT PathLike R_OK SEEK_CUR
-SEEK_END SEEK_SET TMP_MAX W_OK X_OK abc abort access altsep chdir chmod close closerange cpu_count curdir defpath
+SEEK_END SEEK_SET TMP_MAX W_OK X_OK _exit abc abort access altsep chdir chmod close closerange cpu_count curdir defpath
 device_encoding devnull dup dup2 environ error execl execle execlp execlpe execv execve execvp execvpe extsep fdopen
 fsdecode fsencode fspath fstat fsync ftruncate get_exec_path get_inheritable get_terminal_size getcwd getcwdb getenv
 getlogin getpid getppid isatty kill linesep link listdir lseek lstat makedirs mkdir name open pardir path pathsep pipe
