@@ -123,11 +123,13 @@ def test_a_reader_can_not_write(store: Store) -> None:
 def test_who_waits_too_long_for_the_writer_is_told_so(
     open_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "BUSY_SECONDS", 0.05)
     one, other = open_store(), open_store()
     keep(one)
-    with one.transaction(), pytest.raises(StoreError, match=r"can't be used: (database is locked|another transaction)"):
-        keep(other)
+    with one.transaction(), monkeypatch.context() as short:
+        # Only for the one that waits: PostgreSQL ends a holder that is idle for twice as long.
+        short.setattr(databases, "BUSY_SECONDS", 0.05)
+        with pytest.raises(StoreError, match=r"can't be used: (database is locked|another transaction)"):
+            keep(other)
     keep(other)
     assert other.fault == ""
 
