@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the documents that are generated from the code: settings, tools, error codes, metrics, effects, undo.
+"""Write the documents that are generated from the code: settings, tools, error codes, metrics, effects, undo, coverage.
 
 usage: scripts/generate_docs.py [--check]     --check: only list stale documents; exit status 1 if there are any
 """
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from proxmox_mcp import errors
-from proxmox_mcp.apidoc import bundled_versions, load_index
+from proxmox_mcp.apidoc import Method, bundled_versions, load_index
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.app.metrics import describe
+from proxmox_mcp.gateway.check import reject_unsupported
 from proxmox_mcp.instructions import instructions
 from proxmox_mcp.policy import document
 from proxmox_mcp.record.undo import document as undo_document
@@ -24,9 +26,11 @@ from proxmox_mcp.server.tools import TOOLS, select_tools
 from proxmox_mcp.settings import SECRETS, ClusterSettings, ServerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pydantic import BaseModel
+
+    from proxmox_mcp.apidoc import Endpoint
 
 DOCS = Path(__file__).parents[1] / "docs"
 _PAGES = {"proxmox_api_plan": "plans.md"}
@@ -146,6 +150,76 @@ def undo_table() -> str:
     return "\n".join(["# How writes are undone\n\n" + _MADE, told, undo_document.render(indexes, bundled_effects())])
 
 
+_METHODS = get_args(Method)
+_SMALL_AREA = 4
+"""Methods: areas with fewer are put together."""
+
+
+def api_coverage() -> str:
+    """How much of each version's API can be called, is reviewed and can be undone, and what can't go through."""
+    indexes = {version: load_index(version) for version in bundled_versions()}
+    newest = list(indexes)[-1]
+    told = (
+        "How much of the API of each bundled version the tools reach: all of it, except what JSON can't carry. A\n"
+        "node's own schema comes first, so that newer endpoints can be called too; what nobody reviewed is judged\n"
+        "upwards ([effects](effects.md)). How each write is undone is in [its own table](undo-table.md).\n"
+    )
+    rows = [
+        "| version | paths | methods | GET | POST | PUT | DELETE | reviewed | can't go through |",
+        "|---|" + "---:|" * 8,
+    ]
+    for version, index in indexes.items():
+        methods = Counter(each.method for each in index.endpoints)
+        counts = [len({each.path for each in index.endpoints}), len(index.endpoints), *(methods[m] for m in _METHODS)]
+        reviewed = sum(bundled_effects().of(each.method, each.path) is not None for each in index.endpoints)
+        closed = sum(bool(_not_carried(each)) for each in index.endpoints)
+        rows.append(f"| {version} | {' | '.join(map(str, [*counts, reviewed, closed]))} |")
+    refused = [f"| `{e.method} {e.path}` | {said} |" for e in indexes[newest].endpoints if (said := _not_carried(e))]
+    return "\n".join(
+        [
+            "# Coverage of the API\n\n" + _MADE,
+            told,
+            "## By version\n\n" + "\n".join(rows) + "\n",
+            f"## By area, in {newest}\n\n" + _areas(indexes[newest].endpoints),
+            f"## What can't go through, in {newest}\n\n| call | instead |\n|---|---|\n" + "\n".join(refused) + "\n",
+        ]
+    )
+
+
+def _areas(endpoints: Sequence[Endpoint]) -> str:
+    """A table: calls by method, and how many writes have a way back."""
+    area_of = {each: _area(each.path) for each in endpoints}
+    sizes = Counter(area_of.values())
+    areas: dict[str, list[Endpoint]] = {}
+    for endpoint, area in area_of.items():
+        areas.setdefault(area if sizes[area] >= _SMALL_AREA else f"{area.rpartition('/')[0]}/...", []).append(endpoint)
+    rows = ["| area | GET | POST | PUT | DELETE | writes | with a way back |", "|---|" + "---:|" * 6]
+    for area, calls in sorted(areas.items()):
+        methods = Counter(each.method for each in calls)
+        undos = [
+            review.undo for each in calls if (review := bundled_effects().of(each.method, each.path)) and review.undo
+        ]
+        back = sum(undo.kind != "none" for undo in undos)
+        rows.append(f"| `{area}` | {' | '.join(str(methods[m]) for m in _METHODS)} | {len(undos)} | {back} |")
+    return "\n".join(rows) + "\n"
+
+
+def _area(path: str) -> str:
+    """``/access/users``, ``/nodes/{node}/qemu``: the part of the API that a path belongs to."""
+    first, *rest = path.strip("/").split("/")
+    named = rest[:2] if first == "nodes" else [each for each in rest[:1] if not each.startswith("{")]
+    return "/".join(["", first, *named])
+
+
+def _not_carried(endpoint: Endpoint) -> str:
+    """What to do instead of a call that can't go through here; empty for all others."""
+    try:
+        reject_unsupported(endpoint, {})
+    except errors.UnsupportedCallError as error:
+        return error.advice
+    return ""
+
+
 def metrics() -> str:
     """Every family of metrics."""
     rows = ["| name | type | labels | |", "|---|---|---|---|"]
@@ -166,6 +240,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "errors.md": error_codes,
     "effects.md": effects,
     "undo-table.md": undo_table,
+    "api-coverage.md": api_coverage,
     "metrics.md": metrics,
 }
 
