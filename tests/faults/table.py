@@ -31,6 +31,7 @@ _MOVING = (
     (re.compile(r"\(now [^()]*\)"), "(now)"),
     (re.compile(r"/\S*/(?=(?:state|schema|secrets|approvals|audit)\b)"), "…/"),
     (re.compile(r"\bin \d+ s\b"), "in N s"),
+    (re.compile(r"\bChange \d+"), "Change N"),
     (re.compile(r"(after|within) \d+\.\d+ ?s"), r"\1 N s"),
 )
 
