@@ -28,7 +28,7 @@ def test_the_document_has_a_row_for_each_fault_as_it_was_found(table: Table, req
     if os.environ.get("UPDATE_GOLDEN"):
         DOCUMENT.write_text(str(table), encoding="utf-8")
         written = told(DOCUMENT.read_text(encoding="utf-8"))
-    assert written == found
+    assert sorted(written) == sorted(found)  # Which module comes first is up to what else runs.
 
 
 def _modules(here: Path) -> list[Path]:
