@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxmox_mcp.confirm.retention import retention_words
 from proxmox_mcp.confirm.statement import ExpectedDifference, differences_of, state
 from proxmox_mcp.confirm.subjects import Subject, guest
 from proxmox_mcp.record.redaction import Redactor
@@ -202,23 +201,3 @@ def test_no_value_looks_like_a_line_of_the_server_or_like_another_value(
     assert told.replace("\n", "").isprintable()
     lines = told.splitlines()[-2:]
     assert [json.loads(line.partition(" = ")[2]) for line in lines] == [value, [value, "b"]]
-
-
-@pytest.mark.parametrize(
-    ("data", "told"),
-    [
-        ({"storage": "nas", "prune-backups": "keep-last=7"}, "Keeps the last 7 backups of each guest on nas"),
-        (
-            {"prune-backups": "keep-daily=7,keep-weekly=4"},
-            "one for each of the last 7 days, one for each of the",
-        ),
-        ({"storage": "nas", "remove": "0"}, "Removes no backup on nas"),
-        ({"storage": "nas", "prune-backups": "keep-all=1"}, "Keeps all backups on nas"),
-        ({"storage": "nas"}, ""),
-    ],
-)
-def test_a_retention_is_told_in_words(action: Callable[..., Call], data: dict[str, str], told: str) -> None:
-    words = retention_words(action("POST", "/cluster/backup", data=data))
-    assert told in words
-    assert bool(told) == bool(words)
-    assert retention_words(action("POST", "/cluster/backup"), "keep-last=3") == "Keeps the last 3 backups of each guest"

@@ -6,7 +6,6 @@ __all__ = [
     "freezes",
     "grants",
     "operators",
-    "retention",
     "statement",
     "subjects",
     "waiting",

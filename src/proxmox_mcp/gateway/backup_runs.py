@@ -1,4 +1,5 @@
-"""A run of a backup or of a job: which guests it takes, the retention that holds for it, and the backups that go.
+"""A run of a backup or of a job: which guests it takes, the retention that holds for it, also in words, and the backups
+that go.
 
 Proxmox removes older backups once the new one is there, and so does this count: with a retention of seven and seven
 backups there, the oldest goes.
@@ -7,30 +8,39 @@ backups there, the oldest goes.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from proxmox_mcp.confirm.retention import sets_up_a_run
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.cluster_time import zone_told
 from proxmox_mcp.policy.values import list_members, property_values, texts
 from proxmox_mcp.proxmox.pruning import Backup, can_be_dated, removed
 from proxmox_mcp.proxmox.records import records
+from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import tzinfo
 
     from proxmox_mcp.gateway.live_state import LiveState
+    from proxmox_mcp.policy.call import Call
     from proxmox_mcp.proxmox.inventory import Guest, Resources
 
+_RUNS = ("/nodes/{node}/vzdump", "/cluster/backup", "/cluster/backup/{id}")
 _MOST_NODES = 8
 """Nodes whose own defaults and storages are read, where a run may be on any of them."""
 _OWN_RETENTION = frozenset({"prune-backups", "maxfiles"})
 _SELECTION = frozenset({"vmid", "pool", "all"})
 _LONGEST_NUMBER = 9
+_EACH = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
+
+
+def _sets_up_a_run(call: Call) -> bool:
+    """Whether a call begins a backup, or makes or changes a backup job."""
+    return call.template in _RUNS and call.method in ("POST", "PUT")
 
 
 async def runs(live: LiveState) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
@@ -74,7 +84,7 @@ async def doomed(live: LiveState) -> list[Backup] | None:
     Raises ProxmoxError where it can't be read.
     """
     call = live.call
-    if not sets_up_a_run(call):
+    if not _sets_up_a_run(call):
         return []
     _, run = await runs(live)
     if run is None or run.get("dumpdir") is not None or ("id" in call.path_params and not await live.configuration()):
@@ -194,15 +204,42 @@ async def retention_of_call(live: LiveState) -> str | None:
     return await retention(live, {"node": call.path_params.get("node"), **call.data})
 
 
-async def retention_in_force(live: LiveState) -> str | None:
-    """The retention that holds where a backup call names none; None for any other call, and where it can't be read."""
+async def retention_words(live: LiveState) -> str:
+    """What a backup keeps of the older ones, as ``Keeps the last 7 backups of each guest on nas``; empty for any other
+    call, and where that is not known."""
     call = live.call
-    if not sets_up_a_run(call) or call.method != "POST" or not call.data.keys().isdisjoint(_OWN_RETENTION):
-        return None
-    try:
-        return await retention_of_call(live)
-    except ProxmoxError:
-        return None
+    if not _sets_up_a_run(call):
+        return ""
+    in_force = None
+    if call.method == "POST" and call.data.keys().isdisjoint(_OWN_RETENTION):
+        with suppress(ProxmoxError):
+            in_force = await retention_of_call(live)
+    return _words(call.data, in_force)
+
+
+def _words(run: Mapping[str, Any], in_force: str | None) -> str:
+    """The retention of a run in words. ``in_force`` holds where the run names none; None if it is not known."""
+    place = _text(run, "storage")
+    where = f" on {shown(place)}" if place else ""
+    if "0" in texts(run.get("remove")):
+        return f"Removes no backup{where}"
+    given = run.get("prune-backups", in_force)
+    if given is None:
+        return ""
+    kept = property_values("prune-backups", given)
+    if not kept or kept.get("keep-all") == ["1"]:
+        return f"Keeps all backups{where}"
+    words = [f"the last {number}" for number in _numbers(kept.get("keep-last", ()))]
+    words += [
+        f"one for each of the last {number} {each}s"
+        for name, each in _EACH.items()
+        for number in _numbers(kept.get(f"keep-{name}", ()))
+    ]
+    return f"Keeps {', '.join(words)} backups of each guest{where}" if words else ""
+
+
+def _numbers(found: Iterable[str]) -> list[str]:
+    return [number for number in found if number.isdecimal() and number != "0"]
 
 
 def _text(run: Mapping[str, Any], name: str) -> str:

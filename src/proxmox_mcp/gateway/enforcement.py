@@ -12,11 +12,10 @@ import anyio.to_thread
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm import statement as statements
 from proxmox_mcp.confirm.confirmations import ConfirmationMethod, ConfirmSetting, confirmation_method
-from proxmox_mcp.confirm.retention import retention_words
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
 from proxmox_mcp.gateway import approval
 from proxmox_mcp.gateway.agreement import held_to
-from proxmox_mcp.gateway.backup_runs import retention_in_force
+from proxmox_mcp.gateway.backup_runs import retention_words
 from proxmox_mcp.gateway.live_facts import read_facts
 from proxmox_mcp.policy.call import judge
 from proxmox_mcp.policy.caller import Mode
@@ -271,8 +270,7 @@ class Guard:
         differences: tuple[ExpectedDifference, ...] = ()
         if call.method == "PUT" or call.template.endswith("/config"):
             differences = statements.differences_of(call, await live.configuration(), self.redactor)
-        kept = retention_words(call, await retention_in_force(live))
-        notes = [*filter(None, [kept]), *_notes(call, live)]
+        notes = [*filter(None, [await retention_words(live)]), *_notes(call, live)]
         return statements.state(call, subjects, self.redactor, differences, notes)
 
     async def _method(self, decision: Decision, request: Request, client: Client) -> ConfirmationMethod:
