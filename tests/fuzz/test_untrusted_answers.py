@@ -12,7 +12,7 @@ from fuzz.examples import examples
 from fuzz.test_foreign_data import SPOKEN, shows_itself
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.errors import ViewError
-from proxmox_mcp.gateway.returned import legend_of
+from proxmox_mcp.gateway.answers import legend_of
 from proxmox_mcp.render import Budget, View, nodes_table, nodes_with_guests, render, resources_table
 from untrusted import bare, forged_lines
 

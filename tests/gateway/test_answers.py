@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.gateway.returned import legend_of
+from proxmox_mcp.gateway.answers import legend_of
 from proxmox_mcp.render import render
 from proxmox_mcp.untrusted import NOTICE, is_token
 from untrusted import bare, forged_lines

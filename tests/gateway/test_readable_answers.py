@@ -14,8 +14,7 @@ import pytest
 from cl100k import count_tokens
 from goldens import hold
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.gateway.answers import Result
-from proxmox_mcp.gateway.returned import legend_of, returned_fields
+from proxmox_mcp.gateway.answers import Result, legend_of, returned_fields
 from proxmox_mcp.render import Budget, Clock, View
 
 GOLDEN = Path(__file__).parent / "golden" / "answers"

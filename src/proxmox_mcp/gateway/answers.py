@@ -1,22 +1,30 @@
-"""Results on their way to a model."""
+"""Results on their way to a model, and how they read by the schema: which fields hold Proxmox's own terms, and what
+their numbers mean."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.gateway.returned import legend_of, returned_fields
-from proxmox_mcp.render import Legend, render
+from proxmox_mcp.render import OF_RENDERER, OF_UNIT, Legend, render
 
 if TYPE_CHECKING:
-    from proxmox_mcp.apidoc import EndpointIndex
+    from collections.abc import Mapping, Sequence
+
+    from proxmox_mcp.apidoc import Endpoint, EndpointIndex
+    from proxmox_mcp.apidoc.schema import Schema
     from proxmox_mcp.gateway.cluster_time import ClusterTime
     from proxmox_mcp.gateway.places import Places
     from proxmox_mcp.policy.call import Call
-    from proxmox_mcp.render import Budget, View
+    from proxmox_mcp.render import Budget, Quantity, View
 
 _NEXT = "next: cursor="
 """Before the cursor of a page, which has to name the places that it is a page of, where those are not the first."""
+_CLOSED = frozenset({"pve-priv-list", "pve-storage-content-list", "pve-vmid-list", "pve-hotplug-features", "ip-list"})
+"""Formats of lists of Proxmox's own names, or of numbers: however long, they hold no text of anybody else."""
+_INDEX = re.compile(r"(?<![0-9])[0-9]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +65,58 @@ def result_of(call: Call, index: EndpointIndex | None = None) -> Result:
     notes = (*received.notes, received.unread) if received.unread else received.notes
     endpoint = call.endpoint
     return Result(received.data, received.told, notes, returned_fields(endpoint), legend_of(endpoint, index))
+
+
+def returned_fields(endpoint: Endpoint | None) -> tuple[str, ...]:
+    """The fields that an endpoint's records may have."""
+    return tuple(_members(endpoint.returns)) if endpoint else ()
+
+
+def legend_of(endpoint: Endpoint | None, index: EndpointIndex | None = None) -> Legend:
+    """How an endpoint's answer reads. With the ``index``, what a PUT to the same path takes back is kept exact."""
+    if endpoint is None:
+        return Legend()
+    setter = index.get("PUT", endpoint.path) if index and endpoint.returns.type != "array" else None
+    return replace(legend_of_all([endpoint]), exact=frozenset(setter.parameters) if setter else frozenset())
+
+
+def legend_of_all(endpoints: Sequence[Endpoint]) -> Legend:
+    """How the merged answers of endpoints read: each field as the first endpoint that has it describes it."""
+    described = [members for endpoint in endpoints if (members := _members(endpoint.returns))]
+
+    @cache
+    def schema_of(field: str) -> Schema | None:
+        return next((schema for members in described if (schema := _at(members, field))), None)
+
+    def terms(field: str) -> bool:
+        schema = schema_of(field)
+        if schema is None:
+            return False
+        named = schema.format is None or isinstance(schema.format, str)
+        return bool(schema.enum) or not named or schema.format in _CLOSED
+
+    def quantities(field: str) -> Quantity | None:
+        schema = schema_of(field)
+        return None if schema is None else OF_RENDERER.get(schema.renderer) or OF_UNIT.get(schema.unit)
+
+    return Legend(terms, quantities) if described else Legend()
+
+
+def _at(members: Mapping[str, Schema], field: str) -> Schema | None:
+    """The schema of a field, which may be dotted; an indexed one (``net0``) is described as ``net[n]``."""
+    name, _, rest = field.partition(".")
+    schema = members.get(name) or members.get(_INDEX.sub("[n]", name))
+    if schema is None or not rest:
+        return schema
+    return _at(_members(schema), rest)
+
+
+def _members(schema: Schema) -> Mapping[str, Schema]:
+    """The fields of an object, or of the objects of a list."""
+    while schema.type == "array" and schema.items is not None:
+        schema = schema.items
+    members = dict(schema.properties or {})
+    for part in (*schema.all_of, *schema.one_of):
+        for name, each in _members(part).items():
+            members.setdefault(name, each)
+    return members

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import ProxmoxMcpError
-from proxmox_mcp.gateway.answers import Result
+from proxmox_mcp.gateway.answers import Result, legend_of_all, returned_fields
 from proxmox_mcp.gateway.places import PLACE_FIELDS, place_of, told_of
-from proxmox_mcp.gateway.returned import legend_of_all, returned_fields
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import InvalidCallError, TargetError, ViewError
+from proxmox_mcp.gateway.answers import returned_fields
 from proxmox_mcp.gateway.resolve import Target, resolve
-from proxmox_mcp.gateway.returned import returned_fields
 from proxmox_mcp.gateway.suggestions import no_guests
 from proxmox_mcp.render.filters import Filter
 from proxmox_mcp.render.selection import select
