@@ -1,7 +1,8 @@
 """A command for a guest as one call on the path of all calls, and its result as text.
 
 It is judged, decided, confirmed and recorded as the endpoint that carries it: ``agent/exec`` of a VM, ``termproxy`` of
-a container, with the command and its input as parameters. So a policy needs to know only one kind of call.
+a container, with the command and its input as parameters. So a policy needs to know only one kind of call. Where
+``agent/exec`` is called as it is, it answers with the number of a process, whose result is waited for.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import hashlib
 import re
 import shlex
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import DeniedError, InvalidCallError, TargetError
 from proxmox_mcp.gateway.resolve import unknown_guest
-from proxmox_mcp.guests import DEFAULT_TIMEOUT, GuestCommand, GuestExec, GuestOnNode
+from proxmox_mcp.guests import DEFAULT_TIMEOUT, GuestCommand, GuestExec, GuestOnNode, result_within
 from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.inventory import listed_guests
 from proxmox_mcp.untrusted import mark
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc.model import Endpoint
     from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.gateway.request import Client
     from proxmox_mcp.guests import ExecResult, Output
     from proxmox_mcp.policy.call import Call
 
@@ -202,3 +205,32 @@ def digests(result: ExecResult) -> dict[str, Any]:
         "output_sha256": result.stdout.digest,
         "errors_sha256": result.stderr.digest,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that a plain call started: what it gave as ``text``, and what the audit log holds of it (empty while it
+    runs)."""
+
+    text: str
+    digests: Mapping[str, Any]
+
+
+async def result_of_process(call: Call, data: Any, seconds: float, cluster: Cluster, client: Client) -> Ran | None:
+    """What a command gave that the call started; None for other calls. The client hears how long it has run.
+
+    Raises GuestAnswerError where the agent does not give the result.
+    """
+    process = data.get("pid") if isinstance(data, dict) and call.template == CARRIERS["qemu"] else None
+    if not isinstance(process, int) or call.method != "POST":
+        return None
+    guest = guest_at(call.path)
+    tell = partial(client.progress, None)
+    result = await result_within(cluster.pve, guest, process, seconds, tell) if seconds > 0 else None
+    if result is None:
+        return Ran(
+            f"The command runs in {guest} on {guest.node} as process {process}. Its result, which is given once: "
+            f'GET {guest.path}/agent/exec-status data={{"pid": {process}}}',
+            {},
+        )
+    return Ran(told(result, guest), digests(result))

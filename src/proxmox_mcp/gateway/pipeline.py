@@ -14,11 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError, ProxmoxMcpError, TaskFailedError
-from proxmox_mcp.gateway.agent_exec import result_of_process
 from proxmox_mcp.gateway.check import check, must_be_sendable
 from proxmox_mcp.gateway.denials import missing_rights
 from proxmox_mcp.gateway.dry_run import dry_run
-from proxmox_mcp.gateway.guest_command import carried, digests, must_be_showable, told
+from proxmox_mcp.gateway.guest_command import carried, digests, must_be_showable, result_of_process, told
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_call
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.snapshot_first import snapshot_first
