@@ -12,7 +12,7 @@ from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm.grants import LONGEST_SECONDS, Grants
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.policy.caller import Caller
-from proxmox_mcp.policy.lookups import ABSENT, NO_FACTS, Gathered, GuestFacts
+from proxmox_mcp.policy.lookups import ABSENT, NO_FACTS, GuestFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,10 +106,10 @@ def test_a_guest_counts_to_a_pool_or_tag_only_where_that_is_known(
     where: dict[str, Any], grants: Grants, call: Call
 ) -> None:
     grants.give(**{**GIVEN, "guests": frozenset(), **where})
-    for unknown in (NO_FACTS, Gathered({101: ABSENT}), Gathered({101: GuestFacts(pool="", tags=frozenset({"prod"}))})):
+    for unknown in (NO_FACTS, {101: ABSENT}, {101: GuestFacts(pool="", tags=frozenset({"prod"}))}):
         assert grants.use(call, unknown) is None
     known = GuestFacts(pool="lab", tags=frozenset({"test", "web"}))
-    assert grants.use(call, Gathered({101: known})) is not None
+    assert grants.use(call, {101: known}) is not None
 
 
 @pytest.mark.parametrize(

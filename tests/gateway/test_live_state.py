@@ -16,7 +16,7 @@ from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.request import NoClient
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.effects import Cause, Judgement
-from proxmox_mcp.policy.lookups import ABSENT, Gathered, Needs
+from proxmox_mcp.policy.lookups import ABSENT, Facts, Needs
 from proxmox_mcp.policy.targets import targets_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def action(effect: Effect = Effect.DESTROY, template: str = "/nodes/{node}/qemu/
     return replace(call, targets=targets_of(call))
 
 
-async def live_facts(vmids: list[int], cluster: Cluster) -> Gathered:
+async def live_facts(vmids: list[int], cluster: Cluster) -> Facts:
     return await LiveState(action(), cluster).facts(Needs(guests=frozenset(vmids), storages=True))
 
 
@@ -58,7 +58,7 @@ async def subjects_of(call: Call, cluster: Cluster) -> list[Subject]:
 async def test_facts_of_a_guest_are_its_node_pool_tags_and_storages(scripted: Scripted) -> None:
     cluster, _ = scripted(ANSWERS)
     facts = await live_facts([100], cluster)
-    found = facts.guest(100)
+    found = facts.get(100)
     assert found is not None
     assert (found.node, found.pool, found.tags) == ("pve1", "production", frozenset({"prod", "web"}))
     assert found.storages == frozenset({"ceph"})
@@ -72,16 +72,16 @@ async def test_nothing_is_asked_where_no_rule_asks(scripted: Scripted) -> None:
 
 async def test_a_guest_that_is_not_there_is_absent_only_to_who_sees_all(scripted: Scripted) -> None:
     all_seeing, _ = scripted(ANSWERS)
-    assert (await live_facts([999], all_seeing)).guest(999) is ABSENT
+    assert (await live_facts([999], all_seeing)).get(999) is ABSENT
     blind, _ = scripted({**ANSWERS, "/access/permissions": {"/vms/100": {"VM.Audit": 1}}}, identity="dev@pve!t1")
-    assert (await live_facts([999], blind)).guest(999) is None
+    assert (await live_facts([999], blind)).get(999) is None
 
 
 async def test_what_cannot_be_read_stays_unknown(scripted: Scripted) -> None:
     cluster, _ = scripted({"/cluster/resources": FailedError("no quorum")})
-    assert (await live_facts([100], cluster)).guest(100) is None
+    assert (await live_facts([100], cluster)).get(100) is None
     half, _ = scripted({"/nodes/pve1/qemu/100/config": PermissionDeniedError("no VM.Audit")})
-    found = (await live_facts([100], half)).guest(100)
+    found = (await live_facts([100], half)).get(100)
     assert found is not None
     assert found.storages is None
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.caller import Caller, Mode
-from proxmox_mcp.policy.lookups import ABSENT, NO_NEEDS, Gathered, GuestFacts, Needs
+from proxmox_mcp.policy.lookups import ABSENT, NO_FACTS, NO_NEEDS, GuestFacts, Needs
 from proxmox_mcp.policy.policy import Policy, mode_verdict
 from proxmox_mcp.policy.rules import Rule, Verdict
 
@@ -170,7 +170,7 @@ def rule(verdict: Verdict, **conditions: Any) -> Rule:
 
 
 def verdict_of(made: Call, given: Rule, facts: GuestFacts | None = None, mode: Mode = FULL) -> Verdict:
-    gathered = Gathered(dict.fromkeys(range(100, 300), facts) if facts else {})
+    gathered = dict.fromkeys(range(100, 300), facts) if facts else NO_FACTS
     return Policy(mode, [given]).decide(made, facts=gathered).verdict
 
 
@@ -245,7 +245,7 @@ def test_tags_that_a_call_sets_count_for_a_denial_and_not_for_a_permission(actio
 
 def test_one_protected_guest_among_several_is_enough_to_deny(action: Callable[..., Call]) -> None:
     made = action("POST", "/cluster/bulk-action/guest/shutdown", data={"vms": "101,102"})
-    facts = Gathered({101: GuestFacts(tags=frozenset({"dev"})), 102: GuestFacts(tags=frozenset({"prod"}))})
+    facts = {101: GuestFacts(tags=frozenset({"dev"})), 102: GuestFacts(tags=frozenset({"prod"}))}
     assert Policy(FULL, [rule(DENY, tags=("prod",))]).decide(made, facts=facts).verdict is DENY
     assert Policy(GUARDED, [rule(ALLOW, tags=("dev",))]).decide(made, facts=facts).verdict is CONFIRM
 

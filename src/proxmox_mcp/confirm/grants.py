@@ -58,7 +58,7 @@ class Grant:
     def _covers_guest(self, vmid: int, facts: Facts) -> bool:
         if vmid in self.guests:
             return True
-        known = facts.guest(vmid)
+        known = facts.get(vmid)
         return known is not None and known.exists and (known.pool in self.pools or bool(known.tags & self.tags))
 
     @property

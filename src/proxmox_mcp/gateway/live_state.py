@@ -17,7 +17,7 @@ from proxmox_mcp.confirm import subjects
 from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.reach import reached
-from proxmox_mcp.policy.lookups import ABSENT, Gathered, GuestFacts
+from proxmox_mcp.policy.lookups import ABSENT, NO_FACTS, GuestFacts
 from proxmox_mcp.proxmox.records import records
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.model import Wire
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.policy.call import Call
-    from proxmox_mcp.policy.lookups import Needs
+    from proxmox_mcp.policy.lookups import Facts, Needs
     from proxmox_mcp.proxmox.inventory import Guest, Resources
 
 Query = tuple[tuple[str, str], ...]
@@ -81,14 +81,14 @@ class LiveState:
             return None
         return found if isinstance(found, dict) else None
 
-    async def facts(self, needs: Needs) -> Gathered:
+    async def facts(self, needs: Needs) -> Facts:
         """Pool, tags, node and storages of guests. What can't be read stays unknown: rules then fail closed."""
         if not needs.guests:
-            return Gathered({})
+            return NO_FACTS
         try:
             resources = await self.resources()
         except ProxmoxError:
-            return Gathered({})
+            return NO_FACTS
         guests = {vmid: guest for vmid in sorted(needs.guests) if (guest := resources.guest(vmid)) is not None}
         storages: dict[int, frozenset[str] | None] = {}
 
@@ -103,7 +103,7 @@ class LiveState:
         }
         if len(guests) < len(needs.guests) and await self.cluster.sees_all_guests():
             known |= dict.fromkeys(needs.guests - guests.keys(), ABSENT)
-        return Gathered(known)
+        return known
 
     async def subjects(self, *, backups: bool = True) -> list[Subject]:
         """The guests, storages and nodes that the call names, as they are now.

@@ -124,7 +124,7 @@ class Rule:
         hit = call.targets
         if self.guests and not _fits(_in_ranges(self.guests, hit.guests), "guest" in hit.open_ended, wholly=wholly):
             return "guest"
-        looked_up = {vmid: facts.guest(vmid) for vmid in hit.guests} if self.needs_facts(hit) else {}
+        looked_up = {vmid: facts.get(vmid) for vmid in hit.guests} if self.needs_facts(hit) else {}
         for condition, patterns, named, of_guest in (
             ("node", self.nodes, hit.nodes, lambda guest: {guest.node} if guest.node else None),
             ("pool", self.pools, hit.pools, lambda guest: {guest.pool}),
