@@ -62,8 +62,9 @@ class Answer:
     @property
     def token(self) -> str:
         """The token of a statement that waits for a confirmation."""
-        line = next(line for line in self.text.splitlines() if line.startswith("confirm: "))
-        return line.removeprefix("confirm: ")
+        found = [line.removeprefix("confirm: ") for line in self.text.splitlines() if line.startswith("confirm: ")]
+        assert found, f"nothing waits for a confirmation: {self}"
+        return found[0]
 
 
 class Session:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from goldens import hold, settled
+from proxmox_mcp.confirm.operators import Operators
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
+from proxmox_mcp.store import Store
 from serving import CALLERS, TOKEN, Served, callers_file, serving
 from upstream import Upstream
 
@@ -83,6 +86,22 @@ def server(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     with serving(directory, **on_demo, **files, MCP_APPROVAL_WAIT="0") as served:
         served.wait_for("from the node itself")
         yield served
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_plain_server_is_left_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No module leaves in ``server`` what changes the answers of the next: who has an open console is asked before a
+    token is given, and nothing is sent while writes are frozen."""
+    here = [item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path]
+    if not any("server" in item.fixturenames for item in here):
+        yield
+        return
+    directory = request.getfixturevalue("server").directory / "state" / "state"
+    yield
+    with closing(Store.in_directory(directory)) as store, store.reading() as db:
+        assert not Operators(store=store).can_hear(), "somebody is signed in to the console of `server`"
+        frozen = db.row(db.tables.freezes.select().where(db.tables.freezes.c.ended.is_(None)))
+        assert not frozen, "the writes of `server` are frozen"
 
 
 _MOVING = (

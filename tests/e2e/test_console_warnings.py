@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def overview(served: Served) -> Iterator[Callable[[], str]]:
-    """Gives the first page as somebody sees it who has signed in."""
+    """Gives the first page as somebody sees it who has signed in, and signs out at the end."""
     made = served.run("console", "link", "--as", "lena")
     assert made.returncode == 0, made.stderr
     visitor = Visitor(("127.0.0.1", served.port), f"127.0.0.1:{served.port}")
     assert visitor.signs_in(made.stdout.strip().partition("#")[2]).status == 303
     yield lambda: visitor.get("/console/").text
+    assert visitor.submits("/console/account", "/console/sign-out").status == 303
 
 
 def test_a_server_that_is_set_up_well_has_nothing_to_correct(server: Served) -> None:
