@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import socket
+import struct
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,9 @@ import anyio
 import httpx2
 import pytest
 import uvicorn
+from anyio.abc import SocketAttribute
 
+from patience import eventually
 from proxmox_mcp.app import connections
 from proxmox_mcp.app.connections import BoundedProtocol, Connections, max_connections
 from serving import TOKEN, free_port, serving
@@ -80,7 +84,14 @@ async def listening(most: int = 1000, max_waiting: int = 1000) -> AsyncIterator[
         listener = table
 
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_config=None, lifespan="off", http=Protocol, timeout_graceful_shutdown=1
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        lifespan="off",
+        http=Protocol,
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=int(FOR_EVER),
     )
     server = uvicorn.Server(config)
     async with anyio.create_task_group() as group:
@@ -284,3 +295,23 @@ def test_the_process_makes_room_for_the_connections_that_it_allows() -> None:
         assert 0 < allowed < resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("path", ["/", "/stream", "/large"])
+@pytest.mark.parametrize("resets", [False, True])
+async def test_nothing_is_left_of_a_connection_that_its_client_ended(path: str, *, resets: bool) -> None:
+    async with listening() as listener:
+        for _ in range(3):
+            stream = await listener.connect()
+            await stream.send(REQUEST.replace(b"/", path.encode(), 1))
+            assert (await stream.receive()).startswith(b"HTTP/1.1 200")
+            if resets:
+                raw = stream.extra(SocketAttribute.raw_socket)
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            await stream.aclose()
+        await eventually(lambda: not _connections(listener))
+
+
+def _connections(listener: Listener) -> list[BoundedProtocol]:
+    gc.collect()
+    return [each for each in gc.get_objects() if isinstance(each, BoundedProtocol) and each.listener is listener.table]

@@ -102,6 +102,11 @@ class BoundedProtocol(H11Protocol):
         self._client_reads()
         self.listener.close(self)
         super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            # uvicorn (0.54) leaves it if the client reset the connection: then it held all of the connection for its
+            # time, 10 MB after two thousand of them.
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
