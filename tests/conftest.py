@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from certificates import certificate
 from clock import clock
 from example_counts import register_profiles
 from proxmox_mcp.apidoc.effects import bundled_effects
@@ -20,7 +21,7 @@ from webhook import webhook
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["clock", "open_store", "postgres", "store", "webhook"]
+__all__ = ["certificate", "clock", "open_store", "postgres", "store", "webhook"]
 
 register_profiles()
 

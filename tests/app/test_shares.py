@@ -7,14 +7,12 @@ import logging
 import socket
 import threading
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
 import mcp_types as types
 import pytest
-from fakepve.certs import make_cert
 from mcp.shared.message import SessionMessage
 
 from clients import connect
@@ -26,6 +24,7 @@ from serving import CALLERS, callers_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from in_process import Here
 
@@ -261,11 +260,10 @@ class Node:
 
 
 async def test_starts_that_a_caller_calls_off_take_its_own_share_alone(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, certificate: tuple[Path, Path]
 ) -> None:
     node = Node()
-    certificate, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
-    with raw_server.serving(node, (Path(certificate), Path(key))) as pve:
+    with raw_server.serving(node, certificate) as pve:
         settings = {"PROXMOX_HOST": f"127.0.0.1:{pve.port}", "MCP_MODE": "full", "MCP_CONCURRENCY": "8"}
         async with (
             serving(tmp_path, **settings) as here,

@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate for loopback, and its key."""
-    from fakepve.certs import make_cert
-
-    certificate, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
-    return Path(certificate), Path(key)
-
-
-@pytest.fixture(scope="session")
 def demo() -> Iterator[DemoCluster]:
     """The cluster that all of them work on; a copying task takes 0.4 seconds."""
     with start_demo_cluster(task_seconds=0.4) as cluster:

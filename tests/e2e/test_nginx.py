@@ -35,16 +35,6 @@ NODE = {"id": "node/pve1", "node": "pve1", "type": "node", "status": "online", "
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    from pathlib import Path
-
-    from fakepve.certs import make_cert
-
-    made, key, _ = make_cert(str(tmp_path_factory.mktemp("certificate")))
-    return Path(made), Path(key)
-
-
-@pytest.fixture(scope="module")
 def slow_proxmox(certificate: Certificate) -> Iterator[int]:
     """Tells of its one node after ``LONG_CALL``; its version at once."""
 

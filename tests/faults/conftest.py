@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from certificates import make_certificate
 from faults.proxy import Proxy
 from faults.table import Table
 from patience import PATIENCE
@@ -16,6 +16,7 @@ from serving import TOKEN, Served, serving
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
     from fakepve import FakePve
 
@@ -44,10 +45,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, Path]]:
     """Two self-signed certificates for loopback, with their keys."""
-    from fakepve.certs import make_cert
-
-    made = [make_cert(str(tmp_path_factory.mktemp("pki")))[:2] for _ in range(2)]
-    return [(Path(certificate), Path(key)) for certificate, key in made]
+    return [make_certificate(tmp_path_factory.mktemp("pki")) for _ in range(2)]
 
 
 @pytest.fixture(scope="session")

@@ -68,12 +68,9 @@ def answer(request: Request, connection: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def recorder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RawServer]:
+def recorder(certificate: tuple[Path, Path]) -> Iterator[RawServer]:
     """An upstream that keeps what came in, byte by byte."""
-    from fakepve.certs import make_cert
-
-    certificate, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
-    with raw_serving(answer, (Path(certificate), Path(key))) as server:
+    with raw_serving(answer, certificate) as server:
         yield server
 
 

@@ -6,7 +6,6 @@ import json
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +21,7 @@ from proxmox_mcp.render import View
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from proxmox_mcp.gateway import Gateway
 
@@ -89,14 +89,6 @@ class Upstream:
 
     async def get(self, path: str, view: View | None = None, **data: Any) -> str:
         return await self.gateway.call(Request(path=path, data=data, view=view or View()))
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    from fakepve.certs import make_cert
-
-    certificate, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
-    return Path(certificate), Path(key)
 
 
 @pytest.fixture

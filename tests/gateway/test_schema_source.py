@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +17,7 @@ from proxmox_mcp.gateway.search_source import SearchSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     from gateway.conftest import Script
     from proxmox.raw_server import RawServer
@@ -61,11 +61,8 @@ def node() -> Node:
 
 
 @pytest.fixture
-def upstream(node: Node, tmp_path: Path) -> Iterator[RawServer]:
-    from fakepve.certs import make_cert
-
-    certificate, key, _ = make_cert(str(tmp_path))
-    with raw_serving(node.answer, (Path(certificate), Path(key))) as server:
+def upstream(node: Node, certificate: tuple[Path, Path]) -> Iterator[RawServer]:
+    with raw_serving(node.answer, certificate) as server:
         yield server
 
 

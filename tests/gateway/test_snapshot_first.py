@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -17,6 +16,7 @@ from proxmox_mcp.gateway import Request as Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from proxmox_mcp.gateway import Gateway
 
@@ -91,11 +91,8 @@ def node() -> Node:
 
 
 @pytest.fixture
-def server(node: Node, tmp_path: Path) -> Iterator[RawServer]:
-    from fakepve.certs import make_cert
-
-    certificate, key, _ = make_cert(str(tmp_path))
-    with raw_serving(node, (Path(certificate), Path(key))) as server:
+def server(node: Node, certificate: tuple[Path, Path]) -> Iterator[RawServer]:
+    with raw_serving(node, certificate) as server:
         yield server
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from guests.https_node import HttpsNode
 from guests.node import Node
 from proxmox_mcp.guests import script
 from tools import required
@@ -34,6 +35,16 @@ def directories(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
     required("dtach")
     node = Node(tmp_path)
+    await node.start()
+    yield node
+    await node.stop()
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path, certificate: tuple[Path, Path]) -> AsyncIterator[HttpsNode]:
+    """The same node over HTTPS, as a server reaches it."""
+    required("dtach")
+    node = HttpsNode(tmp_path, certificate=certificate)
     await node.start()
     yield node
     await node.stop()

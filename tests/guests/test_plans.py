@@ -5,41 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import aclosing, asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from mcp import Client
 
-from guests.https_node import HttpsNode
 from guests.node import TOKEN
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.server.mcp_server import make_server
 from proxmox_mcp.settings import load_settings
-from tools import required
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from guests.https_node import HttpsNode
+
 pytestmark = pytest.mark.anyio
 USER, _, SECRET = TOKEN.partition("=")
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    from fakepve.certs import make_cert
-
-    cert, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
-    return Path(cert), Path(key)
-
-
-@pytest.fixture
-async def cluster(tmp_path: Path, certificate: tuple[Path, Path]) -> AsyncIterator[HttpsNode]:
-    required("dtach")
-    node = HttpsNode(tmp_path, certificate=certificate)
-    await node.start()
-    yield node
-    await node.stop()
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from guests.test_plans import certificate, client_of, cluster, confirmed
+from guests.test_plans import client_of, confirmed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from guests.https_node import HttpsNode
 
 pytestmark = pytest.mark.anyio
-__all__ = ["certificate", "cluster"]
 
 APT = """
 case $* in

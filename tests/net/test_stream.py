@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,16 +18,9 @@ from serving import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    from fakepve.certs import make_cert
-
-    cert, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
-    return Path(cert), Path(key)
 
 
 @pytest.fixture(params=["tls", "plain", "closes"])

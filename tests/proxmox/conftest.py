@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,15 +19,6 @@ SECRET = "11111111-2222-3333-4444-555555555555"
 def reader(script: Any) -> Reader:
     """A reader of a script that answers as ``Proxmox`` does."""
     return Reader(script)
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate for loopback, and its key."""
-    from fakepve.certs import make_cert
-
-    cert, key, _ = make_cert(str(tmp_path_factory.mktemp("pki")))
-    return Path(cert), Path(key)
 
 
 @pytest.fixture
