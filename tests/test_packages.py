@@ -29,6 +29,22 @@ def _offered(package: str) -> tuple[str, ...]:
     return ()
 
 
+def _defined(folder: Path) -> set[str]:
+    """The names that the ``__init__`` of a package imports or makes."""
+    names: set[str] = set()
+    for node in ast.parse((folder / "__init__.py").read_text(encoding="utf-8")).body:
+        match node:
+            case ast.ImportFrom():
+                names |= {alias.asname or alias.name for alias in node.names}
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names.add(node.name)
+            case ast.Assign():
+                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+    return names
+
+
 @cache
 def _imports() -> list[tuple[str, str, str]]:
     """Who imports what of which package of the program: importing module, package, name or module in it."""
@@ -65,7 +81,7 @@ def test_only_what_a_package_lists_is_imported_from_outside(package: str) -> Non
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_lists_no_module_that_only_it_uses(package: str) -> None:
+def test_a_package_lists_what_it_has_and_no_module_that_only_it_uses(package: str) -> None:
     used = {
         imported.removeprefix(package + ".").split(".")[0]
         for importer, imported_from, imported in _imports()
@@ -73,13 +89,9 @@ def test_a_package_lists_no_module_that_only_it_uses(package: str) -> None:
     }
     folder = SOURCE.joinpath(*package.split("."))
     modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
-    defined = {
-        alias.asname or alias.name
-        for node in ast.parse((folder / "__init__.py").read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
+    defined = _defined(folder)
     assert not [name for name in _offered(package) if name in modules - defined and name not in used]
+    assert set(_offered(package)) <= modules | defined
 
 
 @pytest.mark.parametrize("package", PACKAGES)

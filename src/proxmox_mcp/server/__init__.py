@@ -1,3 +1,3 @@
 """The MCP surface: tools, resources, prompts. Knows the gateway, and no transport."""
 
-__all__ = ["instructions", "mcp_server", "misconfigured", "request_id", "stdio"]
+__all__ = ["mcp_server", "misconfigured", "request_id", "stdio"]
