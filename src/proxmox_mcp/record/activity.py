@@ -235,15 +235,20 @@ def _write(db: Transaction, lines: Sequence[Mapping[str, Any]]) -> None:
     db.execute_each(t.insert(), rows)
 
 
+def guest_in(path: str) -> str:
+    """The number of the guest that a path of the API is below, empty where it is below no one guest."""
+    found = _GUEST.search(path)
+    return found[1] if found else ""
+
+
 def _row_of_call(line: Mapping[str, Any]) -> dict[str, Any]:
     path = str(line.get("path", ""))
-    found = _GUEST.search(path)
     return {
         **{name: str(line.get(name, "")) for name in _TEXTS},
         "time": _seconds(str(line.get("time", ""))),
         "call_id": str(line.get("id", "")),
         "path": path,
-        "guest": found[1] if found else "",
+        "guest": guest_in(path),
         "effects": _effects(line),
         "seconds": line.get("seconds"),
         "data": _bounded(line.get("data")),

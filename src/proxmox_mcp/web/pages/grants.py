@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -11,6 +10,7 @@ from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm.approvals import ApprovalState
 from proxmox_mcp.confirm.grants import MOST_CALLS, require_grantable
 from proxmox_mcp.errors import CallError, ConfirmationError
+from proxmox_mcp.record.activity import guest_in
 from proxmox_mcp.web.visit import whole
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _DURATIONS = {
 }
 _SINGLY = frozenset({Effect.ACCESS, Effect.EXECUTE})
 """Only a person who ticks them allows them: a form never has them ticked already."""
-_GUEST = re.compile(r"/(?:qemu|lxc)/([0-9]{1,9})(?:/|$)")
 _LONGEST_NUMBER = 9
 _MOST_NAMES, _LONGEST_NAME = 50, 128
 
@@ -53,11 +52,10 @@ class Offer:
         is_call = approval.method != "PLAN" and approval.state is ApprovalState.PENDING
         if not is_call or not effects or approval.four_eyes:
             return None
-        guest = _GUEST.search(approval.path)
         return cls(
             effects=effects,
             ticked=frozenset(effects) - _SINGLY,
-            guest=guest[1] if guest else "",
+            guest=guest_in(approval.path),
             durations={value: text for value, (text, _) in _DURATIONS.items()},
         )
 
