@@ -181,7 +181,7 @@ def _notifier_of(server: ServerSettings, guard: Guard, clusters: Mapping[str, Cl
         return found
 
     return Notifier(
-        Channels.of(server.mcp_notify.get_secret_value().split()),
+        Channels.of(server.mcp_notify),
         NewsOfStore(guard.store),
         console=guard.operators.console,
         detail=server.mcp_notify_detail,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 import pytest
+from pydantic import SecretStr
 
 from patience import until
 from proxmox_mcp.notify import Channels, Notifier
@@ -48,7 +49,7 @@ async def keeping(notifier: Notifier) -> AsyncIterator[None]:
 
 
 def notifier_of(script: Any, *addresses: str, **more: Any) -> Notifier:
-    return Notifier(Channels.of(addresses), script, console=CONSOLE, **more)
+    return Notifier(Channels.of(SecretStr(" ".join(addresses))), script, console=CONSOLE, **more)
 
 
 async def test_a_request_is_told_with_its_number_effects_and_link_and_names_nobody(webhook: Webhook) -> None:
@@ -119,7 +120,7 @@ async def test_what_fails_and_what_is_well_again_is_told(webhook: Webhook) -> No
 
 
 def test_markup_in_a_name_arrives_as_it_is(webhook: Webhook) -> None:
-    (channel,) = Channels.of([webhook.address]).each
+    (channel,) = Channels.of(SecretStr(webhook.address)).each
     assert channel.send(Message("a <b>title</b>", "line <script>\\n & more"))
     assert webhook.messages == [("a <b>title</b>", "line <script>\\n & more")]
 

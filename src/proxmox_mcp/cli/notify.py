@@ -23,7 +23,7 @@ def notify() -> None:
 @notify.command()
 def test() -> None:
     """Send a message to each channel, and say which took it. Exit status 1 if one did not."""
-    channels = Channels.of(load_settings().server.mcp_notify.get_secret_value().split()).each
+    channels = Channels.of(load_settings().server.mcp_notify).each
     if not channels:
         raise SettingsError("MCP_NOTIFY is not set.", "Set it to an address such as ntfy://example.org/topic.")
     failed = False

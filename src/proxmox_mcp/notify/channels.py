@@ -13,7 +13,7 @@ from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.installation import install_command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pydantic import SecretStr
 
 _LOG = logging.getLogger("proxmox_mcp.notify")
 
@@ -53,9 +53,9 @@ class Channels:
     each: tuple[Channel, ...] = ()
 
     @classmethod
-    def of(cls, addresses: Sequence[str]) -> Channels:
-        """The channels of some addresses; nothing is imported or opened yet."""
-        named = ((_kind(address), address) for address in addresses)
+    def of(cls, setting: SecretStr) -> Channels:
+        """The channels of ``MCP_NOTIFY``; nothing is imported or opened yet."""
+        named = ((_kind(address), address) for address in setting.get_secret_value().split())
         return cls(tuple(Channel(f"channel {n} ({kind})", address) for n, (kind, address) in enumerate(named, 1)))
 
 
