@@ -167,4 +167,4 @@ def _sum(answer: Mapping[str, Any], *names: str) -> int:
 
 
 def _no_message(answer: object) -> ModelError:
-    return ModelError(f"the answer is none of this API: {str(answer)[:300]}")
+    return ModelError(f"this is no answer of this API: {str(answer)[:300]}")

@@ -25,7 +25,7 @@ def operator() -> str:
 
 
 def user() -> str:
-    """The name of the user; empty if there is none, as often in a container."""
+    """The name of the user; empty where the system knows no name, as often in a container."""
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):  # KeyError until Python 3.12, OSError from 3.13 on

@@ -118,7 +118,7 @@ class Approvals:
             )
 
     def get(self, number: int) -> Approval:
-        """One request as it is now. Raises ``ConfirmationError`` where there is none of that number."""
+        """One request as it is now. Raises ``ConfirmationError`` if no request has that number."""
         with self._store.transaction() as db:
             self._expire(db, self._clock())
             return self._read(db, number)

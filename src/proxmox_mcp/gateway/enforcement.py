@@ -277,9 +277,8 @@ class Guard:
         if decision.four_eyes:
             return ConfirmationMethod.OPERATOR  # Who asks is the caller's own person, in the client and in the console.
         if request.operator:
-            return (
-                ConfirmationMethod.ELICIT
-            )  # An operator's own yes to this very statement is what an approval would be.
+            # An operator's own yes to this very statement is what an approval would be.
+            return ConfirmationMethod.ELICIT
         return await _in_thread(
             partial(
                 confirmation_method,

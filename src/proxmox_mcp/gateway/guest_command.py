@@ -130,7 +130,7 @@ def carried(call: Call, work: GuestExec, endpoint: Endpoint | None) -> Call:
 
 
 def command_in(data: Mapping[str, Any]) -> str:
-    """The command among the parameters of the call that carries it, as one line of a shell; empty if there is none."""
+    """The command among the parameters of the call that carries it, as one line of a shell; else empty."""
     command = data.get("command", "")
     return shlex.join(map(str, command)) if isinstance(command, list) else str(command)
 

@@ -54,7 +54,7 @@ class OneTimeSecrets:
         return keep
 
     def take(self, number: int) -> Secret:
-        """The secret, once. Raises ``GuardError`` where there is none of that number any more."""
+        """The secret, once. Raises ``GuardError`` if that number has none any more."""
         with self._store.transaction(erasing=True) as db:
             self._expire(db)
             table = db.tables.secrets
