@@ -123,12 +123,30 @@ def test_ordinary_reversible_changes_are_not_asked_about(method: str, path: str,
         ("/cluster/metrics/server/m", {"server": "192.0.2.1", "port": 1}, "outreach"),
         ("/cluster/metrics/server/m", {"server": "192.0.2.1", "port": 1}, "expose"),
         ("/cluster/ha/resources/vm:100", {"max_restart": "+00"}, "disrupt"),
+        ("/cluster/ha/resources/vm:100", {"max_restart": "-0"}, "disrupt"),
+        ("/cluster/firewall/options", {"enable": "-0"}, "expose"),
         ("/nodes/pve1/dns", {"search": "example.org"}, "disrupt"),
         ("/nodes/pve1/network/vmbr0", {"type": "bridge"}, "disrupt"),
     ],
 )
 def test_another_way_to_write_a_value_has_the_same_effect(path: str, params: dict[str, Any], effect: str) -> None:
     assert effect in effects("PUT", path, **params)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params", "effect"),
+    [
+        ("POST", "/access/domains/office/sync", {"dry-run": 1, "remove-vanished": "entry"}, "destroy"),
+        ("POST", "/access/domains/office/sync", {"dry-run": 1}, "access"),
+        ("PUT", "/access/acl", {"path": "/vms/100", "users": "paul@pve", "roles": "NoAccess"}, "access"),
+        ("PUT", "/nodes/pve1/qemu/100/sendkey", {"key": "ret"}, "disrupt"),
+        ("PUT", CT, {"cmode": "tty"}, "access"),
+    ],
+)
+def test_what_gives_and_takes_nothing_is_not_judged_as_if_it_did(
+    method: str, path: str, params: dict[str, Any], effect: str
+) -> None:
+    assert effect not in effects(method, path, **params)
 
 
 ROOT = "/access/users/root@pam"
@@ -157,6 +175,20 @@ ROOT = "/access/users/root@pam"
         ("DELETE", "/nodes/pve1/network/vmbr0", {}, "disrupt"),
         ("DELETE", "/access/roles/Operator", {}, "disrupt"),
         ("PUT", "/cluster/jobs/realm-sync/j", {"schedule": "daily", "enabled": 0}, "disrupt"),
+        ("PUT", VM, {"scsi5": "local:0,import-from=local:101/any-name.qcow2"}, "inside"),
+        ("PUT", CT, {"cmode": "shell"}, "access"),
+        ("POST", "/nodes/pve1/lxc", {"vmid": 201, "ostemplate": "local:vztmpl/d.tar.zst", "cmode": "shell"}, "access"),
+        ("PUT", "/cluster/options", {"delete": "webauthn"}, "disrupt"),
+        ("PUT", "/access/domains/office", {"tfa": "type=oath"}, "disrupt"),
+        ("DELETE", "/access/tfa/paul@pve/totp-1", {}, "expose"),
+        ("PUT", "/access/tfa/paul@pve/totp-1", {"enable": 0}, "expose"),
+        ("PUT", "/storage/pbs", {"delete": "encryption-key"}, "expose"),
+        ("PUT", "/storage/pbs", {"password": "another"}, "disrupt"),
+        ("POST", "/cluster/config/join", {"hostname": "192.0.2.1", "password": "x", "fingerprint": "AA"}, "disrupt"),
+        ("PUT", "/nodes/pve1/qemu/100/sendkey", {"key": "ctrl-alt-delete"}, "disrupt"),
+        ("PUT", "/nodes/pve1/qemu/100/sendkey", {"key": "alt-sysrq-b"}, "disrupt"),
+        ("POST", "/access/domains/office/sync", {"dry-run": 0}, "access"),
+        ("PUT", "/access/acl", {"path": "/", "users": "a@pve", "roles": "NoAccess,PVEAdmin"}, "access"),
     ],
 )
 def test_what_a_value_or_an_entry_takes_with_it_counts(
@@ -173,6 +205,11 @@ def test_what_a_value_or_an_entry_takes_with_it_counts(
         ("PUT", VM, {"delete": "description tags"}),
         ("PUT", "/access/users/paul@pve", {"email": "a@example.org"}),
         ("PUT", "/pools", {"poolid": "p", "vms": "100,101", "delete": 1}),
+        (
+            "POST",
+            "/nodes/pve1/qemu/100/firewall/rules",
+            {"type": "in", "action": "ACCEPT", "enable": 1, "source": "dc/office-lan"},
+        ),
     ],
 )
 def test_what_takes_nothing_with_it_stays_a_change(method: str, path: str, params: dict[str, Any]) -> None:
@@ -405,7 +442,7 @@ REPLACED_WITH_AN_INTERFACE = (
     *("cidr", "cidr6", "gateway", "gateway6", "ovs_bonds", "ovs_ports", "slaves"),
 )
 DEFAULTS_THAT_ACT = {
-    "POST /access/domains/{}/sync: remove-vanished",
+    "POST /access/domains/{}/sync: dry-run remove-vanished",
     "POST /cluster/jobs/realm-sync/{}: remove-vanished",
     "POST /cluster/acme/account: directory",
     "POST /cluster/backup: prune-backups remove",
@@ -419,7 +456,7 @@ DEFAULTS_THAT_ACT = {
     "POST /nodes/{}/qemu: unique",
     "POST /nodes/{}/qemu/{}/firewall/rules: source",
     "POST /nodes/{}/vzdump: prune-backups remove",
-    "PUT /access/acl: delete",
+    "PUT /access/acl: delete roles",
     "PUT /access/domains/{}: client-key password",
     "PUT /access/roles/{}: append privs",
     "PUT /access/users/{}: append",

@@ -65,9 +65,9 @@ def list_members(value: object) -> list[str]:
 
 
 def number(text: str) -> str:
-    """A whole number as Proxmox compares it: ``+05`` is ``5``; any other text is itself."""
-    digits = text.removeprefix("+")
-    return str(int(digits)) if digits.isdecimal() and len(digits) < 20 else text
+    """A whole number as Proxmox compares it: ``+05`` is ``5``, ``-0`` is ``0``; any other text is itself."""
+    digits = text[1:] if text.startswith(("+", "-")) else text
+    return str(int(text)) if digits.isdecimal() and len(digits) < 20 else text
 
 
 def property_values(name: str, value: object) -> dict[str, list[str]]:
