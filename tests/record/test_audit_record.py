@@ -1,3 +1,5 @@
+"""The record of one call (``record.audit.AuditRecord``): its intent and its outcome."""
+
 from __future__ import annotations
 
 import json
@@ -11,8 +13,7 @@ import pytest
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import AuditError, ConfirmationNeededError, DeniedError
 from proxmox_mcp.policy.call import Call
-from proxmox_mcp.record.audit import AuditLog
-from proxmox_mcp.record.audit_record import AuditRecord
+from proxmox_mcp.record.audit import AuditLog, AuditRecord
 from proxmox_mcp.record.redaction import Redactor
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from proxmox_mcp.gateway.plans import DEFAULT_LIMITS, PlanAsked, PlanLimits, Pla
 from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request, call_of
 from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.proxmox.paged import MOST_ROWS
-from proxmox_mcp.record.audit_record import AuditRecord
+from proxmox_mcp.record.audit import AuditRecord
 from proxmox_mcp.render import WHOLE
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.policy.call import Call, Received
 from proxmox_mcp.proxmox.paged import read_rows
 from proxmox_mcp.proxmox.upid import find_upids
-from proxmox_mcp.record.audit_record import AuditRecord
+from proxmox_mcp.record.audit import AuditRecord
 from proxmox_mcp.record.redaction import secrets_in
 
 if TYPE_CHECKING:

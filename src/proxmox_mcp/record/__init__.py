@@ -4,7 +4,6 @@ __all__ = [
     "activity",
     "audit",
     "audit_file",
-    "audit_record",
     "audit_verify",
     "chain",
     "changes",

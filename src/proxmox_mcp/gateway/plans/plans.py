@@ -25,7 +25,7 @@ from proxmox_mcp.gateway.plans.run import Run
 from proxmox_mcp.gateway.plans.steps import PlanStep
 from proxmox_mcp.gateway.request import call_of
 from proxmox_mcp.gateway.task_wait import patience
-from proxmox_mcp.record.audit_record import AuditRecord
+from proxmox_mcp.record.audit import AuditRecord
 from proxmox_mcp.render import View
 
 if TYPE_CHECKING:
