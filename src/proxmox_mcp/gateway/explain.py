@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.path import ApiPath
@@ -13,7 +13,6 @@ from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.places import find_places, method_of
 from proxmox_mcp.gateway.request import Request
 from proxmox_mcp.policy.call import Call, judge
-from proxmox_mcp.policy.lookups import NO_FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +33,7 @@ class Explanation:
 
     call: Call
     policy: Policy
-    facts: Facts = NO_FACTS
+    facts: Facts = field(default_factory=dict)
     note: str = ""
     caution: str = ""
 
