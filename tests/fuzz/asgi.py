@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from patience import PATIENCE
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message
 
@@ -25,8 +27,8 @@ class Reply:
 async def ask(
     app: ASGIApp, method: str, path: str, headers: Headers, body: bytes = b"", query: bytes = b"", stay: float = 0.15
 ) -> Reply:
-    """Send a request; the client leaves after so many seconds, or when a stream has brought something."""
-    reply, left = Reply(), anyio.Event()
+    """Send a request; the client leaves when a stream has brought something, or so long after the answer began."""
+    reply, began, left = Reply(), anyio.Event(), anyio.Event()
     parts = [body[: len(body) // 2], body[len(body) // 2 :]]
 
     async def receive() -> Message:
@@ -38,6 +40,7 @@ async def ask(
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             reply.status, reply.headers = message["status"], list(message["headers"])
+            began.set()
         elif message["type"] == "http.response.body":
             reply.body += message.get("body", b"")
             if reply.body and message.get("more_body"):
@@ -60,6 +63,8 @@ async def ask(
     }
 
     async def leave() -> None:
+        with anyio.move_on_after(PATIENCE):
+            await began.wait()
         await anyio.sleep(stay)
         left.set()
 
