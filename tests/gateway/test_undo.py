@@ -222,6 +222,19 @@ async def test_the_record_has_the_statement_that_was_confirmed(gateway: Gateway,
     api.done("DELETE", "/access/users/lee@pve")
 
 
+async def test_what_can_be_undone_whole_destroys_nothing_after_the_question_either(gateway: Gateway, api: Api) -> None:
+    """A yes is bound to the effects that were stated, and the call is judged again once it was given."""
+    api.done("POST", "/cluster/backup", id="nightly", all="1", schedule="daily", storage="local")
+    asked = Request(path="/cluster/backup/nightly", method="DELETE", caller=Caller(name="ops", mode=Mode.GUARDED))
+    done = await gateway.call(asked, TerminalClient(agrees=True))
+    assert "can be undone" in done
+    assert gateway.changes is not None
+    (deleted,) = gateway.changes.listed(most=1)
+    assert deleted.confirmation == "person"
+    assert "- disrupt" in deleted.statement
+    assert "destroy" not in deleted.statement
+
+
 async def test_a_write_of_unknown_outcome_is_not_undone(gateway: Gateway) -> None:
     number = await write(gateway, "PUT", CONFIG, cores=4)
     changes = gateway.changes

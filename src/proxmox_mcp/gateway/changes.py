@@ -86,8 +86,9 @@ class Write:
     def judged(self, call: Call) -> Call:
         """The call with whether it can be undone. What can be undone whole, and was shown to be, destroys nothing: the
         state before it is on disk when it is sent."""
-        judgement = call.judgement.relieved() if self.inverse.relieves else call.judgement
-        return replace(call, judgement=judgement, undo=self.inverse.says)
+        undoable = self.inverse.relieves
+        judgement = call.judgement.relieved() if undoable else call.judgement
+        return replace(call, judgement=judgement, undo=self.inverse.says, undoable=undoable)
 
 
 class ChangeLog:

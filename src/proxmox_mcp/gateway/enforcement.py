@@ -26,7 +26,7 @@ from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.shares import on_behalf_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.confirm.approvals import Approvals
@@ -78,16 +78,14 @@ class CallStatement:
     guard: Guard
     call: Call
     live: LiveState
-    relieve: Callable[[Call], Call]
-    """Takes away what the state before, which was read whole, makes up for."""
 
     async def statement(self, *, backups: bool = True) -> Statement:
         return await self.guard.statement(self.call, self.live, backups=backups)
 
     async def again(self) -> Confirmable:
         live = await self.live.reread()
-        call = self.relieve(await self.guard.judge(self.call, live))
-        return CallStatement(self.guard, call, live.of(call), self.relieve)
+        call = await self.guard.judge(self.call, live)
+        return CallStatement(self.guard, call, live.of(call))
 
 
 @dataclass(frozen=True)
@@ -169,26 +167,18 @@ class Guard:
             said = f"This needs a confirmation ({decision.reason}), which is of one place at a time."
             raise DeniedError(said, f"{_NOTHING_SENT} Name the place.")
 
-    async def confirm(
-        self,
-        call: Call,
-        request: Request,
-        live: LiveState,
-        client: Client,
-        relieve: Callable[[Call], Call],
-    ) -> Call:
+    async def confirm(self, call: Call, request: Request, live: LiveState, client: Client) -> Call:
         """The call with who or what confirmed it, where the decision asks for a confirmation; else the call as it is.
 
-        ``relieve`` is applied to the call where it is judged again, after somebody was asked. A step of a plan was
-        confirmed with it, and is held to what was stated; what a person has granted is confirmed by that. Raises as
-        ``confirm_stated`` does.
+        A step of a plan was confirmed with it, and is held to what was stated; what a person has granted is confirmed
+        by that. Raises as ``confirm_stated`` does.
         """
         if request.agreed is not None:
             bound = await self.statement(call, live, backups=False) if request.agreed.fingerprint else None
             return held_to(request.agreed, call, bound)
         if not request.confirm and client.answer is None and (granted := await self._granted(call, live)):
             return replace(call, confirmation=granted)
-        return await self.confirm_stated(call, request, CallStatement(self, call, live, relieve), client)
+        return await self.confirm_stated(call, request, CallStatement(self, call, live), client)
 
     async def _granted(self, call: Call, live: LiveState) -> str:
         """The grant that confirms the call, which is used by that; empty where none does."""

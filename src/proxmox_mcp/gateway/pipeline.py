@@ -80,8 +80,7 @@ class Pipeline:
             guard.admit(call, request)
             if request.work is not None:
                 must_be_showable(call, request.work)
-            relieve = write.judged if write is not None else _as_it_is
-            call = record.keep(await guard.confirm(call, request, live, client, relieve))
+            call = record.keep(await guard.confirm(call, request, live, client))
             call, taken = await snapshot_first(call, request, live, partial(self.run, cluster=cluster, client=client))
             record.keep(call)
             await record.intent()
@@ -234,10 +233,6 @@ class Pipeline:
         """What takes secrets out of a text: those that are known everywhere, and those of this call."""
         also = secrets_in(call.data, call.template)
         return lambda text: self.guard.redactor.text(text, also)
-
-
-def _as_it_is(call: Call) -> Call:
-    return call
 
 
 def _part(request: Request) -> Mapping[str, int]:

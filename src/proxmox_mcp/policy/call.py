@@ -48,7 +48,8 @@ class Call:
     ``template`` is the endpoint's, empty where the schema has none; ``data`` the parameters outside the path as they
     are sent. ``faults`` are those for which it is not sent; ``caution`` is what the schema doubts without refusing it.
     ``statement`` is what was confirmed, as it is recorded; empty where nobody was asked.
-    ``undo`` says whether the call can be undone; ``change`` is the number of its record, 0 where it has none.
+    ``undo`` says whether the call can be undone; ``undoable``: whole, by the state before it, which was read whole and
+    is on disk when it is sent. ``change`` is the number of its record, 0 where it has none.
     """
 
     method: str
@@ -71,6 +72,7 @@ class Call:
     statement: str = ""
     upids: tuple[str, ...] = ()
     undo: str = ""
+    undoable: bool = False
     change: int = 0
     received: Received = Received()
 
@@ -84,7 +86,7 @@ class Call:
         return f"{self.method} {self.path.text}"
 
     def judged(self, judgement: Judgement, targets: Targets) -> Call:
-        """The call with its effects and what it hits. As ``dataclasses.replace`` makes it, without going through its 22
+        """The call with its effects and what it hits. As ``dataclasses.replace`` makes it, without going through its
         fields one by one: that took a seventh of all the guard's work for a read."""
         call = object.__new__(Call)
         vars(call).update(vars(self), judgement=judgement, targets=targets)
@@ -96,13 +98,13 @@ class Call:
         return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def judge(call: Call, reviews: Reviews, facts: LiveFacts = UNKNOWN, *, undoable: bool = False) -> Call:
+def judge(call: Call, reviews: Reviews, facts: LiveFacts = UNKNOWN) -> Call:
     """The call with its effects, and what it hits.
 
-    ``facts``: what was read of the live state; what was not counts against the call. ``undoable``: the state before
-    was read whole and is on disk, so that what is lost can be brought back; this takes ``destroy`` away, nothing else.
+    ``facts``: what was read of the live state; what was not counts against the call. What an ``undoable`` call loses
+    can be brought back: this takes ``destroy`` away, nothing else.
     """
     judgement = judgement_of(call, reviews, facts)
-    if undoable:
+    if call.undoable:
         judgement = judgement.relieved()
     return call.judged(judgement, targets_of(call, judgement.open_ended))
