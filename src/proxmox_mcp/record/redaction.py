@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.record import secrets_in_text
-from proxmox_mcp.record.secret_names import is_secret_name, secret_names, secret_parts
+from proxmox_mcp.record.secret_names import SecretsBelow, is_secret_name, secrets_below
 from proxmox_mcp.record.secrets_in_text import HIDDEN, SHORTEST_MATCH
 
 if TYPE_CHECKING:
@@ -21,23 +20,10 @@ if TYPE_CHECKING:
 
     Keep = Callable[[str, Any], str]
 
-__all__ = ["HIDDEN", "Redactor", "is_secret_name", "secret_names", "secrets_in"]
+__all__ = ["HIDDEN", "Redactor", "is_secret_name", "secrets_below", "secrets_in"]
 
 _SHORTEST = 4
 """Shorter values are not taken out of texts: they would take too much else with them."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Secrets:
-    """What is a secret below one template: whole values by their names, parts of values by theirs."""
-
-    names: frozenset[str]
-    parts: Mapping[str, re.Pattern[str]]
-
-
-@lru_cache(maxsize=4096)
-def _secrets_of(template: str) -> _Secrets:
-    return _Secrets(secret_names(template), secret_parts(template))
 
 
 class Redactor:
@@ -58,7 +44,7 @@ class Redactor:
         ``keep(name, value)`` is given each secret that is under a name, and says what replaces it: so
         what a call exists to give reaches the operator (``one_time_secrets.OneTimeSecrets.keeper``).
         """
-        return self._value(value, _secrets_of(template), keep or _hide)
+        return self._value(value, secrets_below(template), keep or _hide)
 
     def text(self, text: str, also: Iterable[str] = ()) -> str:
         """Free text (an error, a log line) without secrets; ``also``: values of this call that are (``secrets_in``)."""
@@ -67,7 +53,7 @@ class Redactor:
             text = re.sub("|".join(map(re.escape, there)), HIDDEN, text)
         return self._text(text)
 
-    def _value(self, value: Any, local: _Secrets, keep: Keep) -> Any:
+    def _value(self, value: Any, local: SecretsBelow, keep: Keep) -> Any:
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, dict | Mapping):
@@ -78,7 +64,7 @@ class Redactor:
             return self._members(value, local, keep)
         return value
 
-    def _members(self, members: Sequence[Any], local: _Secrets, keep: Keep) -> list[Any]:
+    def _members(self, members: Sequence[Any], local: SecretsBelow, keep: Keep) -> list[Any]:
         shown: list[Any] = []
         for start in range(0, len(members), _AT_ONCE):
             some = members[start : start + _AT_ONCE]
@@ -86,7 +72,7 @@ class Redactor:
             shown += some if plain else [self._value(member, local, keep) for member in some]
         return shown
 
-    def _mapping(self, value: Mapping[str, Any], local: _Secrets, keep: Keep) -> dict[str, Any]:
+    def _mapping(self, value: Mapping[str, Any], local: SecretsBelow, keep: Keep) -> dict[str, Any]:
         if self._are_plain((value,), local):
             return dict(value)
         hidden, may_name_another = _secrets_among(frozenset(value), local)
@@ -110,7 +96,7 @@ class Redactor:
                 out[name] = self._value(member, local, keep)
         return out
 
-    def _are_plain(self, records: Sequence[Any], local: _Secrets) -> bool:
+    def _are_plain(self, records: Sequence[Any], local: SecretsBelow) -> bool:
         """Whether these are records that hold nothing nested, no name of a secret, and no text with anything of one.
 
         All names and texts are looked through together: record by record it took as long as parsing the answer.
@@ -136,7 +122,7 @@ class Redactor:
         return secrets_in_text.hide(text)
 
 
-def _without_parts(name: str, value: Any, local: _Secrets) -> Any:
+def _without_parts(name: str, value: Any, local: SecretsBelow) -> Any:
     return local.parts[name].sub(rf"\1{HIDDEN}", value) if isinstance(value, str) else value
 
 
@@ -155,7 +141,7 @@ _MOST_NAMES_KEPT, _LONGEST_NAMES_KEPT = 100, 4_000
 """Records of more names are judged each time: what is remembered must not grow by what others write."""
 
 
-def _secrets_among(names: frozenset[str], local: _Secrets) -> tuple[frozenset[str], bool]:
+def _secrets_among(names: frozenset[str], local: SecretsBelow) -> tuple[frozenset[str], bool]:
     """Which of a record's names are of secrets, and whether one of them may name another."""
     if len(names) <= _MOST_NAMES_KEPT and sum(map(len, names)) <= _LONGEST_NAMES_KEPT:
         return _secrets_among_few(names, local.names)
@@ -182,10 +168,10 @@ def _subject(value: Mapping[str, Any], parts: Mapping[str, re.Pattern[str]]) -> 
 
 def secrets_in(data: Mapping[str, Any], template: str = "") -> frozenset[str]:
     """The secret values among the parameters of a call, for taking them out of what Proxmox answers."""
-    return frozenset(text for text in _secret_texts(data, _secrets_of(template)) if len(text) >= _SHORTEST)
+    return frozenset(text for text in _secret_texts(data, secrets_below(template)) if len(text) >= _SHORTEST)
 
 
-def _secret_texts(value: Any, local: _Secrets) -> Iterator[str]:
+def _secret_texts(value: Any, local: SecretsBelow) -> Iterator[str]:
     if isinstance(value, Mapping):
         for name, member in value.items():
             if str(name) in local.names or is_secret_name(str(name)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -105,12 +106,17 @@ def _judge_name(name: str) -> bool:
 _is_secret_name = lru_cache(maxsize=4096)(_judge_name)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SecretsBelow:
+    """What is a secret below one template, beside what is one anywhere: whole values by ``names``, and those in which
+    something is public too by ``parts``, each with a pattern whose first group stays."""
+
+    names: frozenset[str]
+    parts: Mapping[str, re.Pattern[str]]
+
+
 @lru_cache(maxsize=4096)
-def secret_names(template: str) -> frozenset[str]:
-    """Names that are secrets below one template, beside those that are anywhere."""
-    return _OF_ENDPOINT.get(call_key("", template).strip(), frozenset())
-
-
-def secret_parts(template: str) -> Mapping[str, re.Pattern[str]]:
-    """Names whose values hold a secret beside what is public, each with a pattern whose first group stays."""
-    return _PARTS_OF_ENDPOINT.get(call_key("", template).strip(), _PARTS)
+def secrets_below(template: str) -> SecretsBelow:
+    """What is a secret below the template of an endpoint."""
+    key = call_key("", template).strip()
+    return SecretsBelow(_OF_ENDPOINT.get(key, frozenset()), _PARTS_OF_ENDPOINT.get(key, _PARTS))

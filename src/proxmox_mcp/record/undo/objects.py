@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from proxmox_mcp.record.secret_names import is_secret_name, secret_names
+from proxmox_mcp.record.secret_names import is_secret_name, secrets_below
 from proxmox_mcp.record.undo.model import (
     NEW,
     Get,
@@ -180,7 +180,7 @@ class Updated(Recipe):
             return Deleted(replace(thing, companions=())).inverse(replace(case, after=None))
         taken = case.parameters(self.method, thing.at)
         changed = touched(case)
-        secret = {name for name in changed if is_secret_name(name) or name in secret_names(case.call.template)}
+        secret = {name for name in changed if is_secret_name(name) or name in secrets_below(case.call.template).names}
         lost = [name for name in changed if name in secret and (name in shown or name not in thing.masked)]
         restored = shown if thing.unset == "all" else changed
         data, masked = split(shown, (name for name in restored if name not in lost), taken, thing.unsent)
