@@ -6,10 +6,6 @@ import gc
 from dataclasses import dataclass
 from typing import Any
 
-LARGE = 16 * 1024
-"""From this weight on, secrets are taken out and answers rendered in a worker thread. Measured on two shared cores: a
-table of this weight takes 3 to 4 ms, a text 12 ms; the way to a thread and back takes 0.3 ms."""
-
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -44,22 +40,6 @@ class Bounds:
                 return f"is nested deeper than {self.depth} levels"
             level = [member for each in containers for member in (each.values() if isinstance(each, dict) else each)]
         return ""
-
-
-def is_large(value: Any, most: int = LARGE) -> bool:
-    """Whether a value weighs more than ``most``: a character counts 1, a member 16."""
-    left, waiting = most, [value]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, str):
-            left -= len(each)
-        elif isinstance(each, dict | list | tuple):
-            left -= 16 * len(each)
-            if left > 0:
-                waiting.extend(each.values() if isinstance(each, dict) else each)
-        if left <= 0:
-            return True
-    return False
 
 
 def depth_is_beyond(value: Any, most: int) -> bool:

@@ -15,6 +15,7 @@ __all__ = [
     "enforcement",
     "explain",
     "guest_command",
+    "large_values",
     "metrics_hooks",
     "pipeline",
     "places",
@@ -23,5 +24,4 @@ __all__ = [
     "schema_source",
     "suggestions",
     "wording",
-    "working",
 ]

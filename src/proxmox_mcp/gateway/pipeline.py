@@ -19,11 +19,11 @@ from proxmox_mcp.gateway.denials import missing_rights
 from proxmox_mcp.gateway.dry_run import dry_run
 from proxmox_mcp.gateway.guest_command import carried, digests, must_be_showable, result_of_process, told
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_call
+from proxmox_mcp.gateway.large_values import off_the_loop
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.snapshot_first import snapshot_first
 from proxmox_mcp.gateway.suggestions import what_there_is, why_empty
 from proxmox_mcp.gateway.task_wait import follow, outcome_text, patience
-from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.policy.call import Call, Received
 from proxmox_mcp.proxmox.paged import read_rows
 from proxmox_mcp.proxmox.upid import find_upids

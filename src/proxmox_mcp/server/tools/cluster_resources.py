@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import ViewError
+from proxmox_mcp.gateway.large_values import off_the_loop
 from proxmox_mcp.gateway.suggestions import unseen_in
-from proxmox_mcp.gateway.working import off_the_loop
 from proxmox_mcp.render import WHOLE, resources_table
 from proxmox_mcp.server.tools.each_cluster import RESOURCES, Records, a_node, each_cluster, tell_each
 from proxmox_mcp.server.tools.tool import ALSO_RAW, CURSOR, FIELDS, FILTER, LIMIT, Tool, ToolCall, ToolParameter
