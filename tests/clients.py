@@ -11,6 +11,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
+from patience import PATIENCE
 from serving import COMMAND, TOKEN, environment
 
 if TYPE_CHECKING:
@@ -75,14 +76,14 @@ class Session:
         self.progress: list[tuple[float, float | None, str]] = []
 
     async def call(self, tool: str, /, **arguments: Any) -> Answer:
-        return Answer(await self.client.call_tool(tool, arguments, read_timeout_seconds=30))
+        return Answer(await self.client.call_tool(tool, arguments, read_timeout_seconds=PATIENCE))
 
     async def watched(self, method: str, path: str, data: Mapping[str, Any]) -> Answer:
         """A call whose progress the client wants to hear of."""
         self.progress = []
         arguments = {"method": method, "path": path, "data": data}
         result = await self.client.call_tool(
-            "proxmox_api_call", arguments, read_timeout_seconds=30, progress_callback=self._told
+            "proxmox_api_call", arguments, read_timeout_seconds=PATIENCE, progress_callback=self._told
         )
         return Answer(result)
 
@@ -111,7 +112,9 @@ async def connect(
     path = path or {"sse": "/sse", "http": "/mcp"}[transport]
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     if transport == "sse":
-        async with _session(sse_client(f"{served.url}{path}", headers, 10, 60), era, person, info) as session:
+        async with _session(
+            sse_client(f"{served.url}{path}", headers, PATIENCE, PATIENCE), era, person, info
+        ) as session:
             yield session
         return
     async with (

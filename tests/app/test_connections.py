@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from anyio.abc import SocketAttribute
 
-from patience import eventually
+from patience import PATIENCE, eventually
 from proxmox_mcp.app import connections
 from proxmox_mcp.app.connections import BoundedProtocol, Connections, max_connections
 from serving import TOKEN, free_port, serving
@@ -69,7 +69,7 @@ class Listener:
 
     async def serves(self, address: str = "127.0.0.1") -> bool:
         """Whether a request from this address is answered at once."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE):
             async with await self.connect(address) as stream:
                 with suppress(anyio.BrokenResourceError):  # It may have been refused before it asked.
                     await stream.send(REQUEST)
@@ -113,7 +113,7 @@ def limits(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
 async def until_closed(stream: SocketStream) -> bytes:
     """What still comes before the server closes."""
     whole = b""
-    with anyio.fail_after(20), suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+    with anyio.fail_after(PATIENCE), suppress(anyio.EndOfStream, anyio.BrokenResourceError):
         while True:
             whole += await stream.receive()
     return whole
@@ -180,7 +180,7 @@ async def test_an_answer_that_is_never_read_ends_the_connection(monkeypatch: pyt
 
 
 async def _until_nothing_is_under_way(listener: Listener, *, begun: bool = False) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE):
         while begun and not listener.app.under_way:  # noqa: ASYNC110 - the application sets no event
             await anyio.sleep(0.01)
         while listener.app.under_way:  # noqa: ASYNC110
@@ -247,7 +247,7 @@ async def test_when_all_connections_are_busy_another_gets_503_and_is_served_once
                 assert (await stream.receive()).startswith(b"HTTP/1.1 200")
             async with await listener.connect() as refused:
                 assert b"too many open connections. Try again later." in await until_closed(refused)
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE):
             while not await listener.serves():  # noqa: ASYNC110 - the listener sets no event
                 await anyio.sleep(0.02)
 
@@ -272,9 +272,9 @@ async def test_more_half_open_connections_than_descriptors_lock_out_no_one(tmp_p
     held: list[socket.socket] = []
     try:
         with serving(tmp_path, **away, MCP_AUTH_TOKEN=TOKEN) as served:
-            async with httpx2.AsyncClient(timeout=10) as client:
+            async with httpx2.AsyncClient(timeout=PATIENCE) as client:
                 for number in range(1100):
-                    held.append(socket.create_connection(("127.0.0.1", served.port), timeout=10))
+                    held.append(socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE))
                     if number % 100 == 0:
                         held[-1].send(b"GET /livez HTTP/1.1\r\n")
                         assert (await client.get(f"{served.url}/livez")).status_code == 200

@@ -17,13 +17,14 @@ from mcp.shared.message import SessionMessage
 
 from clients import connect
 from in_process import serving_here
+from patience import PATIENCE, eventually
 from proxmox import raw_server
 from proxmox_mcp.app import shares
 from proxmox_mcp.app.sse import SessionActivity
 from serving import CALLERS, callers_file
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from in_process import Here
@@ -64,7 +65,7 @@ class Client:
 
     def __init__(self, here: Here, caller: str) -> None:
         self._here, self._caller = here, caller
-        self._http = httpx2.AsyncClient(timeout=10, headers={**bearer(caller), **JSON}, limits=_UNLIMITED)
+        self._http = httpx2.AsyncClient(timeout=PATIENCE, headers={**bearer(caller), **JSON}, limits=_UNLIMITED)
         self._streams = AsyncExitStack()
 
     async def initialize(self) -> httpx2.Response:
@@ -100,12 +101,6 @@ async def clients(here: Here, *callers: str) -> AsyncIterator[list[Client]]:
     finally:
         for each in made:
             await each.close()
-
-
-async def until(true: Callable[[], Any], seconds: float = 10.0) -> None:
-    with anyio.fail_after(seconds):
-        while not true():  # noqa: ASYNC110 - sockets set no event
-            await anyio.sleep(0.01)
 
 
 async def test_sessions_of_one_caller_end_at_its_share_and_others_open_theirs(tmp_path: Path) -> None:
@@ -190,7 +185,7 @@ async def test_requests_that_one_caller_leaves_unfinished_are_bounded_and_open_n
         assert (await dev.initialize()).status_code == 200
         for each in slow:
             each.close()
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE):
             while (await ops.initialize()).status_code != 200:  # noqa: ASYNC110 - the server sets no event
                 await anyio.sleep(0.02)
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
@@ -198,7 +193,7 @@ async def test_requests_that_one_caller_leaves_unfinished_are_bounded_and_open_n
 
 async def _refusal(client: Client) -> httpx2.Response:
     """The answer once what was sent before has arrived."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE):
         while True:
             reply = await client.initialize()
             if reply.status_code == 429:
@@ -214,7 +209,7 @@ async def test_a_stream_on_which_nothing_is_said_is_closed_and_leaves_nothing(
         for path, headers in (("/sse", {}), ("/mcp", {"Mcp-Session-Id": session.headers["mcp-session-id"]})):
             stream = await ops.stream(path, **headers)
             assert stream.status_code == 200
-            with anyio.fail_after(20):
+            with anyio.fail_after(PATIENCE):
                 await stream.aread()  # To its end, which is a proper one: an answer that is cut raises.
         assert await ops.post(session, "ping") == 200, "the session outlives its stream"
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
@@ -253,7 +248,7 @@ class Node:
     def __call__(self, request: raw_server.Request, connection: Any) -> None:
         if request.method != "GET":
             self.begun += 1
-            self.go_on.wait(30)
+            self.go_on.wait(PATIENCE)
         connection.sendall(
             raw_server.reply({"version": "9.1.9", "release": "9.1"} if request.method == "GET" else None)
         )
@@ -273,13 +268,13 @@ async def test_starts_that_a_caller_calls_off_take_its_own_share_alone(
             async with anyio.create_task_group() as group:
                 for vmid in range(100, 108):
                     group.start_soon(ops.make, "POST", f"/nodes/pve1/qemu/{vmid}/status/start")
-                await until(lambda: node.begun == 8)
+                await eventually(lambda: node.begun == 8)
                 group.cancel_scope.cancel()
             for _ in range(3):
                 assert "8 of your calls are running" in (await ops.get("/version")).text
                 assert "9.1.9" in (await dev.get("/version")).text
             node.go_on.set()
-            with anyio.fail_after(10):
+            with anyio.fail_after(PATIENCE):
                 while (await ops.get("/version")).is_error:  # noqa: ASYNC110 - the server sets no event
                     await anyio.sleep(0.02)
     assert len(pve.posted) == 8, "what had left was carried out, once"

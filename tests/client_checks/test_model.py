@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from patience import PATIENCE
+
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from scripts.client_checks.check import ClientFaultError, UnexpectedError
 from scripts.client_checks.model import SAYS, Anthropic, Dialect, Gemini, ScriptedModel, Turn, serve_model
@@ -20,7 +22,7 @@ from scripts.client_checks.sessions import expect_recovery
 
 
 def ask(url: str, request: dict[str, Any]) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port or 0, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port or 0, timeout=PATIENCE)
     connection.request("POST", "/", json.dumps(request).encode())
     text = connection.getresponse().read().decode()
     connection.close()
@@ -95,7 +97,7 @@ def test_the_relay_carries_counts_streams_and_cuts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(5)
         with relaying(server.getsockname()[1]) as relay:
-            client = socket.create_connection(("127.0.0.1", relay.port), timeout=5)
+            client = socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE)
             client.sendall(b"GET /sse HTTP/1.1\r\n\r\n")
             inside, _ = server.accept()
             inside.settimeout(5)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clients import ERAS, connect
+from patience import PATIENCE
 from serving import TOKEN, Served, callers_file, serving
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def test_a_session_over_http_is_not_to_be_used_by_another_caller(several: Served
 
 
 def test_a_session_over_sse_is_not_to_be_used_by_another_caller(several: Served, tokens: dict[str, str]) -> None:
-    stream = http.client.HTTPConnection("127.0.0.1", several.port, timeout=10)
+    stream = http.client.HTTPConnection("127.0.0.1", several.port, timeout=PATIENCE)
     try:
         stream.request("GET", "/sse", headers=bearer(tokens["ops"]))
         response = stream.getresponse()
@@ -255,7 +256,7 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused_and_what_follows_it_i
 ) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: pve.example.org\r\n{headers}\r\n\r\n"
     smuggled = "GET /livez HTTP/1.1\r\nHost: pve.example.org\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", several.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", several.port), timeout=PATIENCE) as connection:
         connection.sendall(f"{head}0\r\n\r\n{smuggled}".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     assert answer.startswith(("HTTP/1.1 4", "HTTP/1.1 501"))
@@ -273,7 +274,7 @@ async def test_the_start_does_not_wait_for_proxmox_and_sigterm_ends_with_0(tmp_p
             nodes = await session.call("list_nodes")
         assert "/resize" in found.text
         assert "refuses the connection" in nodes.text
-        stream = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+        stream = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
         stream.request("GET", "/sse", headers=bearer(TOKEN))
         assert stream.getresponse().status == 200
         assert served.end(signal.SIGTERM) == 0
@@ -300,7 +301,7 @@ def _writes(served: Served, token: str) -> bool:
     """Whether a caller is shown the writing tool."""
     session = _open_http(served, token)
     headers = {**bearer(token), **JSON, "Mcp-Session-Id": session, "Mcp-Protocol-Version": "2025-06-18"}
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
     try:
         listing = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {}})
         connection.request("POST", "/mcp", listing, headers)

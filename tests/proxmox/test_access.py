@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from patience import eventually
+from patience import PATIENCE, eventually
 from proxmox.raw_server import reply, serving
 from proxmox_mcp.errors import FrozenError
 from proxmox_mcp.proxmox.access import GuestAccess, Writer
@@ -37,7 +37,7 @@ class Node:
     def __call__(self, request: Request, connection: Any) -> None:
         self.got.append(f"{request.method} {request.target.removeprefix('/api2/json')}")
         if "/slow" in request.target:
-            self.go_on.wait(30)
+            self.go_on.wait(3 * PATIENCE)
         connection.sendall(reply("done"))
 
 
@@ -82,7 +82,7 @@ async def test_what_is_refused_while_a_write_waits_for_its_connection_is_not_sen
     node, switch = Node(), Switch()
     refused: list[FrozenError] = []
     with serving(node, certificate) as server:
-        pve = Proxmox(connect(server.port, timeout=30.0))
+        pve = Proxmox(connect(server.port, timeout=3 * PATIENCE))
         writer = Writer(pve, switch)
 
         async def write() -> None:

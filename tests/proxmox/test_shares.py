@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from example_counts import share_of
+from patience import PATIENCE, eventually
 from proxmox.raw_server import reply, serving
 from proxmox_mcp.errors import DeadlineError
 from proxmox_mcp.proxmox.client import PLACES, Proxmox
@@ -30,13 +31,8 @@ if TYPE_CHECKING:
     Certificate = tuple[Path, Path]
 
 pytestmark = pytest.mark.anyio
-
-
-async def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for what other threads do; much less than the time that the calls themselves have."""
-    with anyio.fail_after(seconds):
-        while not true():  # noqa: ASYNC110 - threads set no event
-            await anyio.sleep(0.01)
+LONG = 5 * PATIENCE
+"""Seconds that calls themselves have, much more than a test waits for anything."""
 
 
 class Held:
@@ -49,7 +45,7 @@ class Held:
     def __call__(self, request: Request, connection: Any) -> None:
         if request.target.endswith("/slow"):
             self.begun += 1
-            self.go_on.wait(30)
+            self.go_on.wait(LONG)
         connection.sendall(reply(request.target))
 
 
@@ -59,7 +55,7 @@ async def test_slow_reads_of_some_callers_keep_nobody_else_waiting(
 ) -> None:
     node = Held()
     with serving(node, certificate) as server:
-        pve = Proxmox(connect(server.port, timeout=30.0))
+        pve = Proxmox(connect(server.port, timeout=LONG))
         answered: list[str] = []
 
         async def read(caller: str) -> None:
@@ -69,14 +65,14 @@ async def test_slow_reads_of_some_callers_keep_nobody_else_waiting(
         async with anyio.create_task_group() as group:
             for number in range(20 * greedy):
                 group.start_soon(read, f"greedy-{number % greedy}")
-            await until(lambda: node.begun == pve.shares.held >= greedy * (PLACES // (greedy + 1)))
+            await eventually(lambda: node.begun == pve.shares.held >= greedy * (PLACES // (greedy + 1)))
             for caller in ("patient", "another"):
-                with on_behalf_of(caller), anyio.fail_after(10):
+                with on_behalf_of(caller), anyio.fail_after(PATIENCE):
                     assert (await pve.request("GET", "/quick")).endswith("/quick")
             assert not answered
             node.go_on.set()
         assert len(answered) == 20 * greedy
-        await until(lambda: pve.shares.held == 0)
+        await eventually(lambda: pve.shares.held == 0)
         await pve.aclose()
 
 
@@ -91,7 +87,7 @@ def _begins(_: Request, connection: Any) -> None:
 def _silent_after(script: Callable[[Request, Any], None], stop: threading.Event) -> Callable[[Request, Any], None]:
     def act(request: Request, connection: Any) -> None:
         script(request, connection)
-        stop.wait(30)
+        stop.wait(LONG)
 
     return act
 
@@ -106,17 +102,17 @@ async def test_a_read_that_is_called_off_frees_its_thread_and_its_place_long_bef
     tls = None if phase == "before TLS" else certificate
     login = {"token": "", "secret": "a-password"} if phase == "at the login" else {}
     with serving(_silent_after(script, stop), tls) as server:
-        pve = Proxmox(connect(*[server.port] * hosts, timeout=60.0, **login))
+        pve = Proxmox(connect(*[server.port] * hosts, timeout=LONG, **login))
         for _ in range(3):
             begun = server.connections
             async with anyio.create_task_group() as group:
                 for _ in range(PLACES):
                     group.start_soon(pve.request, "GET", "/nodes")
-                await until(lambda: pve.shares.held == PLACES // 2)
-                await until(partial(_connected, server, begun))
+                await eventually(lambda: pve.shares.held == PLACES // 2)
+                await eventually(partial(_connected, server, begun))
                 await anyio.sleep(0.05)
                 group.cancel_scope.cancel()
-            await until(lambda: pve.shares.held == 0, 5)
+            await eventually(lambda: pve.shares.held == 0)
         assert _busy_workers() == 0
         stop.set()
 
@@ -144,11 +140,11 @@ async def test_a_write_that_is_called_off_while_it_waits_for_its_place_is_not_se
 ) -> None:
     node = Held()
     with serving(node, certificate) as server:
-        pve = Proxmox(connect(server.port, timeout=30.0))
+        pve = Proxmox(connect(server.port, timeout=LONG))
         async with anyio.create_task_group() as reads:
             for _ in range(PLACES):
                 reads.start_soon(pve.request, "GET", "/slow")
-            await until(lambda: node.begun == PLACES // 2)
+            await eventually(lambda: node.begun == PLACES // 2)
             async with anyio.create_task_group() as writes:
                 for _ in range(5):
                     writes.start_soon(pve.request, "POST", "/nodes/pve1/qemu/100/status/start")
@@ -165,11 +161,11 @@ async def test_a_call_that_never_gets_a_place_says_that_nothing_was_sent(
 ) -> None:
     node = Held()
     with serving(node, certificate) as server:
-        pve = Proxmox(connect(server.port, timeout=30.0))
+        pve = Proxmox(connect(server.port, timeout=LONG))
         async with anyio.create_task_group() as reads:
             for _ in range(PLACES):
                 reads.start_soon(pve.request, "GET", "/slow")
-            await until(lambda: node.begun == PLACES // 2)
+            await eventually(lambda: node.begun == PLACES // 2)
             with pytest.raises(DeadlineError, match="used all your connections") as caught:
                 await pve.request("PUT", "/nodes/pve1/qemu/100/config", {}, deadline=0.1)
             assert "Nothing was sent." in caught.value.advice
@@ -188,17 +184,17 @@ async def test_no_answer_reaches_another_call_when_calls_around_it_are_called_of
 
     wrong: list[Any] = []
     with serving(echo, certificate) as server:
-        pve = Proxmox(connect(server.port, timeout=30.0))
+        pve = Proxmox(connect(server.port, timeout=LONG))
 
         async def ask(number: int) -> None:
-            with anyio.move_on_after(number % 7 / 1000 if number % 2 else 20):
+            with anyio.move_on_after(number % 7 / 1000 if number % 2 else PATIENCE):
                 answer = await pve.request("GET", f"/{number}")
                 wrong.extend([answer] if answer != str(number) else [])
 
         async with anyio.create_task_group() as group:
             for number in range(300):
                 group.start_soon(ask, number)
-        await until(lambda: pve.shares.held == 0)
+        await eventually(lambda: pve.shares.held == 0)
         await pve.aclose()
     assert wrong == []
 

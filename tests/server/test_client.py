@@ -7,6 +7,7 @@ import anyio
 import mcp_types as types
 import pytest
 
+from patience import PATIENCE
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.server.client import McpClient
 
@@ -67,7 +68,7 @@ async def test_a_question_that_nobody_answers_ends_the_call_and_frees_its_place(
             raise AssertionError
 
     monkeypatch.setattr("proxmox_mcp.server.client.LIFETIME_SECONDS", 0.05)
-    with anyio.fail_after(10), pytest.raises(ConfirmationError, match="Nobody answered the question") as caught:
+    with anyio.fail_after(PATIENCE), pytest.raises(ConfirmationError, match="Nobody answered the question") as caught:
         await client(Silent()).ask("Do it?", "token")
     assert "Nothing was sent." in caught.value.advice
 
