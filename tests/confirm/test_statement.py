@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxmox_mcp.confirm.statement import ExpectedDifference, differences_of, state
-from proxmox_mcp.confirm.subjects import Subject, guest
+from proxmox_mcp.confirm.subjects import Subject, of_guest
+from proxmox_mcp.proxmox.inventory import Guest
 from proxmox_mcp.record.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ BACKUPS = [{"volid": "nas:backup/a", "ctime": 1}, {"volid": "nas:backup/b", "cti
 
 def subject(**changed: Any) -> Subject:
     facts: dict[str, Any] = {"node": "pve1", "status": "running", "snapshots": SNAPSHOTS, "backups": BACKUPS}
-    return guest(102, {**CONFIG, **changed.pop("config", {})}, **{**facts, **changed})
+    facts |= changed
+    found = Guest(102, "qemu", "forum", facts["node"], facts["status"])
+    config = {**CONFIG, **facts.get("config", {})}
+    return of_guest(found, config, snapshots=facts["snapshots"], backups=facts["backups"])
 
 
 def statement_of(action: Callable[..., Call], *subjects: Subject, **data: Any) -> str:

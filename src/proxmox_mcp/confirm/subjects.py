@@ -16,6 +16,8 @@ from proxmox_mcp.untrusted import flat, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from proxmox_mcp.proxmox.inventory import Guest
+
 KIND = {"qemu": "VM", "lxc": "container"}
 """What a guest is called, by its type in Proxmox."""
 _MOST_NAMED = 12
@@ -55,20 +57,15 @@ def _detail(key: str, text: str) -> str:
 _VOLUME_KEYS = re.compile(r"(?:ide|sata|scsi|virtio|efidisk|tpmstate|unused|mp)\d+|rootfs")
 
 
-def guest(
-    vmid: int | str,
+def of_guest(
+    guest: Guest,
     config: Mapping[str, Any],
     *,
-    kind: str = "VM",
-    node: str = "",
-    status: str = "",
     snapshots: Sequence[Mapping[str, Any]] = (),
     backups: Sequence[Mapping[str, Any]] | None = None,
 ) -> Subject:
-    """A guest from Proxmox's answers: ``.../config``, its status, ``.../snapshot``, and its backups' content entries.
-
-    ``backups`` None: not looked up. ``kind`` is ``VM`` or ``container``.
-    """
+    """A guest from the inventory and Proxmox's answers: ``.../config``, ``.../snapshot``, and its backups' content
+    entries, None where they were not looked up."""
     volumes = volumes_of(config)
     uuid = re.search(r"uuid=([0-9A-Fa-f-]{36})", str(config.get("smbios1", "")))
     names = sorted(str(entry.get("name")) for entry in snapshots if entry.get("name") != "current")
@@ -80,13 +77,13 @@ def guest(
     }
     sizes = [found[1] for key in volumes if (found := re.search(r"size=([\d.]+[KMGT]?)", str(config[key])))]
     state = {
-        "on": node,
-        "status": status,
+        "on": guest.node,
+        "status": guest.status,
         "size": "+".join(sizes),
         "protection": "on" if str(config.get("protection", "0")) == "1" else "",
         "backups": "" if backups is None else _backups(backups),
     }
-    return Subject(kind=kind, id=str(vmid), identity=identity, state=state)
+    return Subject(kind=KIND[guest.type], id=str(guest.vmid), identity=identity, state=state)
 
 
 def volumes_of(config: Mapping[str, Any]) -> dict[str, str]:

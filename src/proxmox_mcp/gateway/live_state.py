@@ -191,7 +191,6 @@ class LiveState:
         return [guest for vmid in vmids if (guest := self._resources.guest(vmid)) is not None]
 
     async def _guest(self, guest: Guest, resources: Resources, *, backups: bool) -> Subject:
-        kind = subjects.KIND[guest.type]
         listed: list[dict[str, Any]] | None = None
         answers: dict[str, Any] = {}
         errors: list[ProxmoxError] = []
@@ -208,14 +207,12 @@ class LiveState:
 
         await _all(read, ("config", "snapshot", *(("backups",) if backups else ())))
         if errors:
-            return Subject(kind=kind, id=str(guest.vmid), identity={"name": guest.name}, unread=errors[0].message)
+            kind, identity = subjects.KIND[guest.type], {"name": guest.name}
+            return Subject(kind=kind, id=str(guest.vmid), identity=identity, unread=errors[0].message)
         config, snapshots = answers["config"], answers["snapshot"]
-        return subjects.guest(
-            guest.vmid,
+        return subjects.of_guest(
+            guest,
             config if isinstance(config, dict) else {},
-            kind=kind,
-            node=guest.node,
-            status=guest.status,
             snapshots=snapshots if isinstance(snapshots, list) else [],
             backups=listed,
         )
