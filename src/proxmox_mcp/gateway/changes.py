@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxmox_mcp.apidoc import EndpointIndex, Schema
-    from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.policy.call import Call, Received
     from proxmox_mcp.record.changes import Changes
@@ -75,6 +74,7 @@ def parameters_of(index: EndpointIndex) -> Parameters:
 class Write:
     """One write on its way: what was there before it, and its number once it is on record (0 before)."""
 
+    live: LiveState
     before: dict[Get, Any]
     inverse: Inverse
     parameters: Parameters
@@ -97,33 +97,33 @@ class ChangeLog:
     def __init__(self, changes: Changes, redactor: Redactor) -> None:
         self.changes, self._redactor = changes, redactor
 
-    async def look(self, call: Call, live: LiveState, cluster: Cluster) -> Write | None:
+    async def look(self, call: Call, live: LiveState) -> Write | None:
         """Read what a write is about to change; None for a read, and for what the schema does not know."""
         if not call.writes or call.endpoint is None or call.faults:
             return None
-        parameters = parameters_of((await cluster.schema.current()).index)
-        before = await self._before(call, parameters, live, cluster)
-        return Write(before, inverse(Case(call, before, parameters)), parameters, time.monotonic())
+        parameters = parameters_of((await live.cluster.schema.current()).index)
+        before = await self._before(call, parameters, live)
+        return Write(live, before, inverse(Case(call, before, parameters)), parameters, time.monotonic())
 
     async def _before(
-        self, call: Call, parameters: Parameters, live: LiveState | None, cluster: Cluster
+        self, call: Call, parameters: Parameters, live: LiveState, *, again: bool = False
     ) -> dict[Get, Any]:
         before: dict[Get, Any] = {}
         for _ in range(_ROUNDS):
             new = [get for get in wanted(Case(call, before, parameters)) if get not in before]
             if not new:
                 break
-            before |= await self._read(new, live, cluster)
+            before |= await self._read(new, live, again=again)
         if (config := guest_config(call)) is not None and config not in before:
-            before |= await self._read([config], live, cluster)
+            before |= await self._read([config], live, again=again)
         return before
 
-    async def begin(self, write: Write, call: Call, live: LiveState, cluster: Cluster, part: Mapping[str, int]) -> None:
+    async def begin(self, write: Write, call: Call, part: Mapping[str, int]) -> None:
         """Put a write on record, on disk. Raises GuardError: then it must not be sent."""
         if time.monotonic() - write.read_at > _STALE_AFTER:
-            await self._read_again(write, call, cluster)
+            await self._read_again(write, call)
         write.undoes = part.get("undoes")
-        write.before |= await self._read(cascade(call), live, cluster)
+        write.before |= await self._read(cascade(call), write.live)
         try:
             write.number = await self.changes.store.in_thread(
                 self.changes.begin, call, write.before, write.inverse, part=part
@@ -132,23 +132,23 @@ class ChangeLog:
             said = f"The change could not be recorded: {error.message}"
             raise StoreError(said, f"{_NOTHING_SENT} {error.advice}") from error
 
-    async def _read_again(self, write: Write, call: Call, cluster: Cluster) -> None:
+    async def _read_again(self, write: Write, call: Call) -> None:
         """The state before, after somebody was asked: others may have written meanwhile."""
-        write.before = await self._before(call, write.parameters, None, cluster)
+        write.before = await self._before(call, write.parameters, write.live, again=True)
         found = inverse(Case(call, write.before, write.parameters))
         if write.inverse.relieves and not found.relieves:
             said = "What this call changes has changed meanwhile, and it can't be undone whole any more"
             raise ConfirmationError(f"{said}: it {found.says}.", f"{_NOTHING_SENT} Make the call again.")
         write.inverse = found
 
-    async def done(self, write: Write, call: Call, cluster: Cluster) -> Call:
+    async def done(self, write: Write, call: Call) -> Call:
         """The call with what it changed, read back, and whether that can be undone; on record too."""
         received = call.received
         state: dict[Get, Any] = {}
         if not received.running:
-            state = await self._read_back(write, call, cluster)
+            state = await self._read_back(write, call)
             if not state and (new := created(Case(call, write.before, write.parameters))):
-                state = await self._read([new.get], None, cluster, within=_READ_BACK_WITHIN)
+                state = await self._read([new.get], write.live, again=True, within=_READ_BACK_WITHIN)
         found = inverse(Case(call, write.before, write.parameters, After(received.data, state)))
         changed = differences(write.before, state, write.pending)
         await self._finish(
@@ -167,10 +167,10 @@ class ChangeLog:
         received = _with_lines(received, told(changed), f"Change {write.number}, {found.says}.")
         return replace(call, change=write.number, received=received)
 
-    async def failed(self, write: Write, call: Call, error: ProxmoxMcpError, cluster: Cluster) -> ProxmoxMcpError:
+    async def failed(self, write: Write, call: Call, error: ProxmoxMcpError) -> ProxmoxMcpError:
         """The error with what the call wrote all the same; on record too."""
         in_part = isinstance(error, FailedError | TaskFailedError) or (isinstance(error, ProxmoxError) and error.sent)
-        state = await self._read_back(write, call, cluster) if in_part else {}
+        state = await self._read_back(write, call) if in_part else {}
         changed = differences(write.before, state, write.pending)
         found = inverse(Case(call, write.before, write.parameters, After(None, state))) if changed else write.inverse
         await self._finish(
@@ -195,13 +195,13 @@ class ChangeLog:
             except StoreError:
                 _LOG.error("the outcome of change %s was not recorded", write.number)
 
-    async def _read_back(self, write: Write, call: Call, cluster: Cluster) -> dict[Get, Any]:
+    async def _read_back(self, write: Write, call: Call) -> dict[Get, Any]:
         get = observed(call)
         if get is None or get not in write.before:
             return {}
         config = guest_config(call)
         shown = Get(f"{get.path.removesuffix('/config')}/pending") if get == config else get
-        state = await self._read([shown], None, cluster, within=_READ_BACK_WITHIN)
+        state = await self._read([shown], write.live, again=True, within=_READ_BACK_WITHIN)
         if shown == get:
             return state
         rows = [row for row in state.get(shown) or () if isinstance(row, dict) and "key" in row]
@@ -214,10 +214,11 @@ class ChangeLog:
         return {get: values}
 
     async def _read(
-        self, gets: Iterable[Get], live: LiveState | None, cluster: Cluster, *, within: float = 10.0
+        self, gets: Iterable[Get], live: LiveState, *, again: bool = False, within: float = 10.0
     ) -> dict[Get, Any]:
-        ask = asking(cluster, within) if live is None else lambda get: live.read(get.path, dict(get.query))
-        return await read_states(gets, ask, (await cluster.schema.current()).index, self._redactor)
+        """What GETs give now; ``again``: also where they were read for the call before."""
+        ask = asking(live.cluster, within) if again else lambda get: live.read(get.path, dict(get.query))
+        return await read_states(gets, ask, (await live.cluster.schema.current()).index, self._redactor)
 
 
 def _deleted(write: Write, call: Call) -> tuple[str, ...]:

@@ -9,12 +9,11 @@ from proxmox_mcp.apidoc.validation.encode import needs_json
 from proxmox_mcp.policy.call import Call, Received
 
 if TYPE_CHECKING:
-    from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.enforcement import Guard
     from proxmox_mcp.gateway.live_state import LiveState
 
 
-async def dry_run(call: Call, guard: Guard, live: LiveState, cluster: Cluster) -> Call:
+async def dry_run(call: Call, guard: Guard, live: LiveState) -> Call:
     """The call with its rehearsal in words, and as data."""
     assert call.decision is not None  # noqa: S101 - decided before
     decision, sent = call.decision, dict(call.data)
@@ -28,7 +27,7 @@ async def dry_run(call: Call, guard: Guard, live: LiveState, cluster: Cluster) -
     lines.append(f"Policy: {decision.verdict}{by} ({decision.reason}).")
     if call.endpoint is not None:
         params = {**call.path_params, **sent}
-        rights = await cluster.permissions.rights_for(call.endpoint, params)
+        rights = await live.cluster.permissions.rights_for(call.endpoint, params)
         if rights is not None:
             lines += rights.expected(call.endpoint, params)
     lines += filter(None, [_undo(call), call.caution])

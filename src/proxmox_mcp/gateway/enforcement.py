@@ -16,6 +16,7 @@ from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, Denie
 from proxmox_mcp.gateway import approval
 from proxmox_mcp.gateway.agreement import held_to
 from proxmox_mcp.gateway.backup_runs import retention_words
+from proxmox_mcp.gateway.guest_command import must_be_showable
 from proxmox_mcp.gateway.live_facts import read_facts
 from proxmox_mcp.policy.call import judge
 from proxmox_mcp.policy.caller import Mode
@@ -145,7 +146,8 @@ class Guard:
         return replace(call, decision=policy.decide(call, facts))
 
     def admit(self, call: Call, request: Request) -> None:
-        """Refuse what is denied, what the read tool is not for, and what many places would have to be asked about.
+        """Refuse what is denied, what the read tool is not for, what many places would have to be asked about, and a
+        command that nobody could be shown whole.
 
         In read-only mode there is no other tool: what the policy allows there (a rule names it) the read tool does.
         Raises DeniedError.
@@ -166,6 +168,8 @@ class Guard:
         if not request.alone and decision.verdict is Verdict.CONFIRM:
             said = f"This needs a confirmation ({decision.reason}), which is of one place at a time."
             raise DeniedError(said, f"{_NOTHING_SENT} Name the place.")
+        if request.work is not None and decision.verdict is Verdict.CONFIRM:
+            must_be_showable(request.work)
 
     async def confirm(self, call: Call, request: Request, live: LiveState, client: Client) -> Call:
         """The call with who or what confirmed it, where the decision asks for a confirmation; else the call as it is.

@@ -18,7 +18,6 @@ from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import DeniedError, InvalidCallError, TargetError
 from proxmox_mcp.gateway.resolve import unknown_guest
 from proxmox_mcp.guests import DEFAULT_TIMEOUT, GuestCommand, GuestExec, GuestOnNode, result_within
-from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.inventory import listed_guests
 from proxmox_mcp.untrusted import mark
 
@@ -135,10 +134,8 @@ def command_in(data: Mapping[str, Any]) -> str:
     return shlex.join(map(str, command)) if isinstance(command, list) else str(command)
 
 
-def must_be_showable(call: Call, work: GuestExec) -> None:
-    """Refuse what needs a confirmation and can't be shown whole to a person. Raises DeniedError."""
-    if call.decision is None or call.decision.verdict is not Verdict.CONFIRM:
-        return
+def must_be_showable(work: GuestExec) -> None:
+    """Refuse what a person can't be shown whole. Raises DeniedError."""
     if len(work.data) > MAX_CONFIRMED_INPUT:
         raise DeniedError(
             f"The input has {len(work.data)} bytes; a person can confirm at most {MAX_CONFIRMED_INPUT}, since all of "

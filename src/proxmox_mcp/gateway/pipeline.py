@@ -17,7 +17,7 @@ from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError, P
 from proxmox_mcp.gateway.check import check, must_be_sendable
 from proxmox_mcp.gateway.denials import missing_rights
 from proxmox_mcp.gateway.dry_run import dry_run
-from proxmox_mcp.gateway.guest_command import carried, digests, must_be_showable, result_of_process, told
+from proxmox_mcp.gateway.guest_command import carried, digests, result_of_process, told
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_call
 from proxmox_mcp.gateway.large_values import off_the_loop
 from proxmox_mcp.gateway.live_state import LiveState
@@ -76,25 +76,23 @@ class Pipeline:
             self._observer.decided(call)
             if request.dry_run:
                 record.success = "dry-run"
-                return await dry_run(call, guard, live, cluster)
+                return await dry_run(call, guard, live)
             guard.admit(call, request)
-            if request.work is not None:
-                must_be_showable(call, request.work)
             call = record.keep(await guard.confirm(call, request, live, client))
             call, taken = await snapshot_first(call, request, live, partial(self.run, cluster=cluster, client=client))
             record.keep(call)
             await record.intent()
             if self.changes is None or write is None:
                 return _noted(await self._answered(record, request, cluster, client), *taken, call.caution)
-            await self.changes.begin(write, call, live, cluster, _part(request))
+            await self.changes.begin(write, call, _part(request))
             try:
                 call = await self._answered(record, request, cluster, client)
             except ProxmoxMcpError as error:
                 failure = error
             else:
-                return _noted(await self.changes.done(write, call, cluster), *taken, call.caution)
+                return _noted(await self.changes.done(write, call), *taken, call.caution)
             # Raised outside of except, as in _send: its context would repeat what was taken out of it.
-            raise await self.changes.failed(write, record.call, failure, cluster)
+            raise await self.changes.failed(write, record.call, failure)
 
     async def rehearse(self, call: Call, request: Request, cluster: Cluster) -> tuple[Call, LiveState]:
         """A step of a plan as far as it can be taken without sending it: checked, judged, decided and admitted.
@@ -103,8 +101,6 @@ class Pipeline:
         """
         call, live, _ = await self._prepare(lambda kept: kept, call, request, cluster)
         self.guard.admit(call, request)
-        if request.work is not None:
-            must_be_showable(call, request.work)
         return call, live
 
     async def _prepare(
@@ -119,7 +115,7 @@ class Pipeline:
         must_be_sendable(call)
         live = LiveState(call, cluster)
         call = keep(await self.guard.judge(call, live))
-        write = await self.changes.look(call, live, cluster) if self.changes else None
+        write = await self.changes.look(call, live) if self.changes else None
         if write is not None:
             call = keep(write.judged(call))
         return keep(await self.guard.decide(call, live.of(call))), live, write
