@@ -22,6 +22,7 @@ from proxmox_mcp.gateway.enforcement import Guard
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
 from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.gateway.plans import PlanLimits
+from proxmox_mcp.gateway.review_source import ReviewSource
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
 from proxmox_mcp.guests import GuestCommands, GuestLocks, LocalLocks
 from proxmox_mcp.policy.caller import Limits, Mode
@@ -81,7 +82,6 @@ def guard_of(settings: Settings) -> Guard:
     """The guard with its files. Raises SettingsError for an unusable policy, audit file or store."""
     server = settings.server
     redactor = redactor_of(settings)
-    reviews = bundled_effects()
     policy_file = Path(server.mcp_policy_file) if server.mcp_policy_file else None
     audit_file = Path(server.mcp_audit_file) if server.mcp_audit_file else None
     faults = SettingsFaults()
@@ -94,7 +94,9 @@ def guard_of(settings: Settings) -> Guard:
     with faults.collected():
         state = store_of(server)
     with faults.collected():
-        source = PolicySource(Mode(server.mcp_mode), policy_file, reviews.templates)
+        # Only rules need to know which paths there are: the files of the reviews take 25 ms to read.
+        templates = bundled_effects().templates if policy_file else ()
+        source = PolicySource(Mode(server.mcp_mode), policy_file, templates)
     with faults.collected():
         if audit_file and (fault := why_unwritable(audit_file)):
             raise SettingsError(
@@ -109,7 +111,7 @@ def guard_of(settings: Settings) -> Guard:
     store, limits = counted
     approvals = Approvals(state)
     return Guard(
-        reviews=reviews,
+        reviews=ReviewSource(),
         source=source,
         setting=ConfirmSetting(server.mcp_confirm),
         confirmations=Confirmations(store),

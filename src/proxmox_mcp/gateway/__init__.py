@@ -21,6 +21,7 @@ __all__ = [
     "places",
     "plans",
     "problems",
+    "review_source",
     "schema_source",
     "suggestions",
     "wording",

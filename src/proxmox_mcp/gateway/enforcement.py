@@ -29,7 +29,6 @@ from proxmox_mcp.proxmox.shares import on_behalf_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.confirmations import Confirmations
     from proxmox_mcp.confirm.freezes import Freezes
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.confirm.waiting import Waiting
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.gateway.request import Client, Request
+    from proxmox_mcp.gateway.review_source import ReviewSource
     from proxmox_mcp.gateway.wording import Wording
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.caller import Caller
@@ -93,7 +93,7 @@ class CallStatement:
 class Guard:
     """Everything between a call and the cluster."""
 
-    reviews: Reviews
+    reviews: ReviewSource
     source: PolicySource
     setting: ConfirmSetting
     confirmations: Confirmations
@@ -125,8 +125,9 @@ class Guard:
 
     async def judge(self, call: Call, live: LiveState) -> Call:
         """The call with its effects and targets; the live facts that decide about an effect are read first."""
-        wanted = needed(call, self.reviews)
-        return judge(call, self.reviews, await read_facts(wanted, live) if wanted else UNKNOWN)
+        reviews = await self.reviews.current()
+        wanted = needed(call, reviews)
+        return judge(call, reviews, await read_facts(wanted, live) if wanted else UNKNOWN)
 
     @asynccontextmanager
     async def admitted(self, caller: Caller) -> AsyncIterator[None]:

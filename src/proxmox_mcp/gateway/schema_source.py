@@ -19,6 +19,7 @@ import anyio
 import anyio.to_thread
 
 from proxmox_mcp.apidoc import load_index
+from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.local_index import find_local_index
 from proxmox_mcp.errors import ApidocCacheError, ApidocError, AuthenticationError, ProxmoxError
 from proxmox_mcp.gateway.search_source import SearchSource
@@ -238,5 +239,6 @@ def _load(keeper: SchemaKeeper) -> None:
 
 
 def _prepare(index: EndpointIndex) -> None:
-    """What the first check would otherwise wait for."""
+    """What the first check and the first judgement would otherwise wait for."""
     index.check("GET", "/version")
+    bundled_effects()
