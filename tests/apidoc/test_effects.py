@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,6 +120,35 @@ def test_every_pattern_of_a_review_costs_no_more_than_the_length_of_the_value() 
         pattern = re.compile(written, re.DOTALL)
         for start, body, end in attacks(pattern):
             assert not steepest(fed(pattern, start, body, end), USUAL), (written, start, body, end)
+
+
+def test_what_a_call_destroys_beside_what_it_creates_is_destroyed_for_good() -> None:
+    """Deleting what was created brings nothing else back."""
+    destroying = [
+        (call, finding)
+        for call, review in bundled_effects().calls.items()
+        if review.undo is not None and review.undo.kind == "delete-created"
+        for finding in chain(review.findings, *review.parameters.values())
+        if Effect.DESTROY in finding.effects
+    ]
+    assert len(destroying) > 10
+    assert not [(call, finding.why) for call, finding in destroying if not finding.for_good]
+
+
+def test_a_retention_destroys_for_good_wherever_it_is_set() -> None:
+    retentions = [
+        (call, name, finding)
+        for call, review in bundled_effects().calls.items()
+        for name in ("prune-backups", "maxfiles", "remove", "remove-vanished")
+        for finding in review.parameters.get(name, ())
+        if Effect.DESTROY in finding.effects and not call.endswith("/sync")
+    ]
+    assert {call for call, _, _ in retentions} == {
+        "POST /nodes/{}/vzdump",
+        *(f"{method} /cluster/jobs/realm-sync/{{}}" for method in ("POST", "PUT")),
+        *("POST /cluster/backup", "PUT /cluster/backup/{}", "PUT /storage/{}"),
+    }
+    assert all(finding.for_good for _, _, finding in retentions)
 
 
 def test_no_reason_is_repeated_mechanically_over_lines() -> None:

@@ -566,3 +566,10 @@ def test_what_is_not_known_never_means_less_than_what_is(
         return judgement_of(call, bundled_effects(), facts).effects
 
     assert under(data.draw(FACTS)) <= under(LiveFacts())
+
+
+def test_what_is_destroyed_for_good_stays_so_where_the_call_can_be_undone() -> None:
+    job = judged("PUT", "/cluster/backup/job1", **{"prune-backups": "keep-last=1"})
+    assert Effect.DESTROY in job.relieved().effects
+    vm = judged("PUT", VM, scsi0="local-lvm:vm-100-disk-0,cache=none")
+    assert Effect.DESTROY in vm.effects - vm.relieved().effects

@@ -9,6 +9,7 @@
       targets @all =1: guest                                               the same, only under this condition
       @protection =0: expose: lifts the protection against deletion        a parameter with a condition
 
+``destroy for good`` is what does not come back when the call is undone: backups that a retention removed meanwhile.
 ``METHOD|METHOD`` and ``(a|b)`` in a path are alternatives; ``, `` joins several calls in a head. ``-`` in place of
 effects: reviewed, adds none. A head ``PARAMETERS PUT|POST /path`` begins parameters that several calls have in common;
 their lines apply together with those of the calls' own entries. ``PARAMETERS PUT|POST`` without a path is about all
@@ -61,7 +62,8 @@ _WHERE = rf"@({_NAME}(?: {_NAME})*?)(?: ((?:[=~.!]|is |empty|absent|and ).*?))?"
 _PARAMETER = re.compile(rf"{_WHERE}: ([a-z, -]+): (.+)")
 _REACH = re.compile(rf"targets(?: {_WHERE})?: ([a-z -]+)")
 _UNDO = re.compile(r"undo ([a-z-]+): (.+)")
-_FINDING = re.compile(r"(-|[a-z]+(?:, [a-z]+)*): (.+)")
+_FINDING = re.compile(r"(-|[a-z ]+(?:, [a-z ]+)*): (.+)")
+_FOR_GOOD = "destroy for good"
 _CONDITION = re.compile(
     rf"(?:({_NAME})(?: |$))?(?:(?:\.([\w-]+?))?(?:(!=|=|~)(\S*)|-(absent))?|(empty|absent)|is ([a-z-]+))"
 )
@@ -189,7 +191,7 @@ def _add(text: str, draft: _Draft | None) -> None:
     elif found := _REACH.fullmatch(text):
         draft.reach += _reach(found[1] or "", _conditions(found[2]), _targets(found[3].split()))
     elif found := _FINDING.fullmatch(text):
-        draft.findings.append(Finding(_effects(found[1]), found[2]))
+        draft.findings.append(_finding(found[1], found[2]))
     else:
         raise ValueError(f"not a line of a review: {text}")
 
@@ -198,7 +200,7 @@ def _add_parameter(text: str, draft: _Draft) -> None:
     found = _PARAMETER.fullmatch(text)
     if found is None:
         raise ValueError(f"not '@names condition: effects: why': {text}")
-    finding = Finding(_effects(found[3].strip()), found[4], _conditions(found[2]))
+    finding = _finding(found[3].strip(), found[4], _conditions(found[2]))
     for name in found[1].split():
         draft.parameters.setdefault(name, []).append(finding)
 
@@ -235,8 +237,13 @@ def _condition(text: str) -> Condition:
             return Condition("given", key, parameter=parameter)
 
 
-def _effects(text: str) -> frozenset[Effect]:
-    return frozenset() if text == "-" else frozenset(map(Effect, text.split(", ")))
+def _finding(effects: str, why: str, conditions: tuple[Condition, ...] = ()) -> Finding:
+    """Raises ValueError for an unknown effect."""
+    named = [] if effects == "-" else effects.split(", ")
+    for_good = _FOR_GOOD in named
+    return Finding(
+        frozenset(Effect.DESTROY if name == _FOR_GOOD else Effect(name) for name in named), why, conditions, for_good
+    )
 
 
 def _targets(kinds: Iterable[str]) -> frozenset[Target]:

@@ -50,11 +50,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Effects and the reason for them. They apply where every condition holds."""
+    """Effects and the reason for them. They apply where every condition holds. ``for_good``: what it destroys does not
+    come back with the values that an undo restores."""
 
     effects: frozenset[Effect]
     why: str
     conditions: tuple[Condition, ...] = ()
+    for_good: bool = False
 
 
 @dataclass(frozen=True, slots=True)

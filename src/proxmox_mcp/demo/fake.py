@@ -22,6 +22,7 @@ from proxmox_mcp.demo.configuration.cluster import ClusterConfiguration
 from proxmox_mcp.demo.fixtures import DAY, GIB
 from proxmox_mcp.demo.health import ClusterHealth
 from proxmox_mcp.demo.load_history import load_history
+from proxmox_mcp.demo.retention import BackupRetention
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,7 +47,7 @@ def _own_apidoc() -> str:
     return f"const apiSchema = {json.dumps(tree)};\n"
 
 
-class DemoPve(BulkTasks, ClusterHealth, ClusterConfiguration, FakePve):  # type: ignore[misc]
+class DemoPve(BulkTasks, ClusterHealth, BackupRetention, ClusterConfiguration, FakePve):  # type: ignore[misc]
     """A fakepve with figures, backups, a configuration, and tasks that take ``task_seconds`` and tell progress."""
 
     def __init__(self, host: str, port: int, password: str, task_seconds: float, apidoc: Path | None) -> None:

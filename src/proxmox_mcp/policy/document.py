@@ -27,7 +27,8 @@ Generated from `apidoc/effects` and the bundled snapshots; don't edit. `proxmox-
 A call has all effects of its endpoint, of each parameter and of each value; defaults that act count as given. A call or
 a parameter that nobody reviewed, which may come with a later version of Proxmox VE, counts as `destroy` (a GET as
 `inside`), and as any effect for a rule that denies or confirms. Where a line says "unless ...", the live state of the
-cluster decides; where that can't be read, the effect counts.
+cluster decides; where that can't be read, the effect counts. What destroys "for good" is asked about although the call
+can be undone: what goes meanwhile, such as backups that a retention removes, does not come back.
 """
 _EVERYDAY = """\
 What `guarded` asks about, on a usual cluster: the slots that are filled are free before, the storage keeps all backups,
@@ -182,7 +183,12 @@ def _entry(review: Review, calls: Sequence[str]) -> Iterator[str]:
 
 
 def _named(finding: Finding) -> str:
-    return ", ".join(f"**{effect}**" for effect in Effect if effect in finding.effects) or "no effect"
+    named = (
+        f"**{effect}** for good" if finding.for_good and effect is Effect.DESTROY else f"**{effect}**"
+        for effect in Effect
+        if effect in finding.effects
+    )
+    return ", ".join(named) or "no effect"
 
 
 def _conditions(finding: Finding) -> str:

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One effect of a call and where it comes from. ``parameter`` is empty for the endpoint itself."""
+    """One effect of a call and where it comes from. ``parameter`` is empty for the endpoint itself. ``for_good``: it
+    destroys what no undo brings back."""
 
     effect: Effect
     why: str
     parameter: str = ""
+    for_good: bool = False
 
     def __str__(self) -> str:
         """``destroy (scsi0: deletes the volume)``."""
@@ -55,12 +57,17 @@ class Judgement:
         """The effects in their order, for records and programs."""
         return tuple(str(effect) for effect in Effect if effect in self.effects)
 
+    @property
+    def destroys_for_good(self) -> bool:
+        """Whether something goes that does not come back with what an undo restores."""
+        return any(cause.for_good for cause in self.causes)
+
     def relieved(self) -> Judgement:
         """The same of a call that can be undone whole: it changes what it would destroy, and every other effect stays.
 
-        As it is where nobody reviewed all of it, and where the review knows no way back.
+        As it is where nobody reviewed all of it, where the review knows no way back, and where it destroys for good.
         """
-        if not self.reviewed or self.undo is None or self.undo.kind == "none":
+        if not self.reviewed or self.undo is None or self.undo.kind == "none" or self.destroys_for_good:
             return self
         causes = (
             replace(cause, effect=Effect.CHANGE) if cause.effect is Effect.DESTROY else cause for cause in self.causes
@@ -100,7 +107,7 @@ def judgement_of(call: Call, reviews: Reviews, facts: LiveFacts = UNKNOWN) -> Ju
         return acting.alone
     causes = list(acting.causes)
     causes += [
-        Cause(effect, finding.why, asked.name)
+        Cause(effect, finding.why, asked.name, finding.for_good and effect is Effect.DESTROY)
         for finding, asked in _of_parameters(call, acting, reviews, facts)
         if _all_hold(finding.conditions, asked)
         for effect in sorted(finding.effects)
@@ -158,7 +165,11 @@ class _Acting:
 
 @lru_cache(maxsize=2048)
 def _acting(review: Review) -> _Acting:
-    causes = tuple(Cause(effect, finding.why) for finding in review.findings for effect in sorted(finding.effects))
+    causes = tuple(
+        Cause(effect, finding.why, for_good=finding.for_good and effect is Effect.DESTROY)
+        for finding in review.findings
+        for effect in sorted(finding.effects)
+    )
     parameters = _those(review.parameters, lambda finding: bool(finding.effects))
     defaults = _those(parameters, _is_of_default)
     alone = None

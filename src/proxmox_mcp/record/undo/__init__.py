@@ -55,6 +55,10 @@ __all__ = [
 ]
 
 
+GONE_MEANWHILE = "what is gone by then"
+"""What does not come back where a call ``destroys for good``: its inverse restores settings, and not what they did."""
+
+
 def wanted(case: Case) -> tuple[Get, ...]:
     """The GETs that have to be read before a write so that it can be undone; asked again with what was read, until it
     names nothing new."""
@@ -69,7 +73,8 @@ def inverse(case: Case) -> Inverse:
         return recipe
     found = recipe.inverse(case)
     shown = proven().get(call_key(case.call.method, case.call.template))
-    return replace(found, proven=shown is not None and found.forms <= shown)
+    lost = (*found.lost, GONE_MEANWHILE) if case.call.judgement.destroys_for_good and not found.lost else found.lost
+    return replace(found, lost=lost, proven=shown is not None and found.forms <= shown)
 
 
 def _recipe(call: Call) -> Recipe | Inverse:
