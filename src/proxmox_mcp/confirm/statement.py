@@ -121,10 +121,14 @@ def state(
     )
 
 
+def changes_values(call: Call) -> bool:
+    """Whether the parameters of a call are values of a configuration that it changes, not something else."""
+    return call.method == "PUT" or call.template.endswith("/config")
+
+
 def differences_of(call: Call, before: Mapping[str, Any] | None, redactor: Redactor) -> tuple[ExpectedDifference, ...]:
-    """What a call changes of a configuration; nothing where that isn't known, or where the call makes something else of
-    its parameters."""
-    if before is None or not (call.method == "PUT" or call.template.endswith("/config")):
+    """What a call changes of a configuration; nothing where that isn't known, or where it changes no values of one."""
+    if before is None or not changes_values(call):
         return ()
     shown = redactor.data(dict(before), call.template)
     found = []

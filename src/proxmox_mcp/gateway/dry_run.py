@@ -32,7 +32,7 @@ async def dry_run(call: Call, guard: Guard, live: LiveState) -> Call:
             lines += rights.expected(call.endpoint, params)
     lines += filter(None, [_undo(call), call.caution])
     if decision.verdict == "confirm":
-        lines.append((await guard.statement(call, live)).text)
+        lines.append((await live.statement(guard.redactor)).text)
     data = {
         "method": call.method,
         "path": call.path.encoded,

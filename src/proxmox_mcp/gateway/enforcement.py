@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 import anyio.to_thread
 
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.confirm import statement as statements
 from proxmox_mcp.confirm.confirmations import ConfirmationMethod, ConfirmSetting, confirmation_method
+from proxmox_mcp.confirm.statement import HOW_TO_CONFIRM
 from proxmox_mcp.errors import ConfirmationError, ConfirmationNeededError, DeniedError
 from proxmox_mcp.gateway import approval
 from proxmox_mcp.gateway.agreement import held_to
-from proxmox_mcp.gateway.backup_runs import retention_words
 from proxmox_mcp.gateway.guest_command import must_be_showable
 from proxmox_mcp.gateway.live_facts import read_facts
 from proxmox_mcp.policy.call import judge
@@ -27,14 +26,14 @@ from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.shares import on_behalf_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.confirmations import Confirmations
     from proxmox_mcp.confirm.freezes import Freezes
     from proxmox_mcp.confirm.grants import Grants
     from proxmox_mcp.confirm.operators import Operators
-    from proxmox_mcp.confirm.statement import ExpectedDifference, Statement
+    from proxmox_mcp.confirm.statement import Statement
     from proxmox_mcp.confirm.waiting import Waiting
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.gateway.request import Client, Request
@@ -77,16 +76,14 @@ class CallStatement:
     """The statement of one call."""
 
     guard: Guard
-    call: Call
     live: LiveState
 
     async def statement(self, *, backups: bool = True) -> Statement:
-        return await self.guard.statement(self.call, self.live, backups=backups)
+        return await self.live.statement(self.guard.redactor, backups=backups)
 
     async def again(self) -> Confirmable:
         live = await self.live.reread()
-        call = await self.guard.judge(self.call, live)
-        return CallStatement(self.guard, call, live.of(call))
+        return CallStatement(self.guard, live.of(await self.guard.judge(live.call, live)))
 
 
 @dataclass(frozen=True)
@@ -179,11 +176,11 @@ class Guard:
         by that. Raises as ``confirm_stated`` does.
         """
         if request.agreed is not None:
-            bound = await self.statement(call, live, backups=False) if request.agreed.fingerprint else None
+            bound = await live.statement(self.redactor, backups=False) if request.agreed.fingerprint else None
             return held_to(request.agreed, call, bound)
         if not request.confirm and client.answer is None and (granted := await self._granted(call, live)):
             return replace(call, confirmation=granted)
-        return await self.confirm_stated(call, request, CallStatement(self, call, live), client)
+        return await self.confirm_stated(call, request, CallStatement(self, live), client)
 
     async def _granted(self, call: Call, live: LiveState) -> str:
         """The grant that confirms the call, which is used by that; empty where none does."""
@@ -247,7 +244,7 @@ class Guard:
                 token = await _in_thread(self.confirmations.issue, call, statement)
                 raise ConfirmationNeededError(
                     f"{said}\n{_NOTHING_SENT} This needs a confirmation ({decision.reason}).",
-                    f"confirm: {token}\n{statements.HOW_TO_CONFIRM}",
+                    f"confirm: {token}\n{HOW_TO_CONFIRM}",
                 )
             case ConfirmationMethod.OPERATOR:
                 number = await _in_thread(self.approvals.request, call, statement)
@@ -258,15 +255,6 @@ class Guard:
                     f"{statement.text}\nA person must confirm this in the client, and this client can't ask.",
                     f"{_NOTHING_SENT} Use a client with elicitation, or have the operator set MCP_CONFIRM=operator.",
                 )
-
-    async def statement(self, call: Call, live: LiveState, *, backups: bool = True) -> Statement:
-        """What the call would do, from the state of what it hits."""
-        subjects = await live.subjects(backups=backups)
-        differences: tuple[ExpectedDifference, ...] = ()
-        if call.method == "PUT" or call.template.endswith("/config"):
-            differences = statements.differences_of(call, await live.configuration(), self.redactor)
-        notes = [*filter(None, [await retention_words(live)]), *_notes(call, live)]
-        return statements.state(call, subjects, self.redactor, differences, notes)
 
     async def _method(self, decision: Decision, request: Request, client: Client) -> ConfirmationMethod:
         if decision.four_eyes:
@@ -299,14 +287,6 @@ def _number_of(confirm: str) -> int:
     """The number of an approval; 0 if it is a token."""
     given = confirm.strip()
     return int(given) if given.isascii() and given.isdecimal() and len(given) <= _LONGEST_NUMBER else 0
-
-
-def _notes(call: Call, live: LiveState) -> Iterator[str]:
-    """What is to be said of the call beside its parts."""
-    if Effect.DESTROY in call.judgement.effects and call.judgement.cascade:
-        yield f"With it: {call.judgement.cascade}"
-    if kinds := live.unlisted():
-        yield f"It may hit more than is listed: any {' or '.join(kinds)}"
 
 
 def _decision_of(call: Call) -> Decision:

@@ -14,8 +14,10 @@ import anyio
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm import subjects
+from proxmox_mcp.confirm.statement import changes_values, differences_of, state
 from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.errors import ProxmoxError
+from proxmox_mcp.gateway.backup_runs import retention_words
 from proxmox_mcp.gateway.reach import reached
 from proxmox_mcp.policy.lookups import ABSENT, NO_FACTS, GuestFacts
 from proxmox_mcp.proxmox.records import records
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from proxmox_mcp.apidoc.model import Wire
+    from proxmox_mcp.confirm.statement import Statement
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.lookups import Facts, Needs
     from proxmox_mcp.proxmox.inventory import Guest, Resources
+    from proxmox_mcp.record.redaction import Redactor
 
 Query = tuple[tuple[str, str], ...]
 _MOST_SUBJECTS = 20
@@ -115,6 +119,17 @@ class LiveState:
                 backups=backups and Effect.DESTROY in self.call.judgement.effects
             )
         return self._subjects
+
+    async def statement(self, redactor: Redactor, *, backups: bool = True) -> Statement:
+        """What the call would do, for the person who confirms. ``backups`` as for ``subjects``."""
+        call, hit = self.call, await self.subjects(backups=backups)
+        before = await self.configuration() if changes_values(call) else None
+        notes = [await retention_words(self)]
+        if Effect.DESTROY in call.judgement.effects and call.judgement.cascade:
+            notes.append(f"With it: {call.judgement.cascade}")
+        if kinds := self.unlisted():
+            notes.append(f"It may hit more than is listed: any {' or '.join(kinds)}")
+        return state(call, hit, redactor, differences_of(call, before, redactor), list(filter(None, notes)))
 
     async def reread(self) -> LiveState:
         """The state after somebody was asked: read again is only what the confirmation is bound to."""

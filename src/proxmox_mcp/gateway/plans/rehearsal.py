@@ -132,7 +132,7 @@ async def stated(steps: Sequence[PlannedStep], guard: Guard, *, backups: bool = 
     found: dict[int, Statement] = {}
 
     async def state(planned: PlannedStep) -> None:
-        found[planned.step.number] = await guard.statement(planned.call, planned.live, backups=backups)
+        found[planned.step.number] = await planned.live.statement(guard.redactor, backups=backups)
 
     async with anyio.create_task_group() as group:
         for planned in steps:
