@@ -100,6 +100,30 @@ def test_ten_thousand_guests_are_shaped_well_within_a_second() -> None:
     assert "of 10000 match" in text
 
 
+def test_only_the_rows_on_the_page_are_looked_through_for_secrets_and_rendered() -> None:
+    looked_through: list[int] = []
+
+    def redact(value: Any) -> Any:
+        if isinstance(value, dict):
+            looked_through.append(value["vmid"])
+        return value
+
+    records = resources(10_000, nodes=20)
+    text = resources_table(records, "vm", redact=redact)
+    shown = list(guests_of(text))
+    assert looked_through[: len(shown)] == shown
+    assert len(looked_through) == len(shown) + 1, "the row that no longer fits on the page"
+    assert text == resources_table(records, "vm")
+
+
+def test_the_heading_of_a_group_is_looked_through_for_secrets() -> None:
+    records = [{**record, "node": "a-secret"} for record in resources(24) if record["type"] in ("qemu", "lxc")]
+    assert "a-secret" in resources_table(records, "vm")
+    hidden = resources_table(records, "vm", redact=lambda value: "[secret]" if value == "a-secret" else value)
+    assert "a-secret" not in hidden
+    assert "[secret]" in hidden
+
+
 @pytest.mark.parametrize("name", ["nodes", "guests", "all", "storages", "busy", "chosen-fields", "nodes-unknown"])
 def test_what_a_model_reads_is_as_agreed(name: str, golden: Any) -> None:
     records = resources(24)

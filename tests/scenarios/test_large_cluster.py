@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ import pytest
 
 from cl100k import count_tokens
 from proxmox_mcp.assembly import gateway_of
+from proxmox_mcp.errors import ViewError
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
@@ -18,6 +21,7 @@ from proxmox_mcp.gateway.schema_source import SchemaKeeper
 from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.answers import Answer
 from proxmox_mcp.proxmox.failover import State
+from proxmox_mcp.record.audit import LOGGER
 from proxmox_mcp.settings import load_settings
 from resources import resources
 from tool_calls import run_tool
@@ -126,8 +130,6 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
 
 async def _told(gateway: Gateway, tool: str, **arguments: Any) -> str:
     """The answer, or the error that is one: a view that does not suit the data is refused by name."""
-    from proxmox_mcp.errors import ViewError
-
     try:
         return await run_tool(gateway, tool, **arguments)
     except ViewError as error:
@@ -197,3 +199,63 @@ async def test_a_fan_out_over_more_places_than_one_call_asks_goes_on_by_its_curs
         cursor="places-500",
     )
     assert "Places 501-" in text
+
+
+@pytest.fixture
+def looked_through(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The records that secrets are looked for in."""
+    looked: list[Any] = []
+    redact = gateway.guard.redactor.data
+
+    def data(value: Any, *more: Any) -> Any:
+        looked.extend(value if isinstance(value, list) else [value] if isinstance(value, dict) else [])
+        return redact(value, *more)
+
+    monkeypatch.setattr(gateway.guard.redactor, "data", data)
+    return looked
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("view", [{}, {"limit": 40}, {"fields": "vmid,name,node"}, {"raw": True}])
+async def test_secrets_are_looked_for_in_the_rows_of_a_page_only(
+    view: dict[str, Any], gateway: Gateway, looked_through: list[Any]
+) -> None:
+    text = await run_tool(gateway, "get_cluster_resources", type="vm", **view)
+    (last,) = re.findall(r"\(guests 1-(\d+) of 2000, ", text)
+    assert int(last) <= sum("vmid" in record for record in looked_through) <= int(last) + 1
+
+
+@pytest.mark.anyio
+async def test_secrets_are_looked_for_in_the_nodes_that_are_listed_only(
+    gateway: Gateway, looked_through: list[Any]
+) -> None:
+    await run_tool(gateway, "list_nodes")
+    assert [record["node"] for record in looked_through if "node" in record] == ["pve1", "pve2", "pve3"]
+
+
+@pytest.mark.anyio
+async def test_a_filter_finds_no_secret_and_no_page_shows_one(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"name": "db password=Hunter22", "tags": "api_token=Hunter23"}
+    monkeypatch.setitem(globals(), "RECORDS", [{**record, **named} for record in RECORDS])
+    page = await run_tool(gateway, "get_cluster_resources", type="vm")
+    assert "[secret]" in page
+    assert "Hunter" not in page
+    (cursor,) = re.findall(r"next: cursor=(\S+?)\)", page)
+    following = await run_tool(gateway, "get_cluster_resources", type="vm", cursor=cursor)
+    assert "Hunter" not in following
+    assert "has changed" not in following
+    found = await run_tool(gateway, "get_cluster_resources", type="vm", filter="name~Hunter22")
+    assert "none of 2000 guests matches" in found
+
+
+@pytest.mark.anyio
+async def test_a_page_that_is_refused_is_on_record_as_a_read_that_went_well(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    with pytest.raises(ViewError, match="the list now has 2000 entries"):
+        await run_tool(gateway, "get_cluster_resources", type="vm", cursor="5000-abcd")
+    (line,) = (json.loads(record.message) for record in caplog.records if record.name == LOGGER)
+    assert line["result"] == "ok"

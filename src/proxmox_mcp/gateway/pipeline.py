@@ -220,7 +220,9 @@ class Pipeline:
         return replace(call, received=Received(data=data, told=f"Done: {call.name}" if data in (None, "") else ""))
 
     def _reduced(self, data: Any, request: Request, call: Call) -> Any:
-        return self._redacted(request.reduce(data) if request.reduce else data, call)
+        """What is told of an answer, without secrets: also where ``reduce`` has taken none out."""
+        told = request.reduce(data, partial(self._redacted, call=call)) if request.reduce else data
+        return self._redacted(told, call)
 
     def _redacted(self, data: Any, call: Call) -> Any:
         return self.guard.redactor.data(data, call.template)

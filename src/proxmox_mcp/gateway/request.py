@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.path import ApiPath
     from proxmox_mcp.gateway.agreement import Agreed
     from proxmox_mcp.guests import GuestExec
+    from proxmox_mcp.render import Redact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,8 @@ class Request:
     ``work`` is a command for a guest, in place of a call with ``data``. ``operator`` names the person at the console
     who asks for this call: their yes counts as an approval; with ``always_ask``
     they are asked also about what the policy allows. ``agreed`` is set for a step of a plan. ``undoes`` is the
-    number of the change that the call undoes. ``reduce`` makes of what a GET gave what the tool tells of it; the rest
-    is neither searched for secrets nor rendered.
+    number of the change that the call undoes. ``reduce`` makes of what a GET gave what the tool tells of it: the rest
+    is not searched for secrets. It is given the answer as it came, and what takes secrets out of any part of it.
     """
 
     path: str
@@ -57,7 +58,7 @@ class Request:
     client: str = ""
     id: str = ""
     undoes: int | None = None
-    reduce: Callable[[Any], Any] | None = None
+    reduce: Callable[[Any, Redact], Any] | None = None
 
 
 def call_of(request: Request, method: str, path: ApiPath, cluster: str) -> Call:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -14,32 +14,43 @@ if TYPE_CHECKING:
     Record = Mapping[str, Any]
 
 
-def best_grouping(records: Sequence[Record], candidates: Sequence[str]) -> tuple[str, ...]:
-    """The ``candidates`` to group by for the fewest tokens; empty if grouping saves nothing.
+def grouped_best(
+    records: Sequence[Record], candidates: Sequence[str]
+) -> tuple[tuple[str, ...], Mapping[tuple[str, ...], Sequence[Record]]]:
+    """Records grouped for the fewest tokens: the ``candidates`` they are grouped by, none if that saves nothing.
 
-    Records are counted by their values of all candidates first: 10,000 guests have fewer than a hundred such values.
+    Groups have their values as keys and are sorted; records keep their order. Records are gathered by their values of
+    all candidates first: 10,000 guests have fewer than a hundred such values.
     """
-    counted = Counter(zip(*(_column(records, name) for name in candidates), strict=True))
+    if not candidates:
+        return (), {(): records}
+    gathered: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for place, values in enumerate(zip(*(_column(records, name) for name in candidates), strict=True)):
+        gathered[values].append(place)
+    names = _best_names({values: len(places) for values, places in gathered.items()}, candidates)
+    if not names:
+        return (), {(): records}
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for values, places in gathered.items():
+        shared = tuple(value for name, value in zip(candidates, values, strict=True) if name in names)
+        groups.setdefault(shared, []).extend(places)
+    return names, {shared: [records[place] for place in sorted(groups[shared])] for shared in sorted(groups)}
+
+
+def _best_names(counted: Mapping[tuple[str, ...], int], candidates: Sequence[str]) -> tuple[str, ...]:
     places = {name: place for place, name in enumerate(candidates)}
     weights = {name: _weight(counted, place) for name, place in places.items()}
+    total = sum(counted.values())
     best: tuple[str, ...] = ()
     least = sum(weights.values())
     for size in range(1, len(candidates) + 1):
         for names in combinations(candidates, size):
             groups = len({tuple(values[places[name]] for name in names) for values in counted})
-            heading = sum(weights[name] for name in names) / max(1, len(records)) + 2
+            heading = sum(weights[name] for name in names) / max(1, total) + 2
             cost = groups * heading + sum(weight for name, weight in weights.items() if name not in names)
             if cost < least:
                 best, least = names, cost
     return best
-
-
-def group(records: Sequence[Record], names: Sequence[str]) -> dict[tuple[str, ...], list[Record]]:
-    """Records grouped by their values of ``names``; groups are sorted, records keep their order."""
-    groups: dict[tuple[str, ...], list[Record]] = {}
-    for values, record in zip(zip(*(_column(records, name) for name in names), strict=True), records, strict=True):
-        groups.setdefault(values, []).append(record)
-    return dict(sorted(groups.items()))
 
 
 def _column(records: Sequence[Record], name: str) -> list[str]:

@@ -26,13 +26,21 @@ _COLUMNS_LEFT_OUT = "; columns left out, name them in fields="
 _ROOM_FOR_CLOSING = 80
 
 
+def _as_it_is(record: Record) -> Record:
+    return record
+
+
 @dataclass(frozen=True, slots=True)
 class TableSection:
-    """Records under one heading (may be empty); sections with the same table share its header."""
+    """Records under one heading (may be empty); sections with the same table share its header.
+
+    ``showable`` takes out of a record what may not be shown: only of those on the page, which are few of many.
+    """
 
     table: Table
     records: Sequence[Record]
     heading: str = ""
+    showable: Callable[[Record], Record] = _as_it_is
 
 
 def page_of_sections(
@@ -104,5 +112,5 @@ def _blocks(sections: Sequence[TableSection], start: int) -> Iterator[str]:
             if heading:
                 lead.append(heading)
                 heading = ""
-            yield "\n".join([*lead, section.table.line(record)])
+            yield "\n".join([*lead, section.table.line(section.showable(record))])
         passed += len(section.records) - skipped

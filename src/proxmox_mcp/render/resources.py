@@ -6,15 +6,19 @@ The records are those of ``PVE::API2::Cluster`` (resources): sizes in bytes, ``c
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render.budget import Budget
 from proxmox_mcp.render.cells import EMPTY, cut, text_cell
 from proxmox_mcp.render.clock import Clock
 from proxmox_mcp.render.fields import is_empty, lookup, require_field
-from proxmox_mcp.render.grouping import best_grouping, group
+from proxmox_mcp.render.grouping import grouped_best
 from proxmox_mcp.render.legend import Legend
 from proxmox_mcp.render.paging import TableSection, page_of_sections
 from proxmox_mcp.render.selection import select
@@ -24,9 +28,12 @@ from proxmox_mcp.render.view import WHOLE, View
 from proxmox_mcp.untrusted import NOTICE, with_notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     Record = Mapping[str, Any]
+
+Redact: TypeAlias = Callable[[Any], Any]
+"""Takes the secrets out of a value."""
 
 ResourceType = Literal["all", "vm", "qemu", "lxc", "storage", "node", "pool"]
 """``vm`` means all guests; ``all`` means guests, storages, nodes and pools."""
@@ -64,18 +71,19 @@ KNOWN_FIELDS = (
 
 def nodes_with_guests(resources: Sequence[Record]) -> list[Record]:
     """The nodes in a response of ``/cluster/resources``, each with its ``guests`` (running/all)."""
-    guests: dict[str, list[int]] = {}
-    for resource in resources:
-        if _KIND_OF.get(resource.get("type", "")) == "guest":
-            counts = guests.setdefault(resource.get("node", ""), [0, 0])
-            counts[0] += resource.get("status") == "running"
-            counts[1] += 1
     nodes: list[Record] = []
+    running: Counter[str] = Counter()
+    guests: Counter[str] = Counter()
     for resource in resources:
-        if resource.get("type") == "node":
-            running, total = guests.get(resource.get("node", ""), (0, 0))
-            nodes.append({**resource, "guests": f"{running}/{total}"})
-    return nodes
+        type_ = resource.get("type")
+        if type_ in _TYPES_OF["vm"]:
+            node = resource.get("node", "")
+            guests[node] += 1
+            if resource.get("status") == "running":
+                running[node] += 1
+        elif type_ == "node":
+            nodes.append(resource)
+    return [{**node, "guests": f"{running[node.get('node', '')]}/{guests[node.get('node', '')]}"} for node in nodes]
 
 
 def nodes_table(nodes: Sequence[Record], *, view: View = WHOLE, budget: Budget = _DEFAULT_BUDGET) -> str:
@@ -86,6 +94,10 @@ def nodes_table(nodes: Sequence[Record], *, view: View = WHOLE, budget: Budget =
     return _page({"node": nodes}, {"node": _raw(columns) if view.raw else columns}, view, budget, "nodes")
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 def resources_table(
     resources: Sequence[Record],
     type: str = "all",  # noqa: A002 - the argument's name in the tool
@@ -93,13 +105,18 @@ def resources_table(
     *,
     budget: Budget = _DEFAULT_BUDGET,
     clock: Clock | None = None,
+    redact: Redact = _as_it_is,
 ) -> str:
     """Resources of one type, or all types in sections, as a table within the budget.
 
+    ``redact`` takes secrets out of the records that are shown, and out of no others. A filter sees all records as they
+    are given: where they may hold secrets, it would tell them.
     Raises ViewError for an unknown type, field or filter, or a cursor beyond the end.
     """
     types = _types(type)
-    chosen = _storages_once([resource for resource in resources if resource.get("type") in types])
+    chosen = [resource for resource in resources if resource.get("type") in types]
+    if "storage" in types:
+        chosen = _storages_once(chosen)
     for field in view.fields:
         require_field(field, chosen, KNOWN_FIELDS, argument="fields")
     kept = (
@@ -115,10 +132,10 @@ def resources_table(
         kinds[_KIND_OF[resource["type"]]].append(resource)
     for kind, members in kinds.items():
         for name in reversed(_ORDER[kind]):
-            members.sort(key=lambda resource, name=name: _sort_key(resource.get(name)))  # type: ignore[misc]
+            _sort(members, name)
     columns = {kind: view.fields or (_raw(usual) if view.raw else usual) for kind, usual in _COLUMNS.items()}
     suffix = f"; {len(kept)} of {len(chosen)} match" if view.conditions else ""
-    return _page(kinds, columns, view, budget, what, suffix)
+    return _page(kinds, columns, view, budget, what, suffix, redact)
 
 
 def _raw(columns: Sequence[str]) -> tuple[str, ...]:
@@ -131,6 +148,14 @@ def _types(type_name: str) -> tuple[str, ...]:
     if type_name not in get_args(ResourceType):
         raise ViewError(f"type: unknown type `{type_name[:40]}`.", f"Allowed: {', '.join(get_args(ResourceType))}.")
     return _TYPES_OF.get(type_name, (type_name,))
+
+
+def _sort(resources: list[Record], name: str) -> None:
+    """Numbers come first. Where there is nothing else, as guests have ids, no key is made for each of thousands."""
+    if {type(resource.get(name)) for resource in resources} == {int}:
+        resources.sort(key=itemgetter(name))
+    else:
+        resources.sort(key=lambda resource: _sort_key(resource.get(name)))
 
 
 def _sort_key(value: Any) -> tuple[int, float, str]:
@@ -165,36 +190,51 @@ def _page(
     budget: Budget,
     what: str,
     suffix: str = "",
+    redact: Redact = _as_it_is,
 ) -> str:
-    filled = {kind: records for kind, records in kinds.items() if records}
+    layouts = [
+        _layout(kind, records, columns[kind], () if view.fields else _SPARSE[kind])
+        for kind, records in kinds.items()
+        if records
+    ]
 
     def sections(longest: int) -> list[TableSection]:
-        made: list[TableSection] = []
-        for kind, records in filled.items():
-            asked = columns[kind]
-            few = () if view.fields else _SPARSE[kind]
-            made += _sections(kind, records, asked, longest, few=few, raw=view.raw)
-        return made
+        return [section for layout in layouts for section in _sections(layout, longest, raw=view.raw, redact=redact)]
 
     return with_notice(page_of_sections(sections, view, budget.less(NOTICE), what=what, suffix=suffix))
 
 
-def _sections(
-    kind: str, records: Sequence[Record], asked: Sequence[str], longest: int, *, few: Sequence[str], raw: bool
-) -> list[TableSection]:
-    """The sections of one kind; guests are grouped if that saves tokens."""
-    grouped = best_grouping(records, [n for n in _GROUPED_BY if n in asked]) if kind == "guest" and few else ()
-    present = [n for n in asked if n not in grouped and any(not is_empty(r.get(n)) for r in records)] or list(asked)
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the records of one kind are laid out: columns, sparse columns, and the groups under their headings."""
+
+    columns: Sequence[str]
+    few: Sequence[str]
+    groups: Mapping[tuple[str, ...], Sequence[Record]]
+
+
+def _layout(kind: str, records: Sequence[Record], asked: Sequence[str], few: Sequence[str]) -> _Layout:
+    """Guests are grouped if that saves tokens."""
+    candidates = [name for name in _GROUPED_BY if name in asked] if kind == "guest" and few else []
+    grouped, groups = grouped_best(records, candidates)
+    columns = [n for n in asked if n not in grouped and any(not is_empty(r.get(n)) for r in records)] or list(asked)
+    return _Layout(columns, [name for name in few if any(r.get(name) for r in records)], groups)
+
+
+def _sections(layout: _Layout, longest: int, *, raw: bool, redact: Redact) -> list[TableSection]:
     table = Table(
-        tuple(_column(name, longest, raw=raw) for name in present),
-        tuple(_column(name, longest, raw=raw) for name in few if any(r.get(name) for r in records)),
+        tuple(_column(name, longest, raw=raw) for name in layout.columns),
+        tuple(_column(name, longest, raw=raw) for name in layout.few),
     )
-    if not grouped:
-        return [TableSection(table, records)]
     return [
-        TableSection(table, members, f"{' '.join(text_cell(cut(value, longest)) for value in values)}:")
-        for values, members in group(records, grouped).items()
+        TableSection(table, members, _heading(map(redact, values), longest), redact)
+        for values, members in layout.groups.items()
     ]
+
+
+def _heading(values: Iterable[str], longest: int) -> str:
+    text = " ".join(text_cell(cut(value, longest)) for value in values)
+    return f"{text}:" if text else ""
 
 
 def _column(name: str, longest: int, *, raw: bool) -> Column:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.cluster import Cluster
 
 Records = list[dict[str, object]]
-Table = Callable[["Cluster", Records], Awaitable[str]]
+Table = Callable[["Cluster", Any], Awaitable[str]]
 Tell = Callable[["Request"], Awaitable[str]]
 
 RESOURCES = "/cluster/resources"
@@ -28,7 +28,7 @@ async def each_cluster(gateway: Gateway, request: Request, table: Table) -> str:
 
     async def tell(one: Request) -> str:
         cluster, answer = await gateway.read(one)
-        return await table(cluster, _records(answer))
+        return await table(cluster, answer)
 
     return await tell_each(gateway, request, tell)
 
@@ -46,14 +46,20 @@ def a_node(records: Records) -> str:
     return next((str(each.get("node", "")) for each in nodes), "")
 
 
-def _records(answer: Any) -> Records:
+def are_records(answer: Any) -> bool:
+    """Whether an answer is a list of objects."""
+    return isinstance(answer, list) and set(map(type, answer)) <= {dict}
+
+
+def records_of(answer: Any) -> Records:
     """What ``/cluster/resources`` answered. Raises AnswerError where that is not a list of objects."""
-    if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
+    if not are_records(answer):
         raise AnswerError(
             f"The node answered {RESOURCES} with something other than a list of resources.",
             "Something between here and Proxmox may answer in its place: set PROXMOX_HOST to the node itself.",
         )
-    return answer
+    found: Records = answer
+    return found
 
 
 async def _side_by_side(gateway: Gateway, request: Request, tell: Tell) -> str:

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.gateway.large_values import off_the_loop
 from proxmox_mcp.render import nodes_table, nodes_with_guests
-from proxmox_mcp.server.tools.each_cluster import RESOURCES, Records, a_node, each_cluster
+from proxmox_mcp.server.tools.each_cluster import RESOURCES, a_node, are_records, each_cluster, records_of
 from proxmox_mcp.server.tools.tool import ALSO_RAW, Tool, ToolCall
 
 if TYPE_CHECKING:
     from proxmox_mcp.gateway.cluster import Cluster
+    from proxmox_mcp.render import Redact
 
 
 async def _run(call: ToolCall) -> str:
     # Of ten thousand guests only their number is told: no secret is looked for in the rest.
     request = replace(call.request(RESOURCES), reduce=_nodes_of)
 
-    async def table(cluster: Cluster, records: Records) -> str:
+    async def table(cluster: Cluster, answer: Any) -> str:
+        records = records_of(answer)
         clock = await cluster.time.clock(a_node(records))
         version = (await cluster.schema.current()).node_version
         last = f"\n{f'Proxmox VE {version} (the node that answered), ' if version else ''}now {clock.present}"
@@ -29,10 +31,9 @@ async def _run(call: ToolCall) -> str:
     return await each_cluster(call.gateway, request, table)
 
 
-def _nodes_of(answer: Any) -> Any:
+def _nodes_of(answer: Any, _redact: Redact) -> Any:
     """An answer that is not what it should be stays as it is: it is refused where records are taken from it."""
-    is_records = isinstance(answer, list) and all(isinstance(each, dict) for each in answer)
-    return nodes_with_guests(answer) if is_records else answer
+    return nodes_with_guests(answer) if are_records(answer) else answer
 
 
 TOOL = Tool("list_nodes", "Nodes: status, CPU, memory, disk, uptime, guests.", _run, {"raw": ALSO_RAW})
