@@ -1,8 +1,9 @@
 """What people who look on cost: 1,000 calls a minute, with and without the page Activity open in three browsers.
 
-The browsers are stand-ins that do over HTTP what the page's script does: they listen to the stream of changes and fetch
-the page again when it names one of its parts. So the server is measured, not the browsers beside it. Slices with and
-without them take turns; memory is that of the server after the last slice beside that after the first.
+The browsers are stand-ins that do over HTTP what the page's script does in a tab that somebody sees: they listen to the
+stream of changes, and when it names a subject of a part of the page they fetch that part from its own address, or the
+page again if it has none. So the server is measured, not the browsers beside it. Slices with and without them take
+turns; memory is that of the server after the last slice beside that after the first.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 from statistics import mean
 from time import perf_counter
@@ -34,9 +36,9 @@ SLICES, SLICE_SECONDS, SETTLED_SECONDS = 12, 10.0, 2.0
 AIM = 1.05
 CALL = {"name": "list_nodes", "arguments": {}}
 PAGE = "/console/activity"
-_SHOWN = (b"activity", b"plans", b"cluster")
-"""What the page shows while no task runs."""
 _EVENTS = re.compile(r'data-events="([^"]+)"')
+_TAG = re.compile(r"<[a-z][^>]* data-live=[^>]*>")
+_ATTRIBUTE = re.compile(r' (data-live|data-from)="([^"]*)"')
 
 
 @dataclass
@@ -67,23 +69,32 @@ def signed_in(port: int, at: str, state: Path) -> Mapping[str, str]:
     return {"Accept": "text/html", "Cookie": "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())}
 
 
+def live_parts(html: str) -> list[tuple[set[str], str]]:
+    """The subjects of each live part of a page, and the address to fetch it from."""
+    tags = (dict(_ATTRIBUTE.findall(tag)) for tag in _TAG.findall(html))
+    return [(set(tag["data-live"].split()), unescape(tag.get("data-from", PAGE))) for tag in tags]
+
+
 async def browse(port: int, headers: Mapping[str, str]) -> None:
     """Look at the page until cancelled."""
     page, stream = await Connection.to(port), await Connection.to(port)
 
-    async def fetch() -> str:
-        await page.send("GET", PAGE, b"", headers)
+    async def fetch(address: str) -> str:
+        await page.send("GET", address, b"", headers)
         return (await page.body(await page.head())).decode()
 
     try:
-        found = _EVENTS.search(await fetch())
+        html = await fetch(PAGE)
+        parts, found = live_parts(html), _EVENTS.search(html)
         if found is None:
             raise RuntimeError("the page names no stream of changes")
-        await stream.send("GET", found[1].replace("&amp;", "&"), b"", headers)
+        await stream.send("GET", unescape(found[1]), b"", headers)
         await stream.head()
         async for chunk in stream.chunks():
-            if any(subject in chunk for subject in _SHOWN):
-                await fetch()
+            if chunk.startswith(b"event: changed"):
+                changed = set(chunk.decode().partition("data: ")[2].split())
+                for address in {address for subjects, address in parts if subjects & changed}:
+                    await fetch(address)
     finally:
         await page.close()
         await stream.close()

@@ -207,6 +207,30 @@ def test_activity_arrives_by_itself_and_is_filtered(lena: Tab, served: Served) -
     assert " ago)" in lena.page.inner_text("#calls") or "now" in lena.page.inner_text("#calls")
 
 
+def test_only_the_parts_that_change_are_fetched_and_nothing_while_nobody_sees_them(lena: Tab, served: Served) -> None:
+    lena.goes("activity")
+    fetched: list[str] = []
+    lena.page.on("request", lambda request: fetched.append(request.url.partition("/console/")[2]))
+    called(served, "GET", "/not/seen/yet")
+    lena.page.get_by_text("/not/seen/yet").first.wait_for()
+    assert {each for each in fetched if each.startswith("activity")} == {"activity/live?"}
+    turns_its_back = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true})"
+    lena.page.evaluate(turns_its_back % "true")
+    # Another stream with the old marks is told of the first call at once, and of the next one when the page's own is.
+    with lena.page.expect_event("console", lambda message: "activity" in message.text):
+        lena.page.evaluate(
+            "new EventSource(document.body.dataset.events)"
+            ".addEventListener('changed', event => console.log(event.data))"
+        )
+    fetched.clear()
+    with lena.page.expect_event("console", lambda message: "activity" in message.text):
+        called(served, "GET", "/behind/its/back")
+    assert not [each for each in fetched if each.startswith("activity")]
+    lena.page.evaluate(turns_its_back % "false")
+    lena.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    lena.page.get_by_text("/behind/its/back").first.wait_for()
+
+
 def test_signing_out_everywhere_ends_the_other_tab(lena: Tab, browser: Any, served: Served) -> None:
     with tab(browser, served.url) as other:
         sign_in(other, served)

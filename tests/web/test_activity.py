@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from proxmox_mcp.web import Role
+from proxmox_mcp.web.security import POLICY
 
 if TYPE_CHECKING:
     from console_site import Site
@@ -53,9 +56,39 @@ def test_the_list_is_made_once_for_all_who_look_until_there_is_a_call_more(
     record(site, path="/nodes/pve7/status")
     for each in people:
         assert "pve7" in each.get("/console/activity").text
+        assert "pve7" in each.get("/console/activity/live").text
     assert len(asked) == 2
     people[0].get("/console/activity?outcome=ok")
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("query", ["", "?caller=ops&outcome=ok", "?outcome=refused", "?before=3", "?guest=%22%3E%26"])
+def test_the_parts_that_change_are_had_alone_as_they_are_in_the_page(query: str, site: Site) -> None:
+    for number in range(60):
+        record(site, id=f"r{number}", path=f"/nodes/pve{number}/status")
+    lena = site.person()
+    page = lena.get(f"/console/activity{query}").text
+    sources = {unescape(each) for each in re.findall(r' data-from="([^"]*)"', page)}
+    assert len(sources) == 1
+    parts = lena.get(sources.pop())
+    assert parts.status == 200
+    for part in re.split(r"(?=<section id=|<div id=)", parts.text)[1:]:
+        assert part.strip() in page
+    assert 'id="tasks"' in parts.text
+    assert 'id="calls"' in parts.text
+    assert len(parts.text) < len(page)
+    assert "<html" not in parts.text
+
+
+def test_parts_of_a_page_are_shown_only_to_who_is_signed_in(site: Site) -> None:
+    record(site, path="/nodes/pve7/status")
+    stranger = site.visitor().get("/console/activity/live?caller=ops")
+    assert (stranger.status, "pve7" in stranger.text) == (303, False)
+    assert stranger.location.endswith("/sign-in?next=activity/live%3Fcaller%3Dops")
+    viewer = site.person("jo", Role.VIEWER).get("/console/activity/live")
+    assert viewer.status == 200
+    assert viewer.headers["content-security-policy"] == POLICY
+    assert viewer.headers["cache-control"] == "no-store"
 
 
 def test_an_operators_buttons_are_in_no_viewers_list(site: Site) -> None:

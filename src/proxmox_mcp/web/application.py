@@ -30,7 +30,7 @@ from proxmox_mcp.web.pages import (
 from proxmox_mcp.web.rendering import STATIC
 from proxmox_mcp.web.roles import Role
 from proxmox_mcp.web.security import SecurityHeaders
-from proxmox_mcp.web.visit import base_of, form, page, plain_page
+from proxmox_mcp.web.visit import base_of, form, page, part, plain_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +58,7 @@ def make_console(console: Console) -> ASGIApp:
             _post("/approvals/{number:int}/allow", form(grants.allow)),
             _post("/grants/{number:int}/revoke", form(grants.revoke)),
             _get("/activity", page(activity.activity)),
+            _get("/activity/live", part(activity.live)),
             _get("/tasks/{cluster}/{upid}", page(tasks.task)),
             _get("/changes", page(changes.changes)),
             _get("/changes/{number:int}", page(changes.change)),

@@ -14,6 +14,8 @@ from proxmox_mcp.web.kept import Kept, Shared
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from markupsafe import Markup
+
     from proxmox_mcp.confirm.approvals import Approvals
     from proxmox_mcp.confirm.freezes import Freezes
     from proxmox_mcp.confirm.grants import Grants
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.store import Store
     from proxmox_mcp.web.live import Live
     from proxmox_mcp.web.load import NodeLoad
-    from proxmox_mcp.web.pages.activity import ShownCalls
     from proxmox_mcp.web.passwords import Passwords
     from proxmox_mcp.web.problems import Findings
     from proxmox_mcp.web.security import Origin
@@ -71,7 +72,7 @@ class Console:
     findings: Kept[Findings] = field(default_factory=Kept)
     shells: Shared[Shell] = field(default_factory=Shared)
     running: Shared[Sequence[RunningTask]] = field(default_factory=Shared)
-    calls: Shared[ShownCalls] = field(default_factory=Shared)
+    calls: Shared[Markup] = field(default_factory=Shared)
     checking: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property

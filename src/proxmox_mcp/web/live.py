@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PAUSE = 1.0
 """Seconds between two looks at the store, and so the least time between two updates of a page."""
-SLOWER: Mapping[str, float] = {"activity": 3.0, "tasks": 3.0, "cluster": 30.0}
+SLOWER: Mapping[str, float] = {"activity": 5.0, "tasks": 3.0, "cluster": 30.0}
 """Seconds between two updates of what changes all the time: to make a page costs some milliseconds."""
 UNMARKED = ("tasks", "cluster")
 """What no mark tells of, since it is not in the store: pages that show it are made again each time."""

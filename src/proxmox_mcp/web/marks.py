@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from proxmox_mcp.store import Store
     from proxmox_mcp.store.tables import Tables
 
+NO_PLANS = ""
+"""The mark of the plans while none runs."""
+
 
 def marks(store: Store) -> Mapping[str, str]:
     """For each subject a text that is another one after every change. Raises StoreError."""

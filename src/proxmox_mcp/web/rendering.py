@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 STATIC = files("proxmox_mcp.web") / "static"
+_TIME = Markup('<time datetime="%s">%s</time>')
 
 
 @cache
@@ -61,6 +62,8 @@ def _visible(value: Any) -> Any:
     """
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
+    if value.isprintable():  # So nearly every value: no line break, no tab.
+        return escaped(value)
     return "\n".join("\t".join(map(escaped, line.split("\t"))) for line in value.split("\n"))
 
 
@@ -70,7 +73,7 @@ def when(seconds: float | None) -> Markup:
         return Markup("–")
     moment = datetime.fromtimestamp(seconds, UTC)
     exact = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{}">{}</time>').format(exact, moment.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    return _TIME % (exact, f"{moment:%Y-%m-%d %H:%M:%S UTC}")
 
 
 def lasting(seconds: float | None) -> str:

@@ -148,6 +148,19 @@ def page(handler: Handler, role: Role = Role.VIEWER) -> Endpoint:
     return endpoint
 
 
+def part(handler: Handler) -> Endpoint:
+    """The endpoint of parts of a page, which an open page fetches alone when they have changed.
+
+    What surrounds the content is neither read nor sent: it has subjects of its own (``live``).
+    """
+
+    @wraps(handler)
+    async def endpoint(request: Request) -> Response:
+        return await _answered(request, handler, Role.VIEWER, sends_form=False, is_part=True)
+
+    return endpoint
+
+
 def form(handler: Handler, role: Role = Role.OPERATOR) -> Endpoint:
     """The endpoint of a form: as ``page``, and the form must come from a page of this console and this session."""
 
@@ -158,18 +171,20 @@ def form(handler: Handler, role: Role = Role.OPERATOR) -> Endpoint:
     return endpoint
 
 
-async def _answered(request: Request, handler: Handler, role: Role, *, sends_form: bool) -> Response:
+async def _answered(
+    request: Request, handler: Handler, role: Role, *, sends_form: bool, is_part: bool = False
+) -> Response:
     console: Console = request.app.state.console
     try:
         if sends_form:
             require_same_origin(request, console.public)
-        session = await find_session(request)
+        session, seen = await console.store.in_thread(_session_and_marks, request)
         if session is None:
             return _ask_to_sign_in(request, sends_form=sends_form)
         fields = await read_form(request) if sends_form else {}
         if sends_form:
             require_form_token(fields.get("form_token", ""), session.form_token)
-        shell = await _shell(console)
+        shell = Shell(seen) if is_part else await _shell(console, seen)
         visit = Visit(request, console, session, shell, fields)
         if not visit.may(role):
             said = f"This needs the role {role}; you are signed in as {session.person.role}."
@@ -195,21 +210,30 @@ def status_of(error: ProxmoxMcpError) -> int:
 async def find_session(request: Request) -> ConsoleSession | None:
     """The session of a request: only at the place where it was opened, and by the kind of cookie that it got there."""
     console: Console = request.app.state.console
+    return await console.store.in_thread(_session_of, request)
+
+
+def _session_and_marks(request: Request) -> tuple[ConsoleSession | None, Mapping[str, str]]:
+    """Who asks, and the marks from before anything else is read: both in one turn of a thread."""
+    session = _session_of(request)
+    return session, marks(request.app.state.console.store) if session is not None else {}
+
+
+def _session_of(request: Request) -> ConsoleSession | None:
+    console: Console = request.app.state.console
     host = request.headers.get("host", "")
     for token, secure in cookies.session_cookies(request):
-        session = await console.store.in_thread(console.sessions.find, token)
+        session = console.sessions.find(token)
         if session is not None and session.origin == str(Origin.of("https" if secure else "http", host)):
             return session
     return None
 
 
-async def _shell(console: Console) -> Shell:
+async def _shell(console: Console, seen: Mapping[str, str]) -> Shell:
     """What surrounds the content: shared by all pages of the same second, and made again after each change."""
-    store = console.store
-    seen = await store.in_thread(marks, store)
     # The second is part of it because requests, grants and freezes also end when their time is over.
     mark = (*seen.values(), int(time.time()))
-    return await console.shells.get("all", mark, lambda: store.in_thread(_shell_of, console, seen))
+    return await console.shells.get("all", mark, lambda: console.store.in_thread(_shell_of, console, seen))
 
 
 def _shell_of(console: Console, seen: Mapping[str, str]) -> Shell:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.record.activity import ActivityFilter
+from proxmox_mcp.web.marks import NO_PLANS
 from proxmox_mcp.web.rendering import render
 from proxmox_mcp.web.roles import Role
 from proxmox_mcp.web.tasks import running_tasks
@@ -32,58 +33,79 @@ _FIELDS = ("caller", "cluster", "guest", "effect", "outcome", "since", "writes")
 
 
 @dataclass(frozen=True, slots=True)
-class ShownCalls:
-    """The list of calls, ready to be put into a page, and all callers to choose from."""
+class Asked:
+    """The filter of a query as it was given, and the number of the row that the rows must be older than."""
 
-    html: Markup
-    callers: Sequence[str]
+    chosen: Mapping[str, str]
+    before: int | None
+
+    @classmethod
+    def of(cls, visit: Visit) -> Asked:
+        given = visit.request.query_params
+        return cls(
+            {name: given.get(name, "")[:_LONGEST_FIELD] for name in _FIELDS}, before=whole(given.get("before", ""))
+        )
+
+    @property
+    def is_filtered(self) -> bool:
+        return any(self.chosen.values())
+
+    def query(self, before: int | None) -> str:
+        """The query for the same filter, from a row on."""
+        return urlencode({name: value for name, value in (*self.chosen.items(), ("before", before)) if value})
 
 
 async def activity(visit: Visit) -> Response:
     """The page: what runs now, and the calls that fit the filter, newest first."""
-    console, given = visit.console, visit.request.query_params
-    chosen = {name: given.get(name, "")[:_LONGEST_FIELD] for name in _FIELDS}
-    before = whole(given.get("before", ""))
-    tasks = await running_tasks(console, visit.shell.seen["activity"])
-
-    async def make() -> ShownCalls:
-        return await _shown(visit, chosen, before, tasks)
-
-    # Made once for all who look: at 1,000 calls a minute the list is another one at each update.
-    view = (base_of(visit.request), *chosen.values(), before, visit.may(Role.OPERATOR))
-    mark = (visit.shell.seen["activity"], *((each.upid, each.percent) for each in tasks))
-    calls = await console.calls.get(view, mark, make)
+    asked = Asked.of(visit)
     return visit.page(
         "activity.html",
-        calls=calls.html,
-        tasks=tasks,
-        plans=await console.gateway.plans.all_running() if console.gateway else [],
-        chosen=chosen,
-        is_filtered=any(chosen.values()),
-        is_older=before is not None,
-        callers=calls.callers,
-        clusters=list(console.clusters),
+        **await _parts(visit, asked),
+        chosen=asked.chosen,
+        is_filtered=asked.is_filtered,
+        callers=await visit.console.store.in_thread(visit.console.activity.names),
         outcomes=OUTCOMES,
         effects=list(Effect),
     )
 
 
-async def _shown(
-    visit: Visit, chosen: Mapping[str, str], before: int | None, tasks: Sequence[RunningTask]
-) -> ShownCalls:
-    store, log = visit.console.store, visit.console.activity
-    rows = await store.in_thread(log.page, _wanted(chosen, before), _ROWS + 1)
-    filtered = {name: value for name, value in chosen.items() if value}
+async def live(visit: Visit) -> Response:
+    """The parts of the page that change with each call, alone."""
+    return visit.page("activity_live.html", **await _parts(visit, Asked.of(visit)))
+
+
+async def _parts(visit: Visit, asked: Asked) -> dict[str, Any]:
+    """The values of what is live."""
+    console, seen = visit.console, visit.shell.seen
+    tasks = await running_tasks(console, seen["activity"])
+    # Made once for all who look: at 1,000 calls a minute the list is another one at each update.
+    view = (base_of(visit.request), *asked.chosen.values(), asked.before, visit.may(Role.OPERATOR))
+    mark = (seen["activity"], *((each.upid, each.percent) for each in tasks))
+    calls = await console.calls.get(view, mark, lambda: _calls(visit, asked, tasks))
+    return {
+        "calls": calls,
+        "tasks": tasks,
+        "plans": await console.gateway.plans.all_running() if console.gateway and seen["plans"] != NO_PLANS else [],
+        "clusters": list(console.clusters),
+        "query": asked.query(asked.before),
+        "is_older": asked.before is not None,
+    }
+
+
+async def _calls(visit: Visit, asked: Asked, tasks: Sequence[RunningTask]) -> Markup:
+    """The list of calls, ready to be put into a page."""
+    wanted = _wanted(asked.chosen, asked.before)
+    rows = await visit.console.store.in_thread(visit.console.activity.page, wanted, _ROWS + 1)
     html = render(
         "calls.html",
         rows=rows[:_ROWS],
-        older=urlencode({**filtered, "before": rows[_ROWS - 1].number}) if len(rows) > _ROWS else "",
+        older=asked.query(rows[_ROWS - 1].number) if len(rows) > _ROWS else "",
         running={each.upid: each for each in tasks},
-        is_filtered=bool(filtered),
+        is_filtered=asked.is_filtered,
         is_operator=visit.may(Role.OPERATOR),
         base=base_of(visit.request),
     )
-    return ShownCalls(Markup(html), await store.in_thread(log.names))  # noqa: S704 - a template has escaped it
+    return Markup(html)  # noqa: S704 - a template has escaped it
 
 
 def _wanted(chosen: Mapping[str, str], before: int | None) -> ActivityFilter:

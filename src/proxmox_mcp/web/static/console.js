@@ -83,30 +83,38 @@ function say(text) {
 let reloading = false;
 const changed = new Set();
 
-// Fetches this very page again and takes over the parts whose subjects have changed: one way to render, on the server.
+// Some parts can be had alone, from an address of their own; all others come with this very page.
+const addressOf = part => part.dataset.from || location.href;
+
+// Fetches parts again and takes over those that have changed: one way to render, on the server.
+async function replace(parts, address) {
+  const response = await fetch(address, {headers: {Accept: "text/html"}, redirect: "error"});
+  if (!response.ok) return;
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const part of parts) {
+    const after = fresh.getElementById(part.id);
+    if (!after || sent.get(part) === after.innerHTML) continue;
+    sent.set(part, after.innerHTML);
+    part.dataset.live = after.dataset.live || "";
+    const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+    keepOpened(part, after);
+    prepare(after);
+    part.replaceChildren(...after.childNodes);
+    if (focused) document.getElementById(focused)?.focus();
+  }
+}
+
+// Updates the parts whose subjects have changed. A page that nobody sees waits until somebody does.
 async function update() {
-  if (reloading || !changed.size) return;
+  if (reloading || document.hidden || !changed.size) return;
   reloading = true;
   const subjects = new Set(changed);
   changed.clear();
   try {
     const parts = [...document.querySelectorAll("[data-live]")]
       .filter(part => part.id && part.dataset.live.split(" ").some(each => subjects.has(each)) && !isInUse(part));
-    if (!parts.length) return;
-    const response = await fetch(location.href, {headers: {Accept: "text/html"}, redirect: "error"});
-    if (!response.ok) return;
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-    for (const part of parts) {
-      const after = fresh.getElementById(part.id);
-      if (!after || sent.get(part) === after.innerHTML) continue;
-      sent.set(part, after.innerHTML);
-      part.dataset.live = after.dataset.live || "";
-      const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
-      keepOpened(part, after);
-      prepare(after);
-      part.replaceChildren(...after.childNodes);
-      if (focused) document.getElementById(focused)?.focus();
-    }
+    for (const address of new Set(parts.map(addressOf)))
+      await replace(parts.filter(part => addressOf(part) === address), address);
   } catch {
     say("No answer from the server. Reload the page if you were signed out.");
   } finally {
@@ -128,6 +136,7 @@ function listen() {
 }
 
 redeemLink();
+document.addEventListener("visibilitychange", update);
 addEventListener("hashchange", redeemLink);  // The link was opened where the form is open already.
 prepare(document);
 listen();
