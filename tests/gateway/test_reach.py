@@ -9,7 +9,7 @@ import pytest
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.confirm.statement import Statement, state
+from proxmox_mcp.confirm.statement import Statement, differences_of, state
 from proxmox_mcp.errors import FailedError
 from proxmox_mcp.gateway.backup_runs import doomed
 from proxmox_mcp.gateway.live_facts import read_facts
@@ -290,3 +290,113 @@ async def test_what_cannot_be_read_is_said_and_is_another_fingerprint(scripted: 
     )
     assert "its state could not be read (lost)" in unread.text
     assert len({each.fingerprint() for each in (none, one, unread)}) == 3
+
+
+async def stated(scripted: Scripted, made: Call, answers: dict[str, Any]) -> Statement:
+    cluster, _ = scripted(answers)
+    live = LiveState(made, cluster)
+    return state(made, await live.subjects(), Redactor(), differences_of(made, await live.configuration(), Redactor()))
+
+
+RULES = [
+    {"action": "ACCEPT", "type": "in", "dport": "22", "enable": 1, "digest": "a1"},
+    {"action": "DROP", "type": "in", "enable": 1, "digest": "a2"},
+]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("of", ["/cluster", "/nodes/{node}", "/nodes/{node}/lxc/{vmid}"])
+async def test_a_rule_is_told_by_what_it_says_and_the_confirmation_is_for_that_rule(
+    scripted: Scripted, method: str, of: str
+) -> None:
+    template = f"{of}/firewall/rules/{{pos}}"
+    made = call(method, template, {"enable": "0"} if method == "PUT" else {}, node="pve2", vmid="103", pos="0")
+    ssh, all_ = [await stated(scripted, made, {made.path.text: rule}) for rule in RULES]
+    assert "22" in ssh.text
+    assert "digest" not in ssh.text
+    assert ssh.fingerprint() != all_.fingerprint()
+    again = await stated(scripted, made, {made.path.text: {**RULES[0], "digest": "b"}})
+    assert again.fingerprint() == ssh.fingerprint()
+
+
+async def test_the_end_of_an_entry_shows_all_of_it(scripted: Scripted) -> None:
+    made = call("DELETE", "/cluster/backup/{id}", id="nightly")
+    told = await stated(
+        scripted,
+        made,
+        {"/cluster/backup/nightly": {"id": "nightly", "vmid": "100", "schedule": "02:00", "comment": ""}},
+    )
+    assert '- schedule: "02:00" → unset' in told.text
+    assert '- vmid: "100" → unset' in told.text
+    assert "comment" not in told.text
+
+
+async def test_rights_are_told_with_the_privileges_of_a_role_that_somebody_made(scripted: Scripted) -> None:
+    made = call("PUT", "/access/acl", {"path": "/vms/100", "users": "bob@pve", "roles": "Helper,PVEAuditor"})
+    few, many, unread = [
+        await stated(scripted, made, {"/access/roles": roles})
+        for roles in (
+            [{"roleid": "Helper", "privs": "VM.Audit"}, {"roleid": "PVEAuditor", "privs": "Sys.Audit", "special": 1}],
+            [{"roleid": "Helper", "privs": "VM.Audit,Permissions.Modify"}],
+            FailedError("lost"),
+        )
+    ]
+    assert "- role Helper: privileges VM.Audit" in few.text
+    assert "Permissions.Modify" in many.text
+    assert "role Helper: its state could not be read (lost)" in unread.text
+    assert "role PVEAuditor" not in few.text + many.text + unread.text
+    assert len({each.fingerprint() for each in (few, many, unread)}) == 3
+
+
+async def test_rights_of_a_group_are_told_with_its_members(scripted: Scripted) -> None:
+    made = call("PUT", "/access/acl", {"path": "/", "groups": "ops", "roles": "Administrator"})
+    told = await stated(scripted, made, {"/access/groups": [{"groupid": "ops", "users": "eve@pve,bob@pve"}]})
+    assert '- group ops: members "bob@pve, eve@pve"' in told.text
+    unread = await stated(scripted, made, {"/access/groups": FailedError("lost")})
+    assert "group ops: its state could not be read (lost)" in unread.text
+
+
+@pytest.mark.parametrize(
+    ("method", "template", "places"),
+    [("PUT", "/access/users/{userid}", {"userid": "bob@pve"}), ("POST", "/access/users", {})],
+)
+async def test_a_group_is_told_with_what_it_gives(
+    scripted: Scripted, method: str, template: str, places: dict[str, str]
+) -> None:
+    made = call(method, template, {"groups": "ops"}, **places)
+    acl = [{"type": "group", "ugid": "ops", "path": "/", "roleid": "Administrator"}]
+    nothing, all_ = [await stated(scripted, made, {"/access/acl": entries}) for entries in ([], acl)]
+    assert "- group ops: gives nothing" in nothing.text
+    assert "Administrator on /" in all_.text
+    assert nothing.fingerprint() != all_.fingerprint()
+
+
+async def test_the_privileges_of_a_role_are_told_as_they_are_before(scripted: Scripted) -> None:
+    made = call("PUT", "/access/roles/{roleid}", {"privs": "VM.Audit,VM.Console"}, roleid="Helper")
+    told = await stated(scripted, made, {"/access/roles/Helper": {"VM.Audit": 1}, "/access/acl": []})
+    assert '- privs: "VM.Audit" → "VM.Audit,VM.Console"' in told.text
+
+
+@pytest.mark.parametrize(
+    ("template", "data", "places"),
+    [
+        ("/storage/{storage}", {"password": "s3cret-word"}, {"storage": "pbs"}),
+        ("/pools/{poolid}", {"vms": "141"}, {"poolid": "shop"}),
+        ("/cluster/firewall/aliases/{name}", {"rename": "lan2"}, {"name": "lan"}),
+    ],
+)
+async def test_of_a_value_that_no_read_shows_nothing_is_said_of_before(
+    scripted: Scripted, template: str, data: dict[str, Any], places: dict[str, str]
+) -> None:
+    made = call("PUT", template, data, **places)
+    told = await stated(scripted, made, {made.path.text: {"comment": "x"}})
+    assert "unset" not in told.text
+    assert f"- {next(iter(data))} = " in told.text
+
+
+async def test_a_confirmation_is_for_the_values_that_are_replaced(scripted: Scripted) -> None:
+    made = call("PUT", "/nodes/{node}/qemu/{vmid}/config", {"memory": "4096"}, node="pve1", vmid="100")
+    small, large = [
+        await stated(scripted, made, {made.path.text: {"name": "web-01", "memory": size}}) for size in ("512", "8192")
+    ]
+    assert small.fingerprint() != large.fingerprint()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.values import ALIASES, list_members, texts
 from proxmox_mcp.record.redaction import HIDDEN
+from proxmox_mcp.record.secret_names import is_secret_name
 from proxmox_mcp.untrusted import literal, one_line
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def state(
     kept = _section("Changes:", (_change(each, _kept(each, runs_code=runs_code)) for each in differences))
     kept += _section("Parameters:", (f"{each.name} = {_kept(each, runs_code=runs_code)}" for each in plain))
     hit = [[subject.kind, subject.id, dict(subject.identity), bool(subject.unread)] for subject in subjects]
-    identity = {"effects": call.judgement.names, "hits": hit}
+    replaced = [[each.name, each.before] for each in differences]
+    identity = {"effects": call.judgement.names, "hits": hit, "replaced": replaced}
     return Statement(
         text="\n".join([*head, *whole]),
         redacted="\n".join([*head, *hidden]),
@@ -122,18 +124,31 @@ def state(
 
 
 def changes_values(call: Call) -> bool:
-    """Whether the parameters of a call are values of a configuration that it changes, not something else."""
+    """Whether a call writes values that a GET of the same path shows, or deletes an entry of the configuration: not a
+    volume, a disk or a guest."""
+    if call.method == "DELETE":
+        undo = call.judgement.undo
+        return undo is not None and undo.kind == "create-again"
     return call.method == "PUT" or call.template.endswith("/config")
 
 
 def differences_of(call: Call, before: Mapping[str, Any] | None, redactor: Redactor) -> tuple[ExpectedDifference, ...]:
-    """What a call changes of a configuration; nothing where that isn't known, or where it changes no values of one."""
+    """What a call changes of a configuration, all of it where it deletes one; nothing where that isn't known, or where
+    the call makes something else of its parameters."""
     if before is None or not changes_values(call):
         return ()
     shown = redactor.data(dict(before), call.template)
+    if call.method == "DELETE":
+        return tuple(
+            ExpectedDifference(one_line(name), literal(value), "")
+            for name, value in shown.items()
+            if name not in _OF_THE_FILE and value not in ("", None)
+        )
     found = []
     for parameter in _parameters(call, redactor):
         name = ALIASES.get(parameter.name, parameter.name)
+        if name not in shown and _is_never_shown(name, call):
+            continue
         if parameter.name not in _INSTRUCTIONS and _text(before.get(name)) != _text(call.data.get(parameter.name)):
             old = literal(shown[name]) if name in shown else ""
             found.append(ExpectedDifference(name, old, parameter.value, parameter.redacted))
@@ -153,9 +168,24 @@ _INSTRUCTIONS = frozenset(
         "append",
         "create",
         "import-working-storage",
+        "rename",
+        "moveto",
+        "regenerate",
+        "lock-token",
+        "allow-move",
     }
 )
 """Parameters that say how a change is made; they are not values of the configuration."""
+_OF_THE_FILE = frozenset({"digest", "pos"})
+_MEMBERS = frozenset({"vms", "storage"})
+
+
+def _is_never_shown(name: str, call: Call) -> bool:
+    """Whether no GET shows a value though it may be set: nothing is said then of what it was. The configuration of a
+    guest shows that a secret is set."""
+    if call.template.startswith("/pools"):
+        return name in _MEMBERS
+    return is_secret_name(name) and not call.template.endswith("/config")
 
 
 def _text(value: object) -> str:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.record.redaction import Redactor
 
 Query = tuple[tuple[str, str], ...]
+_ROLE = "/access/roles/{roleid}"
+"""Its GET shows ``{"VM.Audit": 1}`` for what POST and PUT take as ``privs`` (``PVE::API2::Role::read_role``)."""
 _MOST_SUBJECTS = 20
 _READ_WITHIN = 10.0
 """Seconds in which the state of everything hit must be read; what is not read by then is said to be unread."""
@@ -83,6 +85,8 @@ class LiveState:
             found = await self.read(call.path.encoded.partition("?")[0])
         except ProxmoxError:
             return None
+        if call.template == _ROLE and isinstance(found, dict):
+            return {"privs": ",".join(sorted(found))}
         return found if isinstance(found, dict) else None
 
     async def facts(self, needs: Needs) -> Facts:

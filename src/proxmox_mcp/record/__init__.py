@@ -11,6 +11,7 @@ __all__ = [
     "differences",
     "one_time_secrets",
     "redaction",
+    "secret_names",
     "snapshots_first",
     "syslog",
     "undo",

@@ -9,7 +9,8 @@ from proxmox_mcp.apidoc.reviews import call_key
 from proxmox_mcp.gateway.reach.backups import of_backup, of_prune
 from proxmox_mcp.gateway.reach.configurations import behind_firewall, on_vnet, using_mapping
 from proxmox_mcp.gateway.reach.found import GUESTS, GUESTS_ONLY, Reached, guests_reached
-from proxmox_mcp.gateway.reach.rights import losing, of_rights
+from proxmox_mcp.gateway.reach.rights import losing, of_groups, of_rights
+from proxmox_mcp.gateway.reach.rules import of_rule, with_rule
 from proxmox_mcp.gateway.reach.storages import of_storage, on_ceph
 from proxmox_mcp.policy.values import list_members
 
@@ -102,11 +103,15 @@ _READERS: Mapping[str, Reader] = {
     "DELETE /cluster/sdn/vnets/{}": on_vnet,
     "PUT /cluster/sdn/vnets/{}/firewall/options": on_vnet,
     "POST /cluster/sdn/vnets/{}/firewall/rules": on_vnet,
-    "PUT /cluster/sdn/vnets/{}/firewall/rules/{}": on_vnet,
+    "PUT /cluster/sdn/vnets/{}/firewall/rules/{}": with_rule(on_vnet),
     "DELETE /cluster/sdn/vnets/{}/firewall/rules/{}": on_vnet,
     "PUT /cluster/firewall/options": behind_firewall,
     "POST /cluster/firewall/groups/{}": behind_firewall,
-    "PUT /cluster/firewall/groups/{}/{}": behind_firewall,
+    "PUT /cluster/firewall/groups/{}/{}": with_rule(behind_firewall),
+    **{
+        f"PUT {of}/firewall/rules/{{}}": of_rule
+        for of in ("/cluster", "/nodes/{}", "/nodes/{}/qemu/{}", "/nodes/{}/lxc/{}")
+    },
     "DELETE /cluster/firewall/groups/{}/{}": behind_firewall,
     "DELETE /cluster/firewall/groups/{}": behind_firewall,
     "POST /cluster/firewall/ipset/{}": behind_firewall,
@@ -117,6 +122,8 @@ _READERS: Mapping[str, Reader] = {
     "PUT /cluster/ha/rules/{}": _of_ha_rule,
     "DELETE /cluster/ha/rules/{}": _of_ha_rule,
     "PUT /access/acl": of_rights,
+    "POST /access/users": of_groups,
+    "PUT /access/users/{}": of_groups,
     "DELETE /access/groups/{}": losing("groupid", "group"),
     "DELETE /access/users/{}": losing("userid", "user"),
     "DELETE /access/roles/{}": losing("roleid", "role"),

@@ -1,10 +1,13 @@
-"""Who loses by the end of a group, user or role, and the guests in a pool on which rights are given."""
+"""Who loses by the end of a group, user or role; what a role or group gives; the guests in a pool on which rights are
+given."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.confirm.subjects import Subject
+from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.reach.found import GUESTS, Reached, guests_reached
 from proxmox_mcp.policy.values import list_members
 from proxmox_mcp.proxmox.records import records
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.gateway.reach.found import Reader
+
+
+_OWN_ROLE = re.compile(r"PVE|Administrator$|NoAccess$")
+"""Roles that Proxmox VE brings: nobody else can make one with such a name (``PVE::API2::Role``)."""
 
 
 def losing(parameter: str, kind: str) -> Reader:
@@ -41,10 +48,62 @@ def _tokens(user: str, tokens: object) -> Iterator[str]:
 
 
 async def of_rights(live: LiveState) -> Reached:
-    """The guests of the pools on which rights are given or taken, and of the pools in them."""
+    """The privileges of the roles that are given or taken, where somebody here made them; the members of groups; the
+    guests of the pools on which they are, and of the pools in them."""
+    roles = (*await _roles(live), *await _members(live))
     pools = live.call.targets.pools
     if not pools:
-        return Reached()
+        return Reached(roles)
     resources = await live.resources()
     inside = (guest for guest in resources.guests if any(f"{guest.pool}/".startswith(f"{pool}/") for pool in pools))
-    return guests_reached(inside, live, GUESTS)
+    guests = guests_reached(inside, live, GUESTS)
+    return Reached((*roles, *guests.subjects), guests.listed)
+
+
+async def _roles(live: LiveState) -> tuple[Subject, ...]:
+    """The roles that a call names with their privileges; those of Proxmox VE itself are always the same."""
+    named = [name for name in list_members(live.call.data.get("roles")) if not _OWN_ROLE.match(name)]
+    if not named:
+        return ()
+    try:
+        known = {str(each.get("roleid")): each.get("privs") for each in records(await live.read("/access/roles"))}
+    except ProxmoxError as error:
+        return tuple(Subject(kind="role", id=name, unread=error.message) for name in named)
+    return tuple(
+        Subject(
+            kind="role", id=name, identity={"privileges": ", ".join(sorted(list_members(known.get(name)))) or "none"}
+        )
+        for name in named
+    )
+
+
+async def _members(live: LiveState) -> tuple[Subject, ...]:
+    """The groups that a call names with who is in them."""
+    named = list_members(live.call.data.get("groups"))
+    if not named:
+        return ()
+    try:
+        known = {str(each.get("groupid")): each.get("users") for each in records(await live.read("/access/groups"))}
+    except ProxmoxError as error:
+        return tuple(Subject(kind="group", id=name, unread=error.message) for name in named)
+    return tuple(
+        Subject(kind="group", id=name, identity={"members": ", ".join(sorted(list_members(known.get(name)))) or "none"})
+        for name in named
+    )
+
+
+async def of_groups(live: LiveState) -> Reached:
+    """The entries of the ACL that a user has by the groups that a call names."""
+    named = list_members(live.call.data.get("groups"))
+    if not named:
+        return Reached()
+    entries = [each for each in records(await live.read("/access/acl")) if each.get("type") == "group"]
+
+    def given(group: str) -> str:
+        return ", ".join(
+            sorted(f"{each.get('roleid')} on {each.get('path')}" for each in entries if each.get("ugid") == group)
+        )
+
+    return Reached(
+        tuple(Subject(kind="group", id=name, identity={"gives": given(name) or "nothing"}) for name in named)
+    )
