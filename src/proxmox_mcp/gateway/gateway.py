@@ -83,11 +83,8 @@ class Gateway:
 
     async def result(self, request: Request, client: Client = NO_CLIENT) -> Result:
         """Do what is asked for. Raises ProxmoxMcpError: what was wrong and what to do next."""
-        path = ApiPath.given(request.path)
-        async with AsyncExitStack() as until_done:
+        async with self._begun(request) as (cluster, path):
             async with self._on_record_if_it_fails(request, path):
-                await until_done.enter_async_context(self.admitted(request.caller))
-                cluster = choose(self.clusters, request.cluster, request.caller)
                 method = method_of(request)
                 places = await find_places(path, request, method, cluster)
             if places.fanned:
@@ -101,11 +98,7 @@ class Gateway:
 
     async def read(self, request: Request) -> tuple[Cluster, Any]:
         """The data of a GET that one of our tools makes, and the cluster that it is of; guarded and recorded as any."""
-        path = ApiPath.given(request.path)
-        async with AsyncExitStack() as until_done:
-            async with self._on_record_if_it_fails(request, path):
-                await until_done.enter_async_context(self.admitted(request.caller))
-                cluster = choose(self.clusters, request.cluster, request.caller)
+        async with self._begun(request) as (cluster, path):
             call = call_of(request, "GET", path, cluster.name)
             return cluster, (await self.pipeline.run(call, request, cluster, NO_CLIENT)).received.data
 
@@ -116,10 +109,7 @@ class Gateway:
         The request counts once towards the caller's limits. Each GET is guarded and recorded; nobody is asked: what
         needs a confirmation is refused.
         """
-        async with AsyncExitStack() as until_done:
-            async with self._on_record_if_it_fails(request, ApiPath.given(request.path)):
-                await until_done.enter_async_context(self.admitted(request.caller))
-                cluster = choose(self.clusters, request.cluster, request.caller)
+        async with self._begun(request) as (cluster, _):
 
             async def read(path: str, data: Mapping[str, Any]) -> Call:
                 return await self._one_of_many(replace(request, data=data, view=WHOLE), cluster, ApiPath.given(path))
@@ -128,11 +118,8 @@ class Gateway:
 
     async def run_command(self, request: Request, which: str, work: GuestExec, client: Client = NO_CLIENT) -> Result:
         """Run a command in the guest with an id or a name (``work.guest`` is filled in). Raises ProxmoxMcpError."""
-        path = ApiPath.given(request.path)
-        async with AsyncExitStack() as until_done:
+        async with self._begun(request) as (cluster, path):
             async with self._on_record_if_it_fails(request, path):
-                await until_done.enter_async_context(self.admitted(request.caller))
-                cluster = choose(self.clusters, request.cluster, request.caller)
                 work = replace(work, guest=await find_guest(which, cluster))
                 work.check()
             call = call_of(request, "POST", carrier(work.guest), cluster.name)
@@ -201,6 +188,19 @@ class Gateway:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""
         quiet = replace(request, reads_only=True, alone=False, confirm="", wait=0.0)
         return await self.pipeline.run(call_of(quiet, "GET", path, cluster.name), quiet, cluster, NO_CLIENT)
+
+    @asynccontextmanager
+    async def _begun(self, request: Request) -> AsyncIterator[tuple[Cluster, ApiPath]]:
+        """Around one request, within its caller's limits: the cluster and the path that it is for.
+
+        Raises RateLimitError, and CallError where there is no such cluster; both are on record.
+        """
+        path = ApiPath.given(request.path)
+        async with AsyncExitStack() as until_done:
+            async with self._on_record_if_it_fails(request, path):
+                await until_done.enter_async_context(self.admitted(request.caller))
+                cluster = choose(self.clusters, request.cluster, request.caller)
+            yield cluster, path
 
     def _on_record_if_it_fails(self, request: Request, path: ApiPath) -> AbstractAsyncContextManager[AuditRecord]:
         """Around what leads to calls: a request that leads to none is on record itself, each call of another is."""
