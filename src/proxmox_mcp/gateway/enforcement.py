@@ -83,7 +83,8 @@ class CallStatement:
 
     async def again(self) -> Confirmable:
         live = await self.live.reread()
-        return CallStatement(self.guard, live.of(await self.guard.judge(live.call, live)))
+        live.call = await self.guard.judge(live.call, live)
+        return CallStatement(self.guard, live)
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,8 @@ async def explain(
     call = check_against(await chosen.schema.current(), call, data, "warn")
     policy = gateway.guard.policy
     live = LiveState(call, chosen)
-    call = await gateway.guard.judge(call, live)
-    facts = await live.of(call).facts(policy.needs(call))
+    call = live.call = await gateway.guard.judge(call, live)
+    facts = await live.facts(policy.needs(call))
     note = f"{call.path.text}, the first of {places.total} places" if places.total > 1 else ""
     return Explanation(call, policy, facts, note, _refused(call.faults) or call.caution)
 

@@ -42,7 +42,10 @@ _READ_WITHIN = 10.0
 
 
 class LiveState:
-    """The state of what one call hits. Each path is read once; ``reread`` gives a new state for after a question."""
+    """The state of what one call hits. Each path is read once; ``reread`` gives a new state for after a question.
+
+    ``call`` is set again once the call is judged: its effects and targets say what there is to read.
+    """
 
     def __init__(self, call: Call, cluster: Cluster) -> None:
         self.call, self.cluster = call, cluster
@@ -51,11 +54,6 @@ class LiveState:
         self._turns: dict[tuple[str, Query], anyio.Lock] = {}
         self._subjects: list[Subject] | None = None
         self._listed: frozenset[str] = frozenset()
-
-    def of(self, call: Call) -> LiveState:
-        """The same of the call as far as it is known now: judged, with its targets. What was read is not read again."""
-        self.call = call
-        return self
 
     async def read(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """What a GET gives, read once for a call; an error is raised again each time. ``path`` is encoded."""

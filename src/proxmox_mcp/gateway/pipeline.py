@@ -118,7 +118,8 @@ class Pipeline:
         write = await self.changes.look(call, live) if self.changes else None
         if write is not None:
             call = keep(write.judged(call))
-        return keep(await self.guard.decide(call, live.of(call))), live, write
+        live.call = call
+        return keep(await self.guard.decide(call, live)), live, write
 
     async def _answered(self, record: AuditRecord, request: Request, cluster: Cluster, client: Client) -> Call:
         """Send the call, and make of the answer what its caller is told."""
