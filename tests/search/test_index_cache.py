@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.search import Searcher
+from proxmox_mcp.search.counts import Counts
 from proxmox_mcp.search.documents import Document
 from proxmox_mcp.search.index_cache import Contents, pack, unpack
 from proxmox_mcp.search.vocabulary import Vocabulary
@@ -61,9 +62,11 @@ def test_what_is_something_else_is_not_used(data: bytes) -> None:
 _NUMBERS = st.lists(st.integers(0, 2**32 - 1), max_size=5).map(lambda numbers: array("I", numbers))
 
 
-@given(st.dictionaries(st.text(max_size=9), _NUMBERS, max_size=5), st.lists(st.integers(0, 99), max_size=5))
-def test_what_was_packed_comes_back(places: dict[str, array[int]], lines: list[int]) -> None:
+@given(st.dictionaries(st.text(max_size=9), _NUMBERS, max_size=5), _NUMBERS)
+def test_what_was_packed_comes_back(places: dict[str, array[int]], lines: array[int]) -> None:
     vocabulary = Vocabulary.of({("vm",): ("=guest",), ("two", "factor"): ("=login",)}, {"=make": ("POST",)}, ["vm"])
-    contents = Contents([Document(number, ("name",), "does") for number in lines], places, {"word": 2}, vocabulary)
+    documents = [Document(number, ("name",), "does") for number in lines]
+    counts = Counts({term: len(term) for term in places}, lines, array("f", lines))
+    contents = Contents(documents, places, counts, {"word": 2}, vocabulary, frozenset({"/nodes"}))
     assert unpack("source", pack("source", contents)) == contents
     assert unpack("another source", pack("source", contents)) is None

@@ -10,33 +10,55 @@ import hashlib
 import json
 import sys
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.search.counts import Counts
 from proxmox_mcp.search.documents import Document
 from proxmox_mcp.search.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.search.indexing import LinesByTerm
 
-_FORM = b"3"
+_FORM = b"4"
 """Goes up when the same files are read differently."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is read from the schema and our texts: the documents, where each term is in their lines (numbered through),
-    how often each word occurs, and what words mean."""
+    """What is read from the schema and our texts: the documents, where each term is in their lines (numbered through)
+    and what is counted of that, how often each word occurs, what words mean, and the paths that only list others."""
 
     documents: Sequence[Document]
     places: LinesByTerm
+    counts: Counts
     known: Mapping[str, int]
     vocabulary: Vocabulary
+    directories: frozenset[str]
+
+
+class _Places(Mapping[str, "array[int]"]):
+    """The lines of each term, cut out of the numbers of all terms when they are asked for: few terms ever are."""
+
+    def __init__(self, numbers: array[int], counts: Mapping[str, int]) -> None:
+        self._numbers, self._counts = numbers, counts
+        self._ends = dict(zip(counts, accumulate(counts.values()), strict=True))
+
+    def __getitem__(self, term: str) -> array[int]:
+        end = self._ends[term]
+        return self._numbers[end - self._counts[term] : end]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        return len(self._counts)
 
 
 def source_of(index: EndpointIndex, directory: Path) -> str:
@@ -55,14 +77,14 @@ def pack(source: str, contents: Contents) -> bytes:
     numbers = array("I")
     for each in contents.places.values():
         numbers.extend(each)
-    if sys.byteorder == "big":
-        numbers.byteswap()
+    counts, vocabulary = contents.counts, contents.vocabulary
     documents = [[document.lines, document.parameters, document.does] for document in contents.documents]
     terms = {term: len(each) for term, each in contents.places.items()}
-    vocabulary = contents.vocabulary
+    in_documents = [counts.documents[term] for term in terms]
     meanings = [list(vocabulary.concepts.items()), vocabulary.methods, sorted(vocabulary.words)]
-    small = json.dumps([documents, terms, contents.known, meanings], separators=(",", ":"))
-    body = small.encode() + b"\n" + numbers.tobytes()
+    rest = [contents.known, meanings, sorted(contents.directories)]
+    small = json.dumps([documents, terms, in_documents, *rest], separators=(",", ":"))
+    body = small.encode() + b"\n" + _bytes_of(numbers) + _bytes_of(counts.terms) + _bytes_of(counts.lengths)
     return f"{source} {_digest(body)}\n".encode() + body
 
 
@@ -72,19 +94,38 @@ def unpack(source: str, stored: bytes) -> Contents | None:
     if head != f"{source} {_digest(body)}".encode():
         return None
     small, _, rest = body.partition(b"\n")
-    documents, terms, known, (concepts, methods, words) = json.loads(small)
-    numbers = array("I", rest)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    ends = accumulate(terms.values())
-    places = {term: numbers[end - count : end] for (term, count), end in zip(terms.items(), ends, strict=True)}
+    documents, terms, in_documents, known, (concepts, methods, words), directories = json.loads(small)
+    of_places = 4 * sum(terms.values())
+    of_lines = (len(rest) - of_places) // 2
+    places = _Places(_array_of("I", rest[:of_places]), terms)
+    counts = Counts(
+        dict(zip(terms, in_documents, strict=True)),
+        _array_of("I", rest[of_places : of_places + of_lines]),
+        _array_of("f", rest[of_places + of_lines :]),
+    )
     vocabulary = Vocabulary.of(
         {tuple(name): tuple(meant) for name, meant in concepts},
         {concept: tuple(asked) for concept, asked in methods.items()},
         words,
     )
     found = [Document(lines, tuple(parameters), does) for lines, parameters, does in documents]
-    return Contents(found, places, known, vocabulary)
+    return Contents(found, places, counts, known, vocabulary, frozenset(directories))
+
+
+def _bytes_of(numbers: array[Any]) -> bytes:
+    """The numbers in the order of bytes of most processors, each in four bytes."""
+    if sys.byteorder == "big":
+        numbers = numbers[:]
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def _array_of(kind: str, written: bytes) -> array[Any]:
+    """The numbers that ``_bytes_of`` wrote."""
+    numbers = array(kind, written)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
 
 
 def _digest(body: bytes) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.search.vocabulary import Vocabulary
 
-    LinesByTerm = dict[str, array[int]]
+    LinesByTerm = Mapping[str, array[int]]
     """For each term the numbers of the lines that have it, in order and each once."""
 
 _ANYTHING = ""
@@ -110,8 +110,11 @@ class TermReader:
     def _chunk(self, chunk: str) -> _Chunk:
         words = words_of(chunk)
         stems = tuple(map(stem_of, words))
-        terms: dict[str, None] = {}
-        for word, stem in zip(words, stems, strict=True):
-            if word not in STOP_WORDS:
-                terms |= dict.fromkeys((stem, *self._vocabulary.concepts.get((stem,), ())))
-        return _Chunk(stems, tuple(terms))
+        concepts = self._vocabulary.concepts
+        terms = [
+            term
+            for word, stem in zip(words, stems, strict=True)
+            if word not in STOP_WORDS
+            for term in (stem, *concepts.get((stem,), ()))
+        ]
+        return _Chunk(stems, tuple(dict.fromkeys(terms)))

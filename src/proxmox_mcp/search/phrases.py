@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.search.documents import FACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from proxmox_mcp.search.documents import Document
     from proxmox_mcp.search.indexing import LinesByTerm
@@ -31,20 +30,14 @@ class PhraseWeights:
 
 
 class PhraseIndex:
-    """The phrases of all documents, whose lines are numbered through; ``rarity`` is the weight of each term."""
+    """The phrases of all documents, whose lines are numbered through; ``lengths`` is what each line weighs."""
 
-    def __init__(self, documents: Sequence[Document], places: LinesByTerm, rarity: Mapping[str, float]) -> None:
+    def __init__(self, documents: Sequence[Document], places: LinesByTerm, lengths: Sequence[float]) -> None:
         self._documents = documents
         self._places = places
         self._asked: dict[str, list[int]] = {}
         self._starts = [0, *accumulate(document.lines for document in documents)]
-        lengths = [0.0] * self._starts[-1]
-        for term, numbers in places.items():
-            if term[0] != "=":
-                worth = rarity[term]
-                for number in numbers:
-                    lengths[number] += worth
-        self._lengths = array("f", lengths)
+        self._lengths = lengths
 
     def lines_of(self, term: str) -> Sequence[int]:
         """The lines that have a term; as a list, kept once it was asked for: each look into an array makes a number."""

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import Counter
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from itertools import accumulate
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from proxmox_mcp.search.counts import documents_of_lines, rarity
 from proxmox_mcp.search.documents import FACTS
 from proxmox_mcp.search.phrases import PhraseIndex, PhraseWeights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from proxmox_mcp.search.counts import Counts
     from proxmox_mcp.search.documents import Document
     from proxmox_mcp.search.indexing import LinesByTerm
     from proxmox_mcp.search.vocabulary import Unit
@@ -82,30 +83,23 @@ class Ranker:
     What a question needs of a term is worked out when it is first asked for: all terms would take a third of a start.
     """
 
-    def __init__(self, documents: Sequence[Document], places: LinesByTerm, weights: Weights) -> None:
+    def __init__(self, documents: Sequence[Document], places: LinesByTerm, counts: Counts, weights: Weights) -> None:
         self._weights = weights
         self._count = len(documents)
         self._unknown = math.log(1 + self._count)
         self._places = places
-        self._document_of = array("H")
-        for number, document in enumerate(documents):
-            self._document_of.extend([number] * document.lines)
-        self._in_documents = {term: len(set(map(self._document_of.__getitem__, n))) for term, n in places.items()}
-        self._rarity = {term: self._rarity_of(count) for term, count in self._in_documents.items()}
-        self._once = self._weights_of_lines(documents)
+        self._document_of = documents_of_lines(documents)
+        self._in_documents = counts.documents
+        self._rarity = {term: rarity(count, self._count) for term, count in counts.documents.items()}
+        self._once = self._weights_of_lines(documents, counts.terms)
         self._postings: dict[str, tuple[array[int], array[float]] | None] = {}
-        self._phrases = PhraseIndex(documents, places, self._rarity)
+        self._phrases = PhraseIndex(documents, places, counts.lengths)
 
-    def _rarity_of(self, documents: int) -> float:
-        """The weight of a term that occurs in this many documents."""
-        return math.log(1 + (self._count - documents + 0.5) / (documents + 0.5))
-
-    def _weights_of_lines(self, documents: Sequence[Document]) -> array[float]:
+    def _weights_of_lines(self, documents: Sequence[Document], terms: Sequence[int]) -> array[float]:
         """The weight of one occurrence on each line, by its field and the length of that field in its document.
 
         The length of a fact is its number of terms, that of phrases their number.
         """
-        terms = Counter(chain.from_iterable(self._places.values()))
         starts = [0, *accumulate(document.lines for document in documents)]
         lengths = [
             [*(terms[start + fact] for fact in range(len(FACTS))), each.own - len(FACTS), len(each.parameters)]

@@ -10,6 +10,7 @@ from proxmox_mcp.search.absent import Absence, load_absences
 from proxmox_mcp.search.api_names import ApiNames, arranged
 from proxmox_mcp.search.boosts import Factors, HintWeights, directories_of, hints_of
 from proxmox_mcp.search.browse import browse, path_query
+from proxmox_mcp.search.counts import count
 from proxmox_mcp.search.documents import Document, text_of, texts_of
 from proxmox_mcp.search.index_cache import Contents, pack, source_of, unpack
 from proxmox_mcp.search.indexing import TermReader
@@ -99,10 +100,10 @@ class Searcher:
         self._vocabulary = self._contents.vocabulary
         keys = ((each.method, each.path) for each in self._endpoints)
         self._documents = dict(zip(keys, self._contents.documents, strict=False))  # Absences have documents too.
-        self._ranker = Ranker(self._contents.documents, self._contents.places, weights or Weights())
-        directories = directories_of(self._endpoints)
+        contents, directories = self._contents, self._contents.directories
+        self._ranker = Ranker(contents.documents, contents.places, contents.counts, weights or Weights())
         self._factors = Factors(self._endpoints, directories, len(self._absences), hints or HintWeights())
-        self._corrector = Corrector(self._contents.known)
+        self._corrector = Corrector(contents.known)
         self._names = ApiNames(self._endpoints, directories)
 
     def _read_all(self, directory: Path) -> Contents:
@@ -110,7 +111,9 @@ class Searcher:
         texts = [*texts_of(self._endpoints, intents), *(text_of(each.phrases) for each in self._absences)]
         reader = TermReader(vocabulary)
         places = reader.places(line for text in texts for line in text.lines)
-        return Contents([text.document for text in texts], places, reader.known(), vocabulary)
+        documents = [text.document for text in texts]
+        counts, directories = count(documents, places), directories_of(self._endpoints)
+        return Contents(documents, places, counts, reader.known(), vocabulary, directories)
 
     def store(self) -> bytes:
         """What can be kept for the next searcher of the same index."""

@@ -30,7 +30,8 @@ STOP_WORDS = frozenset(
 )
 
 _FOLD = (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("é", "e"), ("è", "e"), ("’", "'"))
-_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
+# Begins with the apostrophe itself, so that `re` looks for that and not at every letter: a quarter of the time or less.
+_APOSTROPHE = re.compile(r"'(?<=\w')(?=\w)")
 # Possessive: no letter separates, so going back finds nothing. Going back would cost memory for each part of a compound
 # (86 MB for "/a" a megabyte long).
 _CHUNK = re.compile(r"[a-z0-9]++(?:[-_.:/@!+]{1,2}+[a-z0-9]++)*+")

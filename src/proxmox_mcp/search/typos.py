@@ -5,6 +5,7 @@ Words with digits and short ones are names more often than they are mistakes: th
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.search.text import STOP_WORDS
@@ -25,10 +26,6 @@ class Corrector:
 
     def __init__(self, known: Mapping[str, int]) -> None:
         self._known = known
-        self._by_start: dict[str, list[tuple[str, int]]] = {}
-        for word in known:
-            if word.isalpha() and len(word) >= _SHORTEST:
-                self._by_start.setdefault(word[0], []).append((word, _letters(word)))
         self._done: dict[str, tuple[str, ...]] = {}
 
     def knows(self, word: str) -> bool:
@@ -66,6 +63,15 @@ class Corrector:
                     if distance <= limit and rank < best_rank:
                         best, best_rank = candidate, rank
         return best
+
+    @cached_property
+    def _by_start(self) -> Mapping[str, list[tuple[str, int]]]:
+        """The known words by their first letter, each with its letters: the first unknown word needs them."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        for word in self._known:
+            if word.isalpha() and len(word) >= _SHORTEST:
+                found.setdefault(word[0], []).append((word, _letters(word)))
+        return found
 
     def _parts(self, word: str) -> tuple[str, ...]:
         """Two known words that make up the word, as in German compounds; the longest first part wins."""
