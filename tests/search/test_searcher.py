@@ -139,3 +139,26 @@ def test_many_threads_get_the_same_answers() -> None:
 def test_a_live_schema_with_descriptions_is_searched_as_well(shared_data: Path, name: str) -> None:
     searcher = Searcher(load_index(shared_data / "apidoc" / name))
     assert searcher.search("clone a vm")[0].endpoint.path == "/nodes/{node}/qemu/{vmid}/clone"
+
+
+@pytest.mark.parametrize("pasted", ["TASK ERROR: ", "error:", "  Error: "])
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("VM is locked (backup)", ("PUT", "/nodes/{node}/qemu/{vmid}/config")),
+        ("CT is locked (snapshot)", ("PUT", "/nodes/{node}/lxc/{vmid}/config")),
+        (
+            "can't lock file '/var/lock/qemu-server/lock-100.conf' - got timeout",
+            ("DELETE", "/nodes/{node}/tasks/{upid}"),
+        ),
+        ("can't migrate running VM without --online", ("POST", "/nodes/{node}/qemu/{vmid}/migrate")),
+    ],
+)
+def test_an_error_that_was_pasted_is_searched_by_what_it_says(pasted: str, said: str, wanted: tuple[str, str]) -> None:
+    found = [(hit.endpoint.method, hit.endpoint.path) for hit in searcher("9.1").search(pasted + said)]
+    assert wanted in found
+    assert found == [(hit.endpoint.method, hit.endpoint.path) for hit in searcher("9.1").search(said)]
+
+
+def test_a_question_of_the_word_error_alone_stays_one() -> None:
+    assert searcher("9.1").search("task error:")

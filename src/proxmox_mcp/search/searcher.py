@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +36,11 @@ LONGEST_QUERY = 2_000
 
 NEIGHBOUR = 0.5
 """The factor of all scores where the question is for something that the API does not have: similar is not the same."""
+
+
+_PASTED = re.compile(r"\s*(?:task\s+)?error\s*:\s*(?=\S)", re.IGNORECASE)
+"""What the log of a task begins its error with (``PVE::RESTEnvironment::fork_worker``): it names no task that is asked
+about."""
 
 
 class Hit(NamedTuple):
@@ -130,6 +136,8 @@ class Searcher:
     def find(self, query: str, limit: int = 5, method: str = "") -> Results:
         """As ``search``, with all that is known about the result; only endpoints of ``method`` where it is given."""
         query = query[:LONGEST_QUERY]
+        if pasted := _PASTED.match(query):
+            query = query[pasted.end() :]
         path = path_query(query)
         if path is not None and (found := browse(self._endpoints, path)):
             chosen = [e for e in found if not method or e.method == method]
