@@ -205,3 +205,16 @@ def test_no_value_looks_like_a_line_of_the_server_or_like_another_value(
     assert told.replace("\n", "").isprintable()
     lines = told.splitlines()[-2:]
     assert [json.loads(line.partition(" = ")[2]) for line in lines] == [value, [value, "b"]]
+
+
+@pytest.mark.parametrize(
+    ("expire", "told"),
+    [
+        (1893456000, "- expire = 1893456000 (2030-01-01 00:00 UTC)"),
+        ("0", '- expire = "0" (never)'),
+        ("9" * 30, f'- expire = "{"9" * 30}"'),
+    ],
+)
+def test_a_time_is_told_with_its_date(action: Callable[..., Call], expire: object, told: str) -> None:
+    made = action("POST", "/access/users/{userid}/token/{tokenid}", "a@pve", "ci", data={"expire": expire})
+    assert told in state(made, [], Redactor()).text.splitlines()

@@ -67,3 +67,15 @@ def test_of_many_differences_the_first_are_told_and_the_rest_counted() -> None:
     said = between({}, {f"k{number}": 1 for number in range(20)})
     assert said.count("→") == 12
     assert said.endswith("; and 8 more")
+
+
+def test_members_that_came_or_went_are_named_and_nothing_of_those_that_stayed() -> None:
+    def pool(*members: int, **more: Any) -> list[dict[str, Any]]:
+        return [{"poolid": "lab", "members": [{"id": f"qemu/{vmid}", "vmid": vmid, **more} for vmid in members]}]
+
+    get = Get("/pools", (("poolid", "lab"),))
+    assert between(pool(100, 101, cpu=1), pool(100, 102, cpu=2), get=get) == (
+        'removed "poolid lab members id qemu/101"; added "poolid lab members id qemu/102"'
+    )
+    assert between(pool(), pool(100), get=get) == 'added "poolid lab members id qemu/100"'
+    assert between(pool(100, cpu=1), pool(100, cpu=2), get=get) == ""

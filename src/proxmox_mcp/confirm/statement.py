@@ -16,6 +16,7 @@ from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.values import ALIASES, list_members, texts
 from proxmox_mcp.record.redaction import HIDDEN
 from proxmox_mcp.record.secret_names import is_secret_name
+from proxmox_mcp.render import Clock
 from proxmox_mcp.untrusted import literal, one_line
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _CODE = frozenset(
 )
 """Parameters that will run, or decide what will: who confirms them sees all of them."""
 _LONGEST_PATH = 400
+_EXPIRE, _LONGEST_EPOCH = "expire", 12
+"""The only parameter of a write that is an epoch (``PVE::API2::User``): of users and tokens; 0 is never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,9 @@ def state(
     head += [f"{note}." for note in notes]
     plain = [each for each in parameters if not _is_told(each.name, call, differences)]
     whole = _section("Changes:", (_change(each, each.after) for each in differences))
-    whole += _section("Parameters:", (f"{each.name} = {each.value}" for each in plain))
+    whole += _section("Parameters:", (f"{each.name} = {_dated(each.name, each.value)}" for each in plain))
     hidden = _section("Changes:", (_change(each, each.redacted) for each in differences))
-    hidden += _section("Parameters:", (f"{each.name} = {each.redacted}" for each in plain))
+    hidden += _section("Parameters:", (f"{each.name} = {_dated(each.name, each.redacted)}" for each in plain))
     runs_code = Effect.EXECUTE in call.judgement.effects
     kept = _section("Changes:", (_change(each, _kept(each, runs_code=runs_code)) for each in differences))
     kept += _section("Parameters:", (f"{each.name} = {_kept(each, runs_code=runs_code)}" for each in plain))
@@ -193,7 +196,17 @@ def _text(value: object) -> str:
 
 
 def _change(difference: ExpectedDifference, after: str) -> str:
-    return f"{difference.name}: {difference.before or 'unset'} → {after or 'unset'}"
+    before, after = (_dated(difference.name, value) or "unset" for value in (difference.before, after))
+    return f"{difference.name}: {before} → {after}"
+
+
+def _dated(name: str, value: str) -> str:
+    """A value, and with a time what it means: ``"1893456000" (2030-01-01 00:00 UTC)``, ``0 (never)``."""
+    epoch = value.strip('"')
+    if name != _EXPIRE or not (epoch.isascii() and epoch.isdecimal() and len(epoch) < _LONGEST_EPOCH):
+        return value
+    clock = Clock()
+    return f"{value} ({f'{clock.moment(int(epoch))} {clock.name}' if int(epoch) else 'never'})"
 
 
 def _is_told(name: str, call: Call, differences: Sequence[ExpectedDifference]) -> bool:

@@ -87,6 +87,9 @@ def _of_objects(
         if name in _NOISE or before == after:
             continue
         label = f"{within} {name}".strip()
+        if _has_rows(old.get(name)) or _has_rows(new.get(name)):
+            yield from _come_and_gone(label, old.get(name) or [], new.get(name) or [])
+            continue
         waits = name in pending
         parts = _of_properties(name, before, after) if before is not None and after is not None else None
         if parts is None:
@@ -121,6 +124,18 @@ def _of_lists(old: list[Any], new: list[Any]) -> Iterator[Difference]:
             yield Difference(name, None if one is None else "", None if other is None else "", row=True)
         elif one != other:
             yield from _of_objects(one, other, name, frozenset())
+
+
+def _has_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _come_and_gone(label: str, old: list[Any], new: list[Any]) -> Iterator[Difference]:
+    """The rows of a list inside of an object: the members of a pool, whose own values change without any write."""
+    before, after = _rows(old), _rows(new)
+    for name in (*before, *(each for each in after if each not in before)):
+        if (name in before) != (name in after):
+            yield Difference(f"{label} {name}", "" if name in before else None, "" if name in after else None, row=True)
 
 
 def _rows(rows: list[Any]) -> dict[str, Mapping[str, Any]]:

@@ -39,6 +39,17 @@ def test_a_hint_says_what_is_allowed_and_what_is_nearest(params: dict[str, Any],
     assert [word for word in words if word not in told] == []
 
 
+@pytest.mark.parametrize(("given", "meant"), [("10GB", "10G"), ("+10 GiB", "+10G"), ("+512m", "+512M")])
+def test_a_size_with_its_unit_written_out_is_told_as_proxmox_writes_it(given: str, meant: str) -> None:
+    assert f"Did you mean {meant}?" in hint("PUT", "/nodes/pve1/qemu/100/resize", {"disk": "scsi0", "size": given})
+
+
+@pytest.mark.parametrize("given", ["10GG", "much", "-5GB"])
+def test_of_a_size_that_cannot_be_read_nothing_is_guessed(given: str) -> None:
+    told = hint("PUT", "/nodes/pve1/qemu/100/resize", {"disk": "scsi0", "size": given})
+    assert "Did you mean" not in told
+
+
 @pytest.mark.parametrize(
     ("method", "path", "words"),
     [

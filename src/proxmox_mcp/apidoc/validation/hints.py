@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc import history
@@ -28,6 +29,7 @@ _GONE_PRIVILEGES = {
     "Sys.Audit for the monitor."
 }
 """Privileges that old documents and scripts name, and their replacements (``PVE::AccessControl``)."""
+_SIZE = re.compile(r"(\+?\d{1,20}(?:\.\d{1,20})?) ?([kmgtKMGT])(?:i?[bB])?")
 _FLAGS = {"yes": "1", "true": "1", "on": "1", "no": "0", "false": "0", "off": "0"}
 
 
@@ -44,7 +46,18 @@ def of_value(name: str, schema: Schema, compiler: Compiler, fault: Fault, value:
         return f"{question} {of_schema(name, schema, compiler)}"
     if schema.type == "boolean" and (flag := _FLAGS.get(text.lower())):
         return f"Did you mean {flag}? {of_schema(name, schema, compiler)}"
+    if size := _size_meant(text, name, schema, compiler):
+        return f"Did you mean {size}? {of_schema(name, schema, compiler)}"
     return of_schema(name, schema, compiler)
+
+
+def _size_meant(text: str, name: str, schema: Schema, compiler: Compiler) -> str:
+    """``10GB`` and ``+10 GiB`` as Proxmox VE writes a size, where that is accepted; else empty."""
+    size = _SIZE.fullmatch(text)
+    if size is None:
+        return ""
+    validate, meant = compiler.validator(name, schema), f"{size[1]}{size[2].upper()}"
+    return meant if meant != text and validate is not None and validate(meant) is None else ""
 
 
 def of_schema(name: str, schema: Schema, compiler: Compiler) -> str:
