@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import Counter
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -27,15 +25,13 @@ def count(documents: Sequence[Document], places: LinesByTerm) -> Counts:
     """Count the terms of all documents, whose lines are numbered through."""
     document_of = documents_of_lines(documents)
     of_terms = {term: len(set(map(document_of.__getitem__, numbers))) for term, numbers in places.items()}
-    counted = Counter(chain.from_iterable(places.values()))
-    terms = array("I", map(counted.__getitem__, range(len(document_of))))
-    lengths = [0.0] * len(document_of)
+    terms, lengths = [0] * len(document_of), [0.0] * len(document_of)
     for term, numbers in places.items():
-        if not term.startswith("="):
-            worth = rarity(of_terms[term], len(documents))
-            for number in numbers:
-                lengths[number] += worth
-    return Counts(of_terms, terms, array("f", lengths))
+        worth = 0.0 if term.startswith("=") else rarity(of_terms[term], len(documents))
+        for number in numbers:
+            terms[number] += 1
+            lengths[number] += worth
+    return Counts(of_terms, array("I", terms), array("f", lengths))
 
 
 def documents_of_lines(documents: Sequence[Document]) -> array[int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxmox_mcp.search.text import LINE_END, STOP_WORDS, chunks_by_line, words_of
@@ -81,16 +80,17 @@ class TermReader:
     def _add_names(self, places: dict[str, list[int]], found: Sequence[str], known: Mapping[str, _Chunk]) -> None:
         """Add the terms of several words within a line that name a concept together."""
         ends = [position for position, chunk in enumerate(found) if chunk == LINE_END]
+        longer, concepts = self._vocabulary.longer, self._vocabulary.concepts
         for position in self._begins(found, known):
             line = bisect_left(ends, position)
-            own = known[found[position]].stems
-            stems = list(own)
+            own = stems = known[found[position]].stems
             for chunk in found[position + 1 : min(position + self._longest, ends[line])]:
                 stems += known[chunk].stems
-            for start in range(len(own)):
-                for name in self._vocabulary.names_at(stems, start):
-                    for term in self._vocabulary.unit(name).terms:
-                        places.setdefault(term, []).append(line)
+            for start, first in enumerate(own):
+                for name in longer.get(first, ()):
+                    if stems[start : start + len(name)] == name:
+                        for term in (" ".join(name), *concepts[name]):
+                            places.setdefault(term, []).append(line)
 
     def _begins(self, found: Sequence[str], known: Mapping[str, _Chunk]) -> list[int]:
         """Where a name of several words may begin: in a chunk of several, or where what follows goes on with it."""
@@ -100,11 +100,14 @@ class TermReader:
             chunk for chunk, (stems, _) in known.items() if len(stems) > 1 and not longer.keys().isdisjoint(stems)
         }
         first = {chunk: stems[0] if stems else _ANYTHING for chunk, (stems, _) in known.items()}
+        begun = followers.keys() | several
+        positions = [position for position, chunk in enumerate(found) if chunk in begun]
         return [
             position
-            for position, (chunk, after) in enumerate(pairwise(found))
-            if (chunk in followers and (first.get(after) in followers[chunk] or first.get(after) == _ANYTHING))
-            or chunk in several
+            for position in positions
+            if (chunk := found[position]) in several
+            or (after := first.get(found[position + 1])) in followers[chunk]
+            or after == _ANYTHING
         ]
 
     def _chunk(self, chunk: str) -> _Chunk:
