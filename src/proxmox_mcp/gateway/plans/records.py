@@ -6,6 +6,7 @@ may have been sent.
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import time
@@ -28,8 +29,6 @@ BEAT_SECONDS = 2.0
 _SILENT_SECONDS = 20.0
 """After so long without a sign of the server that carries a plan out, it is taken for gone."""
 _HOST = socket.gethostname().replace(":", "-")
-_PROCESS = uuid.uuid4().hex
-"""Tells this process from an earlier one with the same number, as in a container that was started again."""
 
 
 class PlanState(StrEnum):
@@ -124,7 +123,7 @@ class PlanRecords:
 
     def __init__(self, store: Store, *, keep_days: float, clock: Callable[[], float] = time.time) -> None:
         self.store, self._clock, self._keep = store, clock, keep_days * _DAY
-        self.owner = f"{_HOST}:{os.getpid()}:{_PROCESS}"
+        self.owner = f"{_HOST}:{os.getpid()}:{_this_process()}"
 
     def find_stated(self, caller: str, binding: str) -> tuple[int, tuple[str, ...]] | None:
         """The plan that the same caller stated of the same steps and that still waits: its number and identifiers."""
@@ -252,7 +251,7 @@ class PlanRecords:
     def _is_gone(self, row: Mapping[str, Any]) -> bool:
         """Whether the process that carries a plan out has ended: known at once on the same machine."""
         host, process, own = str(row["owner"]).split(":")
-        if host == _HOST and own != _PROCESS and (int(process) == os.getpid() or not _is_alive(int(process))):
+        if host == _HOST and own != _this_process() and (int(process) == os.getpid() or not _is_alive(int(process))):
             return True
         return self._clock() - float(row["seen"] or 0) > _SILENT_SECONDS
 
@@ -266,6 +265,13 @@ class PlanRecords:
         if numbers:
             db.execute(steps.delete().where(steps.c.plan.in_(numbers)))
             db.execute(t.delete().where(t.c.number.in_(numbers)))
+
+
+@functools.cache
+def _this_process() -> str:
+    """Tells this process from an earlier one with the same number, as in a container that was started again, and from
+    one that it was forked from: it is made when it is first asked for."""
+    return uuid.uuid4().hex
 
 
 def _is_alive(process: int) -> bool:
