@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from doctor.examined import SECRET, TOKEN, examined, printed
 from doctor.proxies import listening
 from proxmox.raw_server import drip, reply, serving
-from proxmox_mcp.doctor import checks, run
+from proxmox_mcp import doctor
+from proxmox_mcp.doctor import run
 from serving import free_port
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def test_it_ends_in_time_although_the_node_hangs(
     environment: Environment, certificate: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node and a server that send a byte now and then outlive every timeout of a single read."""
-    monkeypatch.setattr(checks, "TOTAL_SECONDS", 1.5)
+    monkeypatch.setattr(doctor, "TOTAL_SECONDS", 1.5)
     endless = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX: " + b"y" * 10_000
     with (
         serving(lambda _, channel: drip(channel, endless, every=0.05), certificate.files) as node,

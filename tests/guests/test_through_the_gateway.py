@@ -172,7 +172,7 @@ async def test_the_tool_is_listed_only_where_it_is_switched_on_and_never_for_rea
 
 
 async def test_input_that_cannot_be_shown_whole_is_not_asked_about(cluster: HttpsNode) -> None:
-    async with client_of(cluster) as client:
+    async with client_of(cluster, MCP_APPROVAL_WAIT="0") as client:
         told, refused = await call(client, guest="web", command=["cat"], input="x" * 40_000)
         assert refused
         assert "the approval shows it whole" in told
