@@ -80,14 +80,15 @@ async def test_a_plan_stated_on_one_server_is_approved_and_confirmed_on_the_othe
 async def test_a_plan_of_one_server_is_stopped_from_the_other(
     cluster: DemoCluster, postgres: PostgresServer, tmp_path: Path
 ) -> None:
-    with two_servers(cluster, postgres.new_database(), tmp_path) as (one, two):
+    with two_servers(cluster, postgres.new_database(), tmp_path, MCP_MODE="full") as (one, two):
         async with connect(one, "http", "auto") as session:
-            assert "continues" in (await session.call(TOOL, steps=CLONES)).text
+            # So many that the plan is not done before the other server is asked, however busy the machine is.
+            assert "continues" in (await session.call(TOOL, steps=CLONES * 5)).text
         async with connect(two, "http", "auto") as session:
             answer = await session.call(TOOL, plan=1, stop=True)
             while "ends after the running step" in answer.text:
                 answer = await session.call(TOOL, plan=1)
-    assert re.match(r"plan 1: stopped by default, [1-3] of 4 steps done\.", answer.text), answer
+    assert re.match(r"plan 1: stopped by default, 1?\d of 20 steps done\.", answer.text), answer
 
 
 @pytest.mark.parametrize(
