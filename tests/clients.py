@@ -11,8 +11,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 
+from forked import COMMAND
 from patience import PATIENCE
-from serving import COMMAND, TOKEN, environment
+from serving import TOKEN, environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping

@@ -1,4 +1,4 @@
-"""A ``proxmox-mcp serve`` as a process of its own, on loopback, with the environment that a test gives it."""
+"""A ``proxmox-mcp serve`` as a process of its own (``forked``), on loopback, with a test's environment."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import random
 import signal
 import socket
 import subprocess
-import sys
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-import proxmox_mcp
+from forked import COMMAND, SOURCE, start
 from patience import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-COMMAND = [sys.executable, "-m", "proxmox_mcp"]
+    from forked import Forked
+
 TOKEN = "a-token-that-only-these-tests-use"
 CALLERS = {
     "ops": "ops-token-of-these-tests",
@@ -31,7 +32,6 @@ CALLERS = {
     "gone": "gone-token-of-these-tests",
 }
 """Callers and their tokens; the last has expired."""
-_SOURCE = str(Path(proxmox_mcp.__file__).parents[1])
 
 
 def environment(directory: Path, **settings: str) -> dict[str, str]:
@@ -39,7 +39,7 @@ def environment(directory: Path, **settings: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
     return {
         **kept,
-        "PYTHONPATH": _SOURCE,
+        "PYTHONPATH": SOURCE,
         "HOME": str(directory),
         "MCP_CACHE_DIR": str(directory / "state"),
         **settings,
@@ -77,7 +77,7 @@ class Reply:
 class Served:
     """A server that runs. ``directory`` holds its state and its log."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     port: int
     directory: Path
     settings: Mapping[str, str]
@@ -125,15 +125,18 @@ class Served:
 
 def run(directory: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """A command of ours, to its end."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        env=environment(directory, **settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = start(arguments, environment(directory, **settings), output, errors)
+        try:
+            status = process.wait(PATIENCE)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess([*COMMAND, *arguments], status, _text(output), _text(errors))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 @contextmanager
@@ -143,13 +146,7 @@ def serving(directory: Path, *options: str, **settings: str) -> Iterator[Served]
     port = int(settings.get("MCP_PORT") or free_port())
     settings = {"MCP_HOST": "127.0.0.1", "MCP_PORT": str(port), **settings}
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*COMMAND, "serve", *options],
-            env=environment(directory, **settings),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        process = start(["serve", *options], environment(directory, **settings), log, log)
     served = Served(process, port, directory, settings)
     try:
         until(lambda: _lives(served), lambda: f"a sign of life\n{served.log}\n")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from scripts.client_checks.check import expect
 
+from forked import COMMAND
 from proxmox_mcp import settings_file
 from proxmox_mcp.demo import start_demo_cluster
-from serving import COMMAND, TOKEN, Served, environment, run, serving
+from serving import TOKEN, Served, environment, run, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

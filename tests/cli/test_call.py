@@ -13,9 +13,10 @@ import pytest
 
 from apidoc_documents import document, method, node
 from command_line import run_here as run
+from forked import COMMAND
 from patience import PATIENCE
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
-from serving import COMMAND, environment
+from serving import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from command_line import run_here as run
+from forked import COMMAND
 from patience import PATIENCE
 from proxmox_mcp.clients import CLIENTS
-from serving import COMMAND, environment
+from serving import environment
 
 if TYPE_CHECKING:
     from pathlib import Path

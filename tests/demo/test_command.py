@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from forked import COMMAND
 from patience import PATIENCE, until
-from serving import COMMAND, environment
+from serving import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

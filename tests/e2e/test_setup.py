@@ -13,11 +13,12 @@ import anyio
 import pytest
 
 from command_line import run_here as run
+from forked import COMMAND
 from patience import PATIENCE
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.settings_file import read
 from proxmox_mcp.web import Passwords, Person, Role
-from serving import COMMAND, environment, serving
+from serving import environment, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clients import ERAS, connect, connect_stdio
+from forked import COMMAND
 from patience import PATIENCE
-from serving import COMMAND, TOKEN, environment
+from serving import TOKEN, environment
 from tools import program
 
 if TYPE_CHECKING:
