@@ -573,3 +573,10 @@ def test_what_is_destroyed_for_good_stays_so_where_the_call_can_be_undone() -> N
     assert Effect.DESTROY in job.relieved().effects
     vm = judged("PUT", VM, scsi0="local-lvm:vm-100-disk-0,cache=none")
     assert Effect.DESTROY in vm.effects - vm.relieved().effects
+
+
+@pytest.mark.parametrize("params", [{"cdrom": "/dev/sdb", "ide2": "none"}, {"ide2": "/dev/sdb", "cdrom": "none"}])
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_a_parameter_that_is_given_by_two_names_counts_with_both_values(method: str, params: dict[str, Any]) -> None:
+    assert "access" in effects(method, VM, **params)
+    assert "access" in effects("POST", "/nodes/pve1/qemu", vmid=120, **params)

@@ -194,9 +194,13 @@ def _is_of_default(finding: Finding) -> bool:
 def _of_parameters(
     call: Call, acting: _Acting, reviews: Reviews, facts: LiveFacts
 ) -> Iterator[tuple[Finding, GivenParameter]]:
-    """What was found about the parameters that are given, and about the defaults that act because one is not."""
-    given = dict(_given(call))
-    for name, value in given.items():
+    """What was found about the parameters that are given, and about the defaults that act because one is not.
+
+    A parameter that is given by two of its names counts with both values: which one Proxmox VE takes is its business.
+    """
+    given = tuple(_given(call))
+    names = {name for name, _ in given} | call.path_params.keys()
+    for name, value in given:
         asked = GivenParameter(name, value, call.path_params, call.data, facts)
         for finding in reviews.parameter(call.method, call.template, name) or ():
             if finding.effects:
@@ -205,7 +209,7 @@ def _of_parameters(
         for finding in acting.parameters.get(name, ()):
             yield finding, GivenParameter(name, text, call.path_params, call.data, facts)
     for name, findings in acting.defaults.items():
-        if name not in given and name not in call.path_params:
+        if name not in names:
             for finding in findings:
                 yield finding, GivenParameter(name, None, call.path_params, call.data, facts)
 
