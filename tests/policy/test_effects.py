@@ -208,8 +208,10 @@ def test_what_a_value_or_an_entry_takes_with_it_counts(
         (
             "POST",
             "/nodes/pve1/qemu/100/firewall/rules",
-            {"type": "in", "action": "ACCEPT", "enable": 1, "source": "dc/office-lan"},
+            {"type": "in", "action": "ACCEPT", "enable": 1, "source": "10.0.0.5,fe80::1/64,10.1.0.0/16"},
         ),
+        ("POST", "/nodes/pve1/qemu/100/clone", {"newid": 120}),
+        ("POST", "/nodes/pve1/qemu", {"vmid": 120, "pool": "lab"}),
     ],
 )
 def test_what_takes_nothing_with_it_stays_a_change(method: str, path: str, params: dict[str, Any]) -> None:
@@ -580,3 +582,32 @@ def test_what_is_destroyed_for_good_stays_so_where_the_call_can_be_undone() -> N
 def test_a_parameter_that_is_given_by_two_names_counts_with_both_values(method: str, params: dict[str, Any]) -> None:
     assert "access" in effects(method, VM, **params)
     assert "access" in effects("POST", "/nodes/pve1/qemu", vmid=120, **params)
+
+
+@pytest.mark.parametrize(
+    "source", ["dc/office-lan", "office", "+dc/trusted", "10.0.0.5,+guests", "0.0.0.0-255.255.255.255"]
+)
+def test_a_rule_for_a_name_opens_the_guest_to_whatever_the_name_stands_for(source: str) -> None:
+    rule = {"type": "in", "action": "ACCEPT", "enable": 1, "source": source}
+    for kind in ("qemu/100", "lxc/200"):
+        assert "expose" in effects("POST", f"/nodes/pve1/{kind}/firewall/rules", **rule)
+        assert "expose" not in effects("POST", f"/nodes/pve1/{kind}/firewall/rules", **{**rule, "action": "DROP"})
+        assert "expose" not in effects("POST", f"/nodes/pve1/{kind}/firewall/rules", **{**rule, "enable": 0})
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("/nodes/pve1/qemu/100/clone", {"newid": 120}),
+        ("/nodes/pve1/lxc/200/clone", {"newid": 220}),
+        ("/nodes/pve1/qemu", {"vmid": 120, "archive": "nas:backup/vzdump-qemu-100-2026_01_01-00_00_00.vma.zst"}),
+        ("/nodes/pve1/lxc", {"vmid": 220, "ostemplate": "nas:backup/vzdump-lxc-200-x.tar.zst", "restore": 1}),
+    ],
+)
+def test_a_copy_in_a_pool_gives_what_it_holds_to_those_with_rights_on_the_pool(
+    path: str, params: dict[str, Any]
+) -> None:
+    shared, private = LiveFacts(carries_rights=True), LiveFacts(carries_rights=False)
+    assert "access" in effects("POST", path, shared, pool="lab", **params)
+    assert "access" not in effects("POST", path, private, pool="lab", **params)
+    assert "access" not in effects("POST", path, shared, **params)

@@ -112,7 +112,8 @@ def _touched(live: LiveState) -> set[str]:
 async def _carries_rights(live: LiveState) -> bool | None:
     """Whether an entry of the ACL is on the pool itself, or on all pools."""
     acl = await _acl(live)
-    pool = live.call.path_params.get("poolid") or "".join(texts(live.call.data.get("poolid")))
+    data = live.call.data
+    pool = live.call.path_params.get("poolid") or "".join(texts(data.get("poolid") or data.get("pool")))
     if acl is None or not pool:
         return None
     above = {f"/pool/{pool}", "/pool", *(f"/pool/{pool[:n]}" for n, c in enumerate(pool) if c == "/")}
