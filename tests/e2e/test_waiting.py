@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 import mcp_types as types
 import pytest
+from mcp import MCPError
 
 from clients import ERAS, Person, connect
 from in_process import serving_here
@@ -104,3 +105,18 @@ async def test_people_are_notified_of_a_call_that_waits_in_place_of_a_token(
         "proxmox-mcp: Request 1 waits for an approval: disrupt.",
         f"Request 1 waits for an approval: disrupt. {PUBLIC}/console/approvals/1",
     )
+
+
+async def test_a_client_that_gives_up_and_leaves_at_once_is_no_fault_of_the_server(
+    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    """It cancels its call and ends its session at the same moment, on two connections."""
+    gives_up = pytest.RaisesGroup(pytest.RaisesExc(MCPError, match="[Tt]imed out"), flatten_subgroups=True)
+    with serving(seeded(tmp_path), **on_demo, MCP_CONFIRM="operator") as served:
+        for guest in range(131, 134):
+            with gives_up:
+                async with connect(served, "http") as session:
+                    call = {"method": "POST", "path": f"/nodes/pve1/qemu/{guest}/status/reset"}
+                    await session.client.call_tool("proxmox_api_call", call, read_timeout_seconds=1)
+        served.end()
+        assert "ERROR" not in served.log

@@ -21,6 +21,7 @@ from proxmox_mcp.app.metrics import CONTENT_TYPE
 from proxmox_mcp.app.people import ByPort, ConsoleOnly, WithPages
 from proxmox_mcp.app.request_ids import RequestIds
 from proxmox_mcp.app.routes import HTTP, LIVE, MESSAGES, METRICS, READY, SSE, RootPath
+from proxmox_mcp.app.session_ends import OrderlyEnds
 from proxmox_mcp.app.shares import MAX_SESSIONS, CallerShares
 from proxmox_mcp.app.sse import Sse
 from proxmox_mcp.server.mcp_server import CALLER
@@ -92,7 +93,7 @@ def make_app(
     app.router.redirect_slashes = False
     origins = settings.mcp_allowed_origins
     shared = CallerShares(
-        BufferedBodies(app), server, settings.mcp_sessions, settings.mcp_stream_idle, stateless=stateless
+        BufferedBodies(OrderlyEnds(app)), server, settings.mcp_sessions, settings.mcp_stream_idle, stateless=stateless
     )
     speaking = Cors(Authentication(shared, callers, stored), origins)
     return RequestIds(
