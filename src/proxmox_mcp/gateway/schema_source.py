@@ -18,7 +18,7 @@ from urllib.parse import quote
 import anyio
 import anyio.to_thread
 
-from proxmox_mcp.apidoc import load_index
+from proxmox_mcp.apidoc import load_index, privileges
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.local_index import find_local_index
 from proxmox_mcp.errors import ApidocCacheError, ApidocError, AuthenticationError, ProxmoxError
@@ -239,6 +239,7 @@ def _load(keeper: SchemaKeeper) -> None:
 
 
 def _prepare(index: EndpointIndex) -> None:
-    """What the first check and the first judgement would otherwise wait for."""
+    """What the first check, the first judgement and the first answer of a search would otherwise wait for."""
     index.check("GET", "/version")
     bundled_effects()
+    privileges.reviewed()

@@ -28,8 +28,7 @@ class HintWeights:
     directory: float = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
+class Hints(NamedTuple):
     """What a question hints at: methods, the most likely first; kinds of guests; scopes. Empty: no hint."""
 
     methods: tuple[str, ...] = ()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proxmox_mcp.search.intents import Intent
 
@@ -23,8 +22,7 @@ FACTS = ("path", "leaf", "name", "parameters", "description")
 """The first lines of a document: what the schema says about an endpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """The lines of one endpoint: first the facts, then phrases for it, last phrases for its parameters.
 
     ``parameters`` are those asked for, one for each line that asks for one. ``does`` says what the endpoint does.
@@ -40,8 +38,7 @@ class Document:
         return self.lines - len(self.parameters)
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A document with its lines as they were written."""
 
     document: Document

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxmox_mcp.errors import ApidocFormatError
 from proxmox_mcp.search.text import STOP_WORDS, stem, words
@@ -20,8 +20,7 @@ _LINE = re.compile(r"([a-z][a-z ]*?)\s*(?:\[([A-Z ]+)\])?:\s*(\S.*)")
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """One word, or several that name one concept, as it is compared: its stem, its concepts (each with a ``=``)."""
 
     stem: str
