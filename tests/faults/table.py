@@ -36,6 +36,7 @@ _MOVING = (
     (re.compile(r"It can't be read whether writes are frozen: (?=the state file)"), ""),
     (re.compile(r"Nothing was sent\. (?=See that the state directory)"), ""),
     (re.compile(r"(after|within) \d+\.\d+ ?s"), r"\1 N s"),
+    (re.compile(r"(ended: OK after) \d+s"), r"\1 N s"),
 )
 
 
