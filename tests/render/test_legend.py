@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxmox_mcp.render import Clock, Legend, Quantity
+from proxmox_mcp.render.columns import quantity_of
 from proxmox_mcp.render.legend import without_date
 from proxmox_mcp.render.quantities import in_series, is_named_for_time, number_of, quantity_by_name
 from proxmox_mcp.render.units import parse_size, significant, size_text, spaced_duration
@@ -101,3 +102,30 @@ def test_a_figure_has_no_exponent(number: float) -> None:
 
 def test_a_duration_in_words_is_that_in_a_cell_with_blanks() -> None:
     assert [spaced_duration(s) for s in (45, 12_000, 273_600, 6_140_000)] == ["45 s", "3 h 20 m", "3 d 4 h", "71 d"]
+
+
+def test_a_time_is_looked_for_among_the_fields_that_may_hold_one() -> None:
+    asked: list[str] = []
+
+    def by_schema(name: str) -> Quantity | None:
+        asked.append(name)
+        return None
+
+    records = [{"vmid": number, "mem": 2**30 + number, "name": "web", "cpu": 0.5} for number in range(400)]
+    assert not Legend(quantities=by_schema).tells_time(records)
+    assert asked == ["vmid", "mem", "name", "cpu"]
+    assert Legend(quantities=by_schema).tells_time([*records, {"ctime": 1_790_000_000}])
+
+
+def test_a_column_of_zeros_is_asked_about_once_and_told_by_the_first_other_number() -> None:
+    asked: list[str] = []
+
+    def by_schema(name: str) -> Quantity | None:
+        asked.append(name)
+        return None
+
+    legend = Legend(quantities=by_schema)
+    assert quantity_of(legend, "diskread", [0] * 500) == (None, [0] * 500)
+    assert asked == ["diskread"]
+    assert quantity_of(legend, "diskread", [0, 0, 5, 2**30, "x", 2**40])[0] is Quantity.BYTES
+    assert quantity_of(legend, "starttime", [0, 0])[0] is Quantity.TIME

@@ -26,15 +26,14 @@ Cell: TypeAlias = Callable[[Any], "str | None"]
 
 def quantity_of(legend: Legend, name: str, values: Iterable[Any]) -> tuple[Quantity | None, list[float]]:
     """What the numbers of a column mean, told by the first that is not 0, and the numbers."""
+    numbers = [number for value in islice(values, _MOST_LOOKED_AT) if (number := number_of(value)) is not None]
     quantity: Quantity | None = None
-    numbers: list[float] = []
-    for value in islice(values, _MOST_LOOKED_AT):
-        number = number_of(value)
-        if number is None:
-            continue
-        if not quantity or not any(numbers):
-            quantity = legend.quantity(name, value) or quantity
-        numbers.append(number)
+    only_zeros = True
+    for number in dict.fromkeys(numbers):  # A column of zeros is asked about once.
+        quantity = legend.quantity(name, number) or quantity
+        only_zeros = only_zeros and not number
+        if quantity and not only_zeros:
+            break
     return quantity, numbers
 
 

@@ -111,8 +111,14 @@ class Legend:
         """Whether a result holds a time. Looks at its first values only."""
         if self.raw:
             return False
-        leaves = islice(_leaves("", data, fields), _MOST_LOOKED_AT)
-        return any(number_of(value) and self.quantity(name, value) in TIMES for name, value in leaves)
+        may_be_time: dict[str, bool] = {}
+        for name, value in islice(_leaves("", data, fields), _MOST_LOOKED_AT):
+            if name not in may_be_time:
+                by_schema = self.quantities(name)
+                may_be_time[name] = by_schema in TIMES if by_schema else is_named_for_time(name)
+            if may_be_time[name] and number_of(value) and self.quantity(name, value) in TIMES:
+                return True
+        return False
 
 
 def _leaves(name: str, value: Any, fields: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:

@@ -125,10 +125,8 @@ def in_series(field: str, quantity: Quantity | None) -> Quantity | None:
 
 def number_of(value: Any) -> float | None:
     """A number, or a text of digits (Proxmox sends both), as a number; None for anything else."""
-    if isinstance(value, bool):
-        return None
     if isinstance(value, (int, float)):
-        return value if abs(value) < _LARGEST else None
+        return value if abs(value) < _LARGEST and not isinstance(value, bool) else None
     if isinstance(value, str) and 0 < len(value) < _LONGEST and value.isascii() and value.isdecimal():
         return int(value)
     return None
