@@ -6,7 +6,6 @@ The records are those of ``PVE::API2::Cluster`` (resources): sizes in bytes, ``c
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
@@ -57,7 +56,8 @@ _WITH_MAXIMUM = frozenset({"cpu", "mem", "disk"})
 _KIND_OF = {"node": "node", "qemu": "guest", "lxc": "guest", "storage": "storage", "pool": "pool"}
 _TERMS = frozenset({"content", "plugintype", "status", "type"})
 """Fields whose values are Proxmox's own terms."""
-_TYPES_OF = {"all": tuple(_KIND_OF), "vm": ("qemu", "lxc")}
+_GUESTS = ("qemu", "lxc")
+_TYPES_OF = {"all": tuple(_KIND_OF), "vm": _GUESTS}
 _NAMES = {"node": "nodes", "guest": "guests", "storage": "storages", "pool": "pools"}
 _ORDER = {"node": ("node",), "guest": ("vmid",), "storage": ("storage", "node"), "pool": ("pool",)}
 _GROUPED_BY = ("node", "type", "status")
@@ -72,18 +72,20 @@ KNOWN_FIELDS = (
 def nodes_with_guests(resources: Sequence[Record]) -> list[Record]:
     """The nodes in a response of ``/cluster/resources``, each with its ``guests`` (running/all)."""
     nodes: list[Record] = []
-    running: Counter[str] = Counter()
-    guests: Counter[str] = Counter()
+    guests: dict[tuple[str, bool], int] = {}
     for resource in resources:
         type_ = resource.get("type")
-        if type_ in _TYPES_OF["vm"]:
-            node = resource.get("node", "")
-            guests[node] += 1
-            if resource.get("status") == "running":
-                running[node] += 1
+        if type_ in _GUESTS:
+            where = resource.get("node", ""), resource.get("status") == "running"
+            guests[where] = guests.get(where, 0) + 1
         elif type_ == "node":
             nodes.append(resource)
-    return [{**node, "guests": f"{running[node.get('node', '')]}/{guests[node.get('node', '')]}"} for node in nodes]
+
+    def told(node: str) -> str:
+        running = guests.get((node, True), 0)
+        return f"{running}/{running + guests.get((node, False), 0)}"
+
+    return [{**node, "guests": told(node.get("node", ""))} for node in nodes]
 
 
 def nodes_table(nodes: Sequence[Record], *, view: View = WHOLE, budget: Budget = _DEFAULT_BUDGET) -> str:
