@@ -400,3 +400,24 @@ async def test_a_confirmation_is_for_the_values_that_are_replaced(scripted: Scri
         await stated(scripted, made, {made.path.text: {"name": "web-01", "memory": size}}) for size in ("512", "8192")
     ]
     assert small.fingerprint() != large.fingerprint()
+
+
+async def test_a_repository_is_told_by_what_it_is_and_the_confirmation_is_for_that_one(scripted: Scripted) -> None:
+    path = "/etc/apt/sources.list"
+    made = call("POST", "/nodes/{node}/apt/repositories", {"path": path, "index": "1", "enabled": "1"}, node="pve1")
+    debian = {"Types": ["deb"], "URIs": ["http://deb.example.org"], "Suites": ["trixie"], "Enabled": 1}
+    other = {**debian, "URIs": ["http://elsewhere.example.org"]}
+    near, far, none, unread = [
+        await stated(scripted, made, {made.path.text: answer})
+        for answer in (
+            {"files": [{"path": path, "repositories": [debian, debian]}]},
+            {"files": [{"path": path, "repositories": [debian, other]}]},
+            {"files": [{"path": path, "repositories": [debian]}]},
+            FailedError("lost"),
+        )
+    ]
+    assert "http://deb.example.org" in near.text
+    assert "http://elsewhere.example.org" in far.text
+    assert "there is none at this place" in none.text
+    assert "could not be read (lost)" in unread.text
+    assert len({each.fingerprint() for each in (near, far, none)}) == 3

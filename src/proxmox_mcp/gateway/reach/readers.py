@@ -9,6 +9,7 @@ from proxmox_mcp.apidoc.reviews import call_key
 from proxmox_mcp.gateway.reach.backups import of_backup, of_prune
 from proxmox_mcp.gateway.reach.configurations import behind_firewall, on_vnet, using_mapping
 from proxmox_mcp.gateway.reach.found import GUESTS, GUESTS_ONLY, Reached, guests_reached
+from proxmox_mcp.gateway.reach.repositories import of_repository
 from proxmox_mcp.gateway.reach.rights import losing, of_groups, of_rights
 from proxmox_mcp.gateway.reach.rules import of_rule, with_rule
 from proxmox_mcp.gateway.reach.storages import of_storage, on_ceph
@@ -121,6 +122,7 @@ _READERS: Mapping[str, Reader] = {
     "DELETE /cluster/firewall/aliases/{}": behind_firewall,
     "PUT /cluster/ha/rules/{}": _of_ha_rule,
     "DELETE /cluster/ha/rules/{}": _of_ha_rule,
+    "POST /nodes/{}/apt/repositories": of_repository,
     "PUT /access/acl": of_rights,
     "POST /access/users": of_groups,
     "PUT /access/users/{}": of_groups,
