@@ -85,7 +85,7 @@ def test_an_answer_of_another_kind_or_an_error_is_told_with_its_text(api: str) -
             conversation.turn()
     with standing_in(lambda _: {"odd": 1}) as server:
         conversation = APIS[api](Model("x", server.url), "", "?", [])
-        with pytest.raises(ModelError, match=r"none of this API.*odd"):
+        with pytest.raises(ModelError, match=r"no answer of this API.*odd"):
             conversation.turn()
 
 
