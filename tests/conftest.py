@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["certificate", "clock", "open_store", "postgres", "store", "webhook"]
 
 register_profiles()
+
+# What is collected here is mostly what stays: looking for garbage after every 700 objects took an eighth of the
+# processor's time.
+gc.set_threshold(50_000, 20, 20)
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 
