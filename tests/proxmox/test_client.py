@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
+import struct
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -160,6 +162,44 @@ async def test_a_connection_on_which_more_came_than_the_answer_is_not_used_again
         assert [await pve.request("POST", "/version") for _ in range(3)] == [1, 1, 1]
         await pve.aclose()
     assert server.connections == 3
+
+
+@pytest.mark.parametrize("ends", ["closed", "reset"])
+async def test_a_read_that_is_lost_with_a_kept_connection_is_sent_again_and_a_write_is_not(
+    ends: str, certificate: Certificate, connect: Connect
+) -> None:
+    answered: list[Any] = []
+
+    def once(_: Request, connection: Any) -> None:
+        """Answers the first request of each connection; the second finds it closed."""
+        if connection not in answered:
+            answered.append(connection)
+            connection.sendall(reply("done"))
+            return
+        if ends == "reset":
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    with serving(once, certificate) as server:
+        pve = Proxmox(connect(server.port))
+        for _ in range(3):
+            assert await pve.request("GET", "/x") == "done"
+        with pytest.raises(UnreachableError, match="closed the connection before it answered") as raised:
+            await pve.request("POST", "/y")
+        assert raised.value.advice == "The call may have taken effect: check before you repeat it."
+        assert len(server.posted) == 1
+        await pve.aclose()
+
+
+async def test_a_read_that_is_lost_with_a_new_connection_is_told_at_once(
+    certificate: Certificate, connect: Connect
+) -> None:
+    with serving(lambda _, connection: connection.close(), certificate) as server:
+        pve = Proxmox(connect(server.port))
+        with pytest.raises(UnreachableError, match="closed the connection before it answered"):
+            await pve.request("GET", "/x")
+        assert len(server.requests) == 1
+        await pve.aclose()
 
 
 async def test_a_connection_that_idled_as_long_as_pveproxy_keeps_one_is_not_used_again(

@@ -166,7 +166,11 @@ def _translated(state: RequestState) -> Iterator[None]:
         yield
     except _LIBRARY_ERRORS as error:
         raise classify(
-            error, deadline_passed=state.deadline.left <= 0, sent=state.sent, answered=state.answered
+            error,
+            deadline_passed=state.deadline.left <= 0,
+            sent=state.sent,
+            answered=state.answered,
+            kept=state.kept,
         ) from None
 
 

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
 
 class RequestState:
-    """One request under way: its deadline, and how far it got."""
+    """One request under way: its deadline, how far it got, and whether its connection was kept from one before."""
 
-    __slots__ = ("answered", "deadline", "sent")
+    __slots__ = ("answered", "deadline", "kept", "sent")
 
     def __init__(self, deadline: RequestDeadline) -> None:
         self.deadline = deadline
         self.sent = False
         self.answered = False
+        self.kept = False
 
 
 class _Current(threading.local):
@@ -97,6 +98,11 @@ class BoundedSocket(socket.socket):
     state: RequestState | None = None
     reusable = True
     last_used = float("inf")
+
+    @property
+    def was_used(self) -> bool:
+        """Whether a request before this one went over it."""
+        return self.last_used != float("inf")
 
     def use(self, state: RequestState) -> None:
         self.state = state
@@ -173,7 +179,9 @@ class _BoundedConnection(HTTPConnection):
         if self.sock is None:
             self.connect()
         state = _CURRENT.state
-        cast("BoundedSocket", self.sock).use(state)
+        used = cast("BoundedSocket", self.sock)
+        used.use(state)
+        state.kept = used.was_used
         state.sent = True
         super().request(*args, **kwargs)
 

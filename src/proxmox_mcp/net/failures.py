@@ -45,16 +45,18 @@ _TIMEOUTS = frozenset({FailureKind.CONNECT_TIMEOUT, FailureKind.DEADLINE, Failur
 
 
 class RequestFailedError(Exception):
-    """A request that got no complete response. ``sent``: the server may have received it.
+    """A request that got no complete response. ``sent``: the server may have received it. ``kept``: its connection was
+    kept from a request before.
 
     ``detail`` is the certificate's SHA-256 fingerprint (colons) with NOT_PINNED, else what the system or OpenSSL says.
     """
 
-    def __init__(self, kind: FailureKind, detail: str = "", *, sent: bool = False) -> None:
+    def __init__(self, kind: FailureKind, detail: str = "", *, sent: bool = False, kept: bool = False) -> None:
         super().__init__(kind, detail)
         self.kind = kind
         self.detail = detail
         self.sent = sent
+        self.kept = kept
 
     @property
     def timed_out(self) -> bool:
@@ -66,9 +68,10 @@ class NotPinnedError(ssl.SSLError):
 
 
 def classify(
-    error: Exception, *, deadline_passed: bool = False, sent: bool = False, answered: bool = False
+    error: Exception, *, deadline_passed: bool = False, sent: bool = False, answered: bool = False, kept: bool = False
 ) -> RequestFailedError:
-    """``sent``: the request went out, at least in part; ``answered``: the head of the response came."""
+    """``sent``: the request went out, at least in part, over a connection that was ``kept`` from one before or not;
+    ``answered``: the head of the response came."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, NotPinnedError):
@@ -76,7 +79,8 @@ def classify(
     if deadline_passed:
         return RequestFailedError(FailureKind.DEADLINE, sent=sent)
     if sent:
-        return RequestFailedError(_after_sending(causes, answered=answered), _system_message(causes), sent=True)
+        kind = _after_sending(causes, answered=answered)
+        return RequestFailedError(kind, _system_message(causes), sent=True, kept=kept)
     return _before_sending(causes)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -55,7 +56,8 @@ class Transport:
         *,
         deadline: RequestDeadline,
     ) -> HttpResponse:
-        """Send one request and read the whole response.
+        """Send one request and read the whole response. A GET that was lost with a connection from before, which the
+        node may just have closed (restarted, or idle for as long as it keeps one), is sent again over another.
 
         Raises ``UnreachableError``, ``TlsError``, ``DeadlineError`` or ``AnswerError``, with ``sent`` true if the
         request may have reached Proxmox.
@@ -67,10 +69,16 @@ class Transport:
             connect=min(deadline.connect, self._silence),
             silence=self._silence,
         )
+        send = partial(
+            self._client.send, method, url, headers=headers, body=body, auth=auth, deadline=limits, max_bytes=MAX_ANSWER
+        )
         try:
-            return self._client.send(
-                method, url, headers=headers, body=body, auth=auth, deadline=limits, max_bytes=MAX_ANSWER
-            )
+            try:
+                return send()
+            except RequestFailedError as lost:
+                if not (lost.kept and lost.kind is FailureKind.CLOSED and method == "GET"):
+                    raise
+                return send()
         except RequestFailedError as failed:
             if failed.kind is FailureKind.TOO_LARGE:
                 raise _too_large(host) from None
