@@ -62,13 +62,15 @@ _QUOTES = re.compile(r"\A[A-Za-z]*('''|\"\"\"|'|\")(.*)\1\Z", re.DOTALL)
 def _python(path: Path) -> list[str]:
     """The strings and comments of a module, those in pieces put together."""
     texts: list[str] = []
-    last = -1
+    last, formatted = -1, 0
     with path.open("rb") as file:
         for token in tokenize.tokenize(file.readline):
             name = tokenize.tok_name[token.type]
+            # From Python 3.12 on a formatted string comes in pieces, what it formats among them.
+            formatted += (name == "FSTRING_START") - (name == "FSTRING_END")
             if name in {"NL", "INDENT", "DEDENT", "FSTRING_START", "FSTRING_END"}:
                 continue
-            kind = tokenize.STRING if name == "FSTRING_MIDDLE" else token.type
+            kind = tokenize.STRING if formatted else token.type
             if kind in {tokenize.STRING, tokenize.COMMENT}:
                 quoted = _QUOTES.match(token.string)
                 text = quoted[2] if quoted else token.string.lstrip("# ") + " " * (kind == tokenize.COMMENT)

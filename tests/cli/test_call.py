@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +16,7 @@ from forked import COMMAND
 from patience import PATIENCE
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from serving import environment
+from terminals import open_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,14 +96,11 @@ def test_without_the_node_s_own_schema_the_doubt_is_said_and_an_unknown_path_is_
     assert "Nothing was sent" in told.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize(("typed", "status", "said"), [("n", 1, "You answered no. Nothing was sent."), ("y", 0, "")])
 def test_the_person_at_the_terminal_is_asked_and_declining_is_confirmed_in_plain_words(
     typed: str, status: int, said: str, on_demo: Mapping[str, str], tmp_path: Path
 ) -> None:
-    import pty
-
-    terminal, inner = pty.openpty()
+    terminal, inner = open_terminal()
     with contextlib.closing(os.fdopen(terminal, "wb", buffering=0)) as keyboard, os.fdopen(inner) as seat:
         process = subprocess.Popen(
             [*COMMAND, "call", "POST", "/nodes/*/qemu/web-02/status/reset", "--json"],

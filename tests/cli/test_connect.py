@@ -14,6 +14,7 @@ from forked import COMMAND
 from patience import PATIENCE
 from proxmox_mcp.clients import CLIENTS
 from serving import environment
+from terminals import open_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,12 +106,11 @@ def test_without_a_terminal_nothing_is_written_unless_yes_is_said(tmp_path: Path
     assert not file_of(tmp_path, "cursor").exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
 @pytest.mark.parametrize(("answer", "written"), [(b"y\n", True), (b"n\n", False)])
 def test_at_a_terminal_the_difference_is_shown_and_the_answer_counts(
     tmp_path: Path, answer: bytes, written: bool
 ) -> None:
-    ours, theirs = os.openpty()
+    ours, theirs = open_terminal()
     try:
         os.write(ours, answer)
         done = subprocess.run(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 from forked import COMMAND
 from patience import PATIENCE, until
 from serving import environment
+from terminals import open_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ class Demo:
     def __init__(self, directory: Path) -> None:
         self.temporary = directory / "temporary"
         self.temporary.mkdir()
-        self.terminal, inner = pty.openpty()
+        self.terminal, inner = open_terminal()
         self.process = subprocess.Popen(
             [sys.executable, "-c", IN_ITS_TERMINAL, *COMMAND, "demo"],
             env=environment(directory, TMPDIR=str(self.temporary)),

@@ -19,6 +19,7 @@ from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.settings_file import read
 from proxmox_mcp.web import Passwords, Person, Role
 from serving import environment, serving
+from terminals import open_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,7 +218,6 @@ def test_a_set_up_of_several_clusters_is_left_alone(tmp_path: Path) -> None:
     assert "several clusters" in told.stderr
 
 
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
 def test_at_a_terminal_it_asks_step_by_step_and_shows_no_secret(tmp_path: Path, cluster: DemoCluster) -> None:
     answers = [
         (r"> $", "local"),
@@ -251,7 +251,6 @@ def test_without_a_yes_nothing_is_written_and_the_new_token_is_named(tmp_path: P
     assert not settings_of(tmp_path).exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
 def test_a_no_to_the_certificate_ends_it_before_anything_secret_is_asked(tmp_path: Path, cluster: DemoCluster) -> None:
     answers = [
         (r"> $", ""),
@@ -266,7 +265,7 @@ def test_a_no_to_the_certificate_ends_it_before_anything_secret_is_asked(tmp_pat
 
 def at_a_terminal(home: Path, answers: list[tuple[str, str]]) -> tuple[str, int]:
     """What a person at a terminal sees of ``setup``, and its status; each answer is typed below its question."""
-    ours, theirs = os.openpty()
+    ours, theirs = open_terminal()
     process = subprocess.Popen(
         [*COMMAND, "setup"],
         env=environment(home, TERM="dumb"),

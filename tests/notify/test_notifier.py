@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from clock import Clock
+
 # apprise asks for a module that Python 3.13 no longer has.
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")]
 
@@ -71,17 +73,25 @@ def test_many_events_are_one_message_of_bounded_length(webhook: Webhook) -> None
     assert message.body.endswith(f"And 488 more: {CONSOLE}")
 
 
-async def test_a_flood_becomes_few_messages(webhook: Webhook) -> None:
-    now = 0.0
+async def much_later(webhook: Webhook, messages: int, clock: Clock) -> None:
+    """Wait for so many messages, hour by hour: a channel reckons from when it has sent the last one."""
+
+    def hour_by_hour() -> bool:
+        clock.now += 3600
+        return len(webhook.messages) >= messages
+
+    await anyio.to_thread.run_sync(until, hour_by_hour)
+
+
+async def test_a_flood_becomes_few_messages(webhook: Webhook, clock: Clock) -> None:
     script = Script()
-    async with keeping(notifier_of(script, webhook.address, clock=lambda: now)):
+    async with keeping(notifier_of(script, webhook.address, clock=clock)):
         script.next = [ASKED]
         await anyio.to_thread.run_sync(webhook.wait_for, 1)
         script.next = [ASKED] * 40
         await anyio.to_thread.run_sync(until, lambda: not script.next)
         assert len(webhook.messages) == 1, "the next waits for its time"
-        now += 3600
-        await anyio.to_thread.run_sync(webhook.wait_for, 2)
+        await much_later(webhook, 2, clock)
     assert webhook.messages[1][0].startswith("proxmox-mcp: 40 events")
 
 
@@ -104,17 +114,15 @@ async def test_a_channel_that_fails_is_shown_and_tried_again_and_holds_up_no_oth
     assert caplog.text.count("channel 2 (json) fails") == 1, "told once, not with each attempt"
 
 
-async def test_what_fails_and_what_is_well_again_is_told(webhook: Webhook) -> None:
+async def test_what_fails_and_what_is_well_again_is_told(webhook: Webhook, clock: Clock) -> None:
     troubles: dict[str, str] = {}
-    now = 0.0
     async with keeping(
-        notifier_of(Script(), webhook.address, troubles=lambda: dict(troubles), clock=lambda: now, detail=True)
+        notifier_of(Script(), webhook.address, troubles=lambda: dict(troubles), clock=clock, detail=True)
     ):
         troubles["audit log"] = "No space left on device"
         await anyio.to_thread.run_sync(webhook.wait_for, 1)
         troubles.clear()
-        now += 3600
-        await anyio.to_thread.run_sync(webhook.wait_for, 2)
+        await much_later(webhook, 2, clock)
     assert webhook.messages[0][1].endswith("audit log: No space left on device")
     assert webhook.messages[1][0] == "proxmox-mcp: A part of the server is well again."
 
