@@ -57,7 +57,7 @@ def listening(act: Callable[[Any], object], certificate: tuple[Path, Path] | Non
                 listener.shutdown(socket.SHUT_RDWR)
             for each in open_sockets:
                 with contextlib.suppress(OSError):
-                    each.shutdown(socket.SHUT_RDWR)
+                    socket.socket.shutdown(each, socket.SHUT_RDWR)
             for thread in [acceptor, *threads]:
                 thread.join(5)
             for each in open_sockets:

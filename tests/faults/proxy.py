@@ -92,7 +92,7 @@ class Proxy:
         """Close every connection that is open."""
         for connection in list(self._open):
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def count(self, text: str) -> tuple[int, int]:
         """How many requests with a text in their target or body came in here, and how many went on to the cluster."""

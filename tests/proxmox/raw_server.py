@@ -69,9 +69,10 @@ class RawServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._open:
+            # Its own thread closes it: a descriptor that is closed under a read is soon another's, and TLS writes its
+            # alert there. With the method of the plain socket, since that of TLS drops its state under the read.
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def wait(self, seconds: float) -> None:
         """Sleep, but not beyond the end of the server."""
