@@ -198,6 +198,27 @@ def test_a_running_task_is_stopped_after_its_statement_was_read(lena: Tab, serve
     assert "approved by lena" in stopped.inner_text()
 
 
+def test_a_button_under_the_pointer_stays_until_the_pointer_leaves(lena: Tab, served: Served) -> None:
+    called(served, "POST", "/nodes/*/qemu/web-01/clone", {"newid": 9112, "full": True}, wait=0)
+    lena.goes("activity")
+    lena.page.evaluate(
+        "new EventSource(document.body.dataset.events).addEventListener('changed', () => { window.told = true })"
+    )
+    button = lena.page.get_by_role("button", name=re.compile("Stop qmclone"))
+    button.hover()
+    button.evaluate("button => { button.dataset.first = 'yes' }")
+    lena.page.evaluate("window.told = false")
+    called(served, "GET", "/not/shown/yet")
+    until(lambda: lena.page.evaluate("window.told"))
+    for _ in range(2):  # Whatever the page asked for when it was told has come before the answers to these.
+        lena.page.evaluate("fetch(document.querySelector('[data-from]').dataset.from).then(answer => answer.text())")
+    assert button.get_attribute("data-first") == "yes"
+    lena.page.mouse.move(0, 0)
+    lena.page.get_by_text("/not/shown/yet").first.wait_for()
+    called(served, "GET", "/shown/at/once")
+    lena.page.get_by_text("/shown/at/once").first.wait_for()
+
+
 def test_activity_arrives_by_itself_and_is_filtered(lena: Tab, served: Served) -> None:
     lena.goes("activity?outcome=refused")
     called(served, "GET", "/version")

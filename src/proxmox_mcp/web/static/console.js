@@ -62,10 +62,12 @@ function prepare(root) {
   addCopyButtons(root);
 }
 
-// A part that somebody is using (an open form, the focus) is left alone until they have finished.
+// A part that somebody is using (an open form, the focus, the pointer on a button) is left alone until they have
+// finished: a button that is replaced while it is pressed does nothing.
 function isInUse(part) {
   const active = document.activeElement;
-  return part.contains(active) && active !== part && !active.matches("a[href], summary");
+  if (part.contains(active) && active !== part && !active.matches("a[href], summary")) return true;
+  return part.querySelector("button:hover, button:active") !== null;
 }
 
 function keepOpened(before, after) {
@@ -81,7 +83,7 @@ function say(text) {
 }
 
 let reloading = false;
-const changed = new Set();
+const changed = new Set(), postponed = new Set();
 
 // Some parts can be had alone, from an address of their own; all others come with this very page.
 const addressOf = part => part.dataset.from || location.href;
@@ -94,6 +96,10 @@ async function replace(parts, address) {
   for (const part of parts) {
     const after = fresh.getElementById(part.id);
     if (!after || sent.get(part) === after.innerHTML) continue;
+    if (isInUse(part)) {
+      postponed.add(part);
+      continue;
+    }
     sent.set(part, after.innerHTML);
     part.dataset.live = after.dataset.live || "";
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
@@ -104,22 +110,29 @@ async function replace(parts, address) {
   }
 }
 
-// Updates the parts whose subjects have changed. A page that nobody sees waits until somebody does.
-async function update() {
-  if (reloading || document.hidden || !changed.size) return;
-  reloading = true;
-  const subjects = new Set(changed);
+// The parts whose subjects have changed, of which those in use are postponed.
+function partsToReplace() {
+  for (const part of document.querySelectorAll("[data-live]"))
+    if (part.id && part.dataset.live.split(" ").some(each => changed.has(each))) postponed.add(part);
   changed.clear();
+  const parts = [...postponed].filter(part => !isInUse(part));
+  for (const part of parts) postponed.delete(part);
+  return parts;
+}
+
+// Updates what has changed. A page that nobody sees waits until somebody does.
+async function update() {
+  if (reloading || document.hidden || !(changed.size || postponed.size)) return;
+  reloading = true;
   try {
-    const parts = [...document.querySelectorAll("[data-live]")]
-      .filter(part => part.id && part.dataset.live.split(" ").some(each => subjects.has(each)) && !isInUse(part));
+    const parts = partsToReplace();
     for (const address of new Set(parts.map(addressOf)))
       await replace(parts.filter(part => addressOf(part) === address), address);
   } catch {
     say("No answer from the server. Reload the page if you were signed out.");
   } finally {
     reloading = false;
-    if (changed.size) setTimeout(update, 500);
+    if (changed.size || postponed.size) setTimeout(update, 500);
   }
 }
 
