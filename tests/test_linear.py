@@ -278,6 +278,15 @@ def hostile(shape: str, size: int) -> str:
 _numbers = itertools.count()
 
 
+@pytest.fixture(scope="module")
+def _only_what_is_new_is_collected() -> Iterator[None]:
+    """A whole collection looks through all that the tests have loaded, a third of a second each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def fed(reader: Callable[[str], object], shape: str, size: int) -> Callable[[], None]:
     """A call with a text that nobody has seen before, so that no cache answers for the function."""
     text = f"{hostile(shape, size)}{next(_numbers)}"
@@ -309,6 +318,7 @@ def test_a_megabyte_of_hostile_text_costs_a_reader_no_more_than_its_length(name:
     assert not steep_shapes(name, WHOLE_MEGABYTE)
 
 
+@pytest.mark.usefixtures("_only_what_is_new_is_collected")
 @pytest.mark.parametrize("name", sorted(READERS))
 def test_no_reader_remembers_what_others_wrote(name: str) -> None:
     shapes = ("letters", "words", "digits", "slashes")
