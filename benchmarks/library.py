@@ -2,8 +2,9 @@
 
 Search is compared with SQLite's FTS5 on the same text and the project's own questions; both find less for unseen
 questions. The check of path, parameters and formats is compared with fastjsonschema, which gets only the parameters,
-already routed. Guarding a read (judge, decide by four rules, count, record) has no baseline. Redacting 50 guests is
-compared with parsing the same answer; rendering them, with compact JSON, in time and in cl100k tokens.
+already routed. Guarding a read (judge, decide by four rules, count, record) has no baseline; more than half of it is
+the audit line, which is chained and written before the answer leaves. Redacting 50 guests is compared with parsing the
+same answer; rendering them, with compact JSON, in time and in cl100k tokens.
 ``scripts/bench search``, ``validate``, ``guard`` and ``shape`` go deeper.
 """
 

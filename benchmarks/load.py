@@ -3,7 +3,8 @@
 Each session calls ``list_nodes`` again as soon as it has its answer. Both servers run all the time and are loaded in
 turn. Memory is the private memory of the process; for a session, the growth by the first hundred sessions, including
 threads and buffers of the server. Then a thousand sessions are opened, used and closed, to see whether memory and
-descriptors are released.
+descriptors are released. With one session nothing hides what a call costs more than a bare one: it is judged, put on
+record, and its answer redacted and counted, in about 1.6 ms.
 """
 
 from __future__ import annotations
