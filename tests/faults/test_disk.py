@@ -98,9 +98,12 @@ async def test_a_cache_that_cannot_be_used_is_gone_without_and_the_reasons_say_s
         IndexStore(state / "schema").save(load_index("9.2"))
     damage(state)
     watch = Watch()
-    # The schema of the node, whenever it came, would take the place of the damaged one and end the trouble with it.
-    no_schema = Fault(respond=refusal(501, "no such file"), when=lambda request: "apidoc" in request.target)
-    with proxy.harm(no_schema):
+    # The version and the schema of the node, whenever they came, would end the trouble with what was kept before.
+    withheld = Fault(
+        respond=refusal(501, "no such file"),
+        when=lambda request: "apidoc" in request.target or request.target.endswith("/version"),
+    )
+    with proxy.harm(withheld):
         async with serving_here(tmp_path, MCP_STATE_DIR=str(tmp_path / "kept"), **settings) as here:
             async with httpx2.AsyncClient() as http:
                 reasons = (await http.get(f"{here.url}/readyz?verbose", headers=BEARER)).json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import ssl
 
 import pytest
 import requests
@@ -11,7 +12,7 @@ import urllib3
 
 from proxmox_mcp.errors import UnreachableError
 from proxmox_mcp.net.address import HostPort
-from proxmox_mcp.net.failures import classify
+from proxmox_mcp.net.failures import FailureKind, classify
 from proxmox_mcp.proxmox.connection_errors import explain
 
 
@@ -41,3 +42,16 @@ def test_a_connection_that_the_kernel_refuses_is_told_by_its_cause(number: int, 
     assert isinstance(error, UnreachableError)
     assert error.message == said
     assert not error.sent
+
+
+@pytest.mark.parametrize(
+    "closed",
+    [
+        ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),
+        ssl.SSLZeroReturnError(6, "TLS/SSL connection has been closed (EOF)"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+    ],
+)
+def test_a_close_during_the_handshake_is_told_as_one_whatever_tls_says_of_it(closed: OSError) -> None:
+    assert classify(closed).kind is FailureKind.CLOSED_IN_HANDSHAKE
+    assert classify(requests.exceptions.SSLError(closed)).kind is FailureKind.CLOSED_IN_HANDSHAKE

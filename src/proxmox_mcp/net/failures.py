@@ -88,6 +88,8 @@ def _before_sending(causes: list[BaseException]) -> RequestFailedError:
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _not_trusted(cause)
+        if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return RequestFailedError(FailureKind.CLOSED_IN_HANDSHAKE)
         if isinstance(cause, ssl.SSLError):
             if cause.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"}:
                 return RequestFailedError(FailureKind.NOT_TLS, cause.reason)
