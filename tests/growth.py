@@ -19,7 +19,7 @@ STEEPEST = 24
 _NOTICEABLE = 0.003
 """Seconds; what costs less at its largest proves nothing, and harms nobody."""
 _LONG = 2.0
-_TRIES = 3
+_TRIES = 10
 
 _TINY = (8, 14, 18, 22, 26, 32, 45, 64, 90, 125, 180, 250, 360, 500)
 """Sizes at which exponential growth shows, and can still be waited for."""
@@ -37,9 +37,11 @@ def steepest(work: Callable[[int], Callable[[], object]], sizes: Sequence[int] =
     for size in sizes:
         now = _seconds(work(size))
         if before and _is_steep(before, now):
-            again = [(_seconds(work(size // FACTOR)), _seconds(work(size))) for _ in range(_TRIES)]
-            before, now = max(each[0] for each in again), min(each[1] for each in again)
-            if _is_steep(before, now):
+            for _ in range(_TRIES):
+                before, now = max(before, _seconds(work(size // FACTOR))), min(now, _seconds(work(size)))
+                if not _is_steep(before, now):
+                    break
+            else:
                 return f"{size // FACTOR}: {before:.3f} s, {size}: {now:.3f} s, {now / before:.0f} times as much"
         before = max(now, 1e-6)
     return ""

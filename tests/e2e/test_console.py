@@ -11,7 +11,8 @@ import pytest
 
 from browser import Tab, chromium, link, sign_in, tab
 from clients import Answer, connect
-from patience import until
+from patience import PATIENCE, until
+from proxmox_mcp.demo import start_demo_cluster
 from serving import TOKEN, Served, serving
 
 if TYPE_CHECKING:
@@ -47,6 +48,27 @@ def lena(browser: Any, served: Served) -> Iterator[Tab]:
     """A tab of an admin; it must be clean at the end."""
     with tab(browser, served.url) as opened:
         sign_in(opened, served)
+        yield opened
+        opened.is_clean()
+
+
+@pytest.fixture(scope="module")
+def served_slowly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server on a cluster whose copies take longer than any test: they are looked at and stopped while they run."""
+    directory = tmp_path_factory.mktemp("slow-console")
+    audit = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0"}
+    with (
+        start_demo_cluster(task_seconds=10 * PATIENCE) as cluster,
+        serving(directory, **cluster.environment, MCP_AUTH_TOKEN=TOKEN, **audit) as started,
+    ):
+        yield started
+
+
+@pytest.fixture
+def watching(browser: Any, served_slowly: Served) -> Iterator[Tab]:
+    """The same tab at the server on the slow cluster."""
+    with tab(browser, served_slowly.url) as opened:
+        sign_in(opened, served_slowly)
         yield opened
         opened.is_clean()
 
@@ -185,38 +207,40 @@ def test_a_caller_is_made_used_and_revoked(lena: Tab, served: Served) -> None:
     assert refused.status == 401
 
 
-def test_a_running_task_is_stopped_after_its_statement_was_read(lena: Tab, served: Served) -> None:
-    called(served, "POST", "/nodes/pve1/qemu/110/clone", {"newid": 9110, "full": True}, wait=0)
-    lena.goes("activity")
-    lena.page.get_by_role("button", name="Stop qmclone 110").click()
-    assert "/tasks/UPID:pve" in lena.page.locator(".statement").inner_text()
-    lena.page.get_by_role("button", name="Do it").click()
-    lena.page.wait_for_url("**/activity")
-    stopped = lena.page.locator("#calls li").filter(has_text="/tasks/UPID:").filter(has_not_text="not confirmed")
+def test_a_running_task_is_stopped_after_its_statement_was_read(watching: Tab, served_slowly: Served) -> None:
+    called(served_slowly, "POST", "/nodes/pve1/qemu/110/clone", {"newid": 9110, "full": True}, wait=0)
+    watching.goes("activity")
+    watching.page.get_by_role("button", name="Stop qmclone 110").click()
+    assert "/tasks/UPID:pve" in watching.page.locator(".statement").inner_text()
+    watching.page.get_by_role("button", name="Do it").click()
+    watching.page.wait_for_url("**/activity")
+    stopped = watching.page.locator("#calls li").filter(has_text="/tasks/UPID:").filter(has_not_text="not confirmed")
     stopped.get_by_text("console:lena").wait_for()
     stopped.locator("summary").click()
     assert "approved by lena" in stopped.inner_text()
 
 
-def test_a_button_under_the_pointer_stays_until_the_pointer_leaves(lena: Tab, served: Served) -> None:
-    called(served, "POST", "/nodes/*/qemu/web-01/clone", {"newid": 9112, "full": True}, wait=0)
-    lena.goes("activity")
-    lena.page.evaluate(
+def test_a_button_under_the_pointer_stays_until_the_pointer_leaves(watching: Tab, served_slowly: Served) -> None:
+    called(served_slowly, "POST", "/nodes/*/qemu/web-01/clone", {"newid": 9112, "full": True}, wait=0)
+    watching.goes("activity")
+    watching.page.evaluate(
         "new EventSource(document.body.dataset.events).addEventListener('changed', () => { window.told = true })"
     )
-    button = lena.page.get_by_role("button", name=re.compile("Stop qmclone"))
+    button = watching.page.get_by_role("button", name="Stop qmclone 100")
     button.hover()
     button.evaluate("button => { button.dataset.first = 'yes' }")
-    lena.page.evaluate("window.told = false")
-    called(served, "GET", "/not/shown/yet")
-    until(lambda: lena.page.evaluate("window.told"))
+    watching.page.evaluate("window.told = false")
+    called(served_slowly, "GET", "/not/shown/yet")
+    until(lambda: watching.page.evaluate("window.told"))
     for _ in range(2):  # Whatever the page asked for when it was told has come before the answers to these.
-        lena.page.evaluate("fetch(document.querySelector('[data-from]').dataset.from).then(answer => answer.text())")
+        watching.page.evaluate(
+            "fetch(document.querySelector('[data-from]').dataset.from).then(answer => answer.text())"
+        )
     assert button.get_attribute("data-first") == "yes"
-    lena.page.mouse.move(0, 0)
-    lena.page.get_by_text("/not/shown/yet").first.wait_for()
-    called(served, "GET", "/shown/at/once")
-    lena.page.get_by_text("/shown/at/once").first.wait_for()
+    watching.page.mouse.move(0, 0)
+    watching.page.get_by_text("/not/shown/yet").first.wait_for()
+    called(served_slowly, "GET", "/shown/at/once")
+    watching.page.get_by_text("/shown/at/once").first.wait_for()
 
 
 def test_activity_arrives_by_itself_and_is_filtered(lena: Tab, served: Served) -> None:
