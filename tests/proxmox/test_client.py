@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import anyio
 import pytest
 
-from patience import PATIENCE, Watch
+from patience import PATIENCE, Watch, eventually
 from proxmox.raw_server import RawServer, Request, drip, reply, serving
 from proxmox_mcp.errors import (
     AnswerError,
@@ -189,6 +189,30 @@ async def test_a_read_that_is_lost_with_a_kept_connection_is_sent_again_and_a_wr
         assert raised.value.advice == "The call may have taken effect: check before you repeat it."
         assert len(server.posted) == 1
         await pve.aclose()
+
+
+async def test_a_read_that_is_called_off_on_a_kept_connection_opens_no_other(
+    certificate: Certificate, connect: Connect
+) -> None:
+    called_off = threading.Event()
+
+    def once(request: Request, connection: Any) -> None:
+        if request.target.endswith("/held"):
+            called_off.wait(PATIENCE)
+        else:
+            connection.sendall(reply("done"))
+
+    with serving(once, certificate) as server:
+        pve = Proxmox(connect(server.port))
+        await pve.request("GET", "/x")
+        async with anyio.create_task_group() as group:
+            group.start_soon(pve.request, "GET", "/held")
+            await eventually(lambda: len(server.requests) == 2)
+            group.cancel_scope.cancel()
+        await eventually(lambda: pve.shares.held == 0)
+        called_off.set()
+        await pve.aclose()
+        assert server.connections == 1
 
 
 async def test_a_read_that_is_lost_with_a_new_connection_is_told_at_once(
