@@ -418,6 +418,6 @@ async def test_a_repository_is_told_by_what_it_is_and_the_confirmation_is_for_th
     ]
     assert "http://deb.example.org" in near.text
     assert "http://elsewhere.example.org" in far.text
-    assert "there is none at this place" in none.text
+    assert "the file has no repository at this position" in none.text
     assert "could not be read (lost)" in unread.text
     assert len({each.fingerprint() for each in (near, far, none)}) == 3

@@ -9,9 +9,8 @@ from proxmox_mcp.apidoc.reviews import call_key
 from proxmox_mcp.gateway.reach.backups import of_backup, of_prune
 from proxmox_mcp.gateway.reach.configurations import behind_firewall, on_vnet, using_mapping
 from proxmox_mcp.gateway.reach.found import GUESTS, GUESTS_ONLY, Reached, guests_reached
-from proxmox_mcp.gateway.reach.repositories import of_repository
+from proxmox_mcp.gateway.reach.positions import of_repository, of_rule, with_rule
 from proxmox_mcp.gateway.reach.rights import losing, of_groups, of_rights
-from proxmox_mcp.gateway.reach.rules import of_rule, with_rule
 from proxmox_mcp.gateway.reach.storages import of_storage, on_ceph
 from proxmox_mcp.policy.values import list_members
 
