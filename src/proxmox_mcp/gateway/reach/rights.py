@@ -4,7 +4,7 @@ given."""
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.errors import ProxmoxError
@@ -13,14 +13,27 @@ from proxmox_mcp.policy.values import list_members
 from proxmox_mcp.proxmox.records import records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.gateway.reach.found import Reader
 
-
 _OWN_ROLE = re.compile(r"PVE|Administrator$|NoAccess$")
-"""Roles that Proxmox VE brings: nobody else can make one with such a name (``PVE::API2::Role``)."""
+"""Roles that Proxmox VE brings: nobody else can make one with such a name (``PVE::API2::Role``), and what is in them is
+always the same."""
+
+
+class _Listed(NamedTuple):
+    """Where a GET lists all of a kind, and in which field what is in each; ``label`` says what that is."""
+
+    kind: str
+    path: str
+    field: str
+    label: str
+
+
+_ROLES = _Listed("role", "/access/roles", "privs", "privileges")
+_GROUPS = _Listed("group", "/access/groups", "users", "members")
 
 
 def losing(parameter: str, kind: str) -> Reader:
@@ -50,45 +63,29 @@ def _tokens(user: str, tokens: object) -> Iterator[str]:
 async def of_rights(live: LiveState) -> Reached:
     """The privileges of the roles that are given or taken, where somebody here made them; the members of groups; the
     guests of the pools on which they are, and of the pools in them."""
-    roles = (*await _roles(live), *await _members(live))
-    pools = live.call.targets.pools
+    data, pools = live.call.data, live.call.targets.pools
+    roles = [name for name in list_members(data.get("roles")) if not _OWN_ROLE.match(name)]
+    given = await _what_is_in(roles, _ROLES, live)
+    given += await _what_is_in(list_members(data.get("groups")), _GROUPS, live)
     if not pools:
-        return Reached(roles)
+        return Reached(given)
     resources = await live.resources()
     inside = (guest for guest in resources.guests if any(f"{guest.pool}/".startswith(f"{pool}/") for pool in pools))
     guests = guests_reached(inside, live, GUESTS)
-    return Reached((*roles, *guests.subjects), guests.listed)
+    return Reached((*given, *guests.subjects), guests.listed)
 
 
-async def _roles(live: LiveState) -> tuple[Subject, ...]:
-    """The roles that a call names with their privileges; those of Proxmox VE itself are always the same."""
-    named = [name for name in list_members(live.call.data.get("roles")) if not _OWN_ROLE.match(name)]
-    if not named:
+async def _what_is_in(names: Sequence[str], of: _Listed, live: LiveState) -> tuple[Subject, ...]:
+    """The roles or groups with these names, each with what is in it."""
+    if not names:
         return ()
     try:
-        known = {str(each.get("roleid")): each.get("privs") for each in records(await live.read("/access/roles"))}
+        known = {str(each.get(f"{of.kind}id")): each.get(of.field) for each in records(await live.read(of.path))}
     except ProxmoxError as error:
-        return tuple(Subject(kind="role", id=name, unread=error.message) for name in named)
+        return tuple(Subject(kind=of.kind, id=name, unread=error.message) for name in names)
     return tuple(
-        Subject(
-            kind="role", id=name, identity={"privileges": ", ".join(sorted(list_members(known.get(name)))) or "none"}
-        )
-        for name in named
-    )
-
-
-async def _members(live: LiveState) -> tuple[Subject, ...]:
-    """The groups that a call names with who is in them."""
-    named = list_members(live.call.data.get("groups"))
-    if not named:
-        return ()
-    try:
-        known = {str(each.get("groupid")): each.get("users") for each in records(await live.read("/access/groups"))}
-    except ProxmoxError as error:
-        return tuple(Subject(kind="group", id=name, unread=error.message) for name in named)
-    return tuple(
-        Subject(kind="group", id=name, identity={"members": ", ".join(sorted(list_members(known.get(name)))) or "none"})
-        for name in named
+        Subject(kind=of.kind, id=name, identity={of.label: ", ".join(sorted(list_members(known.get(name)))) or "none"})
+        for name in names
     )
 
 
