@@ -58,6 +58,10 @@ class Finding:
     conditions: tuple[Condition, ...] = ()
     for_good: bool = False
 
+    def is_for_good(self, effect: Effect) -> bool:
+        """Whether this is the effect that no undo takes back; the others of a finding come back with the values."""
+        return self.for_good and effect is Effect.DESTROY
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:

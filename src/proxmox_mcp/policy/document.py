@@ -184,7 +184,7 @@ def _entry(review: Review, calls: Sequence[str]) -> Iterator[str]:
 
 def _named(finding: Finding) -> str:
     named = (
-        f"**{effect}** for good" if finding.for_good and effect is Effect.DESTROY else f"**{effect}**"
+        f"**{effect}** for good" if finding.is_for_good(effect) else f"**{effect}**"
         for effect in Effect
         if effect in finding.effects
     )

@@ -107,7 +107,7 @@ def judgement_of(call: Call, reviews: Reviews, facts: LiveFacts = UNKNOWN) -> Ju
         return acting.alone
     causes = list(acting.causes)
     causes += [
-        Cause(effect, finding.why, asked.name, finding.for_good and effect is Effect.DESTROY)
+        Cause(effect, finding.why, asked.name, finding.is_for_good(effect))
         for finding, asked in _of_parameters(call, acting, reviews, facts)
         if _all_hold(finding.conditions, asked)
         for effect in sorted(finding.effects)
@@ -166,7 +166,7 @@ class _Acting:
 @lru_cache(maxsize=2048)
 def _acting(review: Review) -> _Acting:
     causes = tuple(
-        Cause(effect, finding.why, for_good=finding.for_good and effect is Effect.DESTROY)
+        Cause(effect, finding.why, for_good=finding.is_for_good(effect))
         for finding in review.findings
         for effect in sorted(finding.effects)
     )
