@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from proxmox_mcp.render.cells import CUT, LONGEST_CELL
 from proxmox_mcp.render.tokens import token_cost
 from proxmox_mcp.render.view import digest, page_footer, page_start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from proxmox_mcp.render.budget import Budget
     from proxmox_mcp.render.table import Table
@@ -25,22 +26,26 @@ _CELLS_CUT = f"({CUT} counts what is cut from a cell{{}})"
 _COLUMNS_LEFT_OUT = "; columns left out, name them in fields="
 _ROOM_FOR_CLOSING = 80
 
+Redact: TypeAlias = Callable[[Any], Any]
+"""Takes the secrets out of a value."""
 
-def _as_it_is(record: Record) -> Record:
-    return record
+
+def as_it_is(value: Any) -> Any:
+    """The ``Redact`` of what may be shown whole."""
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class TableSection:
     """Records under one heading (may be empty); sections with the same table share its header.
 
-    ``showable`` takes out of a record what may not be shown: only of those on the page, which are few of many.
+    Secrets are taken out of the records on the page alone, which are few of many.
     """
 
     table: Table
     records: Sequence[Record]
     heading: str = ""
-    showable: Callable[[Record], Record] = _as_it_is
+    redact: Redact = as_it_is
 
 
 def page_of_sections(
@@ -112,5 +117,5 @@ def _blocks(sections: Sequence[TableSection], start: int) -> Iterator[str]:
             if heading:
                 lead.append(heading)
                 heading = ""
-            yield "\n".join([*lead, section.table.line(section.showable(record))])
+            yield "\n".join([*lead, section.table.line(section.redact(record))])
         passed += len(section.records) - skipped

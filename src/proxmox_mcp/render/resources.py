@@ -6,11 +6,10 @@ The records are those of ``PVE::API2::Cluster`` (resources): sizes in bytes, ``c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render.budget import Budget
@@ -19,7 +18,7 @@ from proxmox_mcp.render.clock import Clock
 from proxmox_mcp.render.fields import is_empty, lookup, require_field
 from proxmox_mcp.render.grouping import grouped_best
 from proxmox_mcp.render.legend import Legend
-from proxmox_mcp.render.paging import TableSection, page_of_sections
+from proxmox_mcp.render.paging import Redact, TableSection, as_it_is, page_of_sections
 from proxmox_mcp.render.selection import select
 from proxmox_mcp.render.table import Column, Table, cell
 from proxmox_mcp.render.units import gib, short_duration
@@ -27,12 +26,9 @@ from proxmox_mcp.render.view import WHOLE, View
 from proxmox_mcp.untrusted import NOTICE, with_notice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     Record = Mapping[str, Any]
-
-Redact: TypeAlias = Callable[[Any], Any]
-"""Takes the secrets out of a value."""
 
 ResourceType = Literal["all", "vm", "qemu", "lxc", "storage", "node", "pool"]
 """``vm`` means all guests; ``all`` means guests, storages, nodes and pools."""
@@ -96,10 +92,6 @@ def nodes_table(nodes: Sequence[Record], *, view: View = WHOLE, budget: Budget =
     return _page({"node": nodes}, {"node": _raw(columns) if view.raw else columns}, view, budget, "nodes")
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
 def resources_table(
     resources: Sequence[Record],
     type: str = "all",  # noqa: A002 - the argument's name in the tool
@@ -107,7 +99,7 @@ def resources_table(
     *,
     budget: Budget = _DEFAULT_BUDGET,
     clock: Clock | None = None,
-    redact: Redact = _as_it_is,
+    redact: Redact = as_it_is,
 ) -> str:
     """Resources of one type, or all types in sections, as a table within the budget.
 
@@ -192,7 +184,7 @@ def _page(
     budget: Budget,
     what: str,
     suffix: str = "",
-    redact: Redact = _as_it_is,
+    redact: Redact = as_it_is,
 ) -> str:
     layouts = [
         _layout(kind, records, columns[kind], () if view.fields else _SPARSE[kind])
