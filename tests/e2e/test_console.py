@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,7 +13,7 @@ import pytest
 from browser import Tab, chromium, link, sign_in, tab
 from clients import Answer, connect
 from patience import PATIENCE, until
-from proxmox_mcp.demo import start_demo_cluster
+from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from serving import TOKEN, Served, serving
 
 if TYPE_CHECKING:
@@ -32,20 +33,17 @@ def browser() -> Iterator[Any]:
         yield started
 
 
-@pytest.fixture(scope="module")
-def served(
-    on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory, seeded: Callable[[Path], Path]
-) -> Iterator[Served]:
+@contextmanager
+def approving(directory: Path, environment: Mapping[str, str]) -> Iterator[Served]:
     """A server whose calls are approved by operators."""
-    directory = seeded(tmp_path_factory.mktemp("console"))
     audit = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0"}
-    with serving(directory, **on_demo, **audit) as started:
+    with serving(directory, **environment, MCP_AUTH_TOKEN=TOKEN, **audit) as started:
         yield started
 
 
-@pytest.fixture
-def lena(browser: Any, served: Served) -> Iterator[Tab]:
-    """A tab of an admin; it must be clean at the end."""
+@contextmanager
+def tab_of_an_admin(browser: Any, served: Served) -> Iterator[Tab]:
+    """It must be clean at the end."""
     with tab(browser, served.url) as opened:
         sign_in(opened, served)
         yield opened
@@ -53,24 +51,33 @@ def lena(browser: Any, served: Served) -> Iterator[Tab]:
 
 
 @pytest.fixture(scope="module")
+def served(
+    demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory, seeded: Callable[[Path], Path]
+) -> Iterator[Served]:
+    with approving(seeded(tmp_path_factory.mktemp("console")), demo.environment) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def served_slowly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server on a cluster whose copies take longer than any test: they are looked at and stopped while they run."""
-    directory = tmp_path_factory.mktemp("slow-console")
-    audit = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0"}
+    """On a cluster whose copies take longer than any test: they are looked at and stopped while they run."""
     with (
         start_demo_cluster(task_seconds=10 * PATIENCE) as cluster,
-        serving(directory, **cluster.environment, MCP_AUTH_TOKEN=TOKEN, **audit) as started,
+        approving(tmp_path_factory.mktemp("slow-console"), cluster.environment) as started,
     ):
         yield started
 
 
 @pytest.fixture
-def watching(browser: Any, served_slowly: Served) -> Iterator[Tab]:
-    """The same tab at the server on the slow cluster."""
-    with tab(browser, served_slowly.url) as opened:
-        sign_in(opened, served_slowly)
+def lena(browser: Any, served: Served) -> Iterator[Tab]:
+    with tab_of_an_admin(browser, served) as opened:
         yield opened
-        opened.is_clean()
+
+
+@pytest.fixture
+def watching(browser: Any, served_slowly: Served) -> Iterator[Tab]:
+    with tab_of_an_admin(browser, served_slowly) as opened:
+        yield opened
 
 
 def called(served: Served, method: str, path: str, data: Mapping[str, Any] | None = None, **more: Any) -> Answer:
