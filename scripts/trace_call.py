@@ -46,7 +46,7 @@ RULES = """
 verdict = "confirm"
 by = "person"
 tag = "prod"
-risk = "destroy"
+effect = "destroy"
 
 [[rule]]
 verdict = "deny"
@@ -101,10 +101,12 @@ class Trace:
     def __init__(self) -> None:
         self.modules: set[str] = set()
         self.crossings: set[tuple[str, str]] = set()
+        self.ended = False
+        """Threads that the call has begun keep the trace as their profile until they end."""
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:  # noqa: ARG002
         module = module_of(frame.f_code)
-        if event != "call" or not module:
+        if self.ended or event != "call" or not module:
             return
         self.modules.add(module)
         caller = frame.f_back
@@ -168,6 +170,8 @@ async def traced(directory: Path) -> tuple[Trace, list[tuple[str, str]]]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
+        trace.ended = True
+        await gateway.aclose()  # Else what waits to be written would make the directory again once it is gone.
     return trace, proxmox.asked
 
 
