@@ -8,6 +8,7 @@ import pytest
 
 from proxmox_mcp.gateway.backup_runs import retention_words
 from proxmox_mcp.gateway.live_state import LiveState
+from proxmox_mcp.record.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,8 @@ async def test_the_retention_in_force_is_told_of_a_run_that_names_none(scripted:
         ("POST", {}, "Keeps the last 3 backups of each guest"),
         ("POST", {"storage": "nas"}, "Keeps the last 3 backups of each guest on nas"),
         ("POST", {"prune-backups": "keep-last=7"}, "Keeps the last 7 backups of each guest"),
-        ("GET", {}, ""),
     ):
         run = action(method, "/nodes/{node}/vzdump", "pve1", data=data)
         assert await retention_words(LiveState(run, cluster)) == told
+    statement = await LiveState(action("GET", "/nodes/{node}/vzdump", "pve1"), cluster).statement(Redactor())
+    assert not [note for note in statement.notes if note.startswith("Keeps")]

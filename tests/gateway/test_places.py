@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxmox_mcp.apidoc.path import ApiPath
-from proxmox_mcp.errors import FailedError, InvalidCallError, TargetError, ViewError
+from proxmox_mcp.errors import FailedError, TargetError, ViewError
 from proxmox_mcp.gateway import Request
-from proxmox_mcp.gateway.places import AT_A_TIME, find_places, method_of, place_of, split_cursor
+from proxmox_mcp.gateway.places import AT_A_TIME, find_places, place_of, split_cursor
 from proxmox_mcp.gateway.resolve import Target
 from proxmox_mcp.render import View
 
@@ -48,17 +48,6 @@ async def paths(scripted: Scripted, path: str, method: str = "GET", **call: Any)
 )
 def test_a_path_loses_what_does_no_harm_and_nothing_else(written: str, plain: str) -> None:
     assert ApiPath.given(written) == ApiPath.parse(plain)
-
-
-@pytest.mark.parametrize("written", ["get", " Get ", "GET\n"])
-def test_a_method_is_taken_in_any_case(written: str) -> None:
-    assert method_of(Request(path="/", method=written)) == "GET"
-
-
-@pytest.mark.parametrize("written", ["", "PATCH", "GETT", "ＧＥＴ", "GET /nodes"])
-def test_what_is_no_method_is_refused_with_those_there_are(written: str) -> None:
-    with pytest.raises(InvalidCallError, match="Allowed: GET, POST, PUT, DELETE"):
-        method_of(Request(path="/", method=written))
 
 
 async def test_a_concrete_path_is_not_looked_up(scripted: Scripted) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
-from proxmox_mcp.gateway.request import NO_CLIENT
-from proxmox_mcp.gateway.task_wait import WAIT_WITH_PROGRESS, WAIT_WITHOUT, patience
+import pytest
+
+from proxmox_mcp.errors import InvalidCallError
+from proxmox_mcp.gateway.request import NO_CLIENT, WAIT_WITH_PROGRESS, WAIT_WITHOUT, Request, method_of, patience
 
 
 class Watching:
@@ -11,9 +13,21 @@ class Watching:
 
 
 def test_patience_is_the_callers_then_the_settings_then_by_who_listens() -> None:
-    assert patience(12, 99, NO_CLIENT) == 12
-    assert patience(0, 99, NO_CLIENT) == 0
-    assert patience(-5, 99, NO_CLIENT) == 0
-    assert patience(None, 99, NO_CLIENT) == 99
-    assert patience(None, 0, NO_CLIENT) == WAIT_WITHOUT == 50
-    assert patience(None, 0, Watching()) == WAIT_WITH_PROGRESS == 300  # type: ignore[arg-type]
+    unsaid = Request(path="/")
+    assert patience(Request(path="/", wait=12), 99, NO_CLIENT) == 12
+    assert patience(Request(path="/", wait=0), 99, NO_CLIENT) == 0
+    assert patience(Request(path="/", wait=-5), 99, NO_CLIENT) == 0
+    assert patience(unsaid, 99, NO_CLIENT) == 99
+    assert patience(unsaid, 0, NO_CLIENT) == WAIT_WITHOUT == 50
+    assert patience(unsaid, 0, Watching()) == WAIT_WITH_PROGRESS == 300  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("written", ["get", " Get ", "GET\n"])
+def test_a_method_is_taken_in_any_case(written: str) -> None:
+    assert method_of(Request(path="/", method=written)) == "GET"
+
+
+@pytest.mark.parametrize("written", ["", "PATCH", "GETT", "ＧＥＴ", "GET /nodes"])
+def test_what_is_no_method_is_refused_with_those_there_are(written: str) -> None:
+    with pytest.raises(InvalidCallError, match="Allowed: GET, POST, PUT, DELETE"):
+        method_of(Request(path="/", method=written))

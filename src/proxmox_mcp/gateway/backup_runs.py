@@ -26,21 +26,18 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from proxmox_mcp.gateway.live_state import LiveState
-    from proxmox_mcp.policy.call import Call
     from proxmox_mcp.proxmox.inventory import Guest, Resources
 
-_RUNS = ("/nodes/{node}/vzdump", "/cluster/backup", "/cluster/backup/{id}")
+BACKUP_RUNS = frozenset(
+    {("POST", "/nodes/{node}/vzdump"), ("POST", "/cluster/backup"), ("PUT", "/cluster/backup/{id}")}
+)
+"""What begins a backup, or makes or changes a backup job: methods and templates."""
 _MOST_NODES = 8
 """Nodes whose own defaults and storages are read, where a run may be on any of them."""
 _OWN_RETENTION = frozenset({"prune-backups", "maxfiles"})
 _SELECTION = frozenset({"vmid", "pool", "all"})
 _LONGEST_NUMBER = 9
 _EACH = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
-
-
-def _sets_up_a_run(call: Call) -> bool:
-    """Whether a call begins a backup, or makes or changes a backup job."""
-    return call.template in _RUNS and call.method in ("POST", "PUT")
 
 
 async def runs(live: LiveState) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
@@ -84,7 +81,7 @@ async def doomed(live: LiveState) -> list[Backup] | None:
     Raises ProxmoxError where it can't be read.
     """
     call = live.call
-    if not _sets_up_a_run(call):
+    if (call.method, call.template) not in BACKUP_RUNS:
         return []
     _, run = await runs(live)
     if run is None or run.get("dumpdir") is not None or ("id" in call.path_params and not await live.configuration()):
@@ -205,11 +202,9 @@ async def retention_of_call(live: LiveState) -> str | None:
 
 
 async def retention_words(live: LiveState) -> str:
-    """What a backup keeps of the older ones, as ``Keeps the last 7 backups of each guest on nas``; empty for any other
-    call, and where that is not known."""
+    """What one of the ``BACKUP_RUNS`` keeps of the older backups, as ``Keeps the last 7 backups of each guest on nas``;
+    empty where that is not known."""
     call = live.call
-    if not _sets_up_a_run(call):
-        return ""
     in_force = None
     if call.method == "POST" and call.data.keys().isdisjoint(_OWN_RETENTION):
         with suppress(ProxmoxError):

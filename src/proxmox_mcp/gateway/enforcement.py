@@ -20,7 +20,7 @@ from proxmox_mcp.gateway.live_facts import read_facts
 from proxmox_mcp.policy.call import judge
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.effects import needed, several
-from proxmox_mcp.policy.lookups import NO_FACTS, Needs
+from proxmox_mcp.policy.lookups import Needs
 from proxmox_mcp.policy.predicates import UNKNOWN
 from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.proxmox.shares import on_behalf_of
@@ -141,8 +141,7 @@ class Guard:
     async def decide(self, call: Call, live: LiveState) -> Call:
         """The call with what the policy says; the live facts that its rules need are read first."""
         policy = self.policy
-        facts = await live.facts(needs) if (needs := policy.needs(call)).guests else NO_FACTS
-        return replace(call, decision=policy.decide(call, facts))
+        return replace(call, decision=policy.decide(call, await live.facts(policy.needs(call))))
 
     def admit(self, call: Call, request: Request) -> None:
         """Refuse what is denied, what the read tool is not for, what many places would have to be asked about, and a

@@ -10,8 +10,8 @@ from proxmox_mcp.errors import InvalidCallError
 from proxmox_mcp.gateway.check import check_against
 from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.gateway.live_state import LiveState
-from proxmox_mcp.gateway.places import find_places, method_of
-from proxmox_mcp.gateway.request import Request
+from proxmox_mcp.gateway.places import find_places
+from proxmox_mcp.gateway.request import Request, method_of
 from proxmox_mcp.policy.call import Call, judge
 
 if TYPE_CHECKING:

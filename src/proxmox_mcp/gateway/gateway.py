@@ -17,9 +17,9 @@ from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fan_out import gather
 from proxmox_mcp.gateway.guest_command import carrier, find_guest
 from proxmox_mcp.gateway.large_values import off_the_loop
-from proxmox_mcp.gateway.places import find_places, method_of
+from proxmox_mcp.gateway.places import find_places
 from proxmox_mcp.gateway.plans import DEFAULT_LIMITS, PlanAsked, PlanLimits, Plans, PlanStep
-from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request, call_of
+from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request, call_of, method_of
 from proxmox_mcp.proxmox.paged import MOST_ROWS
 from proxmox_mcp.record.audit import AuditRecord
 from proxmox_mcp.render import WHOLE

@@ -214,12 +214,13 @@ class Ran:
 
 
 async def result_of_process(call: Call, data: Any, seconds: float, cluster: Cluster, client: Client) -> Ran | None:
-    """What a command gave that the call started; None for other calls. The client hears how long it has run.
+    """What a command gave that a call of ``agent/exec`` started; None where the answer names no process. The client
+    hears how long it has run.
 
     Raises GuestAnswerError where the agent does not give the result.
     """
-    process = data.get("pid") if isinstance(data, dict) and call.template == CARRIERS["qemu"] else None
-    if not isinstance(process, int) or call.method != "POST":
+    process = data.get("pid") if isinstance(data, dict) else None
+    if not isinstance(process, int):
         return None
     guest = guest_at(call.path)
     tell = partial(client.progress, None)

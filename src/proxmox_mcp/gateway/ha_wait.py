@@ -66,7 +66,8 @@ def request_of_task(outcome: TaskOutcome, call: Call | None) -> HaRequest | None
 
 
 def request_of_call(call: Call) -> HaRequest | None:
-    """What a call without a task asked of HA itself; None if it did not."""
+    """What a call about a resource of HA (``sid``), which has no task, asked of it; None if it asked for nothing that
+    takes time."""
     found = _SID.fullmatch(call.path_params.get("sid", ""))
     if found is None:
         return None

@@ -17,7 +17,7 @@ from proxmox_mcp.confirm import subjects
 from proxmox_mcp.confirm.statement import changes_values, differences_of, state
 from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.errors import ProxmoxError
-from proxmox_mcp.gateway.backup_runs import retention_words
+from proxmox_mcp.gateway.backup_runs import BACKUP_RUNS, retention_words
 from proxmox_mcp.gateway.reach import reached
 from proxmox_mcp.policy.lookups import ABSENT, NO_FACTS, GuestFacts
 from proxmox_mcp.proxmox.records import records
@@ -126,7 +126,7 @@ class LiveState:
         """What the call would do, for the person who confirms. ``backups`` as for ``subjects``."""
         call, hit = self.call, await self.subjects(backups=backups)
         before = await self.configuration() if changes_values(call) else None
-        notes = [await retention_words(self)]
+        notes = [await retention_words(self)] if (call.method, call.template) in BACKUP_RUNS else []
         if Effect.DESTROY in call.judgement.effects and call.judgement.cascade:
             notes.append(f"With it: {call.judgement.cascade}")
         if kinds := self.unlisted():

@@ -17,13 +17,14 @@ from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError, P
 from proxmox_mcp.gateway.check import check, must_be_sendable
 from proxmox_mcp.gateway.denials import missing_rights
 from proxmox_mcp.gateway.dry_run import dry_run
-from proxmox_mcp.gateway.guest_command import carried, digests, result_of_process, told
+from proxmox_mcp.gateway.guest_command import CARRIERS, carried, digests, result_of_process, told
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_call
 from proxmox_mcp.gateway.large_values import off_the_loop
 from proxmox_mcp.gateway.live_state import LiveState
+from proxmox_mcp.gateway.request import patience
 from proxmox_mcp.gateway.snapshot_first import snapshot_first
 from proxmox_mcp.gateway.suggestions import what_there_is, why_empty
-from proxmox_mcp.gateway.task_wait import follow, outcome_text, patience
+from proxmox_mcp.gateway.task_wait import follow, outcome_text
 from proxmox_mcp.policy.call import Call, Received
 from proxmox_mcp.proxmox.paged import read_rows
 from proxmox_mcp.proxmox.upid import find_upids
@@ -79,8 +80,11 @@ class Pipeline:
                 return await dry_run(call, guard, live)
             guard.admit(call, request)
             call = record.keep(await guard.confirm(call, request, live, client))
-            call, taken = await snapshot_first(call, request, live, partial(self.run, cluster=cluster, client=client))
-            record.keep(call)
+            taken: tuple[str, ...] = ()
+            if call.snapshot_asked:
+                run = partial(self.run, cluster=cluster, client=client)
+                call, taken = await snapshot_first(call, request, live, run)
+                record.keep(call)
             await record.intent()
             if self.changes is None or write is None:
                 return _noted(await self._answered(record, request, cluster, client), *taken, call.caution)
@@ -126,7 +130,7 @@ class Pipeline:
         call, started = record.call, time.monotonic()
         if request.work is not None:
             return await self._run_in_guest(record, request.work, cluster, client)
-        seconds = patience(request.wait, self.task_wait, client)
+        seconds = patience(request, self.task_wait, client)
         if call.template == _TASK_STATUS and not call.writes and request.wait:
             return await self._asked_about_task(call, request, seconds, cluster, client)
         answer = await self._send(call, cluster)
@@ -201,24 +205,27 @@ class Pipeline:
         return replace(call, received=Received(data=shown, notes=notes, unread=unread))
 
     async def _done(self, record: AuditRecord, data: Any, seconds: float, cluster: Cluster, client: Client) -> Call:
-        """A write that started no task: waited for where something else goes on, a request to HA or a process in a
-        guest. A secret that it gave is kept aside, to be shown once."""
+        """A write that started no task: waited for where something else goes on, a process in a guest or a request
+        to HA. A secret that it gave is kept aside, to be shown once."""
         call = record.call
-        if ran := await result_of_process(call, data, seconds, cluster, client):
+        is_command = call.template == CARRIERS["qemu"]
+        if is_command and (ran := await result_of_process(call, data, seconds, cluster, client)):
             record.details = ran.digests
             return replace(call, received=Received(data=data, told=self._words(call)(ran.text)))
-        if asked := request_of_call(call):
+        if "sid" in call.path_params and (asked := request_of_call(call)):
             after = await follow_ha(asked, time.monotonic() + seconds, cluster, client)
             if after.failed:
                 raise TaskFailedError(f"{call.name} was done. {after.text}", after.advice)
             return replace(call, received=Received(data=data, told=f"Done: {call.name}\n{after.text}"))
+        if data in (None, ""):
+            return replace(call, received=Received(data=data, told=f"Done: {call.name}"))
         keep = self.guard.one_time_secrets.keeper(call.caller.name, call.name)
         try:
             data = await off_the_loop(data, self.guard.redactor.data, data, call.template, keep)
         except GuardError as error:
             said = f"{call.name} was done, but the secret that it gave could not be kept: {error.message}"
             raise GuardError(said, f"Revoke it, and make the call again. {error.advice}") from error
-        return replace(call, received=Received(data=data, told=f"Done: {call.name}" if data in (None, "") else ""))
+        return replace(call, received=Received(data=data))
 
     def _reduced(self, data: Any, request: Request, call: Call) -> Any:
         """What is told of an answer, without secrets: also where ``reduce`` has taken none out."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.errors import InvalidCallError, TargetError, ViewError
+from proxmox_mcp.errors import TargetError, ViewError
 from proxmox_mcp.gateway.answers import returned_fields
 from proxmox_mcp.gateway.resolve import Target, resolve
 from proxmox_mcp.gateway.suggestions import no_guests
@@ -26,7 +26,6 @@ AT_A_TIME = 500
 """Places that one request asks at the most; the rest by ``cursor``."""
 
 _PLACES = re.compile(r"places-(\d{1,7})(?:/(.+))?")
-_HTTP_METHODS = ("GET", "POST", "PUT", "DELETE")
 PLACE_FIELDS = ("node", "kind", "vmid", "guest", "storage")
 INVENTORY_FIELDS = ("name", "type", "status", "tags", "pool", "template", "lock")
 """What the cluster's resources tell of a guest, so that no guest has to be asked for it."""
@@ -73,14 +72,6 @@ def split_cursor(cursor: str) -> tuple[int, str]:
             f"cursor: `{cursor[:40]}` is not a cursor.", "Take it from the last lines of the result before."
         )
     return int(found[1]), found[2] or ""
-
-
-def method_of(request: Request) -> str:
-    """The method, whatever its case. Raises InvalidCallError."""
-    method = request.method.strip().upper()
-    if method not in _HTTP_METHODS:
-        raise InvalidCallError(f"Unsupported method `{request.method[:20]}`.", f"Allowed: {', '.join(_HTTP_METHODS)}.")
-    return method
 
 
 async def find_places(path: ApiPath, request: Request, method: str, cluster: Cluster) -> Places:

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from proxmox_mcp.errors import InvalidCallError
 from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import LOCAL, Caller
@@ -72,6 +73,28 @@ def call_of(request: Request, method: str, path: ApiPath, cluster: str) -> Call:
         client=request.client,
         id=request.id,
     )
+
+
+WAIT_WITH_PROGRESS, WAIT_WITHOUT = 300.0, 50.0
+"""Seconds to follow a task by default: some clients give up a call after 60 seconds without a sign of life."""
+
+
+def patience(request: Request, setting: float, client: Client) -> float:
+    """How long to wait for a task, in seconds: as asked, else by the ``setting`` (0: none), else by who listens."""
+    if request.wait is not None:
+        return max(0.0, request.wait)
+    return setting or (WAIT_WITH_PROGRESS if client.follows_progress else WAIT_WITHOUT)
+
+
+_HTTP_METHODS = ("GET", "POST", "PUT", "DELETE")
+
+
+def method_of(request: Request) -> str:
+    """The method, whatever its case. Raises InvalidCallError."""
+    method = request.method.strip().upper()
+    if method not in _HTTP_METHODS:
+        raise InvalidCallError(f"Unsupported method `{request.method[:20]}`.", f"Allowed: {', '.join(_HTTP_METHODS)}.")
+    return method
 
 
 @dataclass(frozen=True, slots=True)

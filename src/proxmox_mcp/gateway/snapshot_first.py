@@ -63,8 +63,6 @@ async def snapshot_first(
     A snapshot changes the ``digest`` of the guest's configuration, which the call may carry. Raises DeniedError where a
     snapshot can't be taken or fails: then the call is not sent.
     """
-    if call.decision is None or not call.decision.snapshot or not call.writes:
-        return call, ()
     told: list[str] = []
     for snapshot in await snapshots_before(call, live):
         before = _digest_in(await live.read(f"{snapshot.guest.path}/config"))

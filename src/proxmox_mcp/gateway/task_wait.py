@@ -30,19 +30,9 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.task_report import Words
     from proxmox_mcp.proxmox.tasks import TaskOutcome, TaskProgress
 
-WAIT_WITH_PROGRESS, WAIT_WITHOUT = 300.0, 50.0
-"""Seconds to follow a task by default: some clients give up a call after 60 seconds without a sign of life."""
-
 _MOST_ADVISED = 5
 _MOST_FOLLOWED_UP = 20
 """Tasks of one call whose guests are looked at: each takes a request."""
-
-
-def patience(asked: float | None, setting: float, client: Client) -> float:
-    """How long to wait for a task, in seconds."""
-    if asked is not None:
-        return max(0.0, asked)
-    return setting or (WAIT_WITH_PROGRESS if client.follows_progress else WAIT_WITHOUT)
 
 
 async def follow(

@@ -81,6 +81,11 @@ class Call:
         return self.method != "GET"
 
     @property
+    def snapshot_asked(self) -> bool:
+        """Whether a rule asks for a snapshot of the guests before the call is sent."""
+        return self.writes and self.decision is not None and self.decision.snapshot
+
+    @property
     def name(self) -> str:
         """``DELETE /nodes/pve1/qemu/102``, decoded."""
         return f"{self.method} {self.path.text}"

@@ -23,8 +23,7 @@ from proxmox_mcp.gateway.plans.records import PlanRecord, PlanRecords, PlanState
 from proxmox_mcp.gateway.plans.rehearsal import PlanStatement, rehearse
 from proxmox_mcp.gateway.plans.run import Run
 from proxmox_mcp.gateway.plans.steps import PlanStep
-from proxmox_mcp.gateway.request import call_of
-from proxmox_mcp.gateway.task_wait import patience
+from proxmox_mcp.gateway.request import call_of, patience
 from proxmox_mcp.record.audit import AuditRecord
 from proxmox_mcp.render import View
 
@@ -161,7 +160,7 @@ class Plans:
 
     async def wait(self, number: int, request: Request, client: Client) -> str:
         """Wait for a plan, as long as for a task: how it ended, or how far it is. Raises PlanFailedError."""
-        seconds = patience(request.wait, self._pipeline.task_wait, client)
+        seconds = patience(request, self._pipeline.task_wait, client)
         text, news = "", 0
         plan = await self._in_store(self._records.get, number, request.caller.name)
         try:
