@@ -15,7 +15,6 @@ __all__ = [
     "enforcement",
     "explain",
     "guest_command",
-    "large_values",
     "metrics_hooks",
     "pipeline",
     "places",

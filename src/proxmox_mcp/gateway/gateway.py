@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import CallError
-from proxmox_mcp.gateway.answers import Result, result_of
+from proxmox_mcp.gateway.answers import Result, off_the_loop, result_of
 from proxmox_mcp.gateway.cluster import Cluster, choose
 from proxmox_mcp.gateway.fan_out import gather
 from proxmox_mcp.gateway.guest_command import carrier, find_guest
-from proxmox_mcp.gateway.large_values import off_the_loop
 from proxmox_mcp.gateway.places import find_places
 from proxmox_mcp.gateway.plans import DEFAULT_LIMITS, PlanAsked, PlanLimits, Plans, PlanStep
 from proxmox_mcp.gateway.request import NO_CLIENT, Client, Request, call_of, method_of

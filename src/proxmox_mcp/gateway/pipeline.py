@@ -14,12 +14,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError, ProxmoxMcpError, TaskFailedError
+from proxmox_mcp.gateway.answers import off_the_loop
 from proxmox_mcp.gateway.check import check, must_be_sendable
 from proxmox_mcp.gateway.denials import missing_rights
 from proxmox_mcp.gateway.dry_run import dry_run
 from proxmox_mcp.gateway.guest_command import CARRIERS, carried, digests, result_of_process, told
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_call
-from proxmox_mcp.gateway.large_values import off_the_loop
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.request import patience
 from proxmox_mcp.gateway.snapshot_first import snapshot_first

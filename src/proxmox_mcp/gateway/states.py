@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from proxmox_mcp.errors import FailedError, ParametersError, ProxmoxError
-from proxmox_mcp.gateway.large_values import off_the_loop
+from proxmox_mcp.gateway.answers import off_the_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.errors import ViewError
-from proxmox_mcp.gateway.large_values import off_the_loop
+from proxmox_mcp.gateway.answers import off_the_loop
 from proxmox_mcp.gateway.suggestions import unseen_in
 from proxmox_mcp.render import WHOLE, resources_table
 from proxmox_mcp.server.tools.each_cluster import (

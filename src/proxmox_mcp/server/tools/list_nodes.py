@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.gateway.large_values import off_the_loop
+from proxmox_mcp.gateway.answers import off_the_loop
 from proxmox_mcp.render import nodes_table, nodes_with_guests
 from proxmox_mcp.server.tools.each_cluster import RESOURCES, a_node, are_records, each_cluster, records_of
 from proxmox_mcp.server.tools.tool import ALSO_RAW, Tool, ToolCall

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxmox_mcp.gateway.large_values import off_the_loop
+from proxmox_mcp.gateway.answers import off_the_loop
 
 pytestmark = pytest.mark.anyio
 
