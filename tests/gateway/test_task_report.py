@@ -4,8 +4,8 @@ import pytest
 
 from proxmox_mcp.errors import TaskFailedError
 from proxmox_mcp.gateway.guest_end import Aftermath
+from proxmox_mcp.gateway.request import FOR_MODELS, FOR_PEOPLE
 from proxmox_mcp.gateway.task_report import EndedTask, report
-from proxmox_mcp.gateway.wording import FOR_MODELS, FOR_PEOPLE
 from proxmox_mcp.proxmox.tasks import TaskOutcome
 
 UPID = "UPID:pve1:00004E20:00ABCDEF:6B000000:vzdump:101:mcp@pve!t1:"

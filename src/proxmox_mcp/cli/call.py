@@ -14,10 +14,9 @@ from proxmox_mcp.cli import result as output
 from proxmox_mcp.cli.arguments import parse_parameters
 from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.errors import ApidocError, ConfirmationError, ConfirmationNeededError
-from proxmox_mcp.gateway import Request
+from proxmox_mcp.gateway import FOR_PEOPLE, Request
 from proxmox_mcp.gateway.cluster import choose
 from proxmox_mcp.gateway.places import split_cursor
-from proxmox_mcp.gateway.wording import FOR_PEOPLE
 from proxmox_mcp.render import View
 from proxmox_mcp.settings import load_settings
 

@@ -18,8 +18,7 @@ from proxmox_mcp.cli.call import TerminalClient
 from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError
-from proxmox_mcp.gateway import Request
-from proxmox_mcp.gateway.wording import FOR_PEOPLE
+from proxmox_mcp.gateway import FOR_PEOPLE, Request
 from proxmox_mcp.record.changes_text import as_data, described, listing
 from proxmox_mcp.settings import load_settings
 

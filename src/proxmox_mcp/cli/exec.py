@@ -13,9 +13,8 @@ from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli.call import TerminalClient
 from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.errors import ConfirmationError
-from proxmox_mcp.gateway import Request
+from proxmox_mcp.gateway import FOR_PEOPLE, Request
 from proxmox_mcp.gateway.guest_command import UNRESOLVED
-from proxmox_mcp.gateway.wording import FOR_PEOPLE
 from proxmox_mcp.guests import (
     DEFAULT_TIMEOUT,
     MAX_INPUT,

@@ -11,8 +11,7 @@ import click
 
 from proxmox_mcp.cli.cluster_reads import CLUSTER, JSON, matches, opened_gateway, records_of, resources
 from proxmox_mcp.cli.table import Cell, TableColumn, table
-from proxmox_mcp.gateway import Request
-from proxmox_mcp.gateway.wording import FOR_PEOPLE
+from proxmox_mcp.gateway import FOR_PEOPLE, Request
 from proxmox_mcp.render.units import short_duration
 
 if TYPE_CHECKING:

@@ -1,9 +1,10 @@
 """The way of a call: resolve, check, decide, confirm, send, follow, shape. There is no other way to a cluster."""
 
 from proxmox_mcp.gateway.gateway import Gateway
-from proxmox_mcp.gateway.request import NO_CLIENT, Client, Reply, Request
+from proxmox_mcp.gateway.request import FOR_PEOPLE, NO_CLIENT, Client, Reply, Request
 
 __all__ = [
+    "FOR_PEOPLE",
     "NO_CLIENT",
     "Client",
     "Gateway",
@@ -23,5 +24,4 @@ __all__ = [
     "review_source",
     "schema_source",
     "suggestions",
-    "wording",
 ]

@@ -16,7 +16,7 @@ from proxmox_mcp.untrusted import mark, quoted, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from proxmox_mcp.gateway.wording import Wording
+    from proxmox_mcp.gateway.request import Wording
     from proxmox_mcp.proxmox.tasks import TaskOutcome
 
     Words = Callable[[str], str]

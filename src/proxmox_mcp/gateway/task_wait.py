@@ -14,9 +14,9 @@ from proxmox_mcp.errors import FailedError
 from proxmox_mcp.gateway.bulk_results import guests_after
 from proxmox_mcp.gateway.guest_end import NOTHING, Aftermath, guest_after
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_task
+from proxmox_mcp.gateway.request import FOR_MODELS, Wording
 from proxmox_mcp.gateway.suggestions import what_there_is
 from proxmox_mcp.gateway.task_report import EndedTask, report
-from proxmox_mcp.gateway.wording import FOR_MODELS, Wording
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.proxmox.advice import FailedCall, advise, started_by
 from proxmox_mcp.proxmox.guest_results import ACTIONS

@@ -8,8 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import ConfirmationNeededError, GuardError
-from proxmox_mcp.gateway import Reply, Request
-from proxmox_mcp.gateway.wording import FOR_PEOPLE
+from proxmox_mcp.gateway import FOR_PEOPLE, Reply, Request
 from proxmox_mcp.policy.caller import Caller, Mode
 from proxmox_mcp.server.request_id import request_id
 
