@@ -12,7 +12,7 @@ from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm.grants import LONGEST_SECONDS, Grants
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.policy.caller import Caller
-from proxmox_mcp.policy.lookups import ABSENT, NO_FACTS, GuestFacts
+from proxmox_mcp.policy.rules import ABSENT, NO_FACTS, GuestFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.request import NoClient
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.effects import Cause, Judgement
-from proxmox_mcp.policy.lookups import ABSENT, Facts, Needs
+from proxmox_mcp.policy.rules import ABSENT, Facts, Needs
 from proxmox_mcp.policy.targets import targets_of
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.caller import Caller, Mode
-from proxmox_mcp.policy.lookups import ABSENT, NO_FACTS, NO_NEEDS, GuestFacts, Needs
 from proxmox_mcp.policy.policy import Policy, mode_verdict
-from proxmox_mcp.policy.rules import Rule, Verdict
+from proxmox_mcp.policy.rules import ABSENT, NO_FACTS, NO_NEEDS, GuestFacts, Needs, Rule, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,8 @@ from patience import until
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm.statement import Statement
 from proxmox_mcp.policy.caller import Caller
-from proxmox_mcp.policy.lookups import NO_FACTS
 from proxmox_mcp.policy.policy import Decision
-from proxmox_mcp.policy.rules import Verdict
+from proxmox_mcp.policy.rules import NO_FACTS, Verdict
 from proxmox_mcp.record.activity import ActivityFilter
 from proxmox_mcp.web import Role
 from proxmox_mcp.web.marks import marks

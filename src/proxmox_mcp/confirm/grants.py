@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from proxmox_mcp.policy.call import Call
-    from proxmox_mcp.policy.lookups import Facts
+    from proxmox_mcp.policy.rules import Facts
     from proxmox_mcp.store import Store, Transaction
 
 LONGEST_SECONDS = 8 * 3600

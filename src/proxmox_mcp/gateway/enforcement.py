@@ -20,9 +20,8 @@ from proxmox_mcp.gateway.live_facts import read_facts
 from proxmox_mcp.policy.call import judge
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.effects import needed, several
-from proxmox_mcp.policy.lookups import Needs
 from proxmox_mcp.policy.predicates import UNKNOWN
-from proxmox_mcp.policy.rules import Verdict
+from proxmox_mcp.policy.rules import Needs, Verdict
 from proxmox_mcp.proxmox.shares import on_behalf_of
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.gateway.gateway import Gateway
     from proxmox_mcp.policy.caller import Caller
-    from proxmox_mcp.policy.lookups import Facts
     from proxmox_mcp.policy.policy import Policy
+    from proxmox_mcp.policy.rules import Facts
 
 _MOST_FAULTS = 6
 

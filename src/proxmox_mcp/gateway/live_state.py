@@ -19,7 +19,7 @@ from proxmox_mcp.confirm.subjects import Subject
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.backup_runs import BACKUP_RUNS, retention_words
 from proxmox_mcp.gateway.reach import reached
-from proxmox_mcp.policy.lookups import ABSENT, NO_FACTS, GuestFacts
+from proxmox_mcp.policy.rules import ABSENT, NO_FACTS, GuestFacts
 from proxmox_mcp.proxmox.records import records
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.confirm.statement import Statement
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.policy.call import Call
-    from proxmox_mcp.policy.lookups import Facts, Needs
+    from proxmox_mcp.policy.rules import Facts, Needs
     from proxmox_mcp.proxmox.inventory import Guest, Resources
     from proxmox_mcp.record.redaction import Redactor
 

@@ -6,7 +6,6 @@ __all__ = [
     "callers",
     "effects",
     "limits",
-    "lookups",
     "policy",
     "policy_file",
     "predicates",

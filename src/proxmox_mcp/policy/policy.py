@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.caller import Mode
-from proxmox_mcp.policy.lookups import NO_FACTS, NO_NEEDS, Facts, Needs
-from proxmox_mcp.policy.rules import Rule, Verdict
+from proxmox_mcp.policy.rules import NO_FACTS, NO_NEEDS, Facts, Needs, Rule, Verdict
 from proxmox_mcp.policy.targets import changes_pool_members, changes_tags
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""One rule of a policy, and when it matches a call.
+"""One rule of a policy, when it matches a call, and the live facts that it asks for.
 
 A rule is asked two questions. By which causes does it *touch* the call: which effect or parameter fits it, or may fit,
 and any target? And which causes does it *cover*: which effects fit, with every target, for certain? A rule that denies
@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.policy.globs import name_matches, path_matches
@@ -24,12 +26,45 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.reviews import Effect
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.effects import Cause
-    from proxmox_mcp.policy.lookups import Facts, GuestFacts
     from proxmox_mcp.policy.targets import Targets
 
 
 _ANY_CASE = frozenset({"node", "tag"})
 """Conditions on names whose case makes no difference: a node that Proxmox doesn't list it looks up as a host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """The facts that the rules for one call may ask for: of which guests, and whether of the storages of their
+    volumes too, which take one more GET for each guest."""
+
+    guests: frozenset[int] = frozenset()
+    storages: bool = False
+
+
+NO_NEEDS = Needs()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestFacts:
+    """What rules ask of a guest. ``storages`` are those of its volumes, None where nobody looked."""
+
+    exists: bool = True
+    node: str = ""
+    pool: str = ""
+    tags: frozenset[str] = frozenset()
+    storages: frozenset[str] | None = None
+
+
+ABSENT = GuestFacts(exists=False, storages=frozenset())
+"""There is no such guest, for certain. A token that may not see a guest gets the same answer from Proxmox: say this
+only of ids that a call is about to create, and leave out what merely was not found."""
+
+Facts = Mapping[int, GuestFacts]
+"""The guests by their number, looked up before the decision (``Policy.needs`` names them): ``ABSENT`` where there is
+none. A guest that is not among them could not be looked up: rules that deny or confirm by it count as matching."""
+
+NO_FACTS: Facts = MappingProxyType({})
 
 
 class Verdict(StrEnum):
