@@ -22,8 +22,7 @@ from proxmox_mcp.gateway.enforcement import Guard
 from proxmox_mcp.gateway.metrics_hooks import NOBODY
 from proxmox_mcp.gateway.pipeline import Pipeline
 from proxmox_mcp.gateway.plans import PlanLimits
-from proxmox_mcp.gateway.review_source import ReviewSource
-from proxmox_mcp.gateway.schema_source import SchemaKeeper
+from proxmox_mcp.gateway.schema_source import ReviewSource, SchemaKeeper
 from proxmox_mcp.guests import GuestCommands, GuestLocks, LocalLocks
 from proxmox_mcp.policy.caller import Limits, Mode
 from proxmox_mcp.policy.callers import Callers, CallersSource

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxmox_mcp.apidoc.effects import bundled_effects
-from proxmox_mcp.gateway import Request, review_source
+from proxmox_mcp.gateway import Request, schema_source
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc.reviews import Reviews
@@ -26,7 +26,7 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[Reviews]:
         found.append(bundled_effects())
         return found[-1]
 
-    monkeypatch.setattr(review_source, "bundled_effects", read)
+    monkeypatch.setattr(schema_source, "bundled_effects", read)
     return found
 
 

@@ -21,7 +21,6 @@ __all__ = [
     "places",
     "plans",
     "problems",
-    "review_source",
     "schema_source",
     "suggestions",
 ]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.confirm.waiting import Waiting
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.gateway.request import Client, Request, Wording
-    from proxmox_mcp.gateway.review_source import ReviewSource
+    from proxmox_mcp.gateway.schema_source import ReviewSource
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.policy.limits import RateLimits

@@ -1,4 +1,4 @@
-"""Which schema the calls of a cluster are checked against, and where it is from.
+"""Which schema the calls of a cluster are checked against and where it is from, and the reviews that judge them.
 
 A start never waits on Proxmox: the server comes up on what is there (the cache, else the bundled snapshot that is
 nearest) and changes over when the node has told its version and served its own ``apidoc.js``.
@@ -26,6 +26,7 @@ from proxmox_mcp.gateway.search_source import SearchSource
 
 if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
+    from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.apidoc.store import IndexStore
     from proxmox_mcp.proxmox.access import Reader
     from proxmox_mcp.search import Searcher
@@ -218,6 +219,19 @@ class SchemaKeeper:
         _prepare(index)
         self._current = schema
         return schema
+
+
+class ReviewSource:
+    """Reads the reviews once: their files take 25 ms, which the list of tools and a search don't need."""
+
+    def __init__(self) -> None:
+        self._read: Reviews | None = None
+
+    async def current(self) -> Reviews:
+        """The reviews; the first use reads them in a worker thread. Raises ApidocFormatError."""
+        if self._read is None:
+            self._read = await anyio.to_thread.run_sync(bundled_effects)
+        return self._read
 
 
 def _version(answer: Any) -> str:
