@@ -23,8 +23,7 @@ import anyio
 
 from proxmox_mcp.assembly import cluster_of, connection_of, guard_of
 from proxmox_mcp.gateway import Gateway
-from proxmox_mcp.gateway.metrics_hooks import NOBODY
-from proxmox_mcp.gateway.pipeline import Pipeline
+from proxmox_mcp.gateway.pipeline import NOBODY, Pipeline
 from proxmox_mcp.gateway.request import NoClient
 from proxmox_mcp.policy.caller import LOCAL
 from proxmox_mcp.proxmox.access import Reader, Writer

@@ -19,8 +19,7 @@ from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.changes import ChangeLog
 from proxmox_mcp.gateway.cluster import Cluster
 from proxmox_mcp.gateway.enforcement import Guard
-from proxmox_mcp.gateway.metrics_hooks import NOBODY
-from proxmox_mcp.gateway.pipeline import Pipeline
+from proxmox_mcp.gateway.pipeline import NOBODY, Pipeline
 from proxmox_mcp.gateway.plans import PlanLimits
 from proxmox_mcp.gateway.schema_source import ReviewSource, SchemaKeeper
 from proxmox_mcp.guests import GuestCommands, GuestLocks, LocalLocks
@@ -44,7 +43,7 @@ from proxmox_mcp.store import Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxmox_mcp.gateway.metrics_hooks import Observer
+    from proxmox_mcp.gateway.pipeline import Observer
     from proxmox_mcp.notify import Notifier
     from proxmox_mcp.settings import ClusterSettings, ServerSettings, Settings
 

@@ -11,8 +11,7 @@ from proxmox_mcp.assembly import guard_of
 from proxmox_mcp.errors import FailedError, ProxmoxError
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
-from proxmox_mcp.gateway.metrics_hooks import NOBODY
-from proxmox_mcp.gateway.pipeline import Pipeline
+from proxmox_mcp.gateway.pipeline import NOBODY, Pipeline
 from proxmox_mcp.gateway.schema_source import SchemaInUse, SchemaKeeper
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Reader, Writer

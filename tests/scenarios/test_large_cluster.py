@@ -15,8 +15,7 @@ from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.gateway import Gateway
 from proxmox_mcp.gateway.cluster import Cluster
-from proxmox_mcp.gateway.metrics_hooks import NOBODY
-from proxmox_mcp.gateway.pipeline import Pipeline
+from proxmox_mcp.gateway.pipeline import NOBODY, Pipeline
 from proxmox_mcp.gateway.schema_source import SchemaKeeper
 from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.answers import Answer

@@ -135,7 +135,7 @@ def describe() -> list[tuple[str, str, tuple[str, ...], str]]:
 
 
 class Metrics:
-    """Counts what ``gateway.metrics_hooks.Observer`` reports; reads ``gateway`` and ``sessions`` at each scrape."""
+    """Counts what ``gateway.pipeline.Observer`` reports; reads ``gateway`` and ``sessions`` at each scrape."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -16,7 +16,6 @@ __all__ = [
     "enforcement",
     "explain",
     "guest_command",
-    "metrics_hooks",
     "pipeline",
     "places",
     "plans",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError, ProxmoxMcpError, TaskFailedError
 from proxmox_mcp.gateway.answers import off_the_loop
@@ -38,11 +38,12 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.changes import ChangeLog, Write
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.enforcement import Guard
-    from proxmox_mcp.gateway.metrics_hooks import Observer
     from proxmox_mcp.gateway.request import Client, Request
     from proxmox_mcp.guests import GuestCommands, GuestExec
     from proxmox_mcp.proxmox.access import Writer
     from proxmox_mcp.proxmox.answers import Answer
+    from proxmox_mcp.proxmox.client import Exchange
+    from proxmox_mcp.proxmox.tasks import TaskOutcome
 
 _TASK_STATUS = "/nodes/{node}/tasks/{upid}/status"
 
@@ -252,3 +253,35 @@ def _noted(call: Call, *notes: str) -> Call:
     """The call whose answer also tells what was done before it, and what the schema doubts about it."""
     received, more = call.received, tuple(filter(None, notes))
     return replace(call, received=replace(received, notes=(*received.notes, *more))) if more else call
+
+
+class Observer(Protocol):
+    """Who counts what the gateway does: told as it happens. Must not raise, and must not take long."""
+
+    def exchanges(self, cluster: str) -> Callable[[Exchange], None] | None:
+        """Who is told of each exchange with a cluster."""
+        ...
+
+    def decided(self, call: Call) -> None:
+        """The policy decided on a call."""
+        ...
+
+    def followed(self, cluster: str, outcome: TaskOutcome) -> None:
+        """A task that a call started has ended, or was let run on."""
+        ...
+
+
+class Nobody:
+    """Counts nothing."""
+
+    def exchanges(self, cluster: str) -> None:  # noqa: ARG002
+        return None
+
+    def decided(self, call: Call) -> None:
+        """Nobody counts."""
+
+    def followed(self, cluster: str, outcome: TaskOutcome) -> None:
+        """Nobody counts."""
+
+
+NOBODY = Nobody()
