@@ -38,7 +38,7 @@ from proxmox_mcp.policy.predicates import LiveFacts
 from proxmox_mcp.proxmox import advice, errors, progress, task_log, upid
 from proxmox_mcp.proxmox.answers import read
 from proxmox_mcp.proxmox.inventory import Resources, near
-from proxmox_mcp.record import secret_names, secrets_in_text
+from proxmox_mcp.record import secret_patterns
 from proxmox_mcp.record.redaction import Redactor, secrets_in
 from proxmox_mcp.render import (
     View,
@@ -132,12 +132,12 @@ READERS: dict[str, Callable[[str], object]] = {
     "gateway.places.split_cursor": places.split_cursor,
     "apidoc.path.ApiPath.given": ApiPath.given,
     "apidoc.path.ApiPath.parse": lambda text: ApiPath.parse("/nodes/pve1/" + text),
-    "record.secrets_in_text.hide": secrets_in_text.hide,
-    "record.secrets_in_text.may_hold": secrets_in_text.may_hold,
+    "record.secret_patterns.hide": secret_patterns.hide,
+    "record.secret_patterns.may_hold": secret_patterns.may_hold,
     "proxmox.task_log.tells_of_an_error": task_log.tells_of_an_error,
     "search.api_names.named_in": lambda text: api_names.named_in(text, ["net[n]", "cores", text[:100]]),
-    "record.secrets_in_text.assigned": lambda text: list(secrets_in_text.assigned(text)),
-    "record.secret_names.is_secret_name": secret_names.is_secret_name,
+    "record.secret_patterns.assigned": lambda text: list(secret_patterns.assigned(text)),
+    "record.secret_patterns.is_secret_name": secret_patterns.is_secret_name,
     "record.redaction.Redactor.text": REDACTOR.text,
     "record.redaction.Redactor.data": lambda text: REDACTOR.data([{"a": text, "env": text, "tfa": text, text: 1}]),
     "record.redaction.secrets_in": lambda text: secrets_in({"password": text, "description": text, text: "x"}),

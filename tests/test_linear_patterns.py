@@ -154,9 +154,9 @@ def test_a_pattern_takes_linear_time_on_whatever_its_own_parts_can_make(module: 
 
 
 def test_the_patterns_of_a_module_are_seen_wherever_they_stand() -> None:
-    seen = {used.where: used.methods for used in used_patterns("proxmox_mcp.record.secrets_in_text")}
-    assert seen["proxmox_mcp.record.secrets_in_text._OTPAUTH"] == {"search", "sub"}
-    assert "proxmox_mcp.record.secrets_in_text.PATTERNS" in seen
+    seen = {used.where: used.methods for used in used_patterns("proxmox_mcp.record.secret_patterns")}
+    assert seen["proxmox_mcp.record.secret_patterns._OTPAUTH"] == {"search", "sub"}
+    assert "proxmox_mcp.record.secret_patterns.PATTERNS" in seen
     assert {used.methods for used in used_patterns("proxmox_mcp.untrusted")} >= {frozenset({"fullmatch"})}
 
 

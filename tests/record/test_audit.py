@@ -19,7 +19,8 @@ from proxmox_mcp.policy.effects import Cause, Judgement
 from proxmox_mcp.policy.policy import Decision
 from proxmox_mcp.policy.rules import Verdict
 from proxmox_mcp.record.audit import AuditLog, Outcome, read
-from proxmox_mcp.record.redaction import HIDDEN, Redactor
+from proxmox_mcp.record.redaction import Redactor
+from proxmox_mcp.record.secret_patterns import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ import pytest
 from proxmox_mcp.errors import CallError, StoreError
 from proxmox_mcp.policy.caller import Caller, Mode
 from proxmox_mcp.record.changes import Changes, WriteOutcome
-from proxmox_mcp.record.redaction import HIDDEN, Redactor
+from proxmox_mcp.record.redaction import Redactor
+from proxmox_mcp.record.secret_patterns import HIDDEN
 from proxmox_mcp.record.undo import Get, Inverse, InverseCall
 from proxmox_mcp.store import Store
 from undone_roundtrips import call_of

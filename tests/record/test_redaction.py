@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc import bundled_versions
 from proxmox_mcp.apidoc.load import load_bundled
-from proxmox_mcp.record import redaction, secrets_in_text
-from proxmox_mcp.record.redaction import HIDDEN, Redactor, is_secret_name, secrets_below, secrets_in
+from proxmox_mcp.record import redaction, secret_patterns
+from proxmox_mcp.record.redaction import Redactor, secrets_in
+from proxmox_mcp.record.secret_patterns import HIDDEN, is_secret_name, secrets_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -417,8 +418,8 @@ def names_within(schema: Schema) -> Iterator[str]:
 
 
 def test_what_is_too_short_to_be_searched_could_match_no_pattern() -> None:
-    shortest = min(re._parser.parse(pattern.pattern).getwidth()[0] for pattern, _ in secrets_in_text.PATTERNS)  # type: ignore[attr-defined]
-    assert shortest >= secrets_in_text.SHORTEST_MATCH - len("@")
+    shortest = min(re._parser.parse(pattern.pattern).getwidth()[0] for pattern, _ in secret_patterns.PATTERNS)  # type: ignore[attr-defined]
+    assert shortest >= secret_patterns.SHORTEST_MATCH - len("@")
 
 
 def test_a_password_in_the_shortest_of_urls_goes() -> None:

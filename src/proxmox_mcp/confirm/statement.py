@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.values import ALIASES, list_members, texts
-from proxmox_mcp.record.redaction import HIDDEN
-from proxmox_mcp.record.secret_names import is_secret_name
+from proxmox_mcp.record.secret_patterns import HIDDEN, is_secret_name
 from proxmox_mcp.render import Clock
 from proxmox_mcp.untrusted import literal, one_line
 

@@ -15,7 +15,7 @@ from proxmox_mcp.gateway.changes import parameters_of
 from proxmox_mcp.gateway.states import asking, read_states
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.record.differences import differences, told
-from proxmox_mcp.record.redaction import HIDDEN
+from proxmox_mcp.record.secret_patterns import HIDDEN
 from proxmox_mcp.record.undo import After, Case, Get, created, inverse, is_remade, wanted
 from proxmox_mcp.record.undo.objects import parameter
 

@@ -11,7 +11,7 @@ __all__ = [
     "differences",
     "one_time_secrets",
     "redaction",
-    "secret_names",
+    "secret_patterns",
     "snapshots_first",
     "syslog",
     "undo",

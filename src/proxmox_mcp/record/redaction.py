@@ -1,7 +1,7 @@
 """Secrets out of whatever is shown or kept: parameters, results, errors, log lines.
 
-A value is recognised by its name (``secret_names``), by the endpoint it belongs to, or by its own form
-(``secrets_in_text``). What is public stays: SSH and certificate keys, fingerprints, token ids, digests.
+A value is recognised by its name, by the endpoint it belongs to, or by its own form (``secret_patterns``). What is
+public stays: SSH and certificate keys, fingerprints, token ids, digests.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.record import secrets_in_text
-from proxmox_mcp.record.secret_names import SecretsBelow, is_secret_name, secrets_below
-from proxmox_mcp.record.secrets_in_text import HIDDEN, SHORTEST_MATCH
+from proxmox_mcp.record import secret_patterns
+from proxmox_mcp.record.secret_patterns import HIDDEN, SHORTEST_MATCH, SecretsBelow, is_secret_name, secrets_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     Keep = Callable[[str, Any], str]
-
-__all__ = ["HIDDEN", "Redactor", "is_secret_name", "secrets_below", "secrets_in"]
 
 _SHORTEST = 4
 """Shorter values are not taken out of texts: they would take too much else with them."""
@@ -112,14 +109,14 @@ class Redactor:
             whole = "\n".join(texts)
         except TypeError:  # One isn't text but something nested: asking each would take as long as all the rest.
             return False
-        return not secrets_in_text.may_hold(whole) and not any(known in whole for known in self._values)
+        return not secret_patterns.may_hold(whole) and not any(known in whole for known in self._values)
 
     def _text(self, text: str) -> str:
         if len(text) < self._shortest:
             return text
         if self._known is not None and len(text) >= self._shortest_known:
             text = self._known.sub(HIDDEN, text)
-        return secrets_in_text.hide(text)
+        return secret_patterns.hide(text)
 
 
 def _without_parts(name: str, value: Any, local: SecretsBelow) -> Any:
@@ -184,7 +181,7 @@ def _secret_texts(value: Any, local: SecretsBelow) -> Iterator[str]:
         for member in value:
             yield from _secret_texts(member, local)
     elif isinstance(value, str):
-        yield from secrets_in_text.assigned(value)
+        yield from secret_patterns.assigned(value)
 
 
 def _leaves(value: Any) -> Iterator[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.policy.values import ALIASES, volume_of
-from proxmox_mcp.record.secret_names import is_secret_name
+from proxmox_mcp.record.secret_patterns import is_secret_name
 from proxmox_mcp.record.undo.model import (
     NEW,
     Get,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from proxmox_mcp.apidoc.path import ApiPath
-from proxmox_mcp.record.redaction import HIDDEN
+from proxmox_mcp.record.secret_patterns import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

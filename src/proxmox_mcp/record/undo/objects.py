@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from proxmox_mcp.record.secret_names import is_secret_name, secrets_below
+from proxmox_mcp.record.secret_patterns import is_secret_name, secrets_below
 from proxmox_mcp.record.undo.model import (
     NEW,
     Get,
