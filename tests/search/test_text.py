@@ -9,6 +9,7 @@ from proxmox_mcp.search.text import fold, stem, without_number, words
 
 def test_umlauts_are_written_out_and_apostrophes_dropped() -> None:
     assert fold("Größe, VM's") == "groesse, vms"
+    assert fold("Máquina, señal, cœur, rôle, garçon") == "maquina, senal, coeur, role, garcon"
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.errors import ApidocFormatError
-from proxmox_mcp.search.text import words
-from proxmox_mcp.search.vocabulary import Vocabulary, load_vocabulary, stems_of
+from proxmox_mcp.search.text import STOP_WORDS, singular, words
+from proxmox_mcp.search.vocabulary import Vocabulary, load_vocabulary, stem_of, stems_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,3 +59,11 @@ def test_our_own_words_are_sound() -> None:
     vocabulary = load_vocabulary(data_directory() / "words.txt")
     assert all(words(" ".join(name)) for name in vocabulary.concepts)
     assert {"=delete", "=show", "=create", "=change"} <= set(vocabulary.methods)
+
+
+def test_no_word_of_ours_is_lost_because_its_stem_is_a_stop_word() -> None:
+    """``note`` without its -e is ``not``."""
+    ours = load_vocabulary(data_directory() / "words.txt").words
+    lost = {word for word in ours - STOP_WORDS if stem_of(word) in STOP_WORDS and singular(word) not in STOP_WORDS}
+    assert lost == set()
+    assert stem_of("notes") == stem_of("note") == "note"

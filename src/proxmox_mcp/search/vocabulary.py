@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from proxmox_mcp.errors import ApidocFormatError
-from proxmox_mcp.search.text import STOP_WORDS, stem, words
+from proxmox_mcp.search.text import STOP_WORDS, singular, stem, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -90,8 +90,16 @@ class Vocabulary:
 
 
 def stem_of(word: str) -> str:
-    """The stem of a word; stop words stay as they are, so that longer names can be found."""
-    return word if word in STOP_WORDS else stem(word)
+    """The stem of a word; stop words stay as they are, so that longer names can be found.
+
+    A word that only its ending makes like one (``note``, ``themes``) keeps its last -e, or it would be lost.
+    """
+    if word in STOP_WORDS:
+        return word
+    found = stem(word)
+    if found in STOP_WORDS and (one := singular(word)) not in STOP_WORDS:
+        return one
+    return found
 
 
 def stems_of(text: str) -> list[str]:
