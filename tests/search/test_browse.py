@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from proxmox_mcp.apidoc import load_index
-from proxmox_mcp.search.browse import PathQuery, browse, exact, path_query
+from proxmox_mcp.search.browse import PathQuery, browse, exact, mentioned, path_query
 
 _ENDPOINTS = load_index("9.1").endpoints
 
@@ -79,3 +79,38 @@ def test_a_path_that_leaves_no_choice_names_its_endpoint(query: str, method: str
 @pytest.mark.parametrize("query", ["/cluster/ha/resources", "start a vm", "/"])
 def test_a_path_that_leaves_a_choice_names_none(query: str) -> None:
     assert exact(_ENDPOINTS, query) is None
+
+
+def _mentioned(query: str) -> list[str]:
+    return [f"{endpoint.method} {endpoint.path}" for endpoint in mentioned(_ENDPOINTS, query)]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("what does POST /nodes/{node}/qemu/{vmid}/clone take", ["POST /nodes/{node}/qemu/{vmid}/clone"]),
+        ("pvesh set /cluster/options -keyboard de", ["PUT /cluster/options"]),
+        ("pvesh create /access/users --userid bob@pve", ["POST /access/users"]),
+        ("curl -X DELETE https://pve:8006/api2/json/pools/dev?force=1 -k", ["DELETE /pools/{poolid}"]),
+        ("parameters of `/nodes/pve1/vzdump`, please", ["POST /nodes/{node}/vzdump"]),
+        ("GET https://pve:8006/api2/json/cluster/resources?type=vm", ["GET /cluster/resources"]),
+    ],
+)
+def test_a_path_or_url_among_other_words_is_found(query: str, found: list[str]) -> None:
+    assert _mentioned(query) == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "grant a role on /storage/local",
+        "give bob access to /vms/100",
+        "permission for /nodes/pve1 is missing",
+        "who may do what on /access/groups",
+        "show /etc/pve/nodes/pve1/qemu-server/100.conf",
+        "mount /nodes in a container",
+        "list /nodes/pve1/nothing",
+    ],
+)
+def test_the_path_of_a_permission_or_of_a_file_is_no_endpoint(query: str) -> None:
+    assert _mentioned(query) == []

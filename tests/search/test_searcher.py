@@ -162,3 +162,43 @@ def test_an_error_that_was_pasted_is_searched_by_what_it_says(pasted: str, said:
 
 def test_a_question_of_the_word_error_alone_stays_one() -> None:
     assert searcher("9.1").search("task error:")
+
+
+@pytest.mark.parametrize(
+    ("question", "call"),
+    [
+        ("redémarrer le conteneur 205", "POST /nodes/{node}/lxc/{vmid}/status/reboot"),
+        ("supprimer une sauvegarde", "DELETE /nodes/{node}/storage/{storage}/content/{volume}"),
+        ("créer un instantané de la vm", "POST /nodes/{node}/qemu/{vmid}/snapshot"),
+        ("changer le mot de passe d'un utilisateur", "PUT /access/password"),
+        ("état du cluster", "GET /cluster/status"),
+        ("encender la máquina virtual 101", "POST /nodes/{node}/qemu/{vmid}/status/start"),
+        ("eliminar un contenedor", "DELETE /nodes/{node}/lxc/{vmid}"),
+        ("ampliar el disco de una máquina virtual", "PUT /nodes/{node}/qemu/{vmid}/resize"),
+        ("cuánto espacio libre queda en el almacenamiento", "GET /nodes/{node}/storage"),
+        ("crear usuario", "POST /access/users"),
+    ],
+)
+def test_french_and_spanish_are_understood(question: str, call: str) -> None:
+    assert _found(question)[0] == call
+    assert searcher("9.1").find(question).confident
+
+
+@pytest.mark.parametrize(
+    ("message", "call"),
+    [
+        ("VM is locked (backup)", "PUT /nodes/{node}/qemu/{vmid}/config"),
+        ("CT is locked (snapshot)", "PUT /nodes/{node}/lxc/{vmid}/config"),
+        ("unable to create VM 100 - VM 100 already exists on node 'pve2'", "GET /cluster/nextid"),
+        ("permission check failed (/storage/local, Datastore.AllocateSpace)", "GET /access/permissions"),
+        ("storage 'local-zfs' does not exist", "GET /storage"),
+        ("Configuration file 'nodes/pve1/qemu-server/105.conf' does not exist", "GET /cluster/resources"),
+        ("unable to activate storage 'nas' - directory does not exist", "GET /nodes/{node}/storage"),
+    ],
+)
+def test_a_message_of_proxmox_finds_what_tells_more_of_it(message: str, call: str) -> None:
+    assert call in _found(message)
+
+
+def test_a_compound_whose_parts_are_known_is_no_typo() -> None:
+    assert searcher("9.1").find("what is in access/users of pve").corrections == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,12 @@ _QUERY = re.compile(
     r"(?:pvesh\s+)?(?:(?P<method>get|post|put|delete|set|create|ls|usage)\s+)?(?P<path>/\S*|[a-z]+/\S*)",
     re.IGNORECASE,
 )
+_MENTIONED = re.compile(
+    r"(?:https?://[^\s/]+)?(?P<path>/(?:api2/(?:json|extjs)/)?(?:access|cluster|nodes|pools|storage|version)\b[^\s?\"'`,;]*)"
+)
+_MOST_MENTIONED = 4
+_PERMISSION = re.compile(r"/(?:nodes|storage|pools)(?:/[^/{}]*)?|/access(?:/[^/{}]*){0,2}")
+_WRITTEN_METHOD = re.compile(r"\b(GET|POST|PUT|DELETE)\b|\bpvesh (get|create|set|delete|ls|usage)\b")
 _METHODS = {"set": "PUT", "create": "POST", "ls": "", "usage": ""}
 _BASE = re.compile(r"^/?api2/(?:json|extjs|html)(?=/|$)")
 
@@ -35,6 +42,27 @@ def path_query(query: str) -> PathQuery | None:
     method = (match["method"] or "").lower()
     path = _BASE.sub("", match["path"]).partition("?")[0]
     return PathQuery(tuple(s for s in path.split("/") if s), _METHODS.get(method, method.upper()))
+
+
+def mentioned(endpoints: Sequence[Endpoint], query: str) -> list[Endpoint]:
+    """The endpoints of the first path or URL in a question, of the method written before it if there is one.
+
+    ``pvesh set /cluster/options -keyboard de``, ``what does POST /nodes/{node}/qemu take``. Only a whole path counts;
+    what may be the path of a permission (``/storage/local``, ``/nodes/pve1``, ``/access``) needs a method, too.
+    """
+    for match in islice(_MENTIONED.finditer(query), _MOST_MENTIONED):
+        wanted = tuple(s for s in _BASE.sub("", match["path"]).rstrip(".:)").split("/") if s)
+        pairs = [(e, s) for e in endpoints if _begins(s := _segments(e.path), wanted, whole=True)]
+        at = [(e, s) for e, s in pairs if len(s) == len(wanted)]
+        if at:
+            fewest = min(_guesses(segments, wanted) for _, segments in at)
+            methods = [found.group(found.lastindex or 0) for found in _WRITTEN_METHOD.finditer(query[: match.start()])]
+            if not methods and _PERMISSION.fullmatch(match["path"]):
+                continue
+            method = _METHODS.get(methods[-1], methods[-1].upper()) if methods else ""
+            found = [e for e, segments in at if _guesses(segments, wanted) == fewest]
+            return [e for e in found if not method or e.method == method] or found
+    return []
 
 
 def browse(endpoints: Sequence[Endpoint], query: PathQuery) -> list[Endpoint]:

@@ -10,21 +10,25 @@ from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.search.absent import Absence, load_absences
 from proxmox_mcp.search.api_names import ApiNames, arranged
 from proxmox_mcp.search.boosts import Factors, HintWeights, directories_of, hints_of
-from proxmox_mcp.search.browse import browse, path_query
+from proxmox_mcp.search.browse import browse, mentioned, path_query
+from proxmox_mcp.search.commands import load_commands
 from proxmox_mcp.search.counts import count
 from proxmox_mcp.search.documents import Document, text_of, texts_of
 from proxmox_mcp.search.index_cache import Contents, pack, source_of, unpack
 from proxmox_mcp.search.indexing import TermReader
 from proxmox_mcp.search.intents import load_intents
 from proxmox_mcp.search.ranking import Ranker, Weights
-from proxmox_mcp.search.text import STOP_WORDS, without_number, words
+from proxmox_mcp.search.text import STOP_WORDS, fold, without_number, words
 from proxmox_mcp.search.typos import Corrector
 from proxmox_mcp.search.vocabulary import load_vocabulary, stem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from proxmox_mcp.apidoc import Endpoint, EndpointIndex
+    from proxmox_mcp.search.commands import Command
+    from proxmox_mcp.search.ranking import Match
 
 _NOTHING = Document(0)
 
@@ -33,6 +37,10 @@ CONFIDENT = 0.42
 
 LONGEST_QUERY = 2_000
 """Characters of a question that are read; more words don't improve the result, and cost time."""
+
+EXACTLY = 1.0
+"""What is added to the score of an endpoint that a question names among other words: by its path, or by a command of
+the node that does the same (``qm set``)."""
 
 NEIGHBOUR = 0.5
 """The factor of all scores where the question is for something that the API does not have: similar is not the same."""
@@ -111,6 +119,8 @@ class Searcher:
         self._factors = Factors(self._endpoints, directories, len(self._absences), hints or HintWeights())
         self._corrector = Corrector(contents.known)
         self._names = ApiNames(self._endpoints, directories)
+        self._commands = load_commands(directory / "commands.txt")
+        self._numbers = {(each.method, each.path): number for number, each in enumerate(self._endpoints)}
 
     def _read_all(self, directory: Path) -> Contents:
         intents, vocabulary = load_intents(directory / "intents"), load_vocabulary(directory / "words.txt")
@@ -149,33 +159,60 @@ class Searcher:
         return self._documents.get((endpoint.method, endpoint.path), _NOTHING).does
 
     def _ranked(self, query: str, limit: int, method: str) -> Results:
-        stems, corrections = self._read(query)
+        command = self._commands.named_in(query)
+        stems, corrections = self._read(query, correct=command is None)
         units = self._vocabulary.units(stems)
         matches = self._ranker.rank(units, self._factors.of(hints_of(stems, units, self._vocabulary)))
         count = len(self._endpoints)
         named = self._names.of(query)
-        is_absent = bool(matches) and matches[0].document >= count and not named.spelled
-        absent = self._absences[matches[0].document - count] if is_absent else None
+        same = self._exactly(query, command)
+        absent = self._absence(matches, command, is_named=bool(named.spelled or same))
         scale = NEIGHBOUR if absent else 1.0
         found = {match.document: match for match in matches if match.document < count}
-        order = arranged({number: match.score for number, match in found.items()}, named)
+        scores = {number: match.score for number, match in found.items()}
+        scores |= {number: scores.get(number, 0.0) + EXACTLY for number in same}
+        order = arranged(scores, named)
         chosen = [(n, score) for n, score in order if not method or self._endpoints[n].method == method][:limit]
         asked = {n: found[n].parameter for n in found} | dict.fromkeys(named.takers, named.parameter)
         hits = tuple(self._hit(self._endpoints[n], scale * score, asked.get(n, "")) for n, score in chosen)
-        confident = bool(hits) and absent is None and (named.is_something or hits[0].score >= CONFIDENT)
+        confident = bool(hits) and absent is None and (named.is_something or bool(same) or hits[0].score >= CONFIDENT)
         return Results(hits, confident, absent, corrections)
 
-    def _read(self, query: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
-        """The stems of a question, typos corrections; unknown words with digits are names, and left out."""
+    def _exactly(self, query: str, command: Command | None) -> list[int]:
+        """The endpoints that a question names by a command or by their path, among other words."""
+        keys = command.endpoints if command else [(e.method, e.path) for e in mentioned(self._endpoints, query)]
+        return [self._numbers[key] for key in keys if key in self._numbers]
+
+    def _absence(self, matches: Sequence[Match], command: Command | None, *, is_named: bool) -> Absence | None:
+        """What the API has no endpoint for, if the question is for that; not where it names an endpoint."""
+        if is_named:
+            return None
+        if command is not None and not command.endpoints:
+            return command.absence
+        best = matches[0].document - len(self._endpoints) if matches else -1
+        return self._absences[best] if best >= 0 else None
+
+    def _read(self, query: str, *, correct: bool = True) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+        """The stems of a question, typos corrected; unknown words with digits are names, and left out.
+
+        So are all unknown words of a command line (not ``correct``): its arguments.
+        """
         stems: list[str] = []
         corrections: list[tuple[str, str]] = []
+        written = fold(query)
         for word in words(query):
+            if self._is_extra(word, written if correct else ""):
+                continue
             known = self._known(word)
             stems += map(stem_of, known)
             meant = " ".join(known)
             if word.isalpha() and not meant.startswith(word) and not word.startswith(meant):
                 corrections.append((word, meant))
         return stems, tuple(corrections)
+
+    def _is_extra(self, word: str, written: str) -> bool:
+        """Whether an unknown word is not worth a correction: it was not written so, but joined from known parts."""
+        return word not in STOP_WORDS and word not in written and not self._corrector.knows(without_number(word))
 
     def _known(self, word: str) -> tuple[str, ...]:
         if word in STOP_WORDS or self._corrector.knows(word) or word.isalpha():
