@@ -197,6 +197,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "apidoc.validation.perl.perl_equivalent": perl.perl_equivalent,
     "search.Searcher.find": lambda text: searcher("9.2").find(text),
     "search.browse.path_query": browse.path_query,
+    "search.browse.mentioned": lambda text: browse.mentioned(schema().index.endpoints, text),
     "search.browse.exact": lambda text: browse.exact(schema().index.endpoints, text),
     "search.text.chunks": lambda text: importlib.import_module("proxmox_mcp.search.text").chunks(text),
     "search.text.fold": lambda text: importlib.import_module("proxmox_mcp.search.text").fold(text),

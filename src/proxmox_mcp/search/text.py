@@ -21,11 +21,11 @@ STOP_WORDS = frozenset(
     where whether which while who whom whose why will with within without wont would you your yours
 
     aber alle alles als am an auf aus bei beim bin bitte da damit dann das dass dem den denn der des die dies diese
-    diesem diesen dieser dieses doch du durch ein eine einem einen einer eines er es etwas fuer gibt habe haben hat ich
-    ihr im in ins ist ja jede jeden jeder kann kein keine keinen koennen lassen man mein meine meinem meinen meiner mich mir mit muss
-    nach nicht noch nur ob oder ohne schon sein seine sich sie sind so soll ueber um und uns unser unsere viel viele vom
-    von vor wann warum was weil welche welchem welchen welcher welches wenn wer werden wie wieso wieviel will wird wo
-    wurde zu zum zur
+    diesem diesen dieser dieses doch du durch ein eine einem einen einer eines er es etwas fuer gibt habe haben hat
+    ich ihr im in ins ist ja jede jeden jeder kann kein keine keinen koennen lassen man mein meine meinem meinen
+    meiner mich mir mit muss nach nicht noch nur ob oder ohne schon sein seine sich sie sind so soll ueber um und
+    uns unser unsere viel viele vom von vor wann warum was weil welche welchem welchen welcher welches wenn wer
+    werden wie wieso wieviel will wird wo wurde zu zum zur
 
     au aux avec ce cette d dans des du elle et faire il je l la le les leur mes notre nos ou pas pour qui que
     se ses sont sur tous toutes un une votre
