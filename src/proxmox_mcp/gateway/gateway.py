@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.guests import GuestExec
     from proxmox_mcp.notify import Notifier
     from proxmox_mcp.policy.call import Call
-    from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.record.changes import Changes
     from proxmox_mcp.render import Budget
 
@@ -70,10 +69,6 @@ class Gateway:
         for cluster in self.clusters.values():
             await cluster.pve.aclose()
         await self.guard.store.in_thread(self.guard.close)
-
-    def admitted(self, caller: Caller) -> AbstractAsyncContextManager[None]:
-        """Around one request. Raises RateLimitError."""
-        return self.guard.admitted(caller)
 
     async def call(self, request: Request, client: Client = NO_CLIENT) -> str:
         """Do what is asked for and tell the result as text. Raises ProxmoxMcpError: what was wrong, what to do next."""
@@ -197,7 +192,7 @@ class Gateway:
         path = ApiPath.given(request.path)
         async with AsyncExitStack() as until_done:
             async with self._on_record_if_it_fails(request, path):
-                await until_done.enter_async_context(self.admitted(request.caller))
+                await until_done.enter_async_context(self.guard.admitted(request.caller))
                 cluster = choose(self.clusters, request.cluster, request.caller)
             yield cluster, path
 

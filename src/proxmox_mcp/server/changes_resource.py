@@ -26,7 +26,7 @@ _MOST = 50
 
 async def read(gateway: Gateway, caller: Caller) -> str:
     """The last changes of this caller. Raises ProxmoxMcpError."""
-    async with gateway.admitted(caller):
+    async with gateway.guard.admitted(caller):
         changes = gateway.changes
         if changes is None:
             return "Changes are not recorded here (MCP_CHANGES=off)."

@@ -33,7 +33,7 @@ _LONGEST_URI = 200
 
 async def read(uri: str, gateway: Gateway, caller: Caller) -> str:
     """The references of all methods at a path. Raises MCPError for an unknown path, ProxmoxMcpError."""
-    async with gateway.admitted(caller):
+    async with gateway.guard.admitted(caller):
         cluster = _cluster(gateway, caller)
         index = (await cluster.schema.current()).index
         path = api_path(uri, index)
@@ -42,7 +42,7 @@ async def read(uri: str, gateway: Gateway, caller: Caller) -> str:
 
 async def complete(prefix: str, gateway: Gateway, caller: Caller) -> list[str]:
     """Paths for a client that completes one as it is typed. Raises ProxmoxMcpError."""
-    async with gateway.admitted(caller):
+    async with gateway.guard.admitted(caller):
         return paths_like(prefix, (await _cluster(gateway, caller).schema.current()).index)
 
 

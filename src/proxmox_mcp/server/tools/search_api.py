@@ -28,7 +28,7 @@ async def _run(call: ToolCall) -> str:
     Raises CallError for a blank question.
     """
     given = call.arguments
-    async with call.gateway.admitted(call.caller):
+    async with call.gateway.guard.admitted(call.caller):
         if not given["query"].strip():
             raise CallError("query: is blank.", "Ask in your own words, or give a path such as /nodes/{node}/qemu.")
         cluster = choose(call.gateway.clusters, call.cluster, call.caller)
