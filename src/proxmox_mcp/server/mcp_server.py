@@ -96,9 +96,9 @@ class _Handlers:
     async def call_tool(
         self, context: Context, params: types.CallToolRequestParams
     ) -> types.CallToolResult | types.InputRequiredResult:
-        request_id()
+        id_of_request = request_id()
         try:
-            text = await self._run(context, params)
+            text = await self._run(context, params, id_of_request)
         except QuestionPending as pending:
             self._observe(params.name, "asked")
             return pending.result
@@ -113,7 +113,7 @@ class _Handlers:
         except Exception:  # noqa: BLE001
             self._observe(params.name, "internal")
             _LOG.exception("tool %s failed", params.name)
-            return _result(f"Internal error (request {request_id()}). See the server log.", is_error=True)
+            return _result(f"Internal error (request {id_of_request}). See the server log.", is_error=True)
         self._observe(params.name, "ok")
         return _result(self._noted(text, context, params), is_error=False)
 
@@ -129,7 +129,7 @@ class _Handlers:
         ]
         return f"{text}\n{_REFUSED.format(', '.join(refused))}" if refused else text
 
-    async def _run(self, context: Context, params: types.CallToolRequestParams) -> str:
+    async def _run(self, context: Context, params: types.CallToolRequestParams, id_of_request: str) -> str:
         caller = _caller(context)
         tools = tools_for(caller, self._gateway)
         tool = tools.get(params.name)
@@ -138,8 +138,8 @@ class _Handlers:
                 code=types.INVALID_PARAMS, message=f"There is no tool {params.name[:80]}; there are {', '.join(tools)}"
             )
         arguments = read(tool, params.arguments or {})
-        client = McpClient(context, params)
-        return await tool.run(ToolCall(tool.name, self._gateway, arguments, caller, client, _client_name(context)))
+        client, name = McpClient(context, params), _client_name(context)
+        return await tool.run(ToolCall(tool.name, self._gateway, arguments, caller, client, name, id_of_request))
 
     async def list_resources(self, _: Context, __: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
         return types.ListResourcesResult(resources=[changes_resource.RESOURCE] if self._gateway.changes else [])

@@ -15,7 +15,6 @@ from proxmox_mcp.gateway import NO_CLIENT, Request
 from proxmox_mcp.gateway.places import split_cursor
 from proxmox_mcp.policy.caller import LOCAL, Caller
 from proxmox_mcp.render import View
-from proxmox_mcp.server.request_id import request_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -61,7 +60,8 @@ def object_schema(parameters: Mapping[str, ToolParameter]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One call of a tool: who makes it, over which client, with the arguments that were read (``arguments.read``)."""
+    """One call of a tool: who makes it, over which client, with the arguments that were read (``arguments.read``).
+    ``id`` is that of the request, in the log and the audit."""
 
     tool: str
     gateway: Gateway
@@ -69,6 +69,7 @@ class ToolCall:
     caller: Caller = LOCAL
     client: Client = NO_CLIENT
     client_name: str = ""
+    id: str = ""
 
     @property
     def cluster(self) -> str:
@@ -93,7 +94,7 @@ class ToolCall:
             cluster=self.cluster,
             caller=self.caller,
             client=self.client_name,
-            id=request_id(),
+            id=self.id,
             **asked,
         )
 
