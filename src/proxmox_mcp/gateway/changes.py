@@ -18,12 +18,13 @@ from proxmox_mcp.apidoc.reviews import call_key
 from proxmox_mcp.errors import (
     ConfirmationError,
     FailedError,
+    ParametersError,
     ProxmoxError,
     ProxmoxMcpError,
     StoreError,
     TaskFailedError,
 )
-from proxmox_mcp.gateway.states import asking, read_states
+from proxmox_mcp.gateway.answers import off_the_loop
 from proxmox_mcp.record.changes import WriteOutcome
 from proxmox_mcp.record.differences import differences, told
 from proxmox_mcp.record.undo import (
@@ -40,9 +41,10 @@ from proxmox_mcp.record.undo import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from proxmox_mcp.apidoc import EndpointIndex, Schema
+    from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.policy.call import Call, Received
     from proxmox_mcp.record.changes import Changes
@@ -68,6 +70,35 @@ def parameters_of(index: EndpointIndex) -> Parameters:
         return endpoint.parameters if endpoint else {}
 
     return parameters
+
+
+async def read_states(
+    gets: Iterable[Get], ask: Callable[[Get], Awaitable[Any]], index: EndpointIndex, redactor: Redactor
+) -> dict[Get, Any]:
+    """What GETs answer, read at the same time, without secrets; None where there is no such thing. What can't be read
+    is left out."""
+    found: dict[Get, Any] = {}
+
+    async def read(get: Get) -> None:
+        try:
+            answer = await ask(get)
+        except (FailedError, ParametersError):
+            found[get] = None
+        except ProxmoxError:
+            return
+        else:
+            endpoint = index.resolve("GET", get.path)
+            found[get] = await off_the_loop(answer, redactor.data, answer, endpoint.path if endpoint else "")
+
+    async with anyio.create_task_group() as group:
+        for get in gets:
+            group.start_soon(read, get)
+    return found
+
+
+def asking(cluster: Cluster, within: float) -> Callable[[Get], Awaitable[Any]]:
+    """Asks the cluster as it is now; each GET has these many seconds."""
+    return lambda get: cluster.pve.get(get.path, dict([*get.query]) or None, deadline=within)
 
 
 @dataclass(slots=True)

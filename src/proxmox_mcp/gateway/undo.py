@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import CallError
-from proxmox_mcp.gateway.changes import parameters_of
-from proxmox_mcp.gateway.states import asking, read_states
+from proxmox_mcp.gateway.changes import asking, parameters_of, read_states
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.record.differences import differences, told
 from proxmox_mcp.record.secret_patterns import HIDDEN
