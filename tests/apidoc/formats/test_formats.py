@@ -169,6 +169,11 @@ def passes(name: str, value: str) -> bool:
     return bool(found.passes(value))
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_patterns_of_a_format_are_supported(name: str) -> None:
+    FORMATS[name].passes("\x01\x01\x01\x01\x01")  # What no pattern takes goes through all of them.
+
+
 @pytest.mark.parametrize(("name", "value"), cases(TAKEN))
 def test_a_format_takes(name: str, value: str) -> None:
     assert passes(name, value)

@@ -44,7 +44,7 @@ _DAYS = frozenset(
     ]
 )
 
-_BLANKS = "".join(character for character in map(chr, range(0x3001)) if re.match(f"[{SPACE}]", character))
+_BLANKS = "".join(re.findall(f"[{SPACE}]", "".join(map(chr, range(0x3001)))))
 """Blanks to strip from both ends: a pattern such as ``\\s+$`` would take quadratic time on many blanks."""
 _word = re.compile(r"[A-Za-z]*")
 _digits = re.compile(r"[0-9]+")

@@ -6,11 +6,10 @@ false refusal would be worse than a call that the node refuses.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.formats import net_ip
-from proxmox_mcp.apidoc.formats.definition import Format, any_of, pattern_format
+from proxmox_mcp.apidoc.formats.definition import Format, any_of, fullmatch, pattern_format
 from proxmox_mcp.apidoc.formats.network import is_address_or_network
 from proxmox_mcp.apidoc.validation.perl import is_true
 
@@ -37,10 +36,10 @@ _ALIAS = pattern_format(r"(?:dc/|guest/)?[A-Za-z][A-Za-z0-9_-]+", "")
 _IP_SET = pattern_format(r"\+\S+", "")
 _LONGEST_NAME = 64
 
-_ports = re.compile(r"([0-9]+):([0-9]+)\n?").fullmatch
-_port = re.compile(r"([0-9]+)\n?").fullmatch
-_service = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9+._-]*[A-Za-z0-9+])?").fullmatch
-_protocol = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9+._-]*[A-Za-z0-9+])?|[0-9]{1,3}").fullmatch
+_ports = fullmatch(r"([0-9]+):([0-9]+)\n?")
+_port = fullmatch(r"([0-9]+)\n?")
+_service = fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9+._-]*[A-Za-z0-9+])?")
+_protocol = fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9+._-]*[A-Za-z0-9+])?|[0-9]{1,3}")
 _LAST_PORT = 65535
 _MOST_PORTS = 15
 _LAST_PROTOCOL, _MPTCP = 255, "262"

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from proxmox_mcp.apidoc.formats.definition import Format, any_of, pattern_format
+from proxmox_mcp.apidoc.formats.definition import Format, any_of, compiled, fullmatch, pattern_format
 from proxmox_mcp.apidoc.validation.perl import SPACE, is_true, number, split_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DRIVE = r"(?:ide[0-3]|sata[0-5]|scsi(?:[12]?[0-9]|30)|virtio(?:[0-9]|1[0-5]))"
-_is_drive = re.compile(rf"{_DRIVE}|efidisk0|tpmstate0").fullmatch
-_is_boot_device = re.compile(rf"{_DRIVE}|net(?:[12]?[0-9]|3[01])|usb(?:[0-9]|1[0-3])|hostpci(?:[0-9]|1[0-5])").fullmatch
+_is_drive = fullmatch(rf"{_DRIVE}|efidisk0|tpmstate0")
+_is_boot_device = fullmatch(rf"{_DRIVE}|net(?:[12]?[0-9]|3[01])|usb(?:[0-9]|1[0-3])|hostpci(?:[0-9]|1[0-5])")
 _FEATURES = frozenset({"network", "disk", "cpu", "memory", "usb", "cloudinit"})
-_cpus = re.compile(rf"[{SPACE}]*(\d+)(?:-(\d+))?[{SPACE}]*").fullmatch
-_start_up = re.compile(r"(?:(?:order=)?|up=|down=)\d+\n?").fullmatch
-_is_blank = re.compile(rf"[{SPACE}]*").fullmatch
-_zone = re.compile(
+_cpus = fullmatch(rf"[{SPACE}]*(\d+)(?:-(\d+))?[{SPACE}]*")
+_start_up = fullmatch(r"(?:(?:order=)?|up=|down=)\d+\n?")
+_is_blank = fullmatch(rf"[{SPACE}]*")
+_zone = fullmatch(
     r"(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z0-9_+/-]+"
-).fullmatch
+)
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 
 
@@ -79,23 +78,23 @@ def _may_be_args(command: dict[str, Any]) -> bool:
 
 
 _LABEL = r"[^\n]{0,100}?"
-_header = re.compile(rf"-----BEGIN {_LABEL}-----").search
-_block = re.compile(
+_HEADER = rf"-----BEGIN {_LABEL}-----"
+_BLOCK = (
     rf"-----BEGIN (?P<label>{_LABEL})-----(?P<body>[0-9A-Za-z+/={SPACE}]*+)"
     rf"-----END (?P<end>{_LABEL})-----(?P<blank>[{SPACE}]*+)"
-).match
-_data_line = re.compile(r"[0-9A-Za-z+/]+").fullmatch
-_last_line = re.compile(r"[0-9A-Za-z+/]*={0,2}").fullmatch
+)
+_data_line = fullmatch(r"[0-9A-Za-z+/]+")
+_last_line = fullmatch(r"[0-9A-Za-z+/]*={0,2}")
 
 
 def _pem_labels(text: str) -> set[tuple[str, str]]:
     """The labels of the PEM blocks in a text (text before the first is ignored); empty if it is not valid PEM."""
-    first = _header(text)
+    first = compiled(_HEADER).search(text)
     position = first.start() if first else len(text)
     labels: list[tuple[str, str]] = []
     apart = True
     while position < len(text):
-        block = _block(text, position)
+        block = compiled(_BLOCK).match(text, position)
         if block is None or not apart or not _is_pem_body(block["body"]):
             return set()
         labels.append((block["label"], block["end"]))

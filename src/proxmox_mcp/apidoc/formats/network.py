@@ -5,11 +5,10 @@ The grammar of IPv6 is that of RFC 3986, section 3.2.2: no zone, no leading zero
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.formats import net_ip
-from proxmox_mcp.apidoc.formats.definition import Format, any_of, pattern_format
+from proxmox_mcp.apidoc.formats.definition import Format, any_of, fullmatch, pattern_format
 from proxmox_mcp.apidoc.formats.identifiers import IDENTIFIERS, NODE
 from proxmox_mcp.apidoc.validation.perl import is_true, number
 
@@ -33,14 +32,14 @@ _V6 = "|".join(
         rf"(?:(?:{_H}:){{0,6}}{_H})?::",
     )
 )
-_is_v4 = re.compile(rf"{_V4}\n?").fullmatch
-_is_v6 = re.compile(rf"(?:{_V6})\n?").fullmatch
-_cidr4 = re.compile(rf"{_V4}/(\d+)\n?").fullmatch
-_cidr6 = re.compile(rf"(?:{_V6})/(\d+)\n?").fullmatch
-_address_or_network = re.compile(rf"(?P<ip>{_V4}|{_V6})(?:/(?P<bits>\d+))?\n?").fullmatch
-_v6_with_port = re.compile(rf"(?:{_V6})(?:\.\d+)?\n?").fullmatch
-_in_brackets = re.compile(rf"\[(?:{_V6})\](?::\d+)?\n?").fullmatch
-_link_local = re.compile(r"(fe80:[^%]+)%(.*)\n?").fullmatch
+_is_v4 = fullmatch(rf"{_V4}\n?")
+_is_v6 = fullmatch(rf"(?:{_V6})\n?")
+_cidr4 = fullmatch(rf"{_V4}/(\d+)\n?")
+_cidr6 = fullmatch(rf"(?:{_V6})/(\d+)\n?")
+_address_or_network = fullmatch(rf"(?P<ip>{_V4}|{_V6})(?:/(?P<bits>\d+))?\n?")
+_v6_with_port = fullmatch(rf"(?:{_V6})(?:\.\d+)?\n?")
+_in_brackets = fullmatch(rf"\[(?:{_V6})\](?::\d+)?\n?")
+_link_local = fullmatch(r"(fe80:[^%]+)%(.*)\n?")
 _LONGEST_ADDRESS = 64
 
 
@@ -70,7 +69,7 @@ def _is_dns_name(text: str) -> bool:
     return all(map(_is_label, text.removesuffix("\n").split(".")))
 
 
-_label = re.compile(NODE).fullmatch
+_label = fullmatch(NODE)
 
 
 def _is_label(text: str) -> bool:
@@ -99,7 +98,7 @@ def _is_link_local(text: str) -> bool:
     return _is_ip(text)
 
 
-_host_and_port = re.compile(r"(\[)?(?P<host>[^\[\]:]+)(?(1)\])(?::\d+)?").fullmatch
+_host_and_port = fullmatch(r"(\[)?(?P<host>[^\[\]:]+)(?(1)\])(?::\d+)?")
 
 
 def _is_portal(text: str) -> bool:
@@ -121,8 +120,8 @@ def _is_subnet(text: str) -> bool:
     return _is_cidr(f"{address}/{length}")
 
 
-_VLAN = re.compile(r"(\d+)(?:-(\d+))?\n?").fullmatch
-_TARGET = re.compile(r"(\d+):(\d+)\n?").fullmatch
+_VLAN = fullmatch(r"(\d+)(?:-(\d+))?\n?")
+_TARGET = fullmatch(r"(\d+):(\d+)\n?")
 _MASKS = frozenset(
     ".".join(str(byte) for byte in (0xFFFFFFFF << (32 - bits) & 0xFFFFFFFF).to_bytes(4, "big")) for bits in range(33)
 )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc.formats.definition import Format, any_of, one_of, pattern_format
+from proxmox_mcp.apidoc.formats.definition import Format, any_of, fullmatch, one_of, pattern_format, perl_search
 from proxmox_mcp.apidoc.formats.identifiers import BRIDGE_ID, STORAGE_ID
-from proxmox_mcp.apidoc.validation.patterns import searched
 from proxmox_mcp.apidoc.validation.perl import is_true, split_list
 
 if TYPE_CHECKING:
@@ -20,14 +18,7 @@ _VOLUME = pattern_format(
 )
 _LONGEST_PATH = 1023
 _LONGEST_PART = 255
-_block_size = re.compile(r"([1-9][0-9]*)([kKmM])?\n?").fullmatch
-
-
-def _found(pattern: str) -> Callable[[str], object]:
-    found = searched(pattern)
-    if found is None:
-        raise ValueError(f"unsupported pattern {pattern}")
-    return found
+_block_size = fullmatch(r"([1-9][0-9]*)([kKmM])?\n?")
 
 
 def _pair_of(member: Format) -> Callable[[str], bool]:
@@ -60,8 +51,8 @@ def _is_block_size(text: str) -> bool:
     return 512 <= count <= 1 << 24 and count & (count - 1) == 0
 
 
-_mount_point_faults = _found(r"/\.\.?/|/\.\.?$|^\.\./")
-_device_faults = _found(r"/\.\.?(?:/|$)")
+_mount_point_faults = perl_search(r"/\.\.?/|/\.\.?$|^\.\./")
+_device_faults = perl_search(r"/\.\.?(?:/|$)")
 _ABSOLUTE = Format(lambda text: text.startswith("/"), "")
 
 STORAGE: Mapping[str, Format] = {
@@ -78,8 +69,8 @@ STORAGE: Mapping[str, Format] = {
         _ABSOLUTE,
         _VOLUME,
     ),
-    "pve-storage-path": Format(_found(r"^/[^;()]+"), "an absolute path without ; ( )"),
-    "pve-storage-path-in-property-string": Format(_found(r"^/[^;,=()]+"), "an absolute path without ; , = ( )"),
+    "pve-storage-path": Format(perl_search(r"^/[^;()]+"), "an absolute path without ; ( )"),
+    "pve-storage-path-in-property-string": Format(perl_search(r"^/[^;,=()]+"), "an absolute path without ; , = ( )"),
     "pve-storage-content": one_of(*CONTENT_TYPES),
     "pve-storage-format": pattern_format("(raw|qcow2|vmdk|subvol)", "one of raw, qcow2, vmdk, subvol"),
     "pve-storage-options": pattern_format(r"\S+", "mount options without blanks, such as vers=4.2,noatime"),
