@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from apidoc_documents import document, method
@@ -127,6 +129,52 @@ async def test_the_search_is_built_once_for_each_schema_and_kept_for_the_next_st
     await first.refresh()
     changed = await first.searcher()
     assert changed.index is (await first.current()).index is not searcher.index
+
+
+async def kept(keeper: SchemaKeeper, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The versions for which a search is built when a server starts: prepared in a thread, beside ``keep``."""
+    built: list[str] = []
+    build = SearchSource._build
+
+    def watched(source: SearchSource, index: EndpointIndex) -> Searcher:
+        built.append(index.version)
+        return build(source, index)
+
+    monkeypatch.setattr(SearchSource, "_build", watched)
+    async with anyio.create_task_group() as group:
+        group.start_soon(keeper.keep)
+        await anyio.to_thread.run_sync(keeper.prepare)
+        group.cancel_scope.cancel()
+    return built
+
+
+async def test_a_first_start_builds_one_search_that_of_the_node(
+    make: Callable[..., Gateway], node: Node, upstream: RawServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.document = DOCUMENT
+    settings = {"PROXMOX_APIDOC": "auto", "MCP_CACHE_DIR": str(tmp_path / "state")}
+    assert await kept(keeper(make(upstream.port, **settings)), monkeypatch) == ["8.4.5"]
+
+
+async def test_where_the_node_serves_no_schema_the_search_of_the_snapshot_is_built(
+    make: Callable[..., Gateway], upstream: RawServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"PROXMOX_APIDOC": "auto", "MCP_CACHE_DIR": str(tmp_path / "state")}
+    at_hand = keeper(make(upstream.port, **settings))
+    built = await kept(at_hand, monkeypatch)
+    assert built == [(await at_hand.current()).index.version]
+
+
+async def test_a_search_does_not_wait_for_the_nodes_schema(
+    make: Callable[..., Gateway], upstream: RawServer, tmp_path: Path
+) -> None:
+    settings = {"PROXMOX_APIDOC": "auto", "MCP_CACHE_DIR": str(tmp_path / "state")}
+    waiting = keeper(make(upstream.port, **settings))
+    async with anyio.create_task_group() as group:
+        group.start_soon(anyio.to_thread.run_sync, waiting.prepare)  # Nobody asks the node: it waits to the end.
+        assert (await waiting.searcher()).search("resize a disk")
+        assert not waiting._asked.is_set()
+        waiting._asked.set()
 
 
 async def test_building_the_search_leaves_the_event_loop_free(

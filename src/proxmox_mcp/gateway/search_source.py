@@ -34,11 +34,18 @@ class SearchSource:
                 self._built = self._build(index)
             return self._built
 
+    def is_kept(self, index: EndpointIndex) -> bool:
+        """Whether an earlier start has kept the search of an index. Blocks for some milliseconds."""
+        try:
+            return self._store is not None and bool(self._store.kept(_name(index)))
+        except ApidocCacheError:
+            return False
+
     def _build(self, index: EndpointIndex) -> Searcher:
         # Imported here: the search takes a fifth of what a start imports, and no start needs it at once.
         from proxmox_mcp.search import Searcher
 
-        name = f"search {index.version} {index.origin.digest}"
+        name = _name(index)
         try:
             searcher = Searcher(index, stored=self._store.kept(name) if self._store else b"")
             if self._store is not None and not searcher.was_stored:
@@ -47,3 +54,8 @@ class SearchSource:
             _LOG.info("the search is not cached, and built at every start: %s", error)
             return Searcher(index)
         return searcher
+
+
+def _name(index: EndpointIndex) -> str:
+    """The name under which the search of an index is kept."""
+    return f"search {index.version} {index.origin.digest}"
