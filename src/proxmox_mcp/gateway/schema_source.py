@@ -88,7 +88,7 @@ class SchemaKeeper:
         self._search = SearchSource(store)
         self._look = anyio.Event()
         self._asked = threading.Event()
-        """Set once the node has been asked for its version and its schema, whatever came of it."""
+        """Set once the node has been asked for its version and its schema, with or without success."""
 
     async def current(self) -> SchemaInUse:
         """The schema in force; the first use loads it in a worker thread. Raises ApidocError."""
