@@ -128,10 +128,8 @@ class ChangeLog:
     def __init__(self, changes: Changes, redactor: Redactor) -> None:
         self.changes, self._redactor = changes, redactor
 
-    async def look(self, call: Call, live: LiveState) -> Write | None:
-        """Read what a write is about to change; None for a read, and for what the schema does not know."""
-        if not call.writes or call.endpoint is None or call.faults:
-            return None
+    async def look(self, call: Call, live: LiveState) -> Write:
+        """Read what a write to an endpoint of the schema is about to change."""
         parameters = parameters_of((await live.cluster.schema.current()).index)
         before = await self._before(call, parameters, live)
         return Write(live, before, inverse(Case(call, before, parameters)), parameters, time.monotonic())

@@ -120,8 +120,9 @@ class Pipeline:
         must_be_sendable(call)
         live = LiveState(call, cluster)
         call = keep(await self.guard.judge(call, live))
-        write = await self.changes.look(call, live) if self.changes else None
-        if write is not None:
+        write: Write | None = None
+        if self.changes is not None and call.writes and call.endpoint is not None:
+            write = await self.changes.look(call, live)
             call = keep(write.judged(call))
         live.call = call
         return keep(await self.guard.decide(call, live)), live, write
