@@ -200,7 +200,7 @@ class Store:
                 with engine.connect() as connection:
                     database.begin_writing(connection)
                     database.check(connection)
-                    earlier = self._take_over(connection) if migrate(connection, database.name) else ()
+                    earlier = migrate(connection, database.name, self._earlier)
                     connection.commit()
             except BaseException:
                 engine.dispose()
@@ -210,11 +210,6 @@ class Store:
         for path in earlier:
             path.unlink(missing_ok=True)
         return database, engine
-
-    def _take_over(self, connection: Connection) -> tuple[Path, ...]:
-        from proxmox_mcp.store.earlier_files import take_over
-
-        return take_over(connection, self._earlier)
 
     def _unusable(self, database: Database, error: Exception) -> StoreError:
         """The error as callers are told it; the log says more, once until it works again."""
