@@ -207,8 +207,6 @@ def _write(db: Transaction, lines: Sequence[Mapping[str, Any]]) -> None:
 
     What is told later of a call (its tasks, its outcome) takes the place of what was told before.
     """
-    from sqlalchemy import bindparam
-
     rows: list[dict[str, Any]] = []
     begun: dict[tuple[str, str, str], dict[str, Any]] = {}
     earlier: list[dict[str, str]] = []
@@ -224,15 +222,23 @@ def _write(db: Transaction, lines: Sequence[Mapping[str, Any]]) -> None:
         else:
             rows.append(row)
             begun[call] = row
-            if event != "intent":
+            if event != "intent" and row["method"] != "GET":  # A read is on record once, when it has ended.
                 earlier.append(dict(zip(("its_id", "its_method", "its_path"), call, strict=True)))
         if event == "outcome":
             del begun[call]
+    if earlier:
+        _forget_running(db, earlier)
+    db.execute_each(db.tables.activity.insert(), rows)
+
+
+def _forget_running(db: Transaction, calls: Sequence[Mapping[str, str]]) -> None:
+    """Delete what was told of these calls while they ran."""
+    from sqlalchemy import bindparam
+
     t = db.tables.activity
     same = (t.c.call_id == bindparam("its_id")) & (t.c.method == bindparam("its_method"))
     same &= (t.c.path == bindparam("its_path")) & (t.c.result == RUNNING)
-    db.execute_each(t.delete().where(same), earlier)
-    db.execute_each(t.insert(), rows)
+    db.execute_each(t.delete().where(same), calls)
 
 
 def guest_in(path: str) -> str:
