@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateway.conftest import records
+from gateway.conftest import RESOURCES, records
 from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import (
@@ -242,3 +242,18 @@ async def test_a_statement_too_long_for_an_answer_waits_as_an_approval_that_show
     (waiting,) = gateway.guard.approvals.pending()
     assert json.dumps(command) in waiting.statement
     gateway.guard.approvals.decide(waiting.number, approve=False, by="anna")
+
+
+@pytest.mark.parametrize("at_once", [0, len(RESOURCES) - 1, len(RESOURCES)])
+async def test_a_reduced_answer_is_told_without_secrets_wherever_it_is_reduced(gateway: Gateway, at_once: int) -> None:
+    """A reduction that takes out none, and one that adds some: what it tells is looked through in any case."""
+    told = [{"name": "web-01", "password": "correct-horse-battery"}, "PROXMOX_PASSWORD=correct-horse-battery"]
+    reduced: list[int] = []
+
+    def reduce(answer: Any, _: object) -> Any:
+        reduced.append(len(answer))
+        return told
+
+    _, shown = await gateway.read(Request(path="/cluster/resources", reduce=reduce, reduced_at_once=at_once))
+    assert reduced == [len(RESOURCES)]
+    assert shown == [{"name": "web-01", "password": "[secret]"}, "PROXMOX_PASSWORD=[secret]"]

@@ -202,7 +202,7 @@ class Pipeline:
         rows = await read_rows(cluster.pve, call.path.encoded, dict(call.data), parameters, answer, request.most_rows)
         if rows is not None:
             data, unread = rows.data, rows.unread(filtered=bool(request.view.conditions))
-        shown = await off_the_loop(data, self._reduced, data, request, call)
+        shown = await self._shown(data, request, call)
         notes = await why_empty(call, cluster) if data == [] else ()
         return replace(call, received=Received(data=shown, notes=notes, unread=unread))
 
@@ -229,10 +229,16 @@ class Pipeline:
             raise GuardError(said, f"Revoke it, and make the call again. {error.advice}") from error
         return replace(call, received=Received(data=data))
 
-    def _reduced(self, data: Any, request: Request, call: Call) -> Any:
+    async def _shown(self, data: Any, request: Request, call: Call) -> Any:
         """What is told of an answer, without secrets: also where ``reduce`` has taken none out."""
-        told = request.reduce(data, partial(self._redacted, call=call)) if request.reduce else data
-        return self._redacted(told, call)
+        redact = partial(self._redacted, call=call)
+        reduce = request.reduce
+        if reduce is None:
+            return await off_the_loop(data, redact, data)
+        if isinstance(data, list) and len(data) <= request.reduced_at_once:
+            told = reduce(data, redact)
+            return await off_the_loop(told, redact, told)
+        return await off_the_loop(data, lambda: redact(reduce(data, redact)))
 
     def _redacted(self, data: Any, call: Call) -> Any:
         return self.guard.redactor.data(data, call.template)

@@ -75,6 +75,7 @@ class Request:
     they are asked also about what the policy allows. ``agreed`` is set for a step of a plan. ``undoes`` is the
     number of the change that the call undoes. ``reduce`` makes of what a GET gave what the tool tells of it: the rest
     is not searched for secrets. It is given the answer as it came, and what takes secrets out of any part of it.
+    ``reduced_at_once`` is how many records it reduces so quickly that no thread is worth it.
     """
 
     path: str
@@ -100,6 +101,7 @@ class Request:
     id: str = ""
     undoes: int | None = None
     reduce: Callable[[Any, Redact], Any] | None = None
+    reduced_at_once: int = 0
 
 
 def call_of(request: Request, method: str, path: ApiPath, cluster: str) -> Call:
