@@ -112,7 +112,8 @@ class HttpClient:
         self, tls: TlsPolicy, *, headers: Mapping[str, str] | None = None, idle_seconds: float = IDLE_SECONDS
     ) -> None:
         """Raises SettingsError if the CA file can't be used."""
-        self._session = _Session(_Adapter(tls, idle_seconds), {"User-Agent": "proxmox-mcp", **(headers or {})})
+        self._session = _Session(_Adapter(tls, idle_seconds))
+        self._headers = {"User-Agent": "proxmox-mcp", **(headers or {})}
 
     def send(
         self,
@@ -145,10 +146,12 @@ class HttpClient:
 
         Raises RequestFailedError.
         """
-        request = requests.Request(method, url, headers=headers, data=body, auth=auth)
+        sent = {**self._headers, **(headers or {})}
+        request = requests.Request(method, url, headers=sent, data=body, auth=auth)
         state = begin(deadline)
         with _translated(state):
-            prepared = self._session.prepare_request(request)
+            # Not by the session, which has nothing to add to it: merging its empty cookies and settings took 50 µs.
+            prepared = request.prepare()
             # urllib3 refuses a timeout of 0; the sockets compute their own before each read and write.
             response = self._session.send(prepared, stream=True, timeout=(deadline.connect, deadline.wait_limit()))
         state.answered = True
@@ -182,11 +185,9 @@ def media_type(headers: Mapping[str, str]) -> str:
 class _Session(requests.Session):
     """The session of ``requests``, without what it would do of its own accord."""
 
-    def __init__(self, adapter: HTTPAdapter, headers: Mapping[str, str]) -> None:
+    def __init__(self, adapter: HTTPAdapter) -> None:
         super().__init__()
         self.trust_env = False
-        self.headers.clear()
-        self.headers.update(headers)
         self.cookies.set_policy(_NoCookies())
         self.mount("https://", adapter)
         self.mount("http://", adapter)
