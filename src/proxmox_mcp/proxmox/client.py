@@ -7,6 +7,7 @@ caller has a share of them. A request that may have reached Proxmox is never sen
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -359,13 +360,16 @@ class _Sending:
 _Sent = tuple[Answer | Refusal, Any, int]
 
 
+_ENDS_OR_CHANGES = re.compile(r"[?#\\\s]|[^\x00-\x7e]")
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?![^/])", re.IGNORECASE)
+"""A segment of nothing but one or two dots."""
+
+
 def _check_sendable(method: str, path: str) -> None:
     """Refuse a path that would reach Proxmox changed: HTTP clients resolve dots, and ``?`` and ``#`` end a path."""
     if method not in _METHODS:
         raise InvalidCallError(f"Unsupported method {method}.", "Use GET, POST, PUT or DELETE.")
-    segments = path.split("/")
-    odd = not path.startswith("/") or any(c in path for c in "?#\\") or any(c.isspace() or ord(c) > 126 for c in path)
-    if odd or any(s.lower().replace("%2e", ".") in {".", ".."} for s in segments):
+    if not path.startswith("/") or _ENDS_OR_CHANGES.search(path) or _DOTS.search(path):
         raise InvalidCallError(
             f"The path {path!r} can't be sent as it is.",
             "Write /nodes/pve1/qemu/100: no . or .. segments, no query; other characters percent-encoded.",

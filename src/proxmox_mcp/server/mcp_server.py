@@ -125,7 +125,7 @@ class _Handlers:
         refused = [
             f"{cluster.pve.connection.identity} on cluster {name}"
             for name, cluster in self._gateway.clusters.items()
-            if named in (None, "", name) and caller.may_use(name) and cluster.pve.state().refusal
+            if named in (None, "", name) and caller.may_use(name) and cluster.pve.credentials.refusal
         ]
         return f"{text}\n{_REFUSED.format(', '.join(refused))}" if refused else text
 
