@@ -20,9 +20,13 @@ LONGEST_CELL = 400
 """Characters of one cell in a table; a single record is shown whole."""
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+"""Made once: ``json.dumps`` makes an encoder for each value, and a number is a value in each cell of a table."""
+
+
 def compact_json(value: Any) -> str:
     """JSON without blanks, on one line; only invisible characters are escaped."""
-    return escaped(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
+    return escaped(_encode(value))
 
 
 def cut(text: str, longest: int) -> str:
