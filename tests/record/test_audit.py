@@ -6,9 +6,12 @@ import os
 import resource
 import stat
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.reviews import Effect
@@ -18,12 +21,12 @@ from proxmox_mcp.policy.caller import Caller
 from proxmox_mcp.policy.effects import Cause, Judgement
 from proxmox_mcp.policy.policy import Decision
 from proxmox_mcp.policy.rules import Verdict
-from proxmox_mcp.record.audit import AuditLog, Outcome, read
+from proxmox_mcp.record.audit import AuditLog, Outcome, read, written
 from proxmox_mcp.record.redaction import Redactor
 from proxmox_mcp.record.secret_patterns import HIDDEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 UPID = "UPID:pve1:1:2:3:qmdestroy:102:root@pam:"
@@ -149,6 +152,17 @@ def test_without_a_file_lines_go_to_the_log(caplog: pytest.LogCaptureFixture) ->
     with caplog.at_level(logging.INFO, "proxmox_mcp.audit"):
         AuditLog(None, Redactor()).intent(CALL)
     assert json.loads(caplog.messages[0])["caller"] == "ops"
+
+
+@given(nanoseconds=st.integers(0, 4_102_444_800 * 10**9))
+@example(nanoseconds=10**9 - 1)
+def test_a_line_has_its_time_as_a_moment_is_written(nanoseconds: int) -> None:
+    moment = datetime.fromtimestamp(nanoseconds // 10**9, UTC).replace(microsecond=nanoseconds % 10**9 // 1000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("proxmox_mcp.record.audit.time.time_ns", lambda: nanoseconds)
+        taken: list[Mapping[str, Any]] = []
+        AuditLog(None, Redactor(), also=taken.append).act("freeze", "ann", {})
+    assert taken[0]["time"] == written(moment)
 
 
 def test_lines_are_filtered_by_any_field(log: AuditLog, path: Path) -> None:

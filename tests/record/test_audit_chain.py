@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import hmac
 import json
 import os
 import resource
@@ -98,6 +100,41 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
     log.whole = log.lines()
     yield log
     log.close()
+
+
+@given(st.sampled_from([b"", b"k", b"k" * 32, b"k" * 100]), st.text(max_size=40), st.integers(0, 3))
+def test_a_seal_is_the_hash_of_the_hash_before_and_of_the_line_up_to_its_number(
+    secret: bytes, text: str, before: int
+) -> None:
+    """Whoever has the key can verify a log without this program."""
+    key, after = ChainKey(secret), BEGIN
+    for _ in range(before):
+        _, after = key.seal('{"event": "freeze"}', after)
+    line, link = key.seal(json.dumps({"x": text}), after)
+    sealed, _, rest = line.partition(b', "chain": "')
+    message = after.mac.encode() + sealed
+    mac = hmac.digest(secret, message, "sha256").hex() if secret else hashlib.sha256(message).hexdigest()
+    assert (sealed, rest) == (f'{{"x": {json.dumps(text)}, "seq": {before + 1}'.encode(), f'{mac}"}}\n'.encode())
+    assert link == (before + 1, mac)
+
+
+def test_systems_without_reads_and_writes_at_a_place_keep_the_same_chain(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows; and a file that both have written."""
+    (tmp_path / "other").mkdir()
+    other = Log(tmp_path / "other", log.key)
+    log.write(3)
+    with monkeypatch.context() as windows:
+        windows.setattr("proxmox_mcp.record.audit_file._HAS_PLACES", False)
+        log.write(2)
+        for count in (3, 2, 1):
+            other.write(count)
+    log.write(1)
+    assert log.lines() == other.lines()
+    assert not log.fault()
+    assert not other.fault()
+    other.close()
 
 
 # Every altered byte, removed line and swapped pair in a log of 1,000.

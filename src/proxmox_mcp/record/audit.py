@@ -15,7 +15,8 @@ import os
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio.to_thread
@@ -28,6 +29,7 @@ from proxmox_mcp.record.redaction import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from proxmox_mcp.policy.call import Call
@@ -95,9 +97,11 @@ class AuditLog:
     def outcome(self, call: Call, outcome: Outcome) -> None:
         """Put on record how a call ended. Raises ``AuditError`` where the line could not be written."""
         extra = {"result": outcome.result, "seconds": round(outcome.seconds, 3), "upid": " ".join(call.upids)}
-        secrets = secrets_in(call.data, call.template) if outcome.message else ()
-        message = self._redactor.text(_short(outcome.message), secrets)
-        self._write(self._record("outcome", call, {**extra, **outcome.details, "message": message}), sync=False)
+        if outcome.details:
+            extra |= outcome.details
+        if outcome.message:
+            extra["message"] = self._redactor.text(_short(outcome.message), secrets_in(call.data, call.template))
+        self._write(self._record("outcome", call, extra), sync=False)
 
     def started(self, call: Call) -> None:
         """Tell those who look now which tasks a write has started. The file gets them with the outcome."""
@@ -110,7 +114,7 @@ class AuditLog:
         Raises ``AuditError`` where that fails.
         """
         shown = {name: _short(value) if isinstance(value, str) else value for name, value in details.items()}
-        record = {"time": written(datetime.now(UTC)), "event": event, "by": _short(by), **shown}
+        record = {"time": _now(), "event": event, "by": _short(by), **shown}
         self._write(record, sync=True)
 
     def close(self) -> None:
@@ -122,7 +126,7 @@ class AuditLog:
     def _record(self, event: str, call: Call, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
         decision = call.decision
         return {
-            "time": written(datetime.now(UTC)),
+            "time": _now(),
             "event": event,
             "id": call.id,
             "caller": call.caller.name,
@@ -241,6 +245,17 @@ def why_unwritable(path: Path) -> str:
 def written(moment: datetime) -> str:
     """A time as the lines have it: UTC, of one length, so that lines sort and compare as text."""
     return f"{moment.astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+def _now() -> str:
+    """The present, as ``written``: made of two numbers, which takes a fifth of the time."""
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_written_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=1)
+def _written_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def read(path: Path, **wanted: str) -> Iterator[dict[str, Any]]:

@@ -54,14 +54,16 @@ class ChainKey:
     """Seals lines, and tells whether a line was sealed with the same key. Without bytes: a plain hash."""
 
     def __init__(self, key: bytes = b"") -> None:
-        self._key = key
+        self._unfinished = hmac.new(key, digestmod="sha256") if key else hashlib.sha256()
         self.id = hashlib.sha256(b"proxmox-mcp audit key\0" + key).hexdigest()[:8] if key else NO_KEY
         """Which key it is, for the chain to name; says nothing about the key itself."""
 
     def mac(self, before: str, sealed: bytes) -> str:
         """The hash of a line: ``sealed`` is the line up to its number, ``before`` the hash of the line before."""
-        message = before.encode() + sealed
-        return hmac.digest(self._key, message, "sha256").hex() if self._key else hashlib.sha256(message).hexdigest()
+        over = self._unfinished.copy()
+        over.update(before.encode())
+        over.update(sealed)
+        return over.hexdigest()
 
     def seal(self, content: str, after: Link, start: Start | None = None) -> tuple[bytes, Link]:
         """A JSON object as the next line of the chain, with its line end, and its place in the chain."""

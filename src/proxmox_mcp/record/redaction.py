@@ -45,9 +45,9 @@ class Redactor:
 
     def text(self, text: str, also: Iterable[str] = ()) -> str:
         """Free text (an error, a log line) without secrets; ``also``: values of this call that are (``secrets_in``)."""
-        there = sorted({each for each in also if len(each) >= _SHORTEST and each in text}, key=len, reverse=True)
-        if there:
-            text = re.sub("|".join(map(re.escape, there)), HIDDEN, text)
+        if also and (there := {each for each in also if len(each) >= _SHORTEST and each in text}):
+            longest_first = sorted(there, key=len, reverse=True)
+            text = re.sub("|".join(map(re.escape, longest_first)), HIDDEN, text)
         return self._text(text)
 
     def _value(self, value: Any, local: SecretsBelow, keep: Keep) -> Any:
