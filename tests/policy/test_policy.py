@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.reviews import Effect
+from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Caller, Mode
+from proxmox_mcp.policy.effects import Cause, Judgement
 from proxmox_mcp.policy.policy import Policy, mode_verdict
 from proxmox_mcp.policy.rules import ABSENT, NO_FACTS, NO_NEEDS, GuestFacts, Needs, Rule, Verdict
+from proxmox_mcp.policy.targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from proxmox_mcp.policy.call import Call
 
 READ_ONLY, GUARDED, FULL = Mode
 ALLOW, CONFIRM, DENY = Verdict
@@ -127,6 +129,31 @@ def test_whatever_the_rules_read_only_holds_and_people_are_asked(
         Policy(server, rules).decide(replace(made, caller=Caller(name="ops", mode=mode, rules=(DENY_ALL,)))).verdict
         is DENY
     )
+
+
+@pytest.mark.parametrize("mode", Mode)
+@given(
+    effects=st.lists(st.sampled_from(Effect), min_size=1, max_size=12),
+    data=st.sampled_from([{}, {"memory": "1"}]),
+)
+def test_without_a_rule_the_strictest_verdict_of_the_mode_holds(
+    mode: Mode, effects: list[Effect], data: dict[str, str]
+) -> None:
+    """As where a rule touches the call and lets nothing pass, since it is for one of the two guests."""
+    causes = tuple(Cause(effect, f"because {number}") for number, effect in enumerate(effects))
+    call = Call(method="POST", path=ApiPath.parse("/nodes"), data=data, judgement=Judgement(causes))
+    call = replace(call, targets=Targets(guests=frozenset({1, 2})))
+    decision = Policy(mode).decide(call)
+    verdicts = [mode_verdict(mode, effect) for effect in effects]
+    assert decision.verdict is max(verdicts, key=[ALLOW, CONFIRM, DENY].index)
+    touching = Rule(verdict=ALLOW, guests=(range(1, 2),))
+    assert touching.touched(call, NO_FACTS) == causes
+    assert Policy(mode, (touching,)).decide(call) == decision
+    if decision.reason != f"{mode} mode":
+        assert decision.causes == tuple(
+            each for each, verdict in zip(causes, verdicts, strict=True) if verdict is decision.verdict
+        )
+        assert decision.reason == f"{mode} mode: {', '.join(dict.fromkeys(each.effect for each in decision.causes))}"
 
 
 @pytest.mark.parametrize("effect", Effect)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _UNASKED = frozenset({Effect.READ, Effect.CHANGE})
 _LOOKS = frozenset({Effect.READ, Effect.INSIDE, Effect.OUTREACH})
 """All that a call may do in read-only mode; except ``read``, only where a rule names it."""
+_GOALPOSTS = "changes what rules decide by"
 _STRICTNESS = {Verdict.ALLOW: 0, Verdict.CONFIRM: 1, Verdict.DENY: 2}
 
 
@@ -81,6 +82,8 @@ class Policy:
             causes = judgement.of(judgement.effects - _LOOKS)
             return Decision(verdict=Verdict.DENY, judgement=judgement, reason=f"{mode} mode", causes=causes)
         touched = {rule: causes for rule in self._candidates(call) if (causes := rule.touched(call, facts))}
+        if not touched:
+            return self._by_mode_alone(call, mode)
         decided = [(cause, *_of_cause(cause, mode, touched, call, facts)) for cause in judgement.causes]
         _, verdict, rule = max(decided, key=lambda each: (_STRICTNESS[each[1]], each[2] is None))
         causes = tuple(cause for cause, found, by in decided if by is rule and found is verdict)
@@ -91,7 +94,7 @@ class Policy:
         if reserved is not None:
             verdict, rule, causes, reason = reserved.verdict, reserved, touched[reserved], _reason(reserved)
         elif verdict is Verdict.ALLOW and rule is None and self._moves_the_goalposts(call):
-            verdict, reason = Verdict.CONFIRM, "changes what rules decide by"
+            verdict, reason = Verdict.CONFIRM, _GOALPOSTS
         return Decision(
             verdict=verdict,
             judgement=judgement,
@@ -102,6 +105,14 @@ class Policy:
             four_eyes=any(each.four_eyes for each in touched),
             snapshot=any(each.snapshot for each in touched),
         )
+
+    def _by_mode_alone(self, call: Call, mode: Mode) -> Decision:
+        """What is decided of a call that no rule touches, as nearly every read."""
+        of_mode = _of_mode if call.data else _kept_of_mode  # Without parameters, no name that a caller chose is kept.
+        verdict, causes, reason = of_mode(mode, call.judgement.causes)
+        if verdict is Verdict.ALLOW and self._moves_the_goalposts(call):
+            verdict, reason = Verdict.CONFIRM, _GOALPOSTS
+        return Decision(verdict=verdict, judgement=call.judgement, reason=reason, causes=causes)
 
     def needs(self, call: Call) -> Needs:
         """The live facts that ``decide`` may ask for; none for nearly all calls."""
@@ -193,6 +204,17 @@ def _of_cause(
             return (asks or rule).verdict, asks or rule
     verdict = mode_verdict(mode, cause.effect)
     return (asks.verdict, asks) if asks and verdict is not Verdict.DENY else (verdict, None)
+
+
+def _of_mode(mode: Mode, causes: tuple[Cause, ...]) -> tuple[Verdict, tuple[Cause, ...], str]:
+    """The strictest of what a mode says of these causes, those of which it says that, and the reason in words."""
+    verdicts = [mode_verdict(mode, cause.effect) for cause in causes]
+    strictest = max(verdicts, key=_STRICTNESS.__getitem__)
+    by = tuple(cause for cause, verdict in zip(causes, verdicts, strict=True) if verdict is strictest)
+    return strictest, by, f"{mode} mode: {_effects(by)}"
+
+
+_kept_of_mode = lru_cache(maxsize=1024)(_of_mode)
 
 
 def _effects(causes: Sequence[Cause]) -> str:
