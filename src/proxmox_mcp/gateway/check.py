@@ -42,10 +42,14 @@ async def check(call: Call, given: Mapping[str, object], mode: ValidationMode, c
 def check_against(schema: SchemaInUse, call: Call, given: Mapping[str, object], mode: ValidationMode) -> Call:
     """The call held against one schema. Whether it may be sent is for ``must_be_sendable``."""
     found = schema.index.check(call.method, call.path, given)
-    faults, doubts = split(found.problems, SchemaAuthority.of(schema.index.version, schema.node_version), mode)
+    faults: list[CallProblem] = []
+    doubts: list[CallProblem] = []
+    if found.problems:
+        authority = SchemaAuthority.of(schema.index.version, schema.node_version)
+        faults, doubts = split(found.problems, authority, mode)
     endpoint = found.endpoint
     if endpoint is not None and (fault := whole_command_line(endpoint, given)):
-        faults = [*faults, fault]
+        faults.append(fault)
     return replace(
         call,
         endpoint=endpoint,
