@@ -5,6 +5,7 @@
       name netin/GiB netout/GiB
       tap100i0 1.2 3.4
     groups: admins,ops                      a list of tokens
+    children:                               a tree as a table for each level, with its parent in each row
 
 Text that is not a token is a JSON string, wherever it is (``inline.py`` for values on one line).
 """
@@ -19,6 +20,7 @@ from proxmox_mcp.render.fields import is_empty
 from proxmox_mcp.render.inline import inline
 from proxmox_mcp.render.prune import MORE, MORE_ITEMS
 from proxmox_mcp.render.table import plain_table
+from proxmox_mcp.render.trees import Rows
 from proxmox_mcp.untrusted import QUOTE, is_token
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ def member_lines(name: str, value: Any, legend: Legend, *, depth: int = 0) -> It
         for key, each in value.items():
             if not is_empty(each):
                 yield from member_lines(f"{name}.{key}", each, legend, depth=depth + 1)
+    elif isinstance(value, Rows):
+        yield f"{label(name)}:"
+        for level in value.levels():
+            yield from (INDENT + line for line in rows_lines(name, level, legend))
     elif isinstance(value, list) and (rows := records_in(value)):
         yield from _table_lines(name, rows, legend)
         if len(rows) < len(value):

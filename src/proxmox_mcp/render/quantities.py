@@ -68,6 +68,7 @@ _BYTES = re.compile(
     r"|(?:root|arc)?(?:size|total|used|free|avail|available|max_avail|alloc|allocated|freeable)"
     r"|.*(?:^|[-_])bytes(?:$|[-_](?!(?:sec|per)).*)|.*[a-z]bytes|(?:net|disk)(?:in|out|read|write)"
     r"|(?:max|total|free)_mem|mem_(?:swapped_in|swapped_out|usage)|(?:.*_)?size|(?:lv|metadata|thin)_used"
+    r"|(?:total|used|free|avail|available)_space"
     r"|actual|shared|balloon(?:_min)?|arcsize|target_size|approximate-size|capacity"
 )
 _KIB = re.compile(r".*_kb|kb_.*|.*_kib")

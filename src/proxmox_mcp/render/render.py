@@ -18,6 +18,7 @@ from proxmox_mcp.render.record import record_body
 from proxmox_mcp.render.selection import select
 from proxmox_mcp.render.series import is_series, series_body
 from proxmox_mcp.render.table import plain_table
+from proxmox_mcp.render.trees import without_trees
 from proxmox_mcp.render.view import WHOLE, View, digest, page_footer, page_start
 from proxmox_mcp.untrusted import NOTICE, with_notice
 
@@ -78,7 +79,7 @@ def _closing(data: Any, view: View, legend: Legend) -> list[str]:
 
 def _body(data: Any, view: View, budget: Budget, legend: Legend, known: Collection[str]) -> str:
     if isinstance(data, dict):
-        return _object(data, view, budget, legend, known)
+        return _object(without_trees(data), view, budget, legend, known)
     if isinstance(data, list):
         if not data:
             return "(an empty list)"
@@ -106,7 +107,7 @@ def _plain_lines(lines: list[str], view: View, budget: Budget, legend: Legend, *
     return lines_body([r[_LINE_FIELD] for r in kept], view, budget, overview=overview, suffix=suffix)
 
 
-def _object(record: dict[str, Any], view: View, budget: Budget, legend: Legend, known: Collection[str]) -> str:
+def _object(record: Record, view: View, budget: Budget, legend: Legend, known: Collection[str]) -> str:
     for field in view.fields:
         require_field(field, [record], known, argument="fields")
     if len(view.fields) == 1:
