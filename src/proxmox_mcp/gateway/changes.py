@@ -25,6 +25,7 @@ from proxmox_mcp.errors import (
     TaskFailedError,
 )
 from proxmox_mcp.gateway.answers import off_the_loop
+from proxmox_mcp.gateway.not_in_force import applied_by
 from proxmox_mcp.record.changes import WriteOutcome
 from proxmox_mcp.record.differences import differences, told
 from proxmox_mcp.record.undo import (
@@ -41,13 +42,14 @@ from proxmox_mcp.record.undo import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from proxmox_mcp.apidoc import EndpointIndex, Schema
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.live_state import LiveState
     from proxmox_mcp.policy.call import Call, Received
     from proxmox_mcp.record.changes import Changes
+    from proxmox_mcp.record.differences import Difference
     from proxmox_mcp.record.redaction import Redactor
     from proxmox_mcp.record.undo import Inverse, Parameters
 
@@ -193,7 +195,7 @@ class ChangeLog:
         )
         if write.undoes is not None and not received.running:
             await self._mark_undone(write.undoes, write.number)
-        received = _with_lines(received, told(changed), f"Change {write.number}, {found.says}.")
+        received = _with_lines(received, _in_words(changed, applied_by(call)), f"Change {write.number}, {found.says}.")
         return replace(call, change=write.number, received=received)
 
     async def failed(self, write: Write, call: Call, error: ProxmoxMcpError) -> ProxmoxMcpError:
@@ -252,6 +254,14 @@ class ChangeLog:
 
 def _deleted(write: Write, call: Call) -> tuple[str, ...]:
     return (call.path.text, *gone_with(call, write.before)) if call.method == "DELETE" else ()
+
+
+def _in_words(changed: Sequence[Difference], applied: str) -> str:
+    """What has changed, and the call that puts it in force where that is not done."""
+    waits = f"pending until {applied}" if applied else ""
+    if not changed:
+        return waits
+    return f"{told(changed)} ({waits})" if waits else told(changed)
 
 
 _UPID = "\nUPID: "

@@ -21,6 +21,7 @@ from proxmox_mcp.gateway.dry_run import dry_run
 from proxmox_mcp.gateway.guest_command import CARRIERS, carried, digests, result_of_process, told
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_call
 from proxmox_mcp.gateway.live_state import LiveState
+from proxmox_mcp.gateway.not_in_force import pending_changes
 from proxmox_mcp.gateway.request import patience
 from proxmox_mcp.gateway.snapshot_first import snapshot_first
 from proxmox_mcp.gateway.suggestions import what_there_is, why_empty
@@ -203,7 +204,7 @@ class Pipeline:
         if rows is not None:
             data, unread = rows.data, rows.unread(filtered=bool(request.view.conditions))
         shown = await self._shown(data, request, call)
-        notes = await why_empty(call, cluster) if data == [] else ()
+        notes = await why_empty(call, cluster) if data == [] else pending_changes(call, answer.pending)
         return replace(call, received=Received(data=shown, notes=notes, unread=unread))
 
     async def _done(self, record: AuditRecord, data: Any, seconds: float, cluster: Cluster, client: Client) -> Call:

@@ -40,10 +40,14 @@ _LONGEST_FAULT, _LONGEST_MESSAGE = 1_000, 4_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success: ``data`` as JSON gave it, and the ``total`` that some lists and logs have beside it."""
+    """A success: ``data`` as JSON gave it, and the ``total`` that some lists and logs have beside it.
+
+    ``pending``: the interfaces of a node have changes that are not in force (their ``changes`` as a diff).
+    """
 
     data: Any
     total: int | None = None
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def _success(reply: HttpResponse, writes: bool) -> Answer:
             sent=True,
         )
     total = content.get("total")
-    return Answer(content["data"], total if isinstance(total, int) else None)
+    return Answer(content["data"], total if isinstance(total, int) else None, pending=bool(content.get("changes")))
 
 
 def _refusal(reply: HttpResponse, writes: bool) -> Refusal:
