@@ -75,6 +75,21 @@ async def test_what_only_the_inventory_knows_is_added_where_it_is_named() -> Non
     assert "status" not in await told(answers, places(target))
 
 
+async def test_fields_keep_the_column_that_tells_the_places_apart() -> None:
+    answers = {on_guest(v).path.encoded: {"cores": v} for v in (101, 102)}
+    guests = places(on_guest(101), on_guest(102))
+    assert (
+        await told(answers, guests, View.of("cores"))
+        == "vmid guest cores\n101 vm-101 101\n102 vm-102 102\n(all 2 rows)"
+    )
+    assert (await told(answers, guests, View.of("name,cores"))).startswith("vmid name cores\n")
+    assert (await told(answers, guests, View.of("guest,cores"))).startswith("guest cores\n")
+    assert (await told(answers, places(on_guest(101)), View.of("cores"))) == "cores: 101"
+    nodes = places(on_node("a"), on_node("b"))
+    answers = {"/nodes/a/tasks": [{"id": 1}], "/nodes/b/tasks": [{"id": 3}]}
+    assert (await told(answers, nodes, View.of("id"))).startswith("node id\na 1\nb 3\n")
+
+
 async def test_what_comes_is_one_table_with_the_places_as_columns() -> None:
     answers = {"/nodes/a/tasks": [{"id": 1}, {"id": 2}], "/nodes/b/tasks": [{"id": 3}]}
     assert await told(answers, places(on_node("a"), on_node("b"))) == "node id\na 1\na 2\nb 3\n(all 3 rows)"

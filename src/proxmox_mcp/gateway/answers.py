@@ -52,6 +52,8 @@ class Result:
         """The result for a model, within a budget. Raises ViewError where the view does not suit the data."""
         if self.told:
             return "\n".join((self.told, *self.notes))
+        if self.places is not None and view.fields:
+            view = replace(view, fields=(*self.places.identity(view.fields), *view.fields))
         text = render(self.data, view, budget=budget, legend=self.legend, notes=self.notes, known=self.known)
         head, next_, tail = text.rpartition(_NEXT)
         if next_ and self.places is not None and self.places.first:

@@ -51,6 +51,16 @@ class Places:
         """A node that is up and among the places; empty if no such node is known."""
         return next((target.node for target in self.targets if target.online and target.node), "")
 
+    def identity(self, named: Collection[str]) -> tuple[str, ...]:
+        """The columns that tell the places apart, where none of them is ``named``: no row is of use without them."""
+        if not self.fanned or len(self.targets) < 2:
+            return ()
+        first = self.targets[0]
+        if first.guest is not None:
+            wanted = () if {"vmid", "guest"} & {*named} else ("vmid", "guest")
+            return tuple(each for each in wanted if each != "guest" or "name" not in named)
+        return tuple(each for each in ("node", "storage") if getattr(first, each) and each not in named)
+
     @property
     def following(self) -> int:
         """Where the next request goes on; 0 where this is the end."""
