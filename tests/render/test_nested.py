@@ -89,6 +89,17 @@ def test_the_pseudo_snapshot_current_is_left_out_but_not_a_snapshot_of_that_name
     )
 
 
+def test_the_row_of_the_checksum_is_left_out_of_pending_values() -> None:
+    """``GET .../pending`` lists the digest among the values (``PVE::GuestHelpers::config_with_pending_array``)."""
+    rows = [
+        {"key": "digest", "value": "4b6c"},
+        {"key": "cores", "value": 2, "pending": 4},
+        {"key": "name", "value": "a"},
+    ]
+    assert shown(rows) == "key value pending\ncores 2 4\nname a\n(all 2 rows)\n(left out: digest)"
+    assert "4b6c" in shown(rows, View.of("key,value"))
+
+
 NAMES = st.sampled_from(["memory", "used", "total", "cpuinfo", "status", "current-kernel", "version", "a", "rootfs"])
 VALUES = st.one_of(st.integers(0, 2**41), st.sampled_from(["running", "6.17.2-1-pve", "admins", "x86_64", "ok"]))
 RECORDS = st.dictionaries(

@@ -15,6 +15,7 @@ _NESTED = {"cpuinfo": "flags"}
 """The features of a node's processor: more text than the rest of the node's status."""
 _NOISY = _FIELDS | _NESTED.keys()
 _CURRENT = "current"
+_DIGEST = "digest"
 
 
 def noise_in(data: Any) -> tuple[str, ...]:
@@ -25,21 +26,23 @@ def noise_in(data: Any) -> tuple[str, ...]:
         return ()
     noisy = list(filter(_has_noise, data))
     found = dict.fromkeys(name for record in noisy if not _is_current(record) for name in _of(record))
+    if any(map(_is_digest, noisy)):
+        found[_DIGEST] = None
     if any(map(_is_current, noisy)):
         found[_CURRENT] = None
     return tuple(found)
 
 
 def without_noise(records: Sequence[Record]) -> Sequence[Record]:
-    """The records without the fields and the pseudo-snapshot that nobody needs."""
+    """The records without the fields, the pseudo-snapshot and the row of a checksum that nobody needs."""
     if not any(map(_has_noise, records)):
         return records
-    kept = (record for record in records if not _is_current(record))
+    kept = (record for record in records if not _is_current(record) and not _is_digest(record))
     return [_needed(record) or record for record in kept]
 
 
 def _has_noise(record: Record) -> bool:
-    return not _NOISY.isdisjoint(record) or _is_current(record)
+    return not _NOISY.isdisjoint(record) or _is_current(record) or _is_digest(record)
 
 
 def _needed(record: Record) -> Record:
@@ -58,3 +61,8 @@ def _of(record: Record) -> tuple[str, ...]:
 def _is_current(record: Record) -> bool:
     """Whether a record is the present state, which Proxmox lists among the snapshots (``PVE::API2::Qemu``, ``LXC``)."""
     return record.get("name") == _CURRENT and "snaptime" not in record and record.get("description") == "You are here!"
+
+
+def _is_digest(record: Record) -> bool:
+    """Whether a record is the checksum, which the lists of a guest's values have as a row (``pending``)."""
+    return record.get("key") == _DIGEST and "value" in record
