@@ -86,8 +86,8 @@ async def test_fields_keep_the_column_that_tells_the_places_apart() -> None:
     assert (await told(answers, guests, View.of("guest,cores"))).startswith("guest cores\n")
     assert (await told(answers, places(on_guest(101)), View.of("cores"))) == "cores: 101"
     nodes = places(on_node("a"), on_node("b"))
-    answers = {"/nodes/a/tasks": [{"id": 1}], "/nodes/b/tasks": [{"id": 3}]}
-    assert (await told(answers, nodes, View.of("id"))).startswith("node id\na 1\nb 3\n")
+    of_nodes = {"/nodes/a/tasks": [{"id": 1}], "/nodes/b/tasks": [{"id": 3}]}
+    assert (await told(of_nodes, nodes, View.of("id"))).startswith("node id\na 1\nb 3\n")
 
 
 async def test_what_comes_is_one_table_with_the_places_as_columns() -> None:
