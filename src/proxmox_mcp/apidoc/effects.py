@@ -29,6 +29,7 @@ Conditions, joined by ``and``; without one a line applies whenever the parameter
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
@@ -51,7 +52,7 @@ from proxmox_mcp.apidoc.reviews import (
 from proxmox_mcp.errors import ApidocFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
@@ -69,14 +70,34 @@ _CONDITION = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One entry as it is written: what its head names, and its lines with their numbers."""
+
+    file: Path
+    number: int
+    keys: tuple[str, ...]
+    methods: tuple[str, ...]
+    shared: bool
+    lines: list[tuple[int, str]] = field(default_factory=list)
+
+    def read(self) -> _Draft:
+        """Raises ApidocFormatError for a line of no known form, and for an entry that lacks what a review must say."""
+        draft = _Draft()
+        for number, text in self.lines:
+            try:
+                _add(text, draft)
+            except (ValueError, re.error) as fault:
+                raise _fault(self.file, number, fault) from None
+        if not self.shared and (missing := draft.missing(writes=any(method != "GET" for method in self.methods))):
+            raise _fault(self.file, self.number, missing)
+        return draft
+
+
 @dataclass(slots=True)
 class _Draft:
-    """One entry while it is read."""
+    """What is read of the lines of an entry."""
 
-    area: str
-    keys: list[str]
-    methods: tuple[str, ...] = ()
-    shared: bool = False
     findings: list[Finding] = field(default_factory=list)
     parameters: dict[str, list[Finding]] = field(default_factory=dict)
     undo: Undo | None = None
@@ -84,21 +105,49 @@ class _Draft:
     cascade: str = ""
     reach: list[Reach] = field(default_factory=list)
 
-    def finished(self) -> Review:
-        """Raises ValueError for an entry that lacks what a review must say."""
+    def missing(self, *, writes: bool) -> str:
+        """What a review must say and this does not; empty where it is whole."""
         if not self.findings:
-            raise ValueError("the entry has no line that says what the call does")
-        writes = any(not key.startswith("GET ") for key in self.keys)
+            return "the entry has no line that says what the call does"
         if writes and self.undo is None:
-            raise ValueError("a write needs an `undo` line; `undo none: reason` where there is no way back")
+            return "a write needs an `undo` line; `undo none: reason` where there is no way back"
+        return ""
+
+    def finished(self, area: str) -> Review:
         undo = Undo(self.undo.kind, self.undo.how, self.lost) if self.undo else None
-        return Review(self.area, tuple(self.findings), _frozen(self.parameters), undo, self.cascade, tuple(self.reach))
+        return Review(area, tuple(self.findings), _frozen(self.parameters), undo, self.cascade, tuple(self.reach))
+
+
+class _Calls(Mapping[str, Review]):
+    """The reviews of calls, each read when it is first asked for: reading all takes as long as the rest of a check."""
+
+    def __init__(self, entries: Mapping[str, _Entry], shared: Mapping[str, Mapping[str, tuple[Finding, ...]]]) -> None:
+        self._entries, self._shared = entries, shared
+        self._of_entries: dict[int, Review] = {}
+        self._read: dict[str, Review] = {}
+
+    def __getitem__(self, key: str) -> Review:
+        if (review := self._read.get(key)) is not None:
+            return review
+        entry = self._entries[key]
+        if (review := self._of_entries.get(id(entry))) is None:
+            review = self._of_entries[id(entry)] = entry.read().finished(entry.file.stem)
+        if also := self._shared.get(key):
+            review = replace(review, parameters=_joined(review.parameters, also))
+        self._read[key] = review
+        return review
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
 
 @cache
 def bundled_effects() -> Reviews:
     """The reviews that are shipped with this version."""
-    return load_effects(data_directory() / "effects")
+    return _opened(data_directory() / "effects")
 
 
 def load_effects(directory: Path) -> Reviews:
@@ -107,77 +156,70 @@ def load_effects(directory: Path) -> Reviews:
     Raises ApidocFormatError, with file and line, for a line of no known form, an endpoint that is reviewed twice, an
     unknown effect, undo kind or kind of target, and an entry without effects or (for a write) without undo.
     """
-    drafts = list(chain.from_iterable(_entries(path) for path in sorted(directory.glob("*.txt"))))
+    reviews = _opened(directory)
+    return Reviews(dict(reviews.calls), reviews.shared)
+
+
+def _opened(directory: Path) -> Reviews:
+    """The reviews of a directory, whose calls are read when they are asked for. Raises as ``load_effects`` does."""
     of_calls: dict[str, dict[str, tuple[Finding, ...]]] = {}
     of_methods: dict[str, dict[str, tuple[Finding, ...]]] = {}
-    for draft in drafts:
-        if draft.shared:
-            where, names = (of_calls, draft.keys) if draft.keys else (of_methods, draft.methods)
-            for name in names:
-                where[name] = _joined(where.get(name, {}), _frozen(draft.parameters))
-    calls: dict[str, Review] = {}
-    for draft in drafts:
-        if not draft.shared:
-            review = draft.finished()
-            for key in draft.keys:
-                also = of_calls.get(key)
-                calls[key] = replace(review, parameters=_joined(review.parameters, also)) if also else review
+    calls: dict[str, _Entry] = {}
+    for entry in chain.from_iterable(_entries(path) for path in sorted(directory.glob("*.txt"))):
+        if not entry.shared:
+            calls.update(dict.fromkeys(entry.keys, entry))
+            continue
+        parameters = _frozen(entry.read().parameters)
+        where, names = (of_calls, entry.keys) if entry.keys else (of_methods, entry.methods)
+        for name in names:
+            where[name] = _joined(where.get(name, {}), parameters)
     if lost := of_calls.keys() - calls.keys():
         raise ApidocFormatError(f"parameters of {min(lost)} are reviewed, but not the call itself")
-    return Reviews(calls, of_methods)
+    return Reviews(_Calls(calls, of_calls), of_methods)
 
 
-def _entries(path: Path) -> Iterator[_Draft]:
+def _entries(path: Path) -> Iterator[_Entry]:
     seen: set[str] = set()
-    draft: _Draft | None = None
-    begun = 0
-    number = 0
-    try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            text = line.strip()
-            if not text or text.startswith("#"):
-                continue
-            if line.startswith(" "):
-                _add(text, draft)
-                continue
-            if draft is not None:
-                yield _closed(draft)
-            draft, begun = _begin(text, path.stem, seen), number
-        if draft is not None:
-            number = begun
-            yield _closed(draft)
-    except (ValueError, re.error) as fault:
-        raise ApidocFormatError(f"{path.name}, line {number}: {fault}") from None
+    entry: _Entry | None = None
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        if not line.startswith(" "):
+            if entry is not None:
+                yield entry
+            entry = _begin(path, number, text, seen)
+        elif entry is None:
+            raise _fault(path, number, "an indented line before the first entry")
+        else:
+            entry.lines.append((number, text))
+    if entry is not None:
+        yield entry
 
 
-def _closed(draft: _Draft) -> _Draft:
-    if not draft.shared:
-        draft.finished()
-    return draft
-
-
-def _begin(text: str, area: str, seen: set[str]) -> _Draft:
+def _begin(path: Path, number: int, text: str, seen: set[str]) -> _Entry:
     shared = text.startswith("PARAMETERS ")
     methods: list[str] = []
     keys: list[str] = []
     for part in text.removeprefix("PARAMETERS ").split(", "):
         head = _HEAD.fullmatch(part)
         if head is None or not (shared or head[2]):
-            raise ValueError(f"neither 'METHOD /path' nor 'PARAMETERS METHOD': {text}")
+            raise _fault(path, number, f"neither 'METHOD /path' nor 'PARAMETERS METHOD': {text}")
         methods += head[1].split("|")
         paths = dict.fromkeys(alternatives(head[2])) if head[2] else ()
         keys += [call_key(method, path) for method in head[1].split("|") for path in paths]
-    if shared:
-        return _Draft(area, keys, tuple(methods), shared=True)
-    if again := seen.intersection(keys):
-        raise ValueError(f"{min(again)} is reviewed above already")
-    seen.update(keys)
-    return _Draft(area, keys)
+    if not shared:
+        if again := seen.intersection(keys):
+            raise _fault(path, number, f"{min(again)} is reviewed above already")
+        seen.update(keys)
+    return _Entry(path, number, tuple(keys), tuple(methods), shared)
 
 
-def _add(text: str, draft: _Draft | None) -> None:
-    if draft is None:
-        raise ValueError("an indented line before the first entry")
+def _fault(path: Path, number: int, fault: object) -> ApidocFormatError:
+    return ApidocFormatError(f"{path.name}, line {number}: {fault}")
+
+
+def _add(text: str, draft: _Draft) -> None:
     if text.startswith("@"):
         _add_parameter(text, draft)
     elif found := _UNDO.fullmatch(text):

@@ -135,14 +135,20 @@ def _unnamed(template: str) -> str:
     return re.sub(r"{[^{}]*}", "{}", template)
 
 
+_CHOICES = re.compile(r"\(([^()]*)\)")
+
+
 def alternatives(written: str) -> Iterator[str]:
     """The paths behind ``/cluster/(a|b/{id})``."""
-    innermost = re.search(r"\(([^()]*)\)", written)
-    if innermost is None:
-        yield written
-        return
-    for choice in innermost[1].split("|"):
-        yield from alternatives(written[: innermost.start()] + choice + written[innermost.end() :])
+    left = [written]
+    while left:
+        text = left.pop()
+        innermost = _CHOICES.search(text) if "(" in text else None
+        if innermost is None:
+            yield text
+        else:
+            before, after = text[: innermost.start()], text[innermost.end() :]
+            left += [f"{before}{choice}{after}" for choice in reversed(innermost[1].split("|"))]
 
 
 def indexed_name(name: str) -> str:
