@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import accumulate
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -90,7 +91,6 @@ class Ranker:
         self._places = places
         self._document_of = documents_of_lines(documents)
         self._in_documents = counts.documents
-        self._rarity = {term: rarity(count, self._count) for term, count in counts.documents.items()}
         self._once = self._weights_of_lines(documents, counts.terms)
         self._postings: dict[str, tuple[array[int], array[float]] | None] = {}
         self._phrases = PhraseIndex(documents, places, counts.lengths)
@@ -106,9 +106,9 @@ class Ranker:
             for start, each in zip(starts, documents, strict=False)
         ]
         averages = [sum(each) / len(lengths) for each in zip(*lengths, strict=True)]
-        weights = array("f")
+        weights, once = array("f"), cache(self._weights.once)  # Most lengths of a field come again.
         for own_lengths, each in zip(lengths, documents, strict=True):
-            *facts, phrase, asked = map(self._weights.once, FIELDS, own_lengths, averages)
+            *facts, phrase, asked = map(once, FIELDS, own_lengths, averages)
             weights.extend([*facts, *([phrase] * (each.own - len(FACTS))), *([asked] * len(each.parameters))])
         return weights
 
@@ -126,16 +126,19 @@ class Ranker:
             document = self._document_of[line]
             frequency[document] = frequency.get(document, 0.0) + self._once[line]
         w = self._weights
-        share = self._rarity[term] * (w.concept if term.startswith("=") else 1.0)
+        share = self._rarity(term) * (w.concept if term.startswith("=") else 1.0)
         impacts = array("f", [share * count / (count + w.saturation) for count in frequency.values()])
         return array("H", frequency), impacts
 
     def _weight(self, unit: Unit) -> float:
         """The weight of a unit: the rarity of its word, or of its most common concept where the word is unknown."""
-        known = self._rarity.get(unit.stem)
-        if known is not None:
-            return known
-        return min((self._rarity[term] for term in unit.concepts if term in self._rarity), default=self._unknown)
+        if unit.stem in self._in_documents:
+            return self._rarity(unit.stem)
+        known = (term for term in unit.concepts if term in self._in_documents)
+        return min(map(self._rarity, known), default=self._unknown)
+
+    def _rarity(self, term: str) -> float:
+        return rarity(self._in_documents[term], self._count)
 
     def rank(self, units: Sequence[Unit], factors: Sequence[float]) -> list[Match]:
         """The documents that fit, best first; a score is multiplied with the document's factor."""
