@@ -11,11 +11,13 @@ import pytest
 
 from apidoc_documents import document, method
 from apidoc_documents import node as path_of
+from patience import PATIENCE
 from proxmox.raw_server import reply
 from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import ApidocSourceError, ConfirmationNeededError, InvalidCallError, UnreachableError
 from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.search_source import SearchSource
+from tool_calls import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -175,6 +177,30 @@ async def test_a_search_does_not_wait_for_the_nodes_schema(
         assert (await waiting.searcher()).search("resize a disk")
         assert not waiting._asked.is_set()
         waiting._asked.set()
+
+
+async def test_a_first_search_is_loaded_while_proxmox_is_asked_for_the_permissions(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = threading.Event()
+    build = SearchSource._build
+
+    def watched(source: SearchSource, index: EndpointIndex) -> Searcher:
+        searcher = build(source, index)
+        loaded.set()
+        return searcher
+
+    monkeypatch.setattr(SearchSource, "_build", watched)
+    cluster = gateway.clusters["default"]
+    together: list[bool] = []
+
+    async def permissions(*_: Any, **__: Any) -> Any:
+        together.append(await anyio.to_thread.run_sync(loaded.wait, PATIENCE))
+        return {"/": {"VM.Audit": 1}}
+
+    monkeypatch.setattr(cluster.pve, "get", permissions)
+    assert "resize" in await run_tool(gateway, "search_api", query="resize a disk")
+    assert together == [True]
 
 
 async def test_building_the_search_leaves_the_event_loop_free(

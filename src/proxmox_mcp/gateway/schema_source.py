@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -25,6 +24,8 @@ from proxmox_mcp.errors import ApidocCacheError, ApidocError, AuthenticationErro
 from proxmox_mcp.gateway.search_source import SearchSource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.apidoc.reviews import Reviews
     from proxmox_mcp.apidoc.store import IndexStore
@@ -86,6 +87,7 @@ class SchemaKeeper:
         self._versions: dict[str, tuple[float, str]] = {}
         self._others: dict[str, SchemaInUse] = {}
         self._search = SearchSource(store)
+        self._loading_search: threading.Thread | None = None
         self._look = anyio.Event()
         self._asked = threading.Event()
         """Set once the node has been asked for its version and its schema, with or without success."""
@@ -99,6 +101,12 @@ class SchemaKeeper:
     async def searcher(self) -> Searcher:
         """The search of the schema in force; the first use builds it in a worker thread. Raises ApidocError."""
         return await anyio.to_thread.run_sync(self.load_searcher)
+
+    def begin_search(self) -> None:
+        """Begin to load the search in a thread, for a caller that waits for Proxmox before it takes ``searcher``."""
+        loaded = self._current is not None and self._search.is_loaded(self._current.index)
+        if not loaded and not (self._loading_search and self._loading_search.is_alive()):
+            self._loading_search = _in_thread(self.load_searcher, "search")
 
     def load_searcher(self) -> Searcher:
         """As ``searcher``, blocking."""
@@ -258,14 +266,21 @@ def _version(answer: Any) -> str:
 
 def warm(keeper: SchemaKeeper) -> None:
     """Load the schema and its search in a thread of their own, so that the first call doesn't wait for them."""
-    threading.Thread(target=partial(_load, keeper), name="schema", daemon=True).start()
+    _in_thread(keeper.prepare, "schema")
 
 
-def _load(keeper: SchemaKeeper) -> None:
-    try:
-        keeper.prepare()
-    except ApidocError as error:
-        _LOG.error("%s", error)
+def _in_thread(load: Callable[[], object], name: str) -> threading.Thread:
+    """Load in a thread; what is wrong with the schema is logged, and told to whoever needs it then."""
+
+    def loading() -> None:
+        try:
+            load()
+        except ApidocError as error:
+            _LOG.error("%s", error)
+
+    thread = threading.Thread(target=loading, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def _prepare(index: EndpointIndex) -> None:

@@ -34,6 +34,11 @@ class SearchSource:
                 self._built = self._build(index)
             return self._built
 
+    def is_loaded(self, index: EndpointIndex) -> bool:
+        """Whether ``load`` returns at once."""
+        built = self._built
+        return built is not None and built.index is index
+
     def is_kept(self, index: EndpointIndex) -> bool:
         """Whether an earlier start has kept the search of an index. Blocks for some milliseconds."""
         try:

@@ -33,6 +33,7 @@ async def _run(call: ToolCall) -> str:
             raise CallError("query: is blank.", "Ask in your own words, or give a path such as /nodes/{node}/qemu.")
         cluster = choose(call.gateway.clusters, call.cluster, call.caller)
         method, limit = given.get("method", "").strip().upper(), given.get("limit", _DEFAULT_HITS)
+        cluster.schema.begin_search()
         denial = partial(_denial, await cluster.permissions.rights())
         searcher = await cluster.schema.searcher()
         # Imported here: the search takes a fifth of what a start imports; ``searcher`` has imported it in a thread.
@@ -45,6 +46,7 @@ async def _run(call: ToolCall) -> str:
 
 async def references(endpoints: Sequence[Endpoint], cluster: Cluster) -> str:
     """Endpoints in full, each marked where the identity in use may not call it."""
+    cluster.schema.begin_search()
     denial = partial(_denial, await cluster.permissions.rights())
     searcher = await cluster.schema.searcher()
     from proxmox_mcp.search import reference
