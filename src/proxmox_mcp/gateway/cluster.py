@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway.cluster_time import ClusterTime
 from proxmox_mcp.proxmox.inventory import Inventory
 from proxmox_mcp.proxmox.permission_cache import PermissionCache
-from proxmox_mcp.proxmox.tasks import TaskWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway.schema_source import SchemaKeeper
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.proxmox.access import Reader
+    from proxmox_mcp.proxmox.tasks import TaskWatcher
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,6 @@ class Cluster:
     pve: Reader
     schema: SchemaKeeper
     inventory: Inventory
-    tasks: TaskWatcher
     permissions: PermissionCache
     time: ClusterTime
 
@@ -35,8 +35,15 @@ class Cluster:
     def of(cls, name: str, pve: Reader, schema: SchemaKeeper, *, timezone: str = "") -> Cluster:
         """``timezone`` is the zone in which times are shown, empty for that of the nodes."""
         rights, inventory = PermissionCache(pve, pve.connection.identity), Inventory(pve)
-        watcher, clock = TaskWatcher(pve), ClusterTime(pve, inventory, timezone)
-        return cls(name, pve, schema, inventory, watcher, rights, clock)
+        return cls(name, pve, schema, inventory, rights, ClusterTime(pve, inventory, timezone))
+
+    @cached_property
+    def tasks(self) -> TaskWatcher:
+        """What follows tasks; one for all calls."""
+        # Imported with the first task that is followed: reads and most writes start none.
+        from proxmox_mcp.proxmox.tasks import TaskWatcher
+
+        return TaskWatcher(self.pve)
 
     async def sees_all_guests(self) -> bool:
         """Whether the inventory lists every guest: one that is not in it does not exist."""
