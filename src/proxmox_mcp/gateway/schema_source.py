@@ -270,7 +270,7 @@ def warm(keeper: SchemaKeeper) -> None:
 
 
 def _in_thread(load: Callable[[], object], name: str) -> threading.Thread:
-    """Load in a thread; what is wrong with the schema is logged, and told to whoever needs it then."""
+    """Load in a thread; a fault of the schema is logged, and raised again for the call that needs it."""
 
     def loading() -> None:
         try:
