@@ -13,6 +13,7 @@ GETs      what is read from the cluster until the DELETE is sent
 
 from __future__ import annotations
 
+import inspect
 import sys
 import tempfile
 import threading
@@ -107,10 +108,12 @@ class Trace:
         module = module_of(frame.f_code)
         if self.ended or event != "call" or not module:
             return
-        self.modules.add(module)
         caller = frame.f_back
         while caller is not None and not module_of(caller.f_code):
+            if is_ours(caller.f_code):
+                return  # A module is imported when it is first needed, which runs functions of it.
             caller = caller.f_back
+        self.modules.add(module)
         came_from = module_of(caller.f_code) if caller is not None else ""
         if came_from and came_from != module:
             self.crossings.add((module, frame.f_code.co_name))
@@ -124,10 +127,15 @@ class Trace:
         return len([module for module, _ in self.crossings if module in self.spine])
 
 
+def is_ours(code: CodeType) -> bool:
+    return code.co_filename.startswith(f"{ROOT}/")
+
+
 def module_of(code: CodeType) -> str:
-    """The module of ``src`` that code is of, such as ``gateway/pipeline.py``; empty for other code."""
-    path = code.co_filename
-    return path.removeprefix(f"{ROOT}/") if path.startswith(f"{ROOT}/") and code.co_name != "<module>" else ""
+    """The module of ``src`` that a function is of, such as ``gateway/pipeline.py``; empty for other code, and for the
+    body of a module or a class."""
+    is_function = code.co_flags & inspect.CO_OPTIMIZED
+    return code.co_filename.removeprefix(f"{ROOT}/") if is_function and is_ours(code) else ""
 
 
 def gateway_in(directory: Path) -> tuple[Gateway, InMemory]:
