@@ -202,3 +202,27 @@ def test_a_message_of_proxmox_finds_what_tells_more_of_it(message: str, call: st
 
 def test_a_compound_whose_parts_are_known_is_no_typo() -> None:
     assert searcher("9.1").find("what is in access/users of pve").corrections == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "call"),
+    [
+        ("is a snapshot possible on this storage", "GET /nodes/{node}/lxc/{vmid}/feature"),
+        ("can the vm be migrated without downtime", "GET /nodes/{node}/qemu/{vmid}/migrate"),
+        ("is the firewall of the cluster on", "GET /cluster/firewall/options"),
+        ("is the certificate still valid", "GET /nodes/{node}/certificates/info"),
+        ("ist der Speicher nas voll", "GET /nodes/{node}/storage"),
+    ],
+)
+def test_a_question_for_yes_or_no_is_for_a_get(question: str, call: str) -> None:
+    assert _found(question)[0] == call
+
+
+@pytest.mark.parametrize("question", ["start the ldap sync right now", "synchronize ad users immediately"])
+def test_what_is_done_at_once_is_no_job(question: str) -> None:
+    assert _found(question)[0] == "POST /access/domains/{realm}/sync"
+
+
+@pytest.mark.parametrize("job", ["backup", "clone", "migrate", "snapshot-delete", "rollback", "disk"])
+def test_a_lock_is_asked_about_whatever_job_left_it(job: str) -> None:
+    assert _found(f"TASK ERROR: VM is locked ({job})") == _found("VM is locked")

@@ -51,6 +51,10 @@ _PASTED = re.compile(r"\s*(?:task\s+)?error\s*:\s*(?=\S)", re.IGNORECASE)
 about."""
 
 
+_LOCKED = re.compile(r"(?<=is locked )\([a-z-]+\)")
+"""The job that left a lock, as ``PVE::AbstractConfig::check_lock`` names it: the question is about the lock."""
+
+
 class Hit(NamedTuple):
     """An endpoint that was found, and how well it fits (0 to about 2; 1 for a path that was browsed).
 
@@ -148,6 +152,7 @@ class Searcher:
         query = query[:LONGEST_QUERY]
         if pasted := _PASTED.match(query):
             query = query[pasted.end() :]
+        query = _LOCKED.sub("", query)
         path = path_query(query)
         if path is not None and (found := browse(self._endpoints, path)):
             chosen = [e for e in found if not method or e.method == method]

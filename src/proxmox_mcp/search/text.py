@@ -14,7 +14,7 @@ STOP_WORDS = frozenset(
     a about actually after again all also am an and another any api are as at be because been before being but by can
     cannot cant could did do does doesnt doing done dont each either else etc ever every exactly for from get gets got
     had has have having help here hey hi how i id ids if im in into is isnt it its itself ive just kind let like ll make
-    may me might mine more most much must my need needed needs no not now of off ok on once one only or other our ours
+    may me might mine more most much must my need needed needs no not of off ok on once one only or other our ours
     out over own please pls possible proxmox pve re really s same see shall she should so some somebody somehow someone
     something still such sure t tell than thanks that the their them then there these they thing things this those
     through to too up upon us use used uses using ve very via want wanted wants was way we well were what whats when
@@ -30,7 +30,7 @@ STOP_WORDS = frozenset(
     au aux avec ce cette d dans des du elle et faire il je l la le les leur mes notre nos ou pas pour qui que
     se ses sont sur tous toutes un une votre
 
-    ahora al como con de donde el en es esta este hacer hay las lo mi nuestro para por puedo queda quiero
+    al como con de donde el en es esta este hacer hay las lo mi nuestro para por puedo queda quiero
     sin sobre su sus tengo todas todos una y
     """.split()  # noqa: SIM905 - read as a text, not as a list of 200 lines
 )
