@@ -54,12 +54,13 @@ class Waiting:
         ``tell`` is called now and then meanwhile. Cancelled, it leaves the request as it is. Raises ConfirmationError
         where the call has no request of that number, StoreError where the store can't be read.
         """
-        until, told = time.monotonic() + self._seconds, float("-inf")
+        until, told = float("inf"), float("-inf")
         with self._woken_by(number) as decided, self._counted(call.caller.name) as may_wait:
             while True:
                 decided.clear()
                 approval = await self._store.in_thread(self._approvals.of_call, number, call)
                 now = time.monotonic()
+                until = min(until, now + self._seconds)  # From the first look on: a slow store takes none of the time.
                 if approval.state is not ApprovalState.PENDING or not may_wait or now >= until:
                     return approval
                 if now - told >= _TELL_SECONDS:
