@@ -12,7 +12,7 @@ from serving import run, serving
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.parametrize("way", ["forked", "fresh"])
+pytestmark = pytest.mark.parametrize("way", ["forked", pytest.param("fresh", marks=pytest.mark.slow)])
 
 
 @pytest.fixture(autouse=True)

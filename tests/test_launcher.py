@@ -84,7 +84,7 @@ async def names(client: Client) -> list[str]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("era", ["legacy", "auto"])
+@pytest.mark.parametrize("era", ["legacy", pytest.param("auto", marks=pytest.mark.slow)])
 async def test_the_first_start_answers_before_anything_is_installed_and_then_serves(
     extension: Extension, era: str
 ) -> None:

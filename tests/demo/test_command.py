@@ -96,7 +96,13 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("how", ENDS)
+some_ends = pytest.mark.parametrize(
+    "how",
+    ["the terminal closes", "SIGKILL", *(pytest.param(how, marks=pytest.mark.slow) for how in ("SIGTERM", "Ctrl-C"))],
+)
+
+
+@some_ends
 def test_while_it_serves_it_ends_with_its_children_and_leaves_no_directory(how: str, demo: Demo) -> None:
     demo.read_until("✓")
     assert len(demo.processes()) == 3
@@ -107,10 +113,7 @@ def test_while_it_serves_it_ends_with_its_children_and_leaves_no_directory(how: 
     assert list(demo.temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "how",
-    ["the terminal closes", "SIGKILL", *(pytest.param(how, marks=pytest.mark.slow) for how in ("SIGTERM", "Ctrl-C"))],
-)
+@some_ends
 def test_while_it_starts_too(how: str, demo: Demo) -> None:
     until(lambda: len(demo.processes()) > 1, lambda: "its other process")
     ENDS[how](demo)

@@ -168,6 +168,7 @@ async def disturb(nodes: Nodes, load: Load) -> None:
     load.over = True
 
 
+@pytest.mark.slow
 async def test_under_load_no_read_fails_that_had_a_living_node_and_no_write_is_sent_twice(
     nodes: Nodes, failing_over: Served
 ) -> None:
