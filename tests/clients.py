@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx2
@@ -13,9 +14,11 @@ from mcp.client.streamable_http import streamable_http_client
 
 from forked import COMMAND
 from patience import PATIENCE
+from seeds import sow
 from serving import TOKEN, environment
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
@@ -99,6 +102,22 @@ class Session:
         return await self.call("proxmox_api_call", method=method, path=path, **more, **arguments)
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """Reading all public authorities takes 25 ms, and each client would do it."""
+    return httpx2.create_ssl_context()
+
+
+def http_client(
+    headers: dict[str, str] | None = None,
+    timeout: httpx2.Timeout | float | None = PATIENCE,
+    auth: httpx2.Auth | None = None,
+    **more: Any,
+) -> httpx2.AsyncClient:
+    """The client of a test, made as the SDK makes its own."""
+    return httpx2.AsyncClient(headers=headers, timeout=timeout, auth=auth, verify=_trust(), **more)
+
+
 @asynccontextmanager
 async def connect(
     served: Reachable,
@@ -114,12 +133,12 @@ async def connect(
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     if transport == "sse":
         async with _session(
-            sse_client(f"{served.url}{path}", headers, PATIENCE, PATIENCE), era, person, info
+            sse_client(f"{served.url}{path}", headers, PATIENCE, PATIENCE, http_client), era, person, info
         ) as session:
             yield session
         return
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=httpx2.Timeout(10, read=60)) as http,
+        http_client(headers, httpx2.Timeout(10, read=60)) as http,
         _session(streamable_http_client(f"{served.url}{path}", http_client=http), era, person, info) as session,
     ):
         yield session
@@ -130,6 +149,7 @@ async def connect_stdio(
     directory: Path, settings: Mapping[str, str], era: str = "legacy", person: Person | None = None
 ) -> AsyncIterator[Session]:
     """A client that starts the server itself."""
+    sow(directory / "state")
     way = StdioServerParameters(
         command=COMMAND[0], args=[*COMMAND[1:], "serve", "--stdio"], env=environment(directory, **settings)
     )

@@ -18,10 +18,10 @@ FACTOR = 8
 STEEPEST = 24
 _NOTICEABLE = 0.003
 """Seconds; what costs less at its largest proves nothing, and harms nobody."""
-_LONG = 2.0
+_LONG = 0.5
 _TRIES = 10
 
-_TINY = (8, 14, 18, 22, 26, 32, 45, 64, 90, 125, 180, 250, 360, 500)
+_TINY = (8, 14, 18, 20, 22, 24, 26, 32, 64, 180, 500)
 """Sizes at which exponential growth shows, and can still be waited for."""
 USUAL = (2_000, 16_000)
 WHOLE_MEGABYTE = (16_000, 128_000, 1_024_000)

@@ -14,6 +14,7 @@ from proxmox_mcp.app.connections import bounded_protocol
 from proxmox_mcp.assembly import callers_of, gateway_of
 from proxmox_mcp.server.mcp_server import make_server
 from proxmox_mcp.settings import load_settings
+from seeds import sow
 from serving import free_port
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Here:
 @asynccontextmanager
 async def serving_here(directory: Path, **settings: str) -> AsyncIterator[Here]:
     """Serve for the length of a block."""
+    sow(directory / "state")
     read = load_settings({"MCP_HOST": "127.0.0.1", "MCP_CACHE_DIR": str(directory / "state"), **settings})
     gateway, port = gateway_of(read), free_port()
     mcp = make_server(gateway)

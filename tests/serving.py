@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING
 
 from forked import COMMAND, SOURCE, start
 from patience import PATIENCE, until
+from seeds import keep, sow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -122,6 +123,11 @@ class Served:
         until(lambda: text in self.log or self.process.poll() is not None, lambda: f"{text!r} in the log\n{self.log}\n")
         assert text in self.log, f"the server has ended:\n{self.log}"
 
+    def wait_for_the_schema(self) -> None:
+        """Until it works from the schema of its node, which servers that are started later get from it."""
+        self.wait_for("; the node runs")
+        keep(self.directory / "state")
+
 
 def run(directory: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """A command of ours, to its end."""
@@ -143,6 +149,7 @@ def _text(file: IO[bytes]) -> str:
 def serving(directory: Path, *options: str, **settings: str) -> Iterator[Served]:
     """A server for the length of a block, started with ``options``. Fails where it doesn't come up."""
     directory.mkdir(parents=True, exist_ok=True)
+    sow(directory / "state")
     port = int(settings.get("MCP_PORT") or free_port())
     settings = {"MCP_HOST": "127.0.0.1", "MCP_PORT": str(port), **settings}
     with (directory / "log").open("wb") as log:

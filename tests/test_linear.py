@@ -21,7 +21,7 @@ from mcp.shared.exceptions import MCPError
 
 import proxmox_mcp
 from fuzz.scripted import schema
-from growth import SHORT, USUAL, WHOLE_MEGABYTE, steepest
+from growth import SHORT, WHOLE_MEGABYTE, steepest
 from proxmox_mcp import suggest, untrusted
 from proxmox_mcp.apidoc import reviews
 from proxmox_mcp.apidoc.effects import bundled_effects
@@ -277,6 +277,8 @@ def hostile(shape: str, size: int) -> str:
 
 
 _numbers = itertools.count()
+_READ = 30_000
+"""Characters; one text that is remembered takes no less."""
 
 
 @pytest.fixture(scope="module")
@@ -310,7 +312,7 @@ def steep_shapes(name: str, sizes: Sequence[int]) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", sorted(READERS))
 def test_hostile_text_costs_a_reader_no_more_than_its_length(name: str) -> None:
-    assert not steep_shapes(name, SHORT if name.startswith("apidoc.formats") else USUAL)
+    assert not steep_shapes(name, SHORT)
 
 
 @pytest.mark.slow
@@ -323,18 +325,22 @@ def test_a_megabyte_of_hostile_text_costs_a_reader_no_more_than_its_length(name:
 @pytest.mark.parametrize("name", sorted(READERS))
 def test_no_reader_remembers_what_others_wrote(name: str) -> None:
     shapes = ("letters", "words", "digits", "slashes")
-    for shape in shapes:  # What is built once, at the first use, is not remembered of a text.
-        fed(READERS[name], shape, 60_000)()
-    tracemalloc.start()
-    try:
+
+    def kept() -> int:
+        """Bytes that are more after a text of each shape. Other threads of the tests may keep some meanwhile."""
         before, _ = tracemalloc.get_traced_memory()
         for shape in shapes:
-            fed(READERS[name], shape, 60_000)()
+            fed(READERS[name], shape, _READ)()
         gc.collect()  # CPython keeps some freed tuples for the next ones, and gives them up in a whole collection.
-        after, _ = tracemalloc.get_traced_memory()
+        return tracemalloc.get_traced_memory()[0] - before
+
+    for shape in shapes:  # What is built once, at the first use, is not remembered of a text.
+        fed(READERS[name], shape, _READ)()
+    tracemalloc.start()
+    try:
+        assert any(kept() < _READ * 3 / 4 for _ in range(3))
     finally:
         tracemalloc.stop()
-    assert after - before < 45_000
 
 
 def readers_by_name() -> Iterator[str]:

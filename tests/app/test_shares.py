@@ -15,7 +15,7 @@ import mcp_types as types
 import pytest
 from mcp.shared.message import SessionMessage
 
-from clients import connect
+from clients import connect, http_client
 from in_process import serving_here
 from patience import PATIENCE, eventually
 from proxmox import raw_server
@@ -65,7 +65,7 @@ class Client:
 
     def __init__(self, here: Here, caller: str) -> None:
         self._here, self._caller = here, caller
-        self._http = httpx2.AsyncClient(timeout=PATIENCE, headers={**bearer(caller), **JSON}, limits=_UNLIMITED)
+        self._http = http_client({**bearer(caller), **JSON}, limits=_UNLIMITED)
         self._streams = AsyncExitStack()
 
     async def initialize(self) -> httpx2.Response:

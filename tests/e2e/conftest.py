@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,17 +31,6 @@ def demo() -> Iterator[DemoCluster]:
 def on_demo(demo: DemoCluster) -> dict[str, str]:
     """The settings of a server on the demo cluster, behind a token."""
     return {**demo.environment, "MCP_AUTH_TOKEN": TOKEN}
-
-
-@pytest.fixture(scope="session")
-def seeded(server: Served) -> Callable[[Path], Path]:
-    """Gives a directory for another server the schema that the first has read from the cluster: it starts quicker."""
-
-    def seed(directory: Path) -> Path:
-        shutil.copytree(server.directory / "state" / "schema", directory / "state" / "schema")
-        return directory
-
-    return seed
 
 
 RESERVED = """
@@ -75,8 +63,13 @@ def server(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     (directory / "policy.toml").write_text(RESERVED)
     files = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_POLICY_FILE": str(directory / "policy.toml")}
     with serving(directory, **on_demo, **files, MCP_APPROVAL_WAIT="0") as served:
-        served.wait_for("from the node itself")
+        served.wait_for_the_schema()
         yield served
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_schema_is_known(server: Served) -> None:
+    """Servers that start after this one work from the schema of the cluster at once."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -118,11 +111,9 @@ def golden() -> Callable[[str, str], None]:
 
 
 @pytest.fixture(scope="session")
-def several(
-    demo: DemoCluster, seeded: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
+def several(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with several callers (``viewer`` only reads), names of its own, and all its log lines in JSON."""
-    directory = seeded(tmp_path_factory.mktemp("several"))
+    directory = tmp_path_factory.mktemp("several")
     file = directory / "callers.toml"
     file.write_text(callers_file(ops="guarded", dev="guarded", viewer="read-only"))
     with serving(

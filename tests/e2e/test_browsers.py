@@ -185,11 +185,11 @@ def in_browser() -> Iterator[Callable[[str, str], Any]]:
 
 @pytest.mark.slow
 def test_a_page_of_an_allowed_origin_speaks_mcp_in_a_real_browser_and_another_is_kept_out(
-    in_browser: Callable[[str, str], Any], on_demo: dict[str, str], tmp_path: Path, seeded: Callable[[Path], Path]
+    in_browser: Callable[[str, str], Any], on_demo: dict[str, str], tmp_path: Path
 ) -> None:
     with page() as allowed, page() as other:
         settings = {**on_demo, "MCP_ALLOWED_ORIGINS": allowed}
-        with serving(seeded(tmp_path), **settings) as served:
+        with serving(tmp_path, **settings) as served:
 
             def do(call: str, path: str, origin: str = allowed) -> Any:
                 arguments = f"{json.dumps(served.url)}, {json.dumps(path)}, {json.dumps(TOKEN)}"

@@ -91,7 +91,7 @@ def several(
         "MCP_AUDIT_FILE": str(directory / "audit.jsonl"),
     }
     with serving(directory, **settings) as served:
-        served.wait_for("from the node itself")
+        served.wait_for_the_schema()
         yield served
 
 

@@ -178,10 +178,10 @@ async def test_a_guest_that_changed_since_the_statement_is_not_touched(
 
 
 async def test_a_token_expires_after_ten_minutes(
-    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path, resets: Callable[[], int]
+    on_demo: dict[str, str], tmp_path: Path, resets: Callable[[], int]
 ) -> None:
     now = [0.0]
-    async with serving_here(seeded(tmp_path), **on_demo) as here:
+    async with serving_here(tmp_path, **on_demo) as here:
         store = MemoryStore(clock=lambda: now[0])
         here.gateway.pipeline.guard = replace(here.gateway.guard, confirmations=Confirmations(store))
         async with connect(here) as session:

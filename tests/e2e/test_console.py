@@ -17,7 +17,7 @@ from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from serving import TOKEN, Served, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from upstream import Upstream
@@ -51,10 +51,8 @@ def tab_of_an_admin(browser: Any, served: Served) -> Iterator[Tab]:
 
 
 @pytest.fixture(scope="module")
-def served(
-    demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory, seeded: Callable[[Path], Path]
-) -> Iterator[Served]:
-    with approving(seeded(tmp_path_factory.mktemp("console")), demo.environment) as started:
+def served(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with approving(tmp_path_factory.mktemp("console"), demo.environment) as started:
         yield started
 
 

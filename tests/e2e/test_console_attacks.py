@@ -18,8 +18,7 @@ from clients import connect
 from serving import TOKEN, Served, free_port, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from upstream import Upstream
 
@@ -38,10 +37,8 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def served(
-    on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory, seeded: Callable[[Path], Path]
-) -> Iterator[Served]:
-    directory = seeded(tmp_path_factory.mktemp("attacked"))
+def served(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    directory = tmp_path_factory.mktemp("attacked")
     audit = {"MCP_AUDIT_FILE": str(directory / "audit.jsonl"), "MCP_CONFIRM": "operator", "MCP_APPROVAL_WAIT": "0"}
     with serving(directory, **on_demo, **audit) as started:
         yield started

@@ -14,8 +14,7 @@ from serving import TOKEN, Served, serving
 from tools import needs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from postgres_server import PostgresServer
 
@@ -29,7 +28,6 @@ def both(
     on_demo: dict[str, str],
     postgres: PostgresServer,
     tmp_path_factory: pytest.TempPathFactory,
-    seeded: Callable[[Path], Path],
 ) -> Iterator[tuple[Served, Served, int]]:
     """Two servers, and the port of nginx, which asks them in turn."""
     directory = tmp_path_factory.mktemp("consoles")
@@ -42,8 +40,8 @@ def both(
         "MCP_APPROVAL_WAIT": "0",
     }
     with (
-        serving(seeded(directory / "one"), **shared) as one,
-        serving(seeded(directory / "other"), **shared) as other,
+        serving(directory / "one", **shared) as one,
+        serving(directory / "other", **shared) as other,
         balancer(directory, one.port, other.port) as port,
     ):
         yield one, other, port

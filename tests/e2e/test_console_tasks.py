@@ -15,16 +15,15 @@ from proxmox_mcp.demo import start_demo_cluster
 from serving import TOKEN, Served, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, seeded: Callable[[Path], Path]) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server on a cluster whose tasks take long enough to be looked at."""
-    directory = seeded(tmp_path_factory.mktemp("tasks"))
+    directory = tmp_path_factory.mktemp("tasks")
     with (
         start_demo_cluster(task_seconds=15.0) as demo,
         serving(directory, **demo.environment, MCP_AUTH_TOKEN=TOKEN) as started,

@@ -66,12 +66,12 @@ def test_each_fault_is_told_with_its_cure(
 
 
 def test_an_audit_log_that_can_no_longer_be_written_is_told_until_it_can(
-    on_demo: dict[str, str], tmp_path: Path, seeded: Callable[[Path], Path]
+    on_demo: dict[str, str], tmp_path: Path
 ) -> None:
     audit = tmp_path / "audit"
     audit.mkdir()
     with (
-        serving(seeded(tmp_path / "server"), **on_demo, MCP_AUDIT_FILE=str(audit / "audit.jsonl")) as served,
+        serving(tmp_path / "server", **on_demo, MCP_AUDIT_FILE=str(audit / "audit.jsonl")) as served,
         overview(served) as page,
     ):
         assert "The audit log can&#39;t be written" not in page()

@@ -45,15 +45,13 @@ ATTACKS: list[tuple[str, str, str, str, dict[str, Any]]] = [
 
 
 @pytest.fixture
-async def attacked(
-    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path
-) -> Callable[[str, str, str, dict[str, Any]], Any]:
+async def attacked(on_demo: dict[str, str], tmp_path: Path) -> Callable[[str, str, str, dict[str, Any]], Any]:
     async def make(rule: str, method: str, path: str, data: dict[str, Any]) -> Any:
         policy = tmp_path / "policy.toml"
         policy.write_text(f"[[rule]]\n{rule}")
         settings = {**on_demo, "MCP_POLICY_FILE": str(policy), "MCP_MODE": "full", "MCP_VALIDATION": "warn"}
         settings["MCP_APPROVAL_WAIT"] = "0"
-        async with serving_here(seeded(tmp_path), **settings) as here, connect(here) as session:
+        async with serving_here(tmp_path, **settings) as here, connect(here) as session:
             return await session.make(method, path, data)
 
     return make

@@ -11,16 +11,15 @@ from clients import Answer, connect
 from in_process import serving_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_calls_beyond_the_rate_are_refused_with_when_to_come_again(
-    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path
+    on_demo: dict[str, str], tmp_path: Path
 ) -> None:
-    async with serving_here(seeded(tmp_path), **on_demo, MCP_RATE_LIMIT="3") as here, connect(here) as session:
+    async with serving_here(tmp_path, **on_demo, MCP_RATE_LIMIT="3") as here, connect(here) as session:
         told = [await session.get("/version", fields="release") for _ in range(4)]
         searched = await session.call("search_api", query="start a vm")
     assert [answer.is_error for answer in told] == [False, False, False, True]
@@ -28,11 +27,9 @@ async def test_calls_beyond_the_rate_are_refused_with_when_to_come_again(
     assert searched.is_error
 
 
-async def test_calls_at_the_same_time_are_bounded(
-    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path
-) -> None:
+async def test_calls_at_the_same_time_are_bounded(on_demo: dict[str, str], tmp_path: Path) -> None:
     answers: list[Answer] = []
-    async with serving_here(seeded(tmp_path), **on_demo, MCP_CONCURRENCY="2") as here, connect(here, "http") as session:
+    async with serving_here(tmp_path, **on_demo, MCP_CONCURRENCY="2") as here, connect(here, "http") as session:
 
         async def back_up(vmid: int) -> None:
             call = session.make("POST", "/nodes/pve2/vzdump", {"vmid": str(vmid), "storage": "nas"})

@@ -13,7 +13,6 @@ from serving import Served, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from upstream import Upstream
 
@@ -30,10 +29,8 @@ TRANSPORTS = ["sse", "http"]
 
 
 @pytest.fixture(scope="module")
-def operated(
-    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    directory = seeded(tmp_path_factory.mktemp("operated"))
+def operated(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    directory = tmp_path_factory.mktemp("operated")
     settings = {
         "MCP_CONFIRM": "operator",
         "MCP_APPROVAL_WAIT": "0",
@@ -140,12 +137,10 @@ async def test_while_writes_are_frozen_reads_go_on_and_what_was_approved_is_refu
 
 
 @pytest.fixture(scope="module")
-def asking(
-    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
+def asking(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server that takes nobody's word but that of the person at the client, and keeps no sessions over HTTP."""
     settings = {"MCP_CONFIRM": "elicit", "MCP_STATELESS": "true"}
-    with serving(seeded(tmp_path_factory.mktemp("asking")), **on_demo, **settings) as served:
+    with serving(tmp_path_factory.mktemp("asking"), **on_demo, **settings) as served:
         served.wait_for("the node runs 9.1.9")
         yield served
 

@@ -22,24 +22,19 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def directory(seeded: Callable[[Path], Path], tmp_path: Path) -> Path:
-    return seeded(tmp_path)
-
-
 @asynccontextmanager
-async def as_token(demo: DemoCluster, token: str, directory: Path) -> AsyncIterator[Session]:
+async def as_token(demo: DemoCluster, token: str, tmp_path: Path) -> AsyncIterator[Session]:
     """A client of a server that has the token of ``user@realm``."""
     user, name = token.split("!")
     identity = {"PROXMOX_USER": user, "PROXMOX_TOKEN_ID": name, "PROXMOX_PASSWORD": demo.tokens[token]}
-    async with serving_here(directory, **{**demo.environment, **identity}) as here:
+    async with serving_here(tmp_path, **{**demo.environment, **identity}) as here:
         await here.gateway.clusters["default"].schema.refresh()
         async with connect(here, token="", person=Person()) as session:
             yield session
 
 
-async def test_a_search_marks_what_the_token_may_not_do(demo: DemoCluster, directory: Path, golden: Golden) -> None:
-    async with as_token(demo, "audit@pve!mcp", directory) as session:
+async def test_a_search_marks_what_the_token_may_not_do(demo: DemoCluster, tmp_path: Path, golden: Golden) -> None:
+    async with as_token(demo, "audit@pve!mcp", tmp_path) as session:
         found = await session.call("search_api", query="stop a vm", limit=2)
         reference = await session.call("search_api", query="/nodes/{node}/qemu/{vmid}/status/stop", method="POST")
     golden("privileges/search", found.text)
@@ -47,26 +42,26 @@ async def test_a_search_marks_what_the_token_may_not_do(demo: DemoCluster, direc
 
 
 async def test_a_rehearsal_says_what_proxmox_will_probably_say(
-    demo: DemoCluster, directory: Path, golden: Golden
+    demo: DemoCluster, tmp_path: Path, golden: Golden
 ) -> None:
-    async with as_token(demo, "audit@pve!mcp", directory) as session:
+    async with as_token(demo, "audit@pve!mcp", tmp_path) as session:
         answer = await session.make("POST", "/nodes/pve1/qemu/103/status/stop", dry_run=True)
     golden("privileges/dry-run", answer.text)
 
 
 async def test_a_refusal_of_proxmox_comes_with_the_line_that_grants_it(
-    demo: DemoCluster, directory: Path, golden: Golden
+    demo: DemoCluster, tmp_path: Path, golden: Golden
 ) -> None:
-    async with as_token(demo, "audit@pve!mcp", directory) as session:
+    async with as_token(demo, "audit@pve!mcp", tmp_path) as session:
         answer = await session.make("POST", "/nodes/pve1/qemu/103/status/stop")
     assert answer.is_error
     golden("privileges/refused", answer.text)
 
 
 async def test_an_empty_list_is_not_passed_off_as_all_there_is(
-    demo: DemoCluster, directory: Path, golden: Golden
+    demo: DemoCluster, tmp_path: Path, golden: Golden
 ) -> None:
-    async with as_token(demo, "guest@pve!mcp", directory) as session:
+    async with as_token(demo, "guest@pve!mcp", tmp_path) as session:
         guests = await session.get("/nodes/pve1/qemu")
         resources = await session.call("get_cluster_resources", type="vm")
         nodes = await session.call("list_nodes")
@@ -78,8 +73,8 @@ async def test_an_empty_list_is_not_passed_off_as_all_there_is(
     assert "VM.Audit" in named.text
 
 
-async def test_who_may_do_it_is_told_nothing_of_privileges(demo: DemoCluster, directory: Path) -> None:
-    async with as_token(demo, "root@pam!mcp", directory) as session:
+async def test_who_may_do_it_is_told_nothing_of_privileges(demo: DemoCluster, tmp_path: Path) -> None:
+    async with as_token(demo, "root@pam!mcp", tmp_path) as session:
         found = await session.call("search_api", query="stop a vm", limit=2)
         empty = await session.get("/nodes/pve1/qemu", filter="name=nobody")
         pools = await session.call("get_cluster_resources", type="lxc", filter="name=nobody")

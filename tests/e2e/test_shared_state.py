@@ -11,7 +11,6 @@ from serving import Served, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from postgres_server import PostgresServer
 
@@ -24,7 +23,6 @@ CONFIG = "/nodes/pve1/qemu/133/config"
 @pytest.fixture
 def both(
     on_demo: dict[str, str],
-    seeded: Callable[[Path], Path],
     tmp_path_factory: pytest.TempPathFactory,
     postgres: PostgresServer,
 ) -> Iterator[tuple[Served, Served]]:
@@ -34,7 +32,7 @@ def both(
         "MCP_APPROVAL_WAIT": "0",
         "MCP_DATABASE_URL": postgres.new_database(),
     }
-    one, other = (seeded(tmp_path_factory.mktemp(name)) for name in ("one", "other"))
+    one, other = (tmp_path_factory.mktemp(name) for name in ("one", "other"))
     with serving(one, **settings) as first, serving(other, **settings) as second:
         for served in (first, second):
             served.wait_for("the node runs 9.1.9")

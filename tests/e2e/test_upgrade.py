@@ -11,7 +11,6 @@ from proxmox_mcp.settings import read_settings
 from serving import CALLERS, callers_file, run, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from serving import Served
@@ -104,9 +103,9 @@ def old_settings(on_demo: dict[str, str], old_files: dict[str, str]) -> dict[str
 
 @pytest.mark.anyio
 async def test_a_server_on_old_files_serves_warns_and_denies_what_they_denied(
-    old_settings: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path
+    old_settings: dict[str, str], tmp_path: Path
 ) -> None:
-    with serving(seeded(tmp_path), **old_settings) as served:
+    with serving(tmp_path, **old_settings) as served:
         assert "policy.toml, line 4: `risk` is an older key. Write `effect`" in served.log
         assert "policy.toml, line 11: `risk` is an older key" in served.log
         assert "callers.toml, line" in served.log

@@ -28,9 +28,9 @@ PUBLIC = "https://pve.example.org"
 
 
 @pytest.fixture
-async def here(on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path) -> AsyncIterator[Here]:
+async def here(on_demo: dict[str, str], tmp_path: Path) -> AsyncIterator[Here]:
     settings = {"MCP_CONFIRM": "operator", "MCP_PUBLIC_URL": PUBLIC, "MCP_CONCURRENCY": "1"}
-    async with serving_here(seeded(tmp_path), **on_demo, **settings) as served:
+    async with serving_here(tmp_path, **on_demo, **settings) as served:
         yield served
 
 
@@ -92,10 +92,10 @@ async def test_a_client_that_waits_is_told_where_a_person_decides(
 
 
 async def test_people_are_notified_of_a_call_that_waits_in_place_of_a_token(
-    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path, webhook: Webhook
+    on_demo: dict[str, str], tmp_path: Path, webhook: Webhook
 ) -> None:
     settings = {"MCP_NOTIFY": webhook.address, "MCP_PUBLIC_URL": PUBLIC, "MCP_APPROVAL_WAIT": "0"}
-    with serving(seeded(tmp_path), **on_demo, **settings) as served:
+    with serving(tmp_path, **on_demo, **settings) as served:
         served.wait_for("the node runs 9.1.9")
         async with connect(served, "http") as session:
             answer = await session.make("POST", RESET)
@@ -108,11 +108,11 @@ async def test_people_are_notified_of_a_call_that_waits_in_place_of_a_token(
 
 
 async def test_a_client_that_gives_up_and_leaves_at_once_is_no_fault_of_the_server(
-    on_demo: dict[str, str], seeded: Callable[[Path], Path], tmp_path: Path
+    on_demo: dict[str, str], tmp_path: Path
 ) -> None:
     """It cancels its call and ends its session at the same moment, on two connections."""
     gives_up = pytest.RaisesGroup(pytest.RaisesExc(MCPError, match="[Tt]imed out"), flatten_subgroups=True)
-    with serving(seeded(tmp_path), **on_demo, MCP_CONFIRM="operator") as served:
+    with serving(tmp_path, **on_demo, MCP_CONFIRM="operator") as served:
         for guest in range(131, 134):
             with gives_up:
                 async with connect(served, "http") as session:

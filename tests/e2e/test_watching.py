@@ -33,7 +33,7 @@ def watched(on_demo: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
     directory = tmp_path_factory.mktemp("watched")
     settings = {"MCP_LOG_FORMAT": "json", "MCP_MODE": "full", "MCP_AUDIT_FILE": str(directory / "audit.jsonl")}
     with serving(directory, **on_demo, **settings) as served:
-        served.wait_for("from the node itself")
+        served.wait_for_the_schema()
         yield served
 
 
@@ -85,7 +85,7 @@ async def test_what_calls_did_is_in_the_metrics(watched: Served) -> None:
     assert during[f"proxmox_mcp_host_in_use{{{host}}}"] == 1
     assert more(f'proxmox_mcp_proxmox_requests_total{{{host},method="POST",status="200"}}') >= 1
     assert more('proxmox_mcp_proxmox_seconds_count{cluster="default",method="GET"}') >= 1
-    assert any('source="node"' in name for name in during if name.startswith("proxmox_mcp_schema_info"))
+    assert any('source="cache"' in name for name in during if name.startswith("proxmox_mcp_schema_info"))
 
 
 async def test_metrics_on_a_port_of_their_own_need_no_token_and_are_nowhere_else(
@@ -104,7 +104,7 @@ async def test_metrics_on_a_port_of_their_own_need_no_token_and_are_nowhere_else
 async def test_readiness_gives_its_reasons_and_a_cluster_that_is_away_does_not_make_unready(
     on_demo: dict[str, str], tmp_path: Path
 ) -> None:
-    away = {**on_demo, "PROXMOX_HOST": f"127.0.0.1:{free_port()}"}
+    away = {**on_demo, "PROXMOX_HOST": f"127.0.0.1:{free_port()}", "MCP_CACHE_DIR": str(tmp_path / "nothing yet")}
     with serving(tmp_path, **away) as served:
         async with connect(served, "http") as session:
             assert (await session.call("list_nodes")).is_error

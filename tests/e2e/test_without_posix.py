@@ -8,6 +8,7 @@ import http.client
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from serving import environment, free_port
 from without_posix import MISSING_MODULES, SEEN
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxmox_mcp.demo import DemoCluster
 
 SOURCE = Path(proxmox_mcp.__file__).parent
@@ -116,13 +119,14 @@ def _until_somebody_answers(port: int, process: subprocess.Popen[bytes]) -> None
     assert process.poll() is None
 
 
-def _named(module: str) -> set[tuple[str, str]]:
-    """The names of a module that our code takes without asking whether they are there."""
-    found = set()
+@cache
+def _named() -> Mapping[str, set[tuple[str, str]]]:
+    """For each module in ``SEEN``: its names that our code takes without asking whether they are there, and where."""
+    found: dict[str, set[tuple[str, str]]] = {module: set() for module in SEEN}
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == module:
-                found.add((node.attr, path.name))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in SEEN:
+                found[node.value.id].add((node.attr, path.name))
     return found
 
 
@@ -138,7 +142,7 @@ GUARDED = {
 
 @pytest.mark.parametrize("module", sorted(SEEN))
 def test_our_code_takes_no_name_that_windows_lacks(module: str) -> None:
-    lacks = {(name, where) for name, where in _named(module) if not hasattr(SEEN[module], name)}
+    lacks = {(name, where) for name, where in _named()[module] if not hasattr(SEEN[module], name)}
     assert lacks <= GUARDED
 
 

@@ -20,5 +20,5 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with start_demo_cluster(task_seconds=0.3) as demo:
         settings = {**demo.environment, "MCP_AUTH_TOKEN": TOKEN}
         with serving(tmp_path_factory.mktemp("scenarios"), **settings) as server:
-            server.wait_for("from the node itself")  # what is answered depends on whose schema is in force
+            server.wait_for_the_schema()  # what is answered depends on whose schema is in force
             yield server

@@ -36,7 +36,7 @@ def demo() -> Iterator[DemoCluster]:
 @pytest.fixture(scope="module")
 def served(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("problems"), **demo.environment, MCP_AUTH_TOKEN=TOKEN) as server:
-        server.wait_for("from the node itself")
+        server.wait_for_the_schema()
         yield server
 
 
