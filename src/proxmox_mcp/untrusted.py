@@ -63,8 +63,9 @@ def is_token(text: str, *, term: bool = False) -> bool:
         return len(_WORD.findall(upid[1])) <= _MOST_WORDS
     if len(text) > (_LONGEST_TERM if term else _LONGEST_TOKEN) or _TOKEN.fullmatch(text) is None:
         return False
-    parts = _PARTS.split(text) if term else (text,)
-    return all(len(_WORD.findall(part)) <= _MOST_WORDS for part in parts)
+    if not term:
+        return len(_WORD.findall(text)) <= _MOST_WORDS
+    return all(len(_WORD.findall(part)) <= _MOST_WORDS for part in _PARTS.split(text))
 
 
 def escaped(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.validation.encode import needs_json
@@ -40,7 +39,7 @@ async def dry_run(call: Call, guard: Guard, live: LiveState) -> Call:
         "effects": list(call.judgement.names),
         "decision": str(decision.verdict),
     }
-    return replace(call, received=Received(data=data, told="\n".join(lines)))
+    return call.answered(Received(data=data, told="\n".join(lines)))
 
 
 def _undo(call: Call) -> str:

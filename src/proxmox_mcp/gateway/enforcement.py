@@ -139,7 +139,7 @@ class Guard:
     async def decide(self, call: Call, live: LiveState) -> Call:
         """The call with what the policy says; the live facts that its rules need are read first."""
         policy = self.policy
-        return replace(call, decision=policy.decide(call, await live.facts(policy.needs(call))))
+        return call.decided(policy.decide(call, await live.facts(policy.needs(call))))
 
     def admit(self, call: Call, request: Request) -> None:
         """Refuse what is denied, what the read tool is not for, what many places would have to be asked about, and a

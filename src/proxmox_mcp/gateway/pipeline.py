@@ -151,7 +151,7 @@ class Pipeline:
         until = started + seconds
         told = await outcome_text(outcomes, call, until, cluster, client, self._words(call), request.wording)
         running = any(outcome.state == "running" for outcome in outcomes)
-        return replace(call, received=Received(data=self._redacted(answer.data, call), told=told, running=running))
+        return call.answered(Received(data=self._redacted(answer.data, call), told=told, running=running))
 
     async def _send(self, call: Call, cluster: Cluster) -> Answer:
         """The answer of Proxmox, or its refusal with what to do next and without the secrets that it repeats."""
@@ -175,7 +175,7 @@ class Pipeline:
             record.details = digests(result)
             words = self._words(call)
             text = words(told(result, work.guest))
-            return replace(call, received=Received(data=result, told=text))
+            return call.answered(Received(data=result, told=text))
         raise await self._explained(refusal, call, cluster)
 
     async def _explained(self, refusal: ProxmoxError, call: Call, cluster: Cluster) -> ProxmoxError:
@@ -194,7 +194,7 @@ class Pipeline:
         until = time.monotonic() + seconds
         outcomes = await follow([call.path_params["upid"]], seconds, cluster, client, self._words(call))
         told = await outcome_text(outcomes, None, until, cluster, client, self._words(call), request.wording)
-        return replace(call, received=Received(told=told))
+        return call.answered(Received(told=told))
 
     async def _read(self, call: Call, answer: Answer, request: Request, cluster: Cluster) -> Call:
         """What a GET gave, read on to its end where Proxmox gives it in pages."""
@@ -205,7 +205,7 @@ class Pipeline:
             data, unread = rows.data, rows.unread(filtered=bool(request.view.conditions))
         shown = await self._shown(data, request, call)
         notes = await why_empty(call, cluster) if data == [] else pending_changes(call, answer.pending)
-        return replace(call, received=Received(data=shown, notes=notes, unread=unread))
+        return call.answered(Received(data=shown, notes=notes, unread=unread))
 
     async def _done(self, record: AuditRecord, data: Any, seconds: float, cluster: Cluster, client: Client) -> Call:
         """A write that started no task: waited for where something else goes on, a process in a guest or a request
@@ -214,21 +214,21 @@ class Pipeline:
         is_command = call.template == CARRIERS["qemu"]
         if is_command and (ran := await result_of_process(call, data, seconds, cluster, client)):
             record.details = ran.digests
-            return replace(call, received=Received(data=data, told=self._words(call)(ran.text)))
+            return call.answered(Received(data=data, told=self._words(call)(ran.text)))
         if "sid" in call.path_params and (asked := request_of_call(call)):
             after = await follow_ha(asked, time.monotonic() + seconds, cluster, client)
             if after.failed:
                 raise TaskFailedError(f"{call.name} was done. {after.text}", after.advice)
-            return replace(call, received=Received(data=data, told=f"Done: {call.name}\n{after.text}"))
+            return call.answered(Received(data=data, told=f"Done: {call.name}\n{after.text}"))
         if data in (None, ""):
-            return replace(call, received=Received(data=data, told=f"Done: {call.name}"))
+            return call.answered(Received(data=data, told=f"Done: {call.name}"))
         keep = self.guard.one_time_secrets.keeper(call.caller.name, call.name)
         try:
             data = await off_the_loop(data, self.guard.redactor.data, data, call.template, keep)
         except GuardError as error:
             said = f"{call.name} was done, but the secret that it gave could not be kept: {error.message}"
             raise GuardError(said, f"Revoke it, and make the call again. {error.advice}") from error
-        return replace(call, received=Received(data=data))
+        return call.answered(Received(data=data))
 
     async def _shown(self, data: Any, request: Request, call: Call) -> Any:
         """What is told of an answer, without secrets: also where ``reduce`` has taken none out."""
@@ -260,7 +260,7 @@ def _part(request: Request) -> Mapping[str, int]:
 def _noted(call: Call, *notes: str) -> Call:
     """The call whose answer also tells what was done before it, and what the schema doubts about it."""
     received, more = call.received, tuple(filter(None, notes))
-    return replace(call, received=replace(received, notes=(*received.notes, *more))) if more else call
+    return call.answered(replace(received, notes=(*received.notes, *more))) if more else call
 
 
 class Observer(Protocol):

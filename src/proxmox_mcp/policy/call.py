@@ -91,10 +91,22 @@ class Call:
         return f"{self.method} {self.path.text}"
 
     def judged(self, judgement: Judgement, targets: Targets) -> Call:
-        """The call with its effects and what it hits. As ``dataclasses.replace`` makes it, without going through its
-        fields one by one: that took a seventh of all the guard's work for a read."""
+        """The call with its effects and what it hits."""
+        return self._with(judgement=judgement, targets=targets)
+
+    def decided(self, decision: Decision) -> Call:
+        """The call with what the policy says of it."""
+        return self._with(decision=decision)
+
+    def answered(self, received: Received) -> Call:
+        """The call with what it got."""
+        return self._with(received=received)
+
+    def _with(self, **found: Any) -> Call:
+        """As ``dataclasses.replace`` makes it, without going through the fields one by one: 1 µs instead of 7, at three
+        steps of each call."""
         call = object.__new__(Call)
-        vars(call).update(vars(self), judgement=judgement, targets=targets)
+        vars(call).update(vars(self), **found)
         return call
 
     def digest(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ _AT_ONCE = 2_000
 
 async def _run(call: ToolCall) -> str:
     # Of ten thousand guests only their number is told: no secret is looked for in the rest.
-    request = replace(call.request(RESOURCES), reduce=_nodes_of, reduced_at_once=_AT_ONCE)
+    request = call.request(RESOURCES, reduce=_nodes_of, reduced_at_once=_AT_ONCE)
 
     async def table(cluster: Cluster, answer: Any) -> str:
         records = records_of(answer)
