@@ -60,7 +60,7 @@ def targets_of(call: Call, open_ended: Collection[str] = ()) -> Targets:
 
     ``open_ended``: of which kinds it may hit more than it names, by the review of its endpoint.
     """
-    if call.data or not call.template or any(len(value) > _LONGEST_KEPT for value in call.path_params.values()):
+    if call.data or not call.template or len(call.path.encoded) > _LONGEST_PATH_KEPT:
         return _targets(call.template, call.path_params, call.data, call.path.segments, open_ended)
     return _targets_of_path(call.template, tuple(call.path_params.items()), frozenset(open_ended))
 
@@ -168,6 +168,8 @@ def _named(name: str, text: str) -> Iterator[tuple[str, str]]:
 
 _LONGEST_KEPT = 64
 """Characters of a value whose targets are kept: the same nodes and guests are named all day."""
+_LONGEST_PATH_KEPT = 256
+"""The same of a path: its parameters, and those alone, are kept."""
 
 
 @lru_cache(maxsize=4096)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 LOGGER = "proxmox_mcp.audit"
 _LOG = logging.getLogger(LOGGER)
 _LONGEST_TEXT, _LONGEST_METHOD = 2000, 20
+_encode = json.JSONEncoder(check_circular=False).encode
+"""As ``json.dumps``, without a look for circles: what came as JSON has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,17 +98,18 @@ class AuditLog:
 
     def outcome(self, call: Call, outcome: Outcome) -> None:
         """Put on record how a call ended. Raises ``AuditError`` where the line could not be written."""
-        extra = {"result": outcome.result, "seconds": round(outcome.seconds, 3), "upid": " ".join(call.upids)}
+        record = self._record("outcome", call)
+        record |= {"result": outcome.result, "seconds": round(outcome.seconds, 3), "upid": " ".join(call.upids)}
         if outcome.details:
-            extra |= outcome.details
+            record |= outcome.details
         if outcome.message:
-            extra["message"] = self._redactor.text(_short(outcome.message), secrets_in(call.data, call.template))
-        self._write(self._record("outcome", call, extra), sync=False)
+            record["message"] = self._redactor.text(_short(outcome.message), secrets_in(call.data, call.template))
+        self._write(record, sync=False)
 
     def started(self, call: Call) -> None:
         """Tell those who look now which tasks a write has started. The file gets them with the outcome."""
         if self._also is not None:
-            self._also(self._record("tasks", call, {"upid": " ".join(call.upids)}))
+            self._also(self._record("tasks", call) | {"upid": " ".join(call.upids)})
 
     def act(self, event: str, by: str, details: Mapping[str, Any]) -> None:
         """Put on record what a person did outside of any call, such as a freeze: on the disk when this returns.
@@ -123,7 +126,7 @@ class AuditLog:
         if self._copies is not None:
             self._copies.close()
 
-    def _record(self, event: str, call: Call, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _record(self, event: str, call: Call) -> dict[str, Any]:
         decision = call.decision
         return {
             "time": _now(),
@@ -141,12 +144,11 @@ class AuditLog:
             "decision": str(decision.verdict) if decision else "",
             "rule": (decision.rule.where if decision.rule else decision.reason) if decision else "",
             "confirmation": call.confirmation,
-            **(extra or {}),
         }
 
     def _write(self, record: Mapping[str, Any], *, sync: bool) -> None:
         kept = {key: value for key, value in record.items() if value not in ("", None)}
-        content = json.dumps(kept)
+        content = _encode(kept)
         try:
             line = self._file.append(content, sync=sync) if self._file else content.encode()
         except OSError as error:
