@@ -7,6 +7,7 @@ The records are those of ``PVE::API2::Cluster`` (resources): sizes in bytes, ``c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -231,6 +232,7 @@ def _heading(values: Iterable[str], longest: int) -> str:
     return f"{text}:" if text else ""
 
 
+@lru_cache(maxsize=256)
 def _column(name: str, longest: int, *, raw: bool) -> Column:
     if name in _READABLE and not raw:
         return Column(*_READABLE[name])

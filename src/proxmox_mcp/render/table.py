@@ -160,6 +160,8 @@ def cell(value: Any, longest: int, *, term: bool = False) -> str:
     """A value as a cell of at most about ``longest`` characters. ``term``: its field holds Proxmox's own terms."""
     if isinstance(value, str):
         return text_cell(cut(value, longest), term=term)
+    if type(value) is int:
+        return str(value)
     if isinstance(value, (int, float)):
         return compact_json(value)
     if is_empty(value):
