@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.formats.calendar import CALENDAR
-from proxmox_mcp.apidoc.formats.definition import Format, pattern_format
+from proxmox_mcp.apidoc.formats.definition import Format, pattern_format, perl_search
 from proxmox_mcp.apidoc.formats.firewall import FIREWALL
 from proxmox_mcp.apidoc.formats.guests import GUESTS
 from proxmox_mcp.apidoc.formats.identifiers import IDENTIFIERS
@@ -28,9 +28,13 @@ FORMATS: Mapping[str, Format] = {**IDENTIFIERS, **NETWORK, **FIREWALL, **STORAGE
 BEFORE_9: Mapping[str, Format] = {
     "mac-prefix": pattern_format(
         r"(?i:[a-f0-9][02468ace](?::[a-f0-9]{2}){0,2}:?)", "the first bytes of a MAC address, each complete: BC:24:11"
-    )
+    ),
+    "pve-groupid": pattern_format(r"[A-Za-z0-9._()?^:-]+", "the name of a group (A-Z a-z 0-9 . _ -)"),
+    "pve-storage-format": Format(perl_search("raw|qcow2|vmdk|subvol"), FORMATS["pve-storage-format"].wanted),
 }
-"""Formats with another rule up to Proxmox VE 8 (PVE::DataCenterConfig, branch stable-bookworm)."""
+"""Formats with another rule in some release up to Proxmox VE 8: PVE::DataCenterConfig of branch stable-bookworm;
+PVE::AccessControl, whose class of characters was the text of a pattern from libpve-access-control 8.2 to 9.0.4
+(``[(?^:A-Za-z0-9._-)]``); PVE::Storage::Plugin, whose pattern was not anchored up to 8.3."""
 
 _LISTS = ("-list", "-alist")
 
