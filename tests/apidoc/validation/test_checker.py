@@ -124,8 +124,9 @@ def test_what_version_8_takes_and_refuses_otherwise_than_9() -> None:
     assert faults({"log_ratelimit": "yes"}, "/cluster/firewall/options") == [{"log_ratelimit"}, set()]
     assert faults({"mac_prefix": "BC:2"}, "/cluster/options") == [{"mac_prefix"}, set()]
     assert faults({"mac_prefix": "BC:24:"}, "/cluster/options") == [set(), set()]
-    assert faults({"groups": "dev:ops,ok"}, "/access/users/a@pve") == [set(), {"groups"}]
-    assert faults({"groups": "a/b"}, "/access/users/a@pve") == [{"groups"}, {"groups"}]
+    for version, ok in (("7.4", True), ("8.4", True), ("9.1", True), ("9.2", False)):
+        assert check("PUT", "/access/users/a@pve", {"groups": "dev:ops,ok"}, version).ok is ok
+        assert not check("PUT", "/access/users/a@pve", {"groups": "a/b"}, version).ok
     assert check("PUT", "/storage/local", {"format": " raw"}, "7.4").ok
     assert not check("PUT", "/storage/local", {"format": "vdi"}, "7.4").ok
     assert faults({"format": " raw"}, "/storage/local") == [{"format"}, {"format"}]

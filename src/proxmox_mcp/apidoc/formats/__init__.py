@@ -21,7 +21,7 @@ from proxmox_mcp.apidoc.validation.perl import is_true, split_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["BEFORE_9", "FORMATS", "Format", "find_format", "is_list"]
+__all__ = ["BEFORE_9", "BEFORE_9_2", "FORMATS", "Format", "find_format", "is_list"]
 
 FORMATS: Mapping[str, Format] = {**IDENTIFIERS, **NETWORK, **FIREWALL, **STORAGE, **GUESTS, **CALENDAR}
 
@@ -29,12 +29,16 @@ BEFORE_9: Mapping[str, Format] = {
     "mac-prefix": pattern_format(
         r"(?i:[a-f0-9][02468ace](?::[a-f0-9]{2}){0,2}:?)", "the first bytes of a MAC address, each complete: BC:24:11"
     ),
-    "pve-groupid": pattern_format(r"[A-Za-z0-9._()?^:-]+", "the name of a group (A-Z a-z 0-9 . _ -)"),
     "pve-storage-format": Format(perl_search("raw|qcow2|vmdk|subvol"), FORMATS["pve-storage-format"].wanted),
 }
 """Formats with another rule in some release up to Proxmox VE 8: PVE::DataCenterConfig of branch stable-bookworm;
-PVE::AccessControl, whose class of characters was the text of a pattern from libpve-access-control 8.2 to 9.0.4
-(``[(?^:A-Za-z0-9._-)]``); PVE::Storage::Plugin, whose pattern was not anchored up to 8.3."""
+PVE::Storage::Plugin, whose pattern was not anchored up to 8.3."""
+
+BEFORE_9_2: Mapping[str, Format] = {
+    "pve-groupid": pattern_format(r"[A-Za-z0-9._()?^:-]+", FORMATS["pve-groupid"].wanted),
+}
+"""PVE::AccessControl had the text of a pattern as a class of characters, ``[(?^:A-Za-z0-9._-)]``, from
+libpve-access-control 8.2 to 9.0.4: the first nodes of Proxmox VE 9.1 had it."""
 
 _LISTS = ("-list", "-alist")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxmox_mcp.apidoc.formats import BEFORE_9, Format
+from proxmox_mcp.apidoc.formats import BEFORE_9, BEFORE_9_2, Format
 from proxmox_mcp.apidoc.model import CallProblem, Check
 from proxmox_mcp.apidoc.routes import DeadEnd
 from proxmox_mcp.apidoc.validation import encode, hints
@@ -192,6 +192,8 @@ def formats_of(index: Index) -> Mapping[str, Format]:
     """The formats that depend on the index: rules of older releases, and privileges, which
     ``GET /access/roles/{roleid}`` lists."""
     formats = dict(BEFORE_9) if is_before(index.version, 9) else {}
+    if is_before(index.version, 9, 2):
+        formats |= BEFORE_9_2
     role = index.get("GET", "/access/roles/{roleid}")
     if privileges := frozenset(role.returns.properties or ()) if role else frozenset():
         wanted = "a privilege, such as VM.Audit, VM.PowerMgmt or Datastore.AllocateSpace"

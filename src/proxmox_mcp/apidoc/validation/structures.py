@@ -54,10 +54,10 @@ def is_known_to(version: str) -> bool:
     return _parts(version) <= newest
 
 
-def is_before(version: str, major: int) -> bool:
-    """Whether a version is of an older major release; False if it is empty."""
+def is_before(version: str, *release: int) -> bool:
+    """Whether a version is of an older release, given as ``9`` or ``9, 2``; False if it is empty."""
     parts = _parts(version)
-    return bool(parts) and parts[0] < major
+    return bool(parts) and parts < release
 
 
 @cache
