@@ -57,6 +57,9 @@ def _upstream(request: Sent, connection: Any) -> None:
     rows = [{"iface": "vmbr0", "type": "bridge"}, {"iface": "vmbr1", "type": "bridge"}]
     if path == "/version":
         connection.sendall(reply({"version": "9.2.1", "release": "9.2"}))
+    elif path == "/cluster/resources":
+        nodes = [{"type": "node", "node": f"pve{n}", "id": f"node/pve{n}", "status": "online"} for n in (1, 2)]
+        connection.sendall(reply(nodes))
     elif path == "/nodes/pve1/network" and request.method == "GET":
         changes = {} if "type=bond" in query else {"changes": "+++ /etc/network/interfaces.new\n+auto vmbr1"}
         connection.sendall(reply(body=json.dumps({"data": rows, **changes}).encode()))
@@ -86,3 +89,9 @@ async def test_interfaces_that_are_not_in_force_are_told(gateway: Gateway) -> No
     )
     told = await gateway.call(Request(path="/nodes/pve1/network", data={"type": "bond"}, view=View()))
     assert "in force" not in told
+
+
+async def test_the_note_of_one_node_is_told_below_the_interfaces_of_all(gateway: Gateway) -> None:
+    told = await gateway.call(Request(path="/nodes/*/network", view=View()))
+    assert told.count("Not all of this is in force: PUT /nodes/pve1/network applies") == 1
+    assert "pve2/network" not in told

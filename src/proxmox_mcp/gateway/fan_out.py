@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FAILURES_TOLD = 8
 _UNREAD_TOLD = 4
+_NOTES_TOLD = 4
 
 
 async def gather(ask_at: Callable[[ApiPath], Awaitable[Call]], places: Places, view: View, client: Client) -> Result:
@@ -58,7 +59,7 @@ async def gather(ask_at: Callable[[ApiPath], Awaitable[Call]], places: Places, v
         if target.path in got
         for record in _records(got[target.path].received.data, target, named)
     ]
-    notes = (*_notes(places, failures), *places.notes, *_unread(got))
+    notes = (*_notes(places, failures), *places.notes, *_unread(got), *_said(got))
     endpoints = list({call.template: call.endpoint for call in got.values() if call.endpoint}.values())
     known = dict.fromkeys((*PLACE_FIELDS, *(field for each in endpoints for field in returned_fields(each))))
     return Result(records, notes=notes, known=tuple(known), legend=legend_of_all(endpoints), places=places)
@@ -95,6 +96,13 @@ def _unread(got: dict[ApiPath, Call]) -> tuple[str, ...]:
     told = [f"{path}: {each.received.unread}" for path, each in got.items() if each.received.unread]
     more = [f"and of {len(told) - _UNREAD_TOLD} places more."] if len(told) > _UNREAD_TOLD else []
     return (*told[:_UNREAD_TOLD], *more)
+
+
+def _said(got: dict[ApiPath, Call]) -> tuple[str, ...]:
+    """What is to be said beside the data of the places, the same only once."""
+    notes = list(dict.fromkeys(note for each in got.values() for note in each.received.notes))
+    more = [f"and {len(notes) - _NOTES_TOLD} notes more."] if len(notes) > _NOTES_TOLD else []
+    return (*notes[:_NOTES_TOLD], *more)
 
 
 def _notes(places: Places, failures: dict[ApiPath, ProxmoxMcpError]) -> tuple[str, ...]:
