@@ -3,7 +3,7 @@
 Ours reads its settings and its policy in that time. It loads schema and search in the first pause of the client, or
 when the first call needs them; therefore the time to the answer of a first call is measured too: a search of ours, and
 hello of the bare tool. No Proxmox is involved. What that call needs (the search, requests, the privileges of what it
-found) is loaded when it comes, by threads that share one interpreter: a quarter more than the bare server takes.
+found) is loaded when it comes, by threads that share one interpreter: a third more than the bare server takes.
 """
 
 from __future__ import annotations
