@@ -128,6 +128,28 @@ def test_a_path_that_is_elsewhere_in_the_api_is_told_where(version: str, method:
     assert "unlink" not in said
 
 
+@pytest.mark.parametrize("version", bundled_versions())
+@pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        ("POST", "/nodes/pve1/qemu/100/start", "Did you mean /nodes/pve1/qemu/100/status/start?"),
+        ("POST", "/nodes/pve1/lxc/100/reboot", "Did you mean /nodes/pve1/lxc/100/status/reboot?"),
+        ("POST", "/nodes/pve1/qemu/100/exec", "Did you mean /nodes/pve1/qemu/100/agent/exec?"),
+        ("POST", "/nodes/pve1/qemu/100/rollback", "Did you mean /nodes/pve1/qemu/100/snapshot/{snapname}/rollback?"),
+        ("PUT", "/nodes/pve1/wipedisk", "Did you mean /nodes/pve1/disks/wipedisk?"),
+        ("GET", "/cluster/ha/current", "Did you mean /cluster/ha/status/current?"),
+    ],
+)
+def test_a_segment_that_is_one_level_further_down_is_told_where(
+    version: str, method: str, path: str, told: str
+) -> None:
+    assert hint(method, path, version=version) == told
+
+
+def test_the_method_before_a_path_is_told_to_be_none_of_it() -> None:
+    assert hint("GET", "GET /nodes/pve1/version") == "The method is not a part of the path: /nodes/pve1/version."
+
+
 @pytest.mark.parametrize("path", ["/pools/web/shop", "/pools/web%2Fshop", "/pools/web/shop/cart"])
 def test_a_pool_within_a_pool_is_named_by_a_parameter(path: str) -> None:
     name = path.removeprefix("/pools/").replace("%2F", "/")

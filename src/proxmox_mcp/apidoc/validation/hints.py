@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.validation.faults import Fault
 
 MOST_NAMES = 12
+_MOST_DEEPER = 2
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 _COMMANDS = {"qemu": "qm", "lxc": "pct"}
 _TYPES = {"boolean": "1 or 0", "integer": "an integer", "number": "a number", "array": "a list", "string": "text"}
 _PRIVILEGES = ("pve-priv", "pve-priv-list")
@@ -185,8 +187,12 @@ def _parts(version: str) -> tuple[int, ...]:
 
 def of_path(index: Index, method: str, path: ApiPath, found: DeadEnd) -> str:
     """Similar paths for an unknown path, and the versions that have it."""
+    if path.segments and path.segments[0].strip() in _METHODS:
+        return f"The method is not a part of the path: /{'/'.join(path.segments[1:])}."
     if instead := _elsewhere(index, path):
         return instead
+    if deeper := _deeper_paths(index, method, found):
+        return f"Did you mean {' or '.join(deeper)}?"
     sentences = []
     if past := history.find_past(path):
         versions = past.methods.get(method) or next(iter(past.methods.values()), ())
@@ -239,11 +245,34 @@ def _exists(index: Index, path: str) -> bool:
     return bool(getattr(index.route(path), "methods", None))
 
 
-def _near_paths(index: Index, found: DeadEnd) -> list[str]:
-    """Paths with a similar segment in place of the unknown one."""
+def _base(found: DeadEnd) -> str:
+    """The known part of a path with the values of its parameters."""
     base = found.reached.rstrip("/")
     for name, text in found.params.items():
         base = base.replace(f"{{{name}}}", text, 1)
+    return base
+
+
+def _deeper_paths(index: Index, method: str, found: DeadEnd) -> list[str]:
+    """Paths that have the unknown segment one level further down: ``status/start`` for ``start``.
+
+    Those that have the method, if any do; none where there are too many to choose from.
+    """
+    reached, end = found.reached.rstrip("/"), "/".join(("", found.segment, *found.rest))
+    if not found.segment:
+        return []
+    below: dict[str, bool] = {}
+    for endpoint in index.endpoints:
+        between = endpoint.path.removeprefix(f"{reached}/").removesuffix(end)
+        if f"{reached}/{between}{end}" == endpoint.path and between and "/" not in between.replace("/{", "{"):
+            below[between] = below.get(between, False) or endpoint.method == method
+    named = [between for between, has_it in below.items() if has_it] or list(below)
+    return [f"{_base(found)}/{each}{end}" for each in named] if len(named) <= _MOST_DEEPER else []
+
+
+def _near_paths(index: Index, found: DeadEnd) -> list[str]:
+    """Paths with a similar segment in place of the unknown one."""
+    base = _base(found)
     rest = "".join(f"/{part}" for part in found.rest)
     if not found.segment:
         return []
