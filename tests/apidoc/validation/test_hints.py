@@ -44,6 +44,25 @@ def test_a_size_with_its_unit_written_out_is_told_as_proxmox_writes_it(given: st
     assert f"Did you mean {meant}?" in hint("PUT", "/nodes/pve1/qemu/100/resize", {"disk": "scsi0", "size": given})
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"), [("2 GiB", "2048"), ("4G", "4096"), ("512M", "512"), ("1.5GB", "1536"), ("2048K", "2")]
+)
+@pytest.mark.parametrize("path", [CONFIG, "/nodes/pve1/lxc/100/config"])
+def test_a_size_of_memory_is_told_in_mib(path: str, given: str, meant: str) -> None:
+    assert hint("PUT", path, {"memory": given}) == f"Did you mean {meant}? The unit is MiB."
+
+
+@pytest.mark.parametrize("given", ["1K", "0.0001G", "+2G", "much", "2 GiB or so"])
+def test_of_a_memory_that_is_no_whole_number_of_mib_nothing_is_guessed(given: str) -> None:
+    assert "Did you mean" not in hint("PUT", "/nodes/pve1/lxc/100/config", {"memory": given})
+
+
+def test_where_a_free_id_is_wanted_the_call_that_gives_one_is_named() -> None:
+    create = {"vmid": "next", "ostemplate": "local:vztmpl/a.tar.zst"}
+    assert hint("POST", "/nodes/pve1/lxc", create).startswith("GET /cluster/nextid gives a free one.")
+    assert "nextid" not in hint("POST", "/nodes/pve1/lxc", {**create, "vmid": "web-01"})
+
+
 @pytest.mark.parametrize("given", ["10GG", "much", "-5GB"])
 def test_of_a_size_that_cannot_be_read_nothing_is_guessed(given: str) -> None:
     told = hint("PUT", "/nodes/pve1/qemu/100/resize", {"disk": "scsi0", "size": given})

@@ -31,6 +31,8 @@ _GONE_PRIVILEGES = {
     "Sys.Audit for the monitor."
 }
 """Privileges that old documents and scripts name, and their replacements (``PVE::AccessControl``)."""
+_IN_MIB = frozenset({"memory", "swap", "balloon"})
+_NEW_IDS, _FREE = frozenset({"vmid", "newid"}), frozenset({"next", "nextid", "auto", "free", "new"})
 _SIZE = re.compile(r"(\+?\d{1,20}(?:\.\d{1,20})?) ?([kmgtKMGT])(?:i?[bB])?")
 _FLAGS = {"yes": "1", "true": "1", "on": "1", "no": "0", "false": "0", "off": "0"}
 
@@ -38,6 +40,10 @@ _FLAGS = {"yes": "1", "true": "1", "on": "1", "no": "0", "false": "0", "off": "0
 def of_value(name: str, schema: Schema, compiler: Compiler, fault: Fault, value: object) -> str:
     """What a parameter accepts, for a value that it does not accept."""
     item = schema.items or schema
+    if mib := _mib_meant(name, value):
+        return f"Did you mean {mib}? The unit is MiB."
+    if isinstance(value, str) and name in _NEW_IDS and value.strip().lower() in _FREE:
+        return f"GET /cluster/nextid gives a free one. {of_schema(name, schema, compiler)}"
     if compiler.keys(item) is not None:
         return _of_keys(name, item, compiler, fault)
     for gone, instead in _GONE_PRIVILEGES.items():
@@ -51,6 +57,15 @@ def of_value(name: str, schema: Schema, compiler: Compiler, fault: Fault, value:
     if size := _size_meant(text, name, schema, compiler):
         return f"Did you mean {size}? {of_schema(name, schema, compiler)}"
     return of_schema(name, schema, compiler)
+
+
+def _mib_meant(name: str, value: object) -> str:
+    """``2 GiB`` for a parameter that counts MiB: 2048. Empty for other texts, and for fractions of a MiB."""
+    size = _SIZE.fullmatch(value) if name in _IN_MIB and isinstance(value, str) else None
+    if size is None or size[1].startswith("+"):
+        return ""
+    mib = float(size[1]) * 1024.0 ** ("kmgt".index(size[2].lower()) - 1)
+    return str(int(mib)) if mib >= 1 and mib.is_integer() else ""
 
 
 def _size_meant(text: str, name: str, schema: Schema, compiler: Compiler) -> str:
