@@ -85,8 +85,9 @@ def _page(
     blocks = list(islice(_fitting(_blocks(sections, start), room), view.limit))
     if not blocks and start < len(records):
         return None
-    text = "\n".join(blocks)
-    last = page_footer(start, start + len(blocks), len(records), digest(records), what, suffix)
+    text, end = "\n".join(blocks), start + len(blocks)
+    checksum = digest(records) if end < len(records) else ""  # Of the cursor for the next page.
+    last = page_footer(start, end, len(records), checksum, what, suffix)
     return "\n".join(filter(None, (text, _CELLS_CUT.format(uncut) if CUT in text else "", last, note)))
 
 
