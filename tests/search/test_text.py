@@ -63,3 +63,8 @@ def test_abbreviations_keep_their_last_letter(word: str) -> None:
 def test_any_text_can_be_read(text: str) -> None:
     assert all(word and word == word.strip() for word in words(text))
     assert all(stem(word) for word in words(text))
+
+
+def test_the_letters_of_an_abbreviation_are_one_word() -> None:
+    assert words("S.M.A.R.T. values") == ["smart", "values"]
+    assert words("a.b c/d 1.2.3") == ["a", "b", "ab", "c", "d", "cd"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.search.indexing import LinesByTerm
 
-_FORM = b"5"
+_FORM = b"6"
 """Goes up when the same files are read differently."""
 
 

@@ -92,6 +92,8 @@ def words_of(chunk: str) -> tuple[str, ...]:
     if _ADDRESS.fullmatch(chunk):
         return ()
     parts = _PARTS.split(chunk)
+    if len(parts) > 2 and all(len(part) == 1 for part in parts) and (short := "".join(parts)).isalpha():
+        return (short,)  # S.M.A.R.T.
     joined = ("".join(parts),) if len(parts) == 2 and parts[0].isalpha() and parts[1].isalpha() else ()
     return (*(part for part in parts if part and not part.isdigit()), *joined)
 
