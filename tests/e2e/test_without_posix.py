@@ -136,6 +136,8 @@ GUARDED = {
     ("getuid", "operator.py"),
     ("SIGHUP", "uvicorn_server.py"),
     ("AF_UNIX", "syslog.py"),
+    ("pread", "audit_file.py"),
+    ("pwrite", "audit_file.py"),
 }
 """Names of POSIX that stand behind a question whether they are there."""
 
