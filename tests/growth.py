@@ -18,7 +18,7 @@ FACTOR = 8
 STEEPEST = 24
 _NOTICEABLE = 0.003
 """Seconds; what costs less at its largest proves nothing, and harms nobody."""
-_LONG = 0.5
+_LONG = 1.5
 _TRIES = 10
 
 _TINY = (8, 14, 18, 20, 22, 24, 26, 32, 64, 180, 500)

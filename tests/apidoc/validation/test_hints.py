@@ -132,8 +132,15 @@ def test_hints_do_not_make_a_check_slow() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "told"),
     [
-        ("POST", "/nodes/pve1/qemu/100/unlock", "The API can't unlock a guest. Run on the node: `qm unlock 100`."),
-        ("PUT", "/nodes/pve1/lxc/101/unlock", "The API can't unlock a guest. Run on the node: `pct unlock 101`."),
+        (
+            "POST",
+            "/nodes/pve1/qemu/100/unlock",
+            (
+                "No call is for this alone. Run on the node: `qm unlock 100`. Or, as root@pam signed in by password: "
+                "PUT /nodes/{node}/qemu/100/config with delete=lock and skiplock=1."
+            ),
+        ),
+        ("PUT", "/nodes/pve1/lxc/101/unlock", "The API can't unlock a container. Run on the node: `pct unlock 101`."),
         ("GET", "/cluster/ceph/osd", "Did you mean /nodes/{node}/ceph/osd?"),
         ("GET", "/ceph/osd", "Did you mean /nodes/{node}/ceph/osd?"),
         ("GET", "/qemu/100/config", "Did you mean /nodes/{node}/qemu/100/config?"),

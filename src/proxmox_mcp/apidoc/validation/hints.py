@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 MOST_NAMES = 12
 _MOST_DEEPER = 2
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
-_COMMANDS = {"qemu": "qm", "lxc": "pct"}
+_UNLOCKING = {
+    "qemu": "No call is for this alone. Run on the node: `qm unlock {vmid}`. Or, as root@pam signed in by password: "
+    "PUT /nodes/{{node}}/qemu/{vmid}/config with delete=lock and skiplock=1.",
+    "lxc": "The API can't unlock a container. Run on the node: `pct unlock {vmid}`.",
+}
+"""PVE::API2::Qemu takes ``skiplock`` from root@pam without a token; PVE::API2::LXC::Config always minds the lock."""
 _TYPES = {"boolean": "1 or 0", "integer": "an integer", "number": "a number", "array": "a list", "string": "text"}
 _PRIVILEGES = ("pve-priv", "pve-priv-list")
 _GONE_PRIVILEGES = {
@@ -230,8 +235,8 @@ def of_path(index: Index, method: str, path: ApiPath, found: DeadEnd) -> str:
 def _elsewhere(index: Index, path: ApiPath) -> str:
     """Where the API has what a path probably means, if the name is not similar; empty if unknown."""
     parts = path.segments
-    if len(parts) == 5 and parts[0] == "nodes" and parts[2] in _COMMANDS and parts[4] == "unlock":
-        return f"The API can't unlock a guest. Run on the node: `{_COMMANDS[parts[2]]} unlock {parts[3]}`."
+    if len(parts) == 5 and parts[0] == "nodes" and parts[2] in _UNLOCKING and parts[4] == "unlock":
+        return _UNLOCKING[parts[2]].format(vmid=parts[3])
     if len(parts) > 2 and parts[0] == "pools" and _takes(index, "/pools", "poolid"):
         pool = "/".join(parts[1:])
         return f"Nested pools are addressed by a parameter: GET, PUT or DELETE /pools with poolid={pool}."
