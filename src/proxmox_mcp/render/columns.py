@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from proxmox_mcp.render.legend import without_date
@@ -13,8 +12,8 @@ from proxmox_mcp.render.units import SIZES, significant
 if TYPE_CHECKING:
     from proxmox_mcp.render.legend import Legend
 
-_MOST_LOOKED_AT = 1_000
-"""Values by which a column's unit is chosen; a value beyond them that doesn't fit is written with its own unit."""
+MOST_LOOKED_AT = 1_000
+"""Records by which a column's unit is chosen; a value beyond them that doesn't fit is written with its own unit."""
 _WIDEST = 100_000
 """The largest number of a unit in a column (``2048`` GiB is fine, ``4194304`` MiB is not)."""
 _FINEST = (0.1, 0.01)
@@ -26,7 +25,7 @@ Cell: TypeAlias = Callable[[Any], "str | None"]
 
 def quantity_of(legend: Legend, name: str, values: Iterable[Any]) -> tuple[Quantity | None, list[float]]:
     """What the numbers of a column mean, told by the first that is not 0, and the numbers."""
-    numbers = [number for value in islice(values, _MOST_LOOKED_AT) if (number := number_of(value)) is not None]
+    numbers = [number for value in values if (number := number_of(value)) is not None]
     quantity: Quantity | None = None
     only_zeros = True
     for number in dict.fromkeys(numbers):  # A column of zeros is asked about once.

@@ -12,11 +12,12 @@ end of a line are left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.render.cells import EMPTY, compact_json, cut, text_cell
-from proxmox_mcp.render.columns import column_in, quantity_of
-from proxmox_mcp.render.fields import field_names, is_empty, lookup
+from proxmox_mcp.render.columns import MOST_LOOKED_AT, column_in, quantity_of
+from proxmox_mcp.render.fields import field_names, fields_in, is_empty, lookup
 from proxmox_mcp.render.inline import inline
 from proxmox_mcp.render.prune import prune
 from proxmox_mcp.render.quantities import TIMES, number_of
@@ -76,10 +77,10 @@ def plain_table(
     """The table of records: all fields, or ``fields`` in their order. ``within`` is the field that holds them."""
     names, sparse, shared = lay_out(records, fields, () if fields else _flattened(records))
     prefix = f"{within}." if within else ""
-    meanings = {
-        name: quantity_of(legend, prefix + name, (lookup(record, name) for record in records))
-        for name in (*names, *sparse)
-    }
+    values: dict[str, list[Any]] = {name: [] for name in (*names, *sparse)}
+    for name, value in fields_in(islice(records, MOST_LOOKED_AT), values):
+        values[name].append(value)
+    meanings = {name: quantity_of(legend, prefix + name, values[name]) for name in values}
     ages = sum(quantity in TIMES for quantity, _ in meanings.values()) > 1
 
     def column(name: str) -> Column:
@@ -195,20 +196,19 @@ def lay_out(
 
 def _survey(records: Sequence[Record], fields: Sequence[str]) -> tuple[dict[str, int], dict[str, Any]]:
     """How many records have each field, and the value of each field that is the same in all."""
-    filled: dict[str, int] = {}
+    filled = dict.fromkeys(fields, 0)  # In their order, whichever record has them first.
     shared: dict[str, Any] = {}
-    for record in records:
-        pairs = ((name, lookup(record, name)) for name in fields) if fields else record.items()
-        for name, value in pairs:
-            if is_empty(value):
-                continue
-            count = filled.get(name, 0)
-            filled[name] = count + 1
-            if not count:
-                shared[name] = value
-            elif name in shared and (shared[name] != value or type(shared[name]) is not type(value)):
-                del shared[name]
-    return filled, shared
+    pairs = fields_in(records, filled) if fields else chain.from_iterable(record.items() for record in records)
+    for name, value in pairs:
+        if is_empty(value):
+            continue
+        count = filled.get(name, 0)
+        filled[name] = count + 1
+        if not count:
+            shared[name] = value
+        elif name in shared and (shared[name] != value or type(shared[name]) is not type(value)):
+            del shared[name]
+    return {name: count for name, count in filled.items() if count}, shared
 
 
 def _rank(name: str) -> int:
