@@ -17,6 +17,7 @@ from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Reader, Writer
 from proxmox_mcp.proxmox.answers import Answer
 from proxmox_mcp.proxmox.connection import Connection
+from proxmox_mcp.proxmox.credentials import Credentials
 from proxmox_mcp.proxmox.failover import State
 from proxmox_mcp.render import Budget
 from proxmox_mcp.settings import load_settings
@@ -34,6 +35,7 @@ class ScriptedPve:
 
     def __init__(self) -> None:
         self.connection = Connection(hosts=(HostPort("pve1", 8006),), user="root@pam", token="mcp", secret=SECRET)
+        self.credentials = Credentials(self.connection.identity)
         self.answers: dict[str, Any] = {"/version": {"version": "9.2.1"}, "/access/permissions": {"/": {"VM.Audit": 1}}}
         self.written: list[tuple[str, str, dict[str, Any]]] = []
         self.fails: ProxmoxError | None = None

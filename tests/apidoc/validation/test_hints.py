@@ -136,8 +136,8 @@ def test_hints_do_not_make_a_check_slow() -> None:
             "POST",
             "/nodes/pve1/qemu/100/unlock",
             (
-                "No call is for this alone. Run on the node: `qm unlock 100`. Or, as root@pam signed in by password: "
-                "PUT /nodes/{node}/qemu/100/config with delete=lock and skiplock=1."
+                "No call is for this alone. Run on the node: `qm unlock 100`. Or, signed in as root@pam by password, "
+                "call PUT /nodes/{node}/qemu/100/config with delete=lock and skiplock=1."
             ),
         ),
         ("PUT", "/nodes/pve1/lxc/101/unlock", "The API can't unlock a container. Run on the node: `pct unlock 101`."),

@@ -23,8 +23,8 @@ MOST_NAMES = 12
 _MOST_DEEPER = 2
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 _UNLOCKING = {
-    "qemu": "No call is for this alone. Run on the node: `qm unlock {vmid}`. Or, as root@pam signed in by password: "
-    "PUT /nodes/{{node}}/qemu/{vmid}/config with delete=lock and skiplock=1.",
+    "qemu": "No call is for this alone. Run on the node: `qm unlock {vmid}`. Or, signed in as root@pam by password, "
+    "call PUT /nodes/{{node}}/qemu/{vmid}/config with delete=lock and skiplock=1.",
     "lxc": "The API can't unlock a container. Run on the node: `pct unlock {vmid}`.",
 }
 """PVE::API2::Qemu takes ``skiplock`` from root@pam without a token; PVE::API2::LXC::Config always minds the lock."""
