@@ -149,17 +149,20 @@ def _server(settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _wait_for_server(process: subprocess.Popen[bytes], port: int) -> None:
+    """Until it serves, by the schema of the cluster: until then a wrong call gets doubts in place of its faults."""
     ends = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < ends:
         connection = HTTPConnection("127.0.0.1", port, timeout=1)
         try:
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
+            connection.request("GET", "/readyz?verbose")
+            response = connection.getresponse()
+            if response.status == 200 and "from the node" in json.load(response)["clusters"]["default"]["schema"]:
                 return
         except OSError:
-            time.sleep(0.1)
+            pass
         finally:
             connection.close()
+        time.sleep(0.1)
     raise SettingsError("The demo server did not start.", "See its output above; use another port with --port.")
 
 
