@@ -104,8 +104,8 @@ class SchemaKeeper:
 
     def begin_search(self) -> None:
         """Begin to load the search in a thread, for a caller that waits for Proxmox before it takes ``searcher``."""
-        loaded = self._current is not None and self._search.is_loaded(self._current.index)
-        if not loaded and not (self._loading_search and self._loading_search.is_alive()):
+        loaded = self._search.loaded(self._current.index) if self._current is not None else None
+        if loaded is None and not (self._loading_search and self._loading_search.is_alive()):
             self._loading_search = _in_thread(self.load_searcher, "search")
 
     def load_searcher(self) -> Searcher:

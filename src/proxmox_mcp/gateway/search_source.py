@@ -26,18 +26,17 @@ class SearchSource:
 
     def load(self, index: EndpointIndex) -> Searcher:
         """The search of an index. Blocks while it is built (about 0.2 s): call it in a worker thread."""
-        built = self._built
-        if built is not None and built.index is index:  # No lock: searches go on while that of a new schema is built.
+        if (built := self.loaded(index)) is not None:  # No lock: searches go on while that of a new schema is built.
             return built
         with self._building:
-            if self._built is None or self._built.index is not index:
-                self._built = self._build(index)
-            return self._built
+            if (built := self.loaded(index)) is None:
+                built = self._built = self._build(index)
+            return built
 
-    def is_loaded(self, index: EndpointIndex) -> bool:
-        """Whether ``load`` returns at once."""
+    def loaded(self, index: EndpointIndex) -> Searcher | None:
+        """The search of an index if ``load`` gives it at once."""
         built = self._built
-        return built is not None and built.index is index
+        return built if built is not None and built.index is index else None
 
     def is_kept(self, index: EndpointIndex) -> bool:
         """Whether an earlier start has kept the search of an index. Blocks for some milliseconds."""
