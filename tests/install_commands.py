@@ -61,8 +61,9 @@ _ONE_PACKAGE = frozenset({("pipx", "run"), ("uv", "tool", "run"), ("uvx",)})
 """What follows the package is a command and its arguments."""
 _TAKE_A_PACKAGE = ("-e", "--editable", "--from", "--with", "--spec")
 _TAKE_A_VALUE = ("-r", "-c", "--python", "--project", "--find-links", "--index-url", "--extra-index-url", "--target")
-_COMMAND = re.compile(r"(?<![\w-])(?:pip3?|pipx|uvx?|poetry|pdm|conda|easy_install)(?= )[^`\n]*")
-MAY_NAME_ONE = re.compile(r"\b(?:pip3?|pipx|uvx?|poetry|pdm|conda|easy_install)\b|mcp(?:[-_]\w+)*\[")
+_PROGRAMS = "(?:pip3?|pipx|uvx?|poetry|pdm|conda|easy_install)"
+_COMMAND = re.compile(rf"(?<![\w-]){_PROGRAMS}(?= )[^`\n]*")
+MAY_NAME_ONE = re.compile(rf"\b{_PROGRAMS}\b|mcp(?:[-_]\w+)*\[")
 """Code without this has no install command, however its strings are put together."""
 _ENDS = re.compile(r" #|&&|\|\||[;|<>]|\$\(|(?<!\[\w)\)")
 _NAMED = re.compile(r"(?<![\w/.-])proxmox[-_]mcp(?:[-_]\w+)*\[(?!\S*\]\s*@\s)")

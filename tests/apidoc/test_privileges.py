@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from proxmox_mcp.apidoc import bundled_versions, load_index
+from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.privileges import PLACEHOLDER, bound, needs_of, plain, reviewed, values_from
 
 if TYPE_CHECKING:
@@ -13,6 +15,13 @@ if TYPE_CHECKING:
 
 TICKET_ONLY = {"/nodes/{node}/lxc/{vmid}/mtunnelwebsocket", "/nodes/{node}/qemu/{vmid}/mtunnelwebsocket"}
 """Their ticket stands for the privileges, which were checked when it was given."""
+
+
+def test_the_rules_that_are_read_one_by_one_are_those_of_the_whole_document() -> None:
+    text = (data_directory() / "privileges.toml").read_text(encoding="utf-8")
+    rules = tomllib.loads(text)["rule"]
+    assert len(rules) == text.count("\n[[rule]]\n") > 40
+    assert {need.source for needs in reviewed().values() for need in needs} == {rule["source"] for rule in rules}
 
 
 def test_every_rule_is_about_an_endpoint_that_a_bundled_version_has() -> None:

@@ -10,11 +10,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import httpx2
 import pytest
 import uvicorn
 from anyio.abc import SocketAttribute
 
+from clients import http_client
 from patience import PATIENCE, eventually
 from proxmox_mcp.app import connections
 from proxmox_mcp.app.connections import BoundedProtocol, Connections, max_connections
@@ -272,7 +272,7 @@ async def test_more_half_open_connections_than_descriptors_lock_out_no_one(tmp_p
     held: list[socket.socket] = []
     try:
         with serving(tmp_path, **away, MCP_AUTH_TOKEN=TOKEN) as served:
-            async with httpx2.AsyncClient(timeout=PATIENCE) as client:
+            async with http_client() as client:
                 for number in range(1100):
                     held.append(socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE))
                     if number % 100 == 0:

@@ -13,7 +13,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
-from clients import Answer, Person, Session, connect
+from clients import Answer, Person, Session, connect, http_client
 from e2e.proxied import FRAME, running
 from patience import PATIENCE
 from proxmox_mcp.policy.callers import token_sha256
@@ -24,6 +24,8 @@ from tools import needs, required
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    import httpx2
 
     from proxmox_mcp.demo import DemoCluster
     from serving import Served
@@ -145,7 +147,7 @@ async def client(
     traffic = Traffic()
     headers = {"Authorization": f"Bearer {token}"}
     hooks: Any = {"response": [traffic.answered]}
-    async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE, event_hooks=hooks) as http:
+    async with http_client(headers, event_hooks=hooks) as http:
         way = streamable_http_client(f"{balanced.url}/mcp", http_client=http)
         async with Client(way, mode=era, elicitation_callback=person) as connected:
             yield Session(connected), traffic
@@ -210,7 +212,7 @@ async def test_a_persons_answer_that_comes_to_the_other_replica_counts_once(bala
     assert [line["result"] for line in removed if line["event"] == "outcome"].count("ok") == 1
     assert {line["confirmation"] for line in removed if line["event"] == "intent"} == {"person"}
 
-    async with httpx2.AsyncClient(timeout=PATIENCE) as http:
+    async with http_client() as http:
         for replica in (balanced.one, balanced.other):
             headers = {name: value for name, value in answer.headers.items() if name not in ("host", "content-length")}
             replayed = await http.post(f"{replica.url}/mcp", headers=headers, content=answer.content)
