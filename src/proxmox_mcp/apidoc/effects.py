@@ -124,6 +124,7 @@ class _Calls(Mapping[str, Review]):
     def __init__(self, entries: Mapping[str, _Entry], shared: Mapping[str, Mapping[str, tuple[Finding, ...]]]) -> None:
         self._entries, self._shared = entries, shared
         self._of_entries: dict[int, Review] = {}
+        """By the entry: its calls share one review, and are told together in the document of effects."""
         self._read: dict[str, Review] = {}
 
     def __getitem__(self, key: str) -> Review:
