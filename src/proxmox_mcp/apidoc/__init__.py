@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from proxmox_mcp.apidoc.index import EndpointIndex, IndexSource
 from proxmox_mcp.apidoc.load import load_index
-from proxmox_mcp.apidoc.model import CallProblem, Check, Endpoint, EndpointPermissions, Method, Schema
+from proxmox_mcp.apidoc.model import METHODS, CallProblem, Check, Endpoint, EndpointPermissions, Method, Schema
 from proxmox_mcp.apidoc.parse import parse_apidoc
 from proxmox_mcp.apidoc.releases import bundled_versions, nearest_bundled
 from proxmox_mcp.apidoc.routes import DeadEnd, Route
 
 __all__ = [
+    "METHODS",
     "CallProblem",
     "Check",
     "DeadEnd",

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
 
 from proxmox_mcp.apidoc.schema import Scalar, Schema, flat, is_open
 from proxmox_mcp.errors import ApidocFormatError
@@ -18,9 +18,10 @@ from proxmox_mcp.errors import ApidocFormatError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["CallProblem", "Check", "Endpoint", "EndpointPermissions", "Method", "Scalar", "Schema", "Wire"]
+__all__ = ["METHODS", "CallProblem", "Check", "Endpoint", "EndpointPermissions", "Method", "Scalar", "Schema", "Wire"]
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 Wire = dict[str, str | list[str]]
 """Parameters as they are sent: text, or a list of texts for a repeated key (``type: array``)."""

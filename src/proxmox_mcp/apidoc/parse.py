@@ -10,17 +10,15 @@ import hashlib
 import json
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NoReturn, cast, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from proxmox_mcp.apidoc.facts import encode, endpoint_facts
 from proxmox_mcp.apidoc.index import EndpointIndex, IndexSource
-from proxmox_mcp.apidoc.model import Endpoint, Method
+from proxmox_mcp.apidoc.model import METHODS, Endpoint, Method
 from proxmox_mcp.errors import ApidocFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-METHODS: tuple[Method, ...] = get_args(Method)
 
 _PROLOGUE = re.compile(r"\ufeff?(?:\s|//[^\n]*(?:\n|$)|/\*.*?\*/)*(?:(?:const|let|var)\s+\w+\s*=\s*)?(?=\[)", re.DOTALL)
 _MARKUP = re.compile(r"\ufeff?\s*<")

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.apidoc import EndpointIndex
 
-METHODS = ("GET", "POST", "PUT", "DELETE")
 APIDOC = click.option(
     "--apidoc",
     "source",

@@ -8,7 +8,8 @@ from typing import IO
 
 import click
 
-from proxmox_mcp.cli.arguments import APIDOC, BATCH, JSON, METHODS, load_schema, read_batch, write_json_line
+from proxmox_mcp.apidoc import METHODS
+from proxmox_mcp.cli.arguments import APIDOC, BATCH, JSON, load_schema, read_batch, write_json_line
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.search import Searcher, answer
 

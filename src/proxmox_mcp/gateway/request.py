@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from proxmox_mcp.apidoc import METHODS
 from proxmox_mcp.errors import InvalidCallError
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import LOCAL, Caller
@@ -128,14 +129,11 @@ def patience(request: Request, setting: float, client: Client) -> float:
     return setting or (WAIT_WITH_PROGRESS if client.follows_progress else WAIT_WITHOUT)
 
 
-_HTTP_METHODS = ("GET", "POST", "PUT", "DELETE")
-
-
 def method_of(request: Request) -> str:
     """The method, whatever its case. Raises InvalidCallError."""
     method = request.method.strip().upper()
-    if method not in _HTTP_METHODS:
-        raise InvalidCallError(f"Unsupported method `{request.method[:20]}`.", f"Allowed: {', '.join(_HTTP_METHODS)}.")
+    if method not in METHODS:
+        raise InvalidCallError(f"Unsupported method `{request.method[:20]}`.", f"Allowed: {', '.join(METHODS)}.")
     return method
 
 

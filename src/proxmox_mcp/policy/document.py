@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.apidoc import METHODS
 from proxmox_mcp.apidoc.reviews import Effect, call_key
 from proxmox_mcp.policy import common_changes
 from proxmox_mcp.policy.caller import Mode
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.apidoc.reviews import Condition, Finding, Review, Reviews
 
-_METHODS = ("GET", "POST", "PUT", "DELETE")
 _HEAD = """\
 # What each call does
 
@@ -161,7 +161,7 @@ def _calls(keys: Sequence[str], paths: Mapping[str, str]) -> list[str]:
     methods: dict[str, list[str]] = defaultdict(list)
     for key in keys:
         methods[paths.get(key, key.partition(" ")[2])].append(key.partition(" ")[0])
-    return [f"`{'|'.join(sorted(methods[path], key=_METHODS.index))} {path}`" for path in methods]
+    return [f"`{'|'.join(sorted(methods[path], key=METHODS.index))} {path}`" for path in methods]
 
 
 def _entry(review: Review, calls: Sequence[str]) -> Iterator[str]:

@@ -26,6 +26,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from proxmox_mcp.apidoc import METHODS
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import PolicyFileError
 from proxmox_mcp.policy.globs import path_matches
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.caller import Mode
 
 _LOG = logging.getLogger(__name__)
-_METHODS = ("GET", "POST", "PUT", "DELETE")
 _GLOB_KEYS = {
     "parameter": "parameters",
     "node": "nodes",
@@ -199,7 +199,7 @@ class _RuleReader:
             by_person=by_person or four_eyes,
             four_eyes=four_eyes,
             paths=self._texts("path", self._path),
-            methods=frozenset(self._texts("method", self._member(_METHODS))),
+            methods=frozenset(self._texts("method", self._member(METHODS))),
             effects=self._effects(verdict),
             snapshot=self._read_snapshot(verdict),
             guests=self._guests(),

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from proxmox_mcp.apidoc import METHODS
 from proxmox_mcp.errors import ApidocFormatError
 from proxmox_mcp.search.text import STOP_WORDS, singular, stem, words
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LINE = re.compile(r"([a-z][a-z ]*?)\s*(?:\[([A-Z ]+)\])?:\s*(\S.*)")
-_METHODS = ("GET", "POST", "PUT", "DELETE")
 
 
 class Unit(NamedTuple):
@@ -117,7 +117,7 @@ def load_vocabulary(path: Path) -> Vocabulary:
             continue
         match = _LINE.fullmatch(line.strip())
         wanted = tuple((match[2] or "").split()) if match else ()
-        if match is None or set(wanted) - set(_METHODS):
+        if match is None or set(wanted) - set(METHODS):
             raise ApidocFormatError(f"{path.name}, line {number}: neither 'concept: word' nor 'concept [METHOD]: word'")
         if wanted:
             methods["=" + match[1]] = wanted

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from proxmox_mcp.apidoc.formats.definition import Format, any_of, compiled, fullmatch, pattern_format
+from proxmox_mcp.apidoc.model import METHODS
 from proxmox_mcp.apidoc.validation.perl import SPACE, is_true, number, split_list
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _is_blank = fullmatch(rf"[{SPACE}]*")
 _zone = fullmatch(
     r"(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z0-9_+/-]+"
 )
-_METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 
 
 def _is_hotplug(text: str) -> bool:
@@ -69,7 +69,7 @@ def _is_command(command: Any) -> bool:
     if not isinstance(command, dict):
         return False
     method, path = command.get("method"), command.get("path")
-    known = isinstance(method, str) and method.removesuffix("\n") in _METHODS
+    known = isinstance(method, str) and method.removesuffix("\n") in METHODS
     return known and isinstance(path, str | int | float) and not isinstance(path, bool) and _may_be_args(command)
 
 

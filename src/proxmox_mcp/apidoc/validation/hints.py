@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc import history
+from proxmox_mcp.apidoc.model import METHODS
 from proxmox_mcp.apidoc.validation.examples import EXAMPLES
 from proxmox_mcp.apidoc.validation.structures import LAST_INDEX, indexed
 from proxmox_mcp.suggest import did_you_mean, similar
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 12
 _MOST_DEEPER = 2
-_METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})
 _UNLOCKING = {
     "qemu": "No call is for this alone. Run on the node: `qm unlock {vmid}`. Or, signed in as root@pam by password, "
     "call PUT /nodes/{{node}}/qemu/{vmid}/config with delete=lock and skiplock=1.",
@@ -207,7 +207,7 @@ def _parts(version: str) -> tuple[int, ...]:
 
 def of_path(index: Index, method: str, path: ApiPath, found: DeadEnd) -> str:
     """Similar paths for an unknown path, and the versions that have it."""
-    if path.segments and path.segments[0].strip() in _METHODS:
+    if path.segments and path.segments[0].strip() in METHODS:
         return f"The method is not a part of the path: /{'/'.join(path.segments[1:])}."
     if instead := _elsewhere(index, path):
         return instead

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from proxmox_mcp.server.tools.tool import METHODS, PATH, Tool, ToolCall, ToolParameter
+from proxmox_mcp.apidoc import METHODS
+from proxmox_mcp.server.tools.tool import PATH, Tool, ToolCall, ToolParameter
 
 
 async def _run(call: ToolCall) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from proxmox_mcp.apidoc import METHODS
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway.cluster import choose
-from proxmox_mcp.server.tools.tool import METHODS, Tool, ToolCall, ToolParameter
+from proxmox_mcp.server.tools.tool import Tool, ToolCall, ToolParameter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

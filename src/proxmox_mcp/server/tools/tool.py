@@ -132,7 +132,6 @@ class Tool:
         )
 
 
-METHODS = ("GET", "POST", "PUT", "DELETE")
 PATH = ToolParameter("string", "e.g. /nodes/*/qemu/web-01/config", required=True, max_length=4_096)
 FIELDS = ToolParameter("string", "columns, comma separated")
 FILTER = ToolParameter("string", "e.g. mem>80% and name~web or ctime<now-30d; lock? (is set)")
