@@ -14,13 +14,13 @@ import os
 import tempfile
 import time
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import Row, Times, interleaved, table
 from benchmarks.servers import BARE, OURS, environment, process_clock, upstream
 from benchmarks.wire import Stdio, opened
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc import EndpointIndex, load_index
 from proxmox_mcp.search import Searcher

@@ -35,10 +35,8 @@ class Server:
 
     @property
     def memory(self) -> float:
-        """Private resident memory in MiB (without memory shared with other processes)."""
-        text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text(encoding="ascii")
-        lines = (line.split() for line in text.splitlines())
-        return sum(int(line[1]) for line in lines if line[0] in ("Private_Clean:", "Private_Dirty:")) / 1024
+        """As ``memory_of``."""
+        return memory_of(self.process.pid)
 
     @property
     def descriptors(self) -> int:
@@ -50,6 +48,13 @@ class Server:
         """Processor time that it has used."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_of(process_id: int) -> float:
+    """Private resident memory in MiB (without memory shared with other processes)."""
+    text = Path(f"/proc/{process_id}/smaps_rollup").read_text(encoding="ascii")
+    lines = (line.split() for line in text.splitlines())
+    return sum(int(line[1]) for line in lines if line[0] in ("Private_Clean:", "Private_Dirty:")) / 1024
 
 
 def process_clock(process_id: int) -> int:

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """How much one guarded write passes through: scripts/trace_call.py
 
 A DELETE of a VM by the tool ``proxmox_api_call``, under a policy that looks up tags and storages, asked about at a

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+UNREACHABLE = {
+    "PROXMOX_HOST": "127.0.0.1:1",
+    "PROXMOX_USER": "mcp@pve",
+    "PROXMOX_TOKEN_ID": "mcp",
+    "PROXMOX_PASSWORD": "11111111-2222-3333-4444-555555555555",
+    "PROXMOX_APIDOC": "bundled",
+}
+"""Complete settings, of a node that nothing answers for."""
+
 
 def run_here(directory: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """A command of ours, to its end, with the environment that ``serving.run`` would give it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,25 @@ from example_counts import register_profiles
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.policy.call import Call, judge
-from stores import open_store, postgres, store
+from redis_server import one_redis, redis, replicas
+from stores import new_database, open_store, postgres, store
 from webhook import webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["certificate", "clock", "open_store", "postgres", "store", "webhook"]
+__all__ = [
+    "certificate",
+    "clock",
+    "new_database",
+    "one_redis",
+    "open_store",
+    "postgres",
+    "redis",
+    "replicas",
+    "store",
+    "webhook",
+]
 
 register_profiles()
 
@@ -30,13 +43,21 @@ register_profiles()
 # processor's time.
 gc.set_threshold(50_000, 20, 20)
 
+# ``scripts/test &`` ignores Ctrl-C, and ``nohup`` the end of the terminal. What the tests start would ignore them too,
+# but for a handler, which no program hands down.
+for _number in {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}:
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
+
+WAITING = ("e2e", "faults", "guests")
+"""Directories of tests that wait for processes, and for time-outs."""
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: each file belongs to one process, and one that starts last is waited for alone."""
-    heavy = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in heavy)
+    """Files that take long first: each file belongs to one process, and one that starts last is waited for alone."""
+    long = {item.path for item in items if item.get_closest_marker("slow") or item.path.parent.name in WAITING}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,9 @@ from patience import PATIENCE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-UNVERIFIED = ssl._create_unverified_context()
+UNVERIFIED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+UNVERIFIED.check_hostname = False
+UNVERIFIED.verify_mode = ssl.CERT_NONE
 
 
 class Reachable(Protocol):

@@ -1,4 +1,4 @@
-"""How many examples hypothesis tries: a quarter in ``scripts/test``, all in ``scripts/test --all`` and ``.ci/run``.
+"""How many examples hypothesis tries: an eighth in ``scripts/test``, all in ``scripts/test --all`` and ``.ci/run``.
 
 Tests that don't say how many get the number of the profile; those that do say how many make a thorough run.
 ``tests/fuzz`` can try more, and others (``fuzz/examples.py``).
@@ -9,7 +9,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 _THOROUGH = 100
-_QUICK = 25
+_QUICK = 12
 
 
 def register_profiles() -> None:

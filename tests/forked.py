@@ -33,14 +33,19 @@ _FOR_THE_INTERPRETER = ("PYTHON", "MALLOC_", "LD_")
 
 
 def start(
-    arguments: Sequence[str], environment: Mapping[str, str], output: IO[bytes], errors: IO[bytes]
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    output: IO[bytes],
+    errors: IO[bytes],
+    given: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes] | Forked:
-    """Start a command of ours that reads nothing and writes to these files."""
+    """Start a command of ours that reads what it is ``given``, or nothing, and writes to these files."""
     if _is_fresh(environment):
         return subprocess.Popen(
-            [*COMMAND, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+            [*COMMAND, *arguments], env=environment, stdin=given or subprocess.DEVNULL, stdout=output, stderr=errors
         )
-    return _forking().start(arguments, environment, output, errors)
+    with Path(os.devnull).open("rb") as nothing:
+        return _forking().start(arguments, environment, [given or nothing, output, errors])
 
 
 def _is_fresh(environment: Mapping[str, str]) -> bool:
@@ -102,12 +107,11 @@ class _Forking:
         self._ended: dict[int, int] = {}
         atexit.register(self._end)
 
-    def start(
-        self, arguments: Sequence[str], environment: Mapping[str, str], output: IO[bytes], errors: IO[bytes]
-    ) -> Forked:
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], files: Sequence[IO[bytes]]) -> Forked:
+        """``files``: the standard input, output and error."""
         command = {"arguments": list(arguments), "environment": dict(environment), "directory": str(Path.cwd())}
-        with self._lock, Path(os.devnull).open("rb") as nothing:
-            descriptors = array.array("i", [nothing.fileno(), output.fileno(), errors.fileno()])
+        with self._lock:
+            descriptors = array.array("i", [file.fileno() for file in files])
             self._channel.sendmsg([json.dumps(command).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
             while not (told := self._receive()).get("started"):
                 pass

@@ -23,6 +23,9 @@ IMPORTED = (
     "proxmox_mcp.search",
     "proxmox_mcp.apidoc.validation.checker",
     "proxmox_mcp.proxmox.login",
+    "proxmox_mcp.store.migrations",
+    "proxmox_mcp.store.databases",
+    "sqlalchemy.dialects.sqlite",
     "proxmoxer",
 )
 LARGEST = 100_000

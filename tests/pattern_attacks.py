@@ -15,6 +15,12 @@ _CHARACTERS = "a0 -_./:@=,;A\t\n\"'{[(<*|%#+!~\\é"
 _ENDS = ("", "\0!\n ")
 
 
+def shortest_match(pattern: re.Pattern[str]) -> int:
+    """The fewest characters that a pattern matches."""
+    least: int = _parser.parse(pattern.pattern).getwidth()[0]
+    return least
+
+
 def attacks(pattern: re.Pattern[str]) -> list[tuple[str, str, str]]:
     """Texts as start, what is repeated, and end, made so that parts of the pattern fit over and over, and all fails."""
     tree = _parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, str) else 0)

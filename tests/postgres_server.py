@@ -51,10 +51,10 @@ class PostgresServer:
     def url(self, database: str, *, password: str = PASSWORD) -> str:
         return f"postgresql://postgres:{password}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, template: str = "template1") -> str:
+        """The URL of an empty database, or of a copy of another that nobody uses."""
         name = f"state_{next(self._names)}"
-        self.execute("postgres", f"CREATE DATABASE {name}")
+        self.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def execute(self, database: str, statement: str) -> None:
@@ -66,7 +66,7 @@ class PostgresServer:
     def initialize(self) -> None:
         word = self.directory / "password"
         word.write_text(PASSWORD)
-        shutil.chown(word, self._user())
+        shutil.chown(word, _user())
         command = [self.programs / "initdb", "--pgdata", self._data, "--username", "postgres", "--pwfile", word]
         options = ["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"]
         self._run([*command, *options]).wait(PATIENCE)
@@ -79,6 +79,8 @@ class PostgresServer:
             "fsync": "off",
             "full_page_writes": "off",
             "autovacuum": "off",
+            # In files of its own: what is in the system's shared memory outlives a server that is killed.
+            "dynamic_shared_memory_type": "mmap",
             "max_connections": 100,
         }
         command = [self.programs / "postgres", "-D", self._data]
@@ -104,7 +106,7 @@ class PostgresServer:
     def _run(self, command: list[Any]) -> subprocess.Popen[bytes]:
         who: dict[str, Any] = {}
         if os.geteuid() == 0:
-            user = pwd.getpwnam(self._user())
+            user = pwd.getpwnam(_user())
             who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         return subprocess.Popen(
             command,
@@ -116,13 +118,6 @@ class PostgresServer:
             **who,
         )
 
-    @staticmethod
-    def _user() -> str:
-        if os.geteuid():
-            return pwd.getpwuid(os.geteuid()).pw_name
-        known = {each.pw_name for each in pwd.getpwall()}
-        return next(name for name in _USERS if name in known)
-
     def _answers(self) -> bool:
         import psycopg
 
@@ -133,6 +128,14 @@ class PostgresServer:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def _user() -> str:
+    """The user that runs it."""
+    if os.geteuid():
+        return pwd.getpwuid(os.geteuid()).pw_name
+    known = {each.pw_name for each in pwd.getpwall()}
+    return next(name for name in _USERS if name in known)
 
 
 def _children(parent: int) -> list[int]:
@@ -156,7 +159,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     directory = Path(tempfile.mkdtemp(prefix="proxmox-mcp-postgres-"))
     server = PostgresServer(programs, directory, free_port())
     try:
-        shutil.chown(directory, server._user())
+        shutil.chown(directory, _user())
         server.initialize()
         server.start()
         yield server

@@ -10,6 +10,7 @@ import gzip
 import json
 import re
 import time
+import uuid
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ BY_CHANCE = frozenset(
         "next_sync",
         "last-run",
         "created",
+        "timestamp",
         "snaptime",
         "ctime",
         "time",
@@ -201,7 +203,7 @@ class Replay:
 
     async def gets(self, when: str, gets: list[Line]) -> None:
         for get in gets:
-            status, _, body = await self.call({"method": "GET", "path": get["path"]}, self._root())
+            status, _, body = await self.call({"method": "GET", "path": get["path"]}, self.as_root())
             if status != get["status"]:
                 self.differences.append(f"{when} GET {get['path']}: {status} for {get['status']} {body.get('message')}")
                 continue
@@ -210,13 +212,14 @@ class Replay:
             if status == 200 and ours != theirs:
                 self.differences.append(f"{when} GET {get['path']}: {_contrast(ours, theirs)}")
 
-    def _root(self) -> dict[str, str]:
+    def as_root(self) -> dict[str, str]:
+        """The headers of a call by root's token."""
         return {"Authorization": f"PVEAPIToken={ROOT_TOKEN}={self.pve.apitokens[ROOT_TOKEN]}"}
 
     async def run(self) -> None:
-        root = self._root()
+        root = self.as_root()
         for call in self.line.get("setup", ()):
-            if not await self._sent("setup", call, root):
+            if not await self.sent("setup", call, root):
                 return
         headers = await as_caller(self)
         await self.gets("before", self.line["before"])
@@ -225,7 +228,7 @@ class Replay:
         await self._cascades()
         undone_by = headers if "root ticket" in self.line["kind"] else root
         for call in self.line["inverse"] or ():
-            await self._sent("inverse", call, undone_by)
+            await self.sent("inverse", call, undone_by)
         if self.line["restored"]:
             await self.gets("restored", self.line["before"])
 
@@ -234,7 +237,7 @@ class Replay:
         for cascade in self.line["cascade"] or ():
             if cascade["path"].partition("?")[0] in NOT_COMPARED or cascade.get("status_after", 200) != 200:
                 continue
-            _, _, body = await self.call({"method": "GET", "path": cascade["path"]}, self._root())
+            _, _, body = await self.call({"method": "GET", "path": cascade["path"]}, self.as_root())
             for change in cascade["diff"]:
                 found = CHANGED_AT.fullmatch(change["at"])
                 if found is None or change["what"] not in ("changed", "gone", "appeared"):
@@ -247,7 +250,7 @@ class Replay:
                 if sorted(map(str, rows_of_diffs)) != sorted(str(comparable(each, option or "")) for each in theirs):
                     self.differences.append(f"cascade {cascade['path']} {change['at']}: {ours} for {theirs}")
 
-    async def _sent(self, when: str, call: Line, headers: dict[str, str]) -> bool:
+    async def sent(self, when: str, call: Line, headers: dict[str, str]) -> bool:
         """Send a call; whether it was answered with the status that was recorded."""
         status, _, body = await self.call(call, headers)
         as_recorded: bool = status == call.get("status", 200)
@@ -275,11 +278,18 @@ class Replay:
             self.differences.append(f"write {write['method']} {write['path']}: {difference}")
 
 
+class _Served(DemoPve):
+    """A demo cluster whose application another server serves, without TLS."""
+
+    def application(self) -> Any:
+        return self._build_app()
+
+
 @asynccontextmanager
 async def serving() -> AsyncIterator[Callable[[Line], Replay]]:
     """A server that takes on the world of one line after the other: its routes take most of the time to start."""
-    served = DemoPve("127.0.0.1", 0, PASSWORD, 0.0, None)
-    async with TestClient(TestServer(served._build_app())) as client:
+    served = _Served("127.0.0.1", 0, PASSWORD, 0.0, None)
+    async with TestClient(TestServer(served.application())) as client:
 
         def replay(line: Line) -> Replay:
             served.__dict__ = world(line).__dict__
@@ -314,7 +324,7 @@ async def probed(lines: list[Line]) -> dict[str, str]:
                     replay = await _set_up(replay_of(line), written=True)
                 elif probe["what"].startswith(_BY_ITSELF):
                     replay = await _set_up(replay_of(line), written=False)
-                status, reason, body = await replay.call(probe, replay._root())
+                status, reason, body = await replay.call(probe, replay.as_root())
                 same_words = status == 200 or _words(reason) == _words(probe.get("reason") or reason)
                 if status != probe["status"] or not same_words:
                     told = f"{_answer(status, body)} for {probe['status']} {probe.get('reason')} {probe.get('errors')}"
@@ -341,19 +351,19 @@ async def as_caller(replay: Replay) -> dict[str, str]:
     line, pve = replay.line, replay.pve
     who = line.get("who", "ticket of root@pam" if "root ticket" in line["kind"] else "")
     if not who:
-        return replay._root()
+        return replay.as_root()
     if "who" in line:
         _accounts_of(line, pve)
     if "root@pam" in who and "ticket" in who:
         return await _ticket(replay, "root@pam")
     if who == "root's token":
-        return replay._root()
+        return replay.as_root()
     user = "root@pam" if "of root@pam" in who else "alice@pve"
     if "token" in who:
         full = f"{user}!own"
         secret = pve.apitokens.get(full, "gone")
         if "afterwards" in line["kind"] and replay.line["write"]["status"] == 401:
-            pve._new_secret(full)
+            pve.apitokens[full] = str(uuid.uuid4())
         return {"Authorization": f"PVEAPIToken={full}={secret}"}
     headers = await _ticket(replay, user)
     if "half ticket" in who or "one call" in who:

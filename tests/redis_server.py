@@ -1,4 +1,4 @@
-"""A real Valkey or Redis server on loopback, as a process of its own."""
+"""A real Valkey or Redis server on loopback, as a process of its own, and two replicas' views of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from patience import PATIENCE, until
+from proxmox_mcp.store.valkey import SharedState
 from serving import free_port
 from tools import needs, required
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 STORES = ("valkey-server", "redis-server")
 PASSWORD = "a-password-of-the-store"
+
+Replicas = tuple[SharedState, SharedState]
 
 needs_redis = needs(*STORES)
 
@@ -62,3 +67,29 @@ def redis_server(directory: Path) -> Iterator[RedisServer]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def one_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A store for all tests of a process. A test that ends it may leave it so."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(one_redis: RedisServer) -> RedisServer:
+    """An empty store that is up."""
+    if one_redis.process is None:
+        one_redis.start()
+    state = SharedState(one_redis.url)
+    state.ask(lambda client: client.flushall())
+    state.close()
+    return one_redis
+
+
+@pytest.fixture
+def replicas(redis: RedisServer) -> Iterator[Replicas]:
+    one, other = SharedState(redis.url), SharedState(redis.url)
+    yield one, other
+    one.close()
+    other.close()

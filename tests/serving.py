@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import http.client
+import itertools
 import os
 import random
 import signal
@@ -57,12 +57,27 @@ def callers_file(**modes: str) -> str:
     return "\n".join(lines)
 
 
+def _own_ports() -> Iterator[int]:
+    """A thousand for each process of pytest, in turn: two that chose the same port took it from each other's server."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first, begin = 15_000 + 1000 * (worker % 17), random.SystemRandom().randrange(1000)
+    return itertools.cycle(first + (begin + i) % 1000 for i in range(1000))
+
+
+_PORTS = _own_ports()
+
+
 def free_port() -> int:
     """A port of loopback that nobody listens on, of those that the system gives to no client's connection."""
-    while True:
-        port = random.randrange(15_000, 32_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
+    return next(port for port in _PORTS if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

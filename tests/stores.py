@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,11 +24,20 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def new_database(postgres: PostgresServer) -> Callable[[], str]:
+    """Makes databases with the tables of a new store: a copy of them takes a quarter of the time."""
+    url = postgres.new_database()
+    with closing(Store.at_url(url)) as store, store.transaction():
+        pass
+    return partial(postgres.new_database, template=url.rpartition("/")[2])
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
     """Opens the store of this test. Each call gives another handle on the same state, as another process has it."""
     opened: list[Store] = []
-    url = request.getfixturevalue("postgres").new_database() if request.param == "postgres" else ""
+    url = request.getfixturevalue("new_database")() if request.param == "postgres" else ""
 
     def open_one() -> Store:
         opened.append(Store.at_url(url) if url else Store.in_directory(tmp_path / "state"))

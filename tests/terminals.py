@@ -15,3 +15,9 @@ def open_terminal() -> tuple[int, int]:
         return os.openpty()
     except OSError as error:
         pytest.skip(f"this machine gives no pseudo-terminals (is /dev/pts mounted?): {error}")
+
+
+def needs_terminals() -> None:
+    """Skips the test where ``open_terminal`` does, for programs that open one themselves."""
+    for end in open_terminal():
+        os.close(end)

@@ -56,6 +56,7 @@ def test_an_unknown_benchmark_is_an_error_with_the_known_ones(capsys: pytest.Cap
     assert "unknown benchmark: nope; known are start" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_client_of_the_benchmarks_calls_a_real_server() -> None:
     async def called() -> object:
         session = await opened(await Stdio.start(BARE, {**os.environ, "PYTHONPATH": str(ROOT)}))

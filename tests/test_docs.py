@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,13 @@ def test_the_readme_is_read_in_a_minute() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     text = re.sub(r"```.*?```|^\|.*?$|!\[[^]]*\]\([^)]*\)|\]\([^)]*\)", "", text, flags=re.DOTALL | re.MULTILINE)
     assert len(re.findall(r"\w[\w'.-]*", text)) <= 350
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX knows files that can be executed")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_script_that_a_page_names_can_be_run(page: Path) -> None:
+    for name in re.findall(r"`?((?:scripts|\.ci)/[\w.-]+\w)(?![\w/])", page.read_text(encoding="utf-8")):
+        script = ROOT / name
+        if script.is_file() and name != "scripts/environment":  # which is sourced
+            assert os.access(script, os.X_OK), name
+            assert script.read_bytes().startswith(b"#!"), name

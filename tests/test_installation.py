@@ -8,8 +8,8 @@ from importlib.metadata import Distribution, PathDistribution
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
-import proxmox_mcp.installation as under_test
 from install_commands import PROJECT, ROOT, faults
 from proxmox_mcp.installation import DISTRIBUTION, install_command, installation_of
 
@@ -129,9 +129,9 @@ def test_source_that_was_never_installed_is_named_where_it_is(prefix: Path) -> N
     assert line(None, prefix) == f"{PYTHON} -m pip install --editable '{ROOT}[demo]'"
 
 
-def test_a_shell_of_windows_gets_its_own_quotes(checkout: Path, prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shell_of_windows_gets_its_own_quotes(checkout: Path, prefix: Path) -> None:
     found = installation_of(installed(prefix, checkout.as_uri(), dir_info={}), prefix, PYTHON)
-    monkeypatch.setattr(under_test, "_IS_WINDOWS", True)
+    found = replace(found, windows=True)
     assert found.command_for("demo") == f'{PYTHON} -m pip install "{checkout}[demo]"'
 
 

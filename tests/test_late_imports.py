@@ -7,6 +7,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from sources import modules
+
 ROOT = Path(__file__).parents[1]
 PROGRAM = "proxmox_mcp."
 
@@ -23,8 +25,8 @@ def _told() -> set[str]:
 def _late() -> dict[str, str]:
     """What functions import: the module of the program, or the package of somebody else, each with one place."""
     found: dict[str, str] = {}
-    for path in sorted((ROOT / "src").rglob("*.py")):
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in modules():
+        for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 for node in ast.walk(function):
                     for module in _imported(node):

@@ -99,6 +99,7 @@ async def test_the_first_start_answers_before_anything_is_installed_and_then_ser
         assert "--frozen" in (extension.place / "asked").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_later_starts_install_nothing_until_the_lock_is_another(extension: Extension) -> None:
     extension.let_uv_go()
@@ -151,7 +152,10 @@ def asked(extension: Extension, request: dict[str, Any], *, code: str = "", **se
 
 @pytest.mark.parametrize(
     ("mode", "version"),
-    [("guarded", "2024-11-05"), ("guarded", "1999-01-01"), ("read-only", "2025-11-25")],
+    [
+        ("read-only", "2025-11-25"),
+        *(pytest.param("guarded", each, marks=pytest.mark.slow) for each in ("2024-11-05", "1999-01-01")),
+    ],
 )
 def test_it_introduces_itself_as_the_server_does(extension: Extension, mode: str, version: str) -> None:
     parameters = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}

@@ -321,6 +321,7 @@ def test_a_megabyte_of_hostile_text_costs_a_reader_no_more_than_its_length(name:
     assert not steep_shapes(name, WHOLE_MEGABYTE)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_only_what_is_new_is_collected")
 @pytest.mark.parametrize("name", sorted(READERS))
 def test_no_reader_remembers_what_others_wrote(name: str) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from sources import modules
+
 SOURCE = Path(__file__).parents[1] / "src"
 PACKAGES = sorted(
     ".".join(init.parent.relative_to(SOURCE).parts)
@@ -49,9 +51,9 @@ def _defined(folder: Path) -> set[str]:
 def _imports() -> list[tuple[str, str, str]]:
     """Who imports what of which package of the program: importing module, package, name or module in it."""
     found = []
-    for path in sorted(SOURCE.rglob("*.py")):
+    for path, tree in modules():
         importer = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree):
             for imported in _imported(node):
                 parts = imported.split(".")
                 packages = (".".join(parts[:length]) for length in range(2, len(parts)))

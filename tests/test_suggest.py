@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import proxmox_mcp
 from patience import processor_seconds
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.policy.policy_file import suggest
@@ -17,6 +15,7 @@ from proxmox_mcp.proxmox.inventory import near
 from proxmox_mcp.server.tools import TOOLS
 from proxmox_mcp.settings import known_names
 from proxmox_mcp.suggest import CLOSE, did_you_mean, edits, similar
+from sources import modules
 
 INDEX = load_index("9.1")
 CONFIG = INDEX.get("PUT", "/nodes/{node}/qemu/{vmid}/config")
@@ -104,9 +103,8 @@ def test_any_names_are_compared(name: str, names: list[str]) -> None:
 
 def test_there_is_one_suggestion_function() -> None:
     """``difflib`` finds other names than ``suggest`` does, and takes quadratic time for long ones."""
-    source = Path(proxmox_mcp.__file__).parent
-    for path in source.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in modules("difflib"):
+        for node in ast.walk(tree):
             names = [each.name for each in getattr(node, "names", ())] if isinstance(node, ast.Import) else []
             module = node.module if isinstance(node, ast.ImportFrom) else ""
             assert "difflib" not in (*names, module), path

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[1] / "scripts" / "trace_call.py"
 
 
+@pytest.mark.slow
 def test_it_prints_its_figures_and_no_warning(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, SCRIPT], capture_output=True, text=True, timeout=60, check=True, env={"TMPDIR": str(tmp_path)}

@@ -54,6 +54,11 @@ def call_of(method: str, path: str, data: Mapping[str, Any] | None) -> Call:
     )  # fmt: skip
 
 
+def calls(found: Inverse) -> list[tuple[str, str, dict[str, Any]]]:
+    """The calls that undo something, as method, path and data."""
+    return [(each.method, each.path, dict(each.data)) for each in found.calls]
+
+
 @dataclass
 class Undone:
     """One line, written and undone. ``differences`` are between the state before and after both."""
@@ -66,11 +71,11 @@ class Undone:
 
 async def undone(replay: Replay) -> Undone | None:
     """Write and undo one line; None where it is no write that succeeded."""
-    line, root = replay.line, replay._root()
+    line, root = replay.line, replay.as_root()
     if line["write"]["method"] == "GET" or line["write"]["status"] != 200:
         return None
     for call in line.get("setup", ()):
-        if not await replay._sent("setup", call, root):
+        if not await replay.sent("setup", call, root):
             return None
     headers = await as_caller(replay)
     watched = list(dict.fromkeys(get["path"] for get in [*line["before"], *(line["cascade"] or ())]))
@@ -112,7 +117,7 @@ def _task(replay: Replay, answer: Any) -> str:
 
 
 async def _get(replay: Replay, path: str) -> Any:
-    status, _, body = await replay.call({"method": "GET", "path": path}, replay._root())
+    status, _, body = await replay.call({"method": "GET", "path": path}, replay.as_root())
     return body.get("data") if status == 200 else _NO_ANSWER
 
 

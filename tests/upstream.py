@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
-import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from demo_api import UNVERIFIED
 from patience import PATIENCE
 
 if TYPE_CHECKING:
     from proxmox_mcp.demo import DemoCluster
-
-_UNVERIFIED = ssl._create_unverified_context()
 
 
 class Upstream:
@@ -25,7 +23,7 @@ class Upstream:
     def call(self, method: str, path: str, /, **parameters: Any) -> Any:
         """The data of the answer; anything but a 200 fails the test."""
         connection = http.client.HTTPSConnection(
-            self._cluster.host, self._cluster.port, timeout=PATIENCE, context=_UNVERIFIED
+            self._cluster.host, self._cluster.port, timeout=PATIENCE, context=UNVERIFIED
         )
         headers = {"Authorization": f"PVEAPIToken=root@pam!mcp={self._cluster.secret}"}
         target, body = f"/api2/json{path}", urlencode(parameters)

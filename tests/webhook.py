@@ -50,7 +50,7 @@ class Webhook:
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
     hook = Webhook()
-    thread = threading.Thread(target=hook.server.serve_forever)
+    thread = threading.Thread(target=hook.server.serve_forever, args=(0.02,))  # How often it looks for its end.
     thread.start()
     yield hook
     hook.server.shutdown()

@@ -1,5 +1,5 @@
 """``python -m proxmox_mcp``."""
 
-from proxmox_mcp.cli import main
+from proxmox_mcp.entry import main
 
 main()

@@ -163,7 +163,7 @@ def _notifier_of(server: ServerSettings, guard: Guard, clusters: Mapping[str, Cl
     """What tells people of news: of the store, and of what fails in this server. None if there are no channels."""
     if not guard.operators.notified:
         return None
-    # Imported where there are channels: six dataclasses that most servers don't need at their start.
+    # Imported where there are channels: most servers have none.
     from proxmox_mcp.notify import Channels, Notifier
     from proxmox_mcp.notify.news import NewsOfStore
 

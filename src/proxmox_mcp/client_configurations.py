@@ -6,8 +6,10 @@ servers only: the bridge ``mcp-remote`` reaches others), VS Code 1.102 and later
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.clients import CLAUDE_DESKTOP, CURSOR, GEMINI, TOKEN, VS_CODE, file_text, remote_entry, written
 
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
 SERVER = "proxmox"
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """A text to paste, and where: a file or a shell."""
 
     client: str

@@ -13,12 +13,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,13 +32,12 @@ _IS_WINDOWS = os.name == "nt"
 Manager = Literal["pipx", "uv tool", "uv sync", "uv pip", "pip"]
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(Struct, frozen=True):
     """How this program was installed.
 
     ``source`` is a checkout, a wheel, or ``git+https://...``; empty if it is unknown or gone. ``requirements`` maps
     each extra (``demo``, ``replicas``) to its requirements; if those are unknown too, the command is one to run in a
-    checkout.
+    checkout. ``windows``: the command is quoted for a shell of Windows.
     """
 
     manager: Manager
@@ -45,16 +45,17 @@ class Installation:
     source: str
     editable: bool
     requirements: Mapping[str, tuple[str, ...]]
+    windows: bool = _IS_WINDOWS
 
     def command_for(self, extra: str) -> str:
         """The command that adds an extra to this installation."""
         if self.manager == "uv sync":
-            return _command_line("uv", "sync", "--project", self.source, "--inexact", "--extra", extra)
+            return self._command_line("uv", "sync", "--project", self.source, "--inexact", "--extra", extra)
         if not self.source and extra in self.requirements:
-            return _command_line(*self._install_packages(), *self.requirements[extra])
+            return self._command_line(*self._install_packages(), *self.requirements[extra])
         source = self.source or "."
         named = f"{DISTRIBUTION}[{extra}] @ {source}" if "://" in source else f"{source}[{extra}]"
-        return _command_line(*self._reinstall(), *(["--editable"] if self.editable else []), named)
+        return self._command_line(*self._reinstall(), *(["--editable"] if self.editable else []), named)
 
     def _reinstall(self) -> Sequence[str]:
         if self.manager in ("pipx", "uv tool"):
@@ -67,6 +68,9 @@ class Installation:
         if self.manager == "pip":
             return (self.python, "-m", "pip", "install")
         return ("uv", "pip", "install", "--python", self.python)
+
+    def _command_line(self, *words: str) -> str:
+        return subprocess.list2cmdline(words) if self.windows else shlex.join(words)
 
 
 def install_command(extra: str) -> str:
@@ -150,8 +154,3 @@ def _requirements(found: Distribution | None) -> Mapping[str, tuple[str, ...]]:
         for extra in re.findall(r"""extra == ["']([\w-]+)["']""", marker):
             extras[extra] = (*extras.get(extra, ()), requirement.strip())
     return extras
-
-
-def _command_line(*words: str) -> str:
-    """A command, quoted for the shell of this system."""
-    return subprocess.list2cmdline(words) if _IS_WINDOWS else shlex.join(words)

@@ -1,5 +1,7 @@
 """What a model reads of the server before it calls anything: the instructions of the protocol's first answer."""
 
+# Tested through tests/server/tools/test_list_of_tools.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

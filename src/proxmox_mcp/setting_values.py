@@ -1,5 +1,7 @@
 """Converts environment variables to typed settings, and describes the allowed values in error messages."""
 
+# Tested through tests/test_settings.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin

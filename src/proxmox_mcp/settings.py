@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from msgspec import Struct
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 from proxmox_mcp.errors import SettingsError, SettingsFaults
@@ -280,8 +280,7 @@ class ServerSettings(_SettingsModel):
         return self.cache_directory / "state" if self.mcp_cache_dir else Path.home() / ".local/state/proxmox-mcp"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """All settings. ``clusters`` has one entry named ``default`` unless ``MCP_CLUSTERS_FILE`` names several.
 
     ``faults`` are all errors found; ``wrong`` names the server settings with errors, which have their default here.

@@ -7,9 +7,11 @@ single quotes. The file is private, since it holds the secret of the API token.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.private_files import has_owners, make_private_directory, replace_file, why_untrusted
@@ -24,8 +26,7 @@ _ESCAPE = re.compile(r'\\(["\\$`])')
 _MOST_BYTES = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsFile:
+class SettingsFile(Struct, frozen=True):
     """Where the settings are or will be. ``named``: by an option; ``used``: its values are those of this process."""
 
     path: Path

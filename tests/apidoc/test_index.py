@@ -5,9 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import timeit
+from typing import TYPE_CHECKING, Any
 
 from apidoc_documents import document, method, node
-from proxmox_mcp.apidoc import load_index, parse_apidoc
+from proxmox_mcp.apidoc import Schema, load_index, parse_apidoc
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
 
 INDEX = parse_apidoc(
     document(node("/nodes", node("/nodes/{node}", GET=method("index")), GET=method("list"))), version="9.1.3"
@@ -28,10 +34,19 @@ def test_an_index_shows_what_it_is_of() -> None:
     assert repr(INDEX) == "<EndpointIndex pve 9.1.3, 2 endpoints>"
 
 
-def test_loading_reads_no_endpoint_before_it_is_used() -> None:
-    index = load_index("9.2")
+def test_loading_reads_no_endpoint_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, schema_of = [], Schema.read
 
-    assert not any("_details" in vars(endpoint) for endpoint in index.endpoints)
+    def noted(facts: Mapping[str, Any]) -> Schema:
+        read.append(facts)
+        return schema_of(facts)
+
+    monkeypatch.setattr(Schema, "read", noted)
+    index = load_index("9.2")
+    assert not read
+
+    assert index.endpoints[0].returns
+    assert read
 
 
 def test_a_bundled_version_loads_in_a_moment() -> None:

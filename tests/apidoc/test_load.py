@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from apidoc_documents import document, method, node
-from proxmox_mcp.apidoc import bundled_versions, load_index, nearest_bundled, parse_apidoc
+from proxmox_mcp.apidoc import load_index, parse_apidoc
 from proxmox_mcp.apidoc.snapshot import write_snapshot
 from proxmox_mcp.errors import ApidocFormatError, ApidocSourceError
 
@@ -49,34 +49,3 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ApidocFormatError):
         load_index(tmp_path / "cut.js")
-
-
-@pytest.mark.parametrize(
-    ("version", "nearest"),
-    [
-        ("9.1.9", "9.1"),
-        ("9.2", "9.2"),
-        ("9.7", "9.2"),
-        ("9.0", "9.1"),
-        ("8.0", "8.4"),
-        ("8.4.14", "8.4"),
-        ("7.0", "7.4"),
-        ("6.4-15", "7.4"),
-        ("5", "7.4"),
-        ("10.0", "9.2"),
-        ("10.1~beta1", "9.2"),
-    ],
-)
-def test_the_nearest_bundled_version_is_of_the_same_major_release_if_there_is_one(version: str, nearest: str) -> None:
-    assert nearest_bundled(version) == nearest
-
-
-@pytest.mark.parametrize("version", ["", "nine", "9.x", "../9.1", "9.1\n"])
-def test_what_is_no_version_has_no_nearest(version: str) -> None:
-    with pytest.raises(ApidocSourceError, match="not a version"):
-        nearest_bundled(version)
-
-
-def test_bundled_versions_come_oldest_first() -> None:
-    assert bundled_versions()[0] == "7.4"
-    assert bundled_versions()[-1] == "9.2"

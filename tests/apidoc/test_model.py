@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,9 +80,9 @@ def test_other_properties_may_have_a_schema_of_their_own() -> None:
 def test_nothing_of_an_endpoint_can_be_changed() -> None:
     made: Any = endpoint(parameters={"properties": {"it": {"type": "string"}}})
 
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         made.path = "/other"
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         made.parameters["it"].optional = True
     with pytest.raises(TypeError):
         made.parameters["more"] = Schema()

@@ -64,6 +64,7 @@ def of_each_shape() -> Iterator[EndpointIndex]:
         yield EndpointIndex(chosen, index.origin)
 
 
+@pytest.mark.slow
 def test_an_independent_validator_takes_every_shape_of_operation_of_the_bundled_versions() -> None:
     for index in of_each_shape():
         validate(openapi(index))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sqlite3
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,7 @@ from diskcache import Cache
 
 from apidoc_documents import document, method, node
 from proxmox_mcp.apidoc import EndpointIndex, parse_apidoc
-from proxmox_mcp.apidoc.bytes_cache import BytesDisk
-from proxmox_mcp.apidoc.local_index import find_local_index
+from proxmox_mcp.apidoc.bytes_cache import BytesCache, BytesDisk
 from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.errors import ApidocCacheError
 
@@ -219,28 +219,34 @@ def test_a_name_that_diskcache_would_expand_is_refused(tmp_path: Path) -> None:
         IndexStore(tmp_path / "$HOME").save(index_of("9.1.9"))
 
 
-def test_the_local_index_is_the_cached_index_of_the_version(store: IndexStore) -> None:
-    store.save(index_of("9.1.9"))
+def test_while_it_is_held_it_is_opened_once_and_used_by_this_thread_alone(
+    store: IndexStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    made = BytesCache.__init__
 
-    found = find_local_index("9.1.9", store)
+    def watched(cache: BytesCache, *given: Any, **named: Any) -> None:
+        opened.append(threading.get_ident())
+        made(cache, *given, **named)
 
-    assert (found.kind, found.index.version, found.cache_problem) == ("cache", "9.1.9", "")
+    monkeypatch.setattr(BytesCache, "__init__", watched)
+    other = threading.Thread(target=lambda: store.load("9.1.9"))
+    with store.held():
+        store.save(index_of("9.1.9"))
+        assert loaded(store).version == "9.1.9"
+        store.keep("a search", b"of it")
+        assert store.kept("a search") == b"of it"
+        other.start()
+        other.join()
+    assert len(opened) == len(set(opened)) == 2
+    assert loaded(store).version == "9.1.9"
+    assert len(opened) == 3
 
 
-def test_the_local_index_is_otherwise_the_nearest_bundled_index(store: IndexStore) -> None:
-    store.save(index_of("9.1.9"))
-
-    assert find_local_index("8.3.1", store).index.version == "8.4.5"
-    assert find_local_index("8.3.1", store).kind == "bundled"
-    assert find_local_index().index.version == "9.2"
-
-
-def test_a_cache_that_can_not_be_used_is_said_and_gone_without(store: IndexStore) -> None:
-    store.directory.mkdir()
-    store.directory.chmod(0o777)
-
-    found = find_local_index("9.1.9", store)
-
-    assert found.kind == "bundled"
-    assert found.index.version == "9.1.3"
-    assert "written by others" in found.cache_problem
+def test_what_cannot_be_held_is_told_where_it_is_used_and_other_errors_stay_as_they_are(store: IndexStore) -> None:
+    store.directory.write_bytes(b"no directory")
+    with store.held(), pytest.raises(ApidocCacheError, match="can't be used"):
+        store.load()
+    store.directory.unlink()
+    with pytest.raises(ValueError, match="of the caller"), store.held():
+        raise ValueError("of the caller")

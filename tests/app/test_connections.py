@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import resource
 import socket
@@ -13,6 +14,7 @@ import anyio
 import pytest
 import uvicorn
 from anyio.abc import SocketAttribute
+from uvicorn.server import ServerState
 
 from clients import http_client
 from patience import PATIENCE, eventually
@@ -252,13 +254,44 @@ async def test_when_all_connections_are_busy_another_gets_503_and_is_served_once
                 await anyio.sleep(0.02)
 
 
+class Transport(asyncio.Transport):
+    """A connection from any address: loopback has one of IPv6 only."""
+
+    def __init__(self, peer: object) -> None:
+        super().__init__({"peername": peer})
+        self.closed = False
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
 @pytest.mark.parametrize(
-    ("address", "counted"),
-    [("10.0.0.1", "10.0.0.1"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("", ""), ("not an address", "")],
+    ("one", "other", "same"),
+    [
+        ("10.0.0.1", "10.0.0.1", True),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2:3::4", "2001:db8:1:3:3::4", False),
+        ("not an address", "", True),
+        ("not an address", None, True),
+        ("10.0.0.1", None, False),
+    ],
 )
-def test_addresses_of_one_network_of_ipv6_count_as_one(address: str, counted: str) -> None:
-    assert connections._address((address, 1)) == counted
-    assert connections._address(None) == ""
+async def test_addresses_of_one_network_of_ipv6_count_as_one(one: str | None, other: str | None, same: bool) -> None:
+    class Protocol(BoundedProtocol):
+        listener = Connections(max_waiting=1)
+
+    config, state = uvicorn.Config(Application(), log_config=None), ServerState()
+    transports = [Transport(None if address is None else (address, 1)) for address in (one, other)]
+    protocols = [Protocol(config, state, {}) for _ in transports]
+    for protocol, transport in zip(protocols, transports, strict=True):
+        protocol.connection_made(transport)
+    assert [each.closed for each in transports] == [same, False]
+    for protocol in protocols:
+        protocol.connection_lost(None)
 
 
 async def test_more_half_open_connections_than_descriptors_lock_out_no_one(tmp_path: Path) -> None:
@@ -297,8 +330,10 @@ def test_the_process_makes_room_for_the_connections_that_it_allows() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.parametrize("path", ["/", "/stream", "/large"])
-@pytest.mark.parametrize("resets", [False, True])
+@pytest.mark.parametrize(
+    "path", [pytest.param("/", marks=pytest.mark.slow), "/stream", pytest.param("/large", marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("resets", [False, pytest.param(True, marks=pytest.mark.slow)])
 async def test_nothing_is_left_of_a_connection_that_its_client_ended(path: str, *, resets: bool) -> None:
     async with listening() as listener:
         for _ in range(3):

@@ -5,17 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from mcp.server.lowlevel import Server
 
 from proxmox_mcp.app.authentication import Authentication
+from proxmox_mcp.app.bodies import BufferedBodies
+from proxmox_mcp.app.cors import Cors
+from proxmox_mcp.app.framing import Framing
 from proxmox_mcp.app.hosts import HostGuard
+from proxmox_mcp.app.people import ByPort, ConsoleOnly, WithPages
+from proxmox_mcp.app.request_ids import RequestIds
 from proxmox_mcp.app.routes import RootPath
+from proxmox_mcp.app.session_ends import OrderlyEnds
+from proxmox_mcp.app.shares import CallerShares
 from proxmox_mcp.policy.callers import Callers
+from proxmox_mcp.web import FrontPages
 from serving import TOKEN
 
 if TYPE_CHECKING:
-    from starlette.types import Message, Receive, Scope, Send
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 pytestmark = pytest.mark.anyio
+
+FRONT = FrontPages(healthy=lambda: True, console=True, asks_token=False)
 
 
 class Reached:
@@ -30,9 +43,14 @@ class Reached:
 
 async def pass_by(scope: Scope, *, root: str = "", token: str = TOKEN) -> tuple[list[str], list[Message]]:
     """What came through the guards, and what they sent."""
-    behind, sent = Reached(), []
+    behind = Reached()
     callers = Callers.single(token) if token else None
-    app = RootPath(HostGuard(Authentication(behind, callers), [], []), root)
+    sent = await sent_by(RootPath(HostGuard(Authentication(behind, callers), [], []), root), scope)
+    return behind.kinds, sent
+
+
+async def sent_by(app: ASGIApp, scope: Scope) -> list[Message]:
+    sent: list[Message] = []
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -41,7 +59,7 @@ async def pass_by(scope: Scope, *, root: str = "", token: str = TOKEN) -> tuple[
         sent.append(message)
 
     await app(scope, receive, send)
-    return behind.kinds, sent
+    return sent
 
 
 def request(path: str, query: str = "", kind: str = "http", **headers: str) -> dict[str, Any]:
@@ -78,5 +96,46 @@ async def test_a_websocket_is_closed_before_anything_else_sees_it(path: str, tok
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
+@pytest.mark.parametrize("path", ["/livez", "/console/"])
+async def test_a_websocket_is_closed_on_a_port_of_the_console_too(path: str) -> None:
+    behind, console = Reached(), Reached()
+    sent = await sent_by(ConsoleOnly(behind, FRONT, console, ()), request(path, kind="websocket"))
+    assert behind.kinds == console.kinds == []
+    assert [message["type"] for message in sent] == ["websocket.close"]
+
+
 async def test_the_start_of_the_application_passes() -> None:
     assert (await pass_by({"type": "lifespan"}))[0] == ["lifespan"]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        RequestIds,
+        Framing,
+        BufferedBodies,
+        OrderlyEnds,
+        lambda app: Cors(app, []),
+        lambda app: RootPath(app, "/proxmox"),
+        lambda app: HostGuard(app, [], []),
+        lambda app: Authentication(app, Callers.single(TOKEN)),
+        lambda app: CallerShares(app, Server("any"), 10, 60.0, stateless=False),
+        lambda app: WithPages(app, FRONT, Reached(), "console.example.org"),
+        lambda app: ByPort(app, Reached(), 8010),
+        lambda app: ConsoleOnly(app, FRONT, Reached(), ()),
+    ],
+)
+async def test_each_layer_passes_the_start_of_the_application_which_has_no_path(
+    layer: Callable[[ASGIApp], ASGIApp],
+) -> None:
+    behind = Reached()
+    await layer(behind)({"type": "lifespan"}, nothing_received, nothing_sent)
+    assert behind.kinds == ["lifespan"]
+
+
+async def nothing_received() -> Message:
+    raise AssertionError("a layer took a message of the application")
+
+
+async def nothing_sent(_: Message) -> None:
+    raise AssertionError("a layer answered for the application")

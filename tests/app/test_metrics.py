@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxmox import raw_server
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.app.metrics import FAMILIES, Metrics, describe
 from proxmox_mcp.assembly import gateway_of
-from proxmox_mcp.errors import UnreachableError
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import Caller
 from proxmox_mcp.policy.effects import Cause, Judgement
@@ -20,17 +21,25 @@ from proxmox_mcp.proxmox.tasks import TaskOutcome
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 UPID = "UPID:pve1:0000A1B2:0012C3D4:6741E2F0:qmstart:102:mcp@pve!mcp:"
 
 
+@pytest.fixture(scope="module")
+def second_host(certificate: tuple[Path, Path]) -> Iterator[str]:
+    """The second host of the cluster, which answers; nothing listens at the first."""
+    with raw_server.serving(raw_server.reply({"version": "9.1.9"}), certificate, host="127.0.0.2") as node:
+        yield f"127.0.0.2:{node.port}"
+
+
 @pytest.fixture
-def metrics(tmp_path: Path) -> Metrics:
+def metrics(tmp_path: Path, second_host: str) -> Metrics:
     """After one of everything."""
     made = Metrics()
     environment = {
-        "PROXMOX_HOST": "127.0.0.1:1,127.0.0.2:1",
+        "PROXMOX_HOST": f"127.0.0.1:1,{second_host}",
         "PROXMOX_USER": "mcp@pve",
         "PROXMOX_TOKEN_ID": "mcp",
         "PROXMOX_PASSWORD": "11111111-2222-3333-4444-555555555555",
@@ -47,14 +56,7 @@ def metrics(tmp_path: Path) -> Metrics:
     made.decided(Call(method="DELETE", path=path, cluster="default", judgement=judged, decision=decision))
     made.followed("default", TaskOutcome(upid=UPID, state="ok", exit_status="OK", seconds=3.0))
     made.followed("default", TaskOutcome(upid=UPID, state="running"))
-    told = made.exchanges("default")
-    told(Exchange("127.0.0.1:1", "GET", "/nodes", 200, 0.03))
-    told(Exchange("127.0.0.1:1", "POST", "/nodes/pve1/qemu", None, 5.0))
-    hosts = made.gateway.clusters["default"].pve._proxmox._hosts
-    one, two = made.gateway.clusters["default"].pve.connection.hosts
-    hosts.failed(one, UnreachableError("127.0.0.1:1 refuses the connection."))
-    hosts.worked(two)
-    made.gateway.clusters["default"].pve.credentials.taken()
+    anyio.run(made.gateway.clusters["default"].pve.get, "/version")
     return made
 
 
@@ -96,7 +98,18 @@ def test_only_a_task_that_was_seen_to_end_adds_to_the_times(metrics: Metrics) ->
     assert samples['proxmox_mcp_task_seconds_sum{cluster="default",type="qmstart"}'] == 3
 
 
-def test_exchanges_are_counted_by_host_and_status_and_timed(metrics: Metrics) -> None:
+def test_every_host_that_a_call_went_to_is_counted(metrics: Metrics, second_host: str) -> None:
+    samples = read(metrics)
+    wanted = 'proxmox_mcp_proxmox_requests_total{{cluster="default",host="{}",method="GET",status="{}"}}'
+    assert samples[wanted.format("127.0.0.1:1", 0)] == 1
+    assert samples[wanted.format(second_host, 200)] == 1
+
+
+def test_exchanges_are_counted_by_host_and_status_and_timed() -> None:
+    metrics = Metrics()
+    told = metrics.exchanges("default")
+    told(Exchange("127.0.0.1:1", "GET", "/nodes", 200, 0.03))
+    told(Exchange("127.0.0.1:1", "POST", "/nodes/pve1/qemu", None, 5.0))
     samples = read(metrics)
     wanted = 'cluster="default",host="127.0.0.1:1",method="{}",status="{}"'
     for method, status in (("GET", "200"), ("POST", "0")):
@@ -104,11 +117,11 @@ def test_exchanges_are_counted_by_host_and_status_and_timed(metrics: Metrics) ->
     assert samples['proxmox_mcp_proxmox_seconds_bucket{cluster="default",le="0.05",method="GET"}'] == 1
 
 
-def test_the_host_in_use_is_named_and_why(metrics: Metrics) -> None:
+def test_the_host_in_use_is_named_and_why(metrics: Metrics, second_host: str) -> None:
     samples = read(metrics)
     assert samples['proxmox_mcp_host_up{cluster="default",host="127.0.0.1:1"}'] == 0
-    assert samples['proxmox_mcp_host_up{cluster="default",host="127.0.0.2:1"}'] == 1
-    assert samples['proxmox_mcp_host_in_use{cluster="default",host="127.0.0.2:1"}'] == 1
+    assert samples[f'proxmox_mcp_host_up{{cluster="default",host="{second_host}"}}'] == 1
+    assert samples[f'proxmox_mcp_host_in_use{{cluster="default",host="{second_host}"}}'] == 1
     why = next(name for name in samples if name.startswith("proxmox_mcp_host_in_use_info"))
     assert "127.0.0.1:1 failed: 127.0.0.1:1 refuses the connection." in why
 

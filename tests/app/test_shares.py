@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
-import mcp_types as types
 import pytest
-from mcp.shared.message import SessionMessage
 
 from clients import connect, http_client
 from in_process import serving_here
 from patience import PATIENCE, eventually
 from proxmox import raw_server
 from proxmox_mcp.app import shares
-from proxmox_mcp.app.sse import SessionActivity
+from proxmox_mcp.record.activity import ActivityFilter
 from serving import CALLERS, callers_file
 
 if TYPE_CHECKING:
@@ -180,8 +178,7 @@ async def test_requests_that_one_caller_leaves_unfinished_are_bounded_and_open_n
             each.sendall(head + body[:-1])
         refused = await _refusal(ops)
         assert refused.json()["error"]["message"] == "5 of your requests are being served, the most allowed. Wait."
-        manager = here.server.session_manager
-        assert manager._server_instances == {}
+        assert here.metrics.sessions() == {"sse": 0, "http": 0}
         assert (await dev.initialize()).status_code == 200
         for each in slow:
             each.close()
@@ -213,29 +210,6 @@ async def test_a_stream_on_which_nothing_is_said_is_closed_and_leaves_nothing(
                 await stream.aread()  # To its end, which is a proper one: an answer that is cut raises.
         assert await ops.post(session, "ping") == 200, "the session outlives its stream"
     assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
-
-
-def test_a_session_is_not_idle_while_a_request_of_it_is_served() -> None:
-    now = 100.0
-    activity = SessionActivity(lambda: now)
-
-    def request(number: int) -> SessionMessage:
-        return SessionMessage(types.JSONRPCRequest(jsonrpc="2.0", id=number, method="tools/call"))
-
-    now += 50
-    assert activity.idle == 50
-    activity.received(request(1))
-    activity.received(request(2))
-    now += 5000
-    assert activity.idle == 0
-    activity.sent(SessionMessage(types.JSONRPCResponse(jsonrpc="2.0", id=1, result={})))
-    assert activity.idle == 0, "the other one is served yet"
-    off = types.JSONRPCNotification(jsonrpc="2.0", method="notifications/cancelled", params={"requestId": 2})
-    activity.received(SessionMessage(off))
-    now += 7
-    assert activity.idle == 7
-    activity.sent(SessionMessage(types.JSONRPCNotification(jsonrpc="2.0", method="notifications/progress")))
-    assert activity.idle == 0
 
 
 class Node:
@@ -277,4 +251,9 @@ async def test_starts_that_a_caller_calls_off_take_its_own_share_alone(
             with anyio.fail_after(PATIENCE):
                 while (await ops.get("/version")).is_error:  # noqa: ASYNC110 - the server sets no event
                     await anyio.sleep(0.02)
+            # What ends after the server has closed its records would open them again.
+            started = ActivityFilter(caller="ops", writes=True)
+            await eventually(
+                lambda: [each.result for each in here.gateway.guard.activity.page(started, 20)] == ["ok"] * 8
+            )
     assert len(pve.posted) == 8, "what had left was carried out, once"

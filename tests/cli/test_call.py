@@ -9,11 +9,13 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from apidoc_documents import document, method, node
 from command_line import run_here as run
 from forked import COMMAND
 from patience import PATIENCE
+from proxmox_mcp.cli import commands
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from serving import environment
 from terminals import open_terminal
@@ -65,8 +67,8 @@ def test_in_json_the_result_of_a_write_is_what_proxmox_sent_and_its_description_
     ("call", "said"),
     [
         (("PUT", "/nodes/*/qemu/web-03/config", "memroy=3"), "memroy: unknown parameter. Did you mean"),
-        (("PUT", "/nodes/*/qemu/web-03/config", "net99=virtio"), "net99"),
-        (("GET", "/nope"), "path: The API has no path '/nope'"),
+        pytest.param(("PUT", "/nodes/*/qemu/web-03/config", "net99=virtio"), "net99", marks=pytest.mark.slow),
+        pytest.param(("GET", "/nope"), "path: The API has no path '/nope'", marks=pytest.mark.slow),
         (("PUT", "/nodes/*/qemu/web-03/confg", "memory=3"), "Did you mean /nodes/pve3/qemu/102/config?"),
         (("POST", "/nodes/*/qemu/web-03/config/x", "--yes"), "The API has no path"),
     ],
@@ -130,6 +132,8 @@ def test_without_a_terminal_nothing_is_sent_and_the_advice_works(on_demo: Mappin
     done = run(tmp_path, *stop, "--yes", **on_demo)
     assert done.returncode == 0
     assert "of 101 on pve2 ended: OK" in done.stdout
+    # Others reset it.
+    assert run(tmp_path, "call", "POST", "/nodes/*/qemu/web-02/status/start", **on_demo).returncode == 0
 
 
 def test_an_operator_is_not_got_around_by_agreeing(on_demo: Mapping[str, str], tmp_path: Path) -> None:
@@ -137,6 +141,12 @@ def test_an_operator_is_not_got_around_by_agreeing(on_demo: Mapping[str, str], t
     waiting = run(tmp_path, *stop, **on_demo, MCP_CONFIRM="operator", MCP_APPROVAL_WAIT="0")
     assert waiting.returncode == 1
     assert "proxmox-mcp approve 1" in waiting.stderr
+    unasked = run(tmp_path, "approve", "1", **on_demo)
+    assert unasked.returncode == 1
+    assert "there is no terminal to ask at.\nAdd --yes if you agree." in unasked.stderr
+    declined = CliRunner(env=environment(tmp_path, **on_demo)).invoke(commands, ["approve", "1"], input="n\n")
+    assert declined.exit_code == 1
+    assert declined.stdout.endswith("Not approved: it still waits.\n")
     assert "Approved." in run(tmp_path, "approve", "1", "--yes", **on_demo).stdout
     done = run(tmp_path, *stop, "--confirm", "1", **on_demo, MCP_CONFIRM="operator", MCP_APPROVAL_WAIT="0")
     assert "of 100 on pve1 ended: OK" in done.stdout

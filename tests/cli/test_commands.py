@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from patience import PATIENCE
 from proxmox_mcp.cli import commands
-from proxmox_mcp.cli.suggesting_group import _SYNONYMS
+from proxmox_mcp.cli.suggesting_group import SYNONYMS
 from serving import environment
 from tools import required
 
@@ -54,7 +54,7 @@ def test_a_group_of_commands_does_the_same(group: str) -> None:
         assert f"Did you mean: proxmox-mcp {group} {name}?" in told.output
 
 
-@pytest.mark.parametrize("word", _SYNONYMS)
+@pytest.mark.parametrize("word", SYNONYMS)
 def test_a_word_that_others_use_leads_to_a_command_that_is_there(word: str) -> None:
     told = run(word)
     assert told.exit_code == 2

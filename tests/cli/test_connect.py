@@ -98,6 +98,13 @@ def test_disconnect_removes_the_entry_alone(tmp_path: Path) -> None:
     assert "has no server named proxmox" in run(tmp_path, "disconnect", "gemini", "--yes").stdout
 
 
+def test_disconnecting_what_was_never_connected_makes_no_file(tmp_path: Path) -> None:
+    told = run(tmp_path, "disconnect", "cursor", "--yes")
+    assert told.returncode == 0
+    assert told.stdout.startswith("Cursor has no server named proxmox")
+    assert not (tmp_path / ".cursor").exists()
+
+
 def test_without_a_terminal_nothing_is_written_unless_yes_is_said(tmp_path: Path) -> None:
     told = run(tmp_path, "connect", "cursor", *URL, "--no-token")
     assert told.returncode == 1

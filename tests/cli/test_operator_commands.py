@@ -244,6 +244,28 @@ def test_a_denial_on_the_command_line_is_kept_with_its_reason_and_on_record(tmp_
     store.close()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("nodes", "guests", "tasks", "problems", "call GET /nodes", "policy explain GET /nodes", "exec 100 -- id"),
+        *("changes prune", "grant claude --effect disrupt --tag lab"),
+    ],
+)
+def test_of_several_clusters_one_is_named_by_the_option(command: str, tmp_path: Path) -> None:
+    file = tmp_path / "clusters.toml"
+    file.write_text("".join(f'[{name}]\nPROXMOX_HOST = "127.0.0.1:1"\n' for name in ("home", "away")))
+    others = {name: value for name, value in PROXMOX.items() if name != "PROXMOX_HOST"}
+    told = run(tmp_path, *command.split(), **others, MCP_CLUSTERS_FILE=str(file))
+    assert told.returncode == 1
+    assert "Name one with --cluster: home, away." in told.stderr
+
+
+def test_a_grant_is_for_a_name_that_a_caller_can_have(tmp_path: Path) -> None:
+    told = run(tmp_path, "grant", "two words", "--effect", "disrupt", "--tag", "lab")
+    assert told.returncode == 1
+    assert "'two words' can't be the name of a caller." in told.stderr
+
+
 def test_a_grant_is_given_listed_and_revoked_on_record(tmp_path: Path) -> None:
     settings = {**PROXMOX, "MCP_AUDIT_FILE": str(tmp_path / "audit.jsonl")}
     given = run(

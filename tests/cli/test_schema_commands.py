@@ -136,6 +136,13 @@ def test_a_document_like_no_version_is_not_cached_as_one(tmp_path: Path) -> None
     assert not (tmp_path / "cache").exists()
 
 
+def test_a_file_that_is_not_there_is_answered_with_what_the_command_takes(tmp_path: Path) -> None:
+    with pytest.raises(ApidocSourceError) as refused:
+        run("index", "--file", str(tmp_path / "apidoc.js"), "--cache-dir", str(tmp_path / "cache"))
+    assert "apidoc.js can't be read: No such file or directory." in refused.value.message
+    assert refused.value.advice == "Give the path of an apidoc.js."
+
+
 @pytest.mark.parametrize("sources", [(), ("--site", "--node", "pve1"), ("--url", "https://x", "--file", "y")])
 def test_an_index_is_of_one_source(sources: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(CallError, match="Name one source"):

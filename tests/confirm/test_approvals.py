@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.confirm.approvals import Approvals, ApprovalState
@@ -59,6 +59,28 @@ def test_what_was_denied_stays_denied(approvals: Approvals) -> None:
         approvals.redeem(number, CALL, STATEMENT)
     with pytest.raises(ConfirmationError, match="is denied"):
         approvals.decide(number, approve=True, by="model")
+
+
+def test_a_denial_is_told_once_before_the_same_call_asks_again(approvals: Approvals) -> None:
+    first = approvals.request(CALL, STATEMENT)
+    approvals.decide(first, approve=False, by="anna", reason="not during the backup")
+    with pytest.raises(ConfirmationError, match=f'request {first} is denied by anna: "not during the backup"'):
+        approvals.request(CALL, Statement("deletes VM 102 `forum`, which runs by now", "forum"))
+    second = approvals.request(CALL, STATEMENT)
+    assert second > first
+    approvals.decide(second, approve=False, by="anna")
+    with pytest.raises(ConfirmationError, match=f"request {second} is denied"):
+        approvals.redeem(second, CALL, STATEMENT)
+    assert approvals.request(CALL, STATEMENT) > second, "it was told where the call came with its number"
+
+
+def test_a_denial_says_nothing_to_other_calls_nor_a_day_later(approvals: Approvals, clock: Clock) -> None:
+    denied = approvals.request(CALL, STATEMENT)
+    approvals.decide(denied, approve=False, by="anna")
+    for other in (replace(CALL, data={}), replace(CALL, caller=Caller(name="x"))):
+        assert approvals.request(other, STATEMENT) > denied
+    clock.now += 86400
+    assert approvals.request(CALL, STATEMENT) > denied
 
 
 def test_an_approval_is_for_the_exact_call_of_that_caller(approvals: Approvals) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm.grants import LONGEST_SECONDS, Grants

@@ -8,23 +8,21 @@ import subprocess
 import sys
 from contextlib import closing
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-import proxmox_mcp
 from demo_api import UNVERIFIED, Api
 from patience import PATIENCE, until
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.installation import install_command
 from proxmox_mcp.render import View, nodes_table, nodes_with_guests, render, resources_table
+from sources import PACKAGE, modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-SOURCE = Path(proxmox_mcp.__file__).parent
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +201,7 @@ def test_the_process_ends_with_who_started_it() -> None:
         [sys.executable, "-c", starter],
         capture_output=True,
         text=True,
-        cwd=SOURCE.parent,
+        cwd=PACKAGE.parent,
         timeout=PATIENCE,
         check=False,
     )
@@ -231,12 +229,12 @@ def test_a_port_in_use_is_a_settings_error(cluster: DemoCluster) -> None:
 
 def test_fakepve_is_imported_by_the_launchers_own_modules_only() -> None:
     importers = set()
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in modules("fakepve"):
+        for node in ast.walk(tree):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if any(name.partition(".")[0] == "fakepve" for name in names):
-                importers.add(path.relative_to(SOURCE).as_posix())
+                importers.add(path.relative_to(PACKAGE).as_posix())
     assert {path for path in importers if not path.startswith("demo/configuration/")} == {
         "demo/bulk_tasks.py",
         "demo/fake.py",

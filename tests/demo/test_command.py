@@ -98,7 +98,10 @@ ENDS = {
 
 some_ends = pytest.mark.parametrize(
     "how",
-    ["the terminal closes", "SIGKILL", *(pytest.param(how, marks=pytest.mark.slow) for how in ("SIGTERM", "Ctrl-C"))],
+    [
+        "SIGKILL",
+        *(pytest.param(how, marks=pytest.mark.slow) for how in ("the terminal closes", "SIGTERM", "Ctrl-C")),
+    ],
 )
 
 

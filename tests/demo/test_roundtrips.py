@@ -58,6 +58,7 @@ ANSWERED_OTHERWISE = {
 """The kinds with single calls that are answered otherwise, and why."""
 
 
+@pytest.mark.slow
 def test_the_demo_cluster_answers_writes_and_their_undoing_as_proxmox_does(shared_data: Path) -> None:
     differing = asyncio.run(replayed(recorded(shared_data / "roundtrips")))
     unexpected = {name: found for name, found in differing.items() if _kind(name) not in NOT_KEPT}

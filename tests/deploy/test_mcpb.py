@@ -41,6 +41,7 @@ def test_it_holds_the_project_its_lock_and_the_manifest_and_nothing_else(bundle:
     assert not [name for name in names if "__pycache__" in name or name.startswith((".", "/")) or ".." in name]
 
 
+@pytest.mark.slow
 def test_the_same_commit_makes_the_same_bytes(bundle: Path, tmp_path: Path) -> None:
     mcpb.pack(tmp_path / "again.mcpb", mcpb.files("HEAD"))
     assert (tmp_path / "again.mcpb").read_bytes() == bundle.read_bytes()
@@ -52,6 +53,7 @@ def test_the_entry_point_of_the_manifest_is_in_it(bundle: Path) -> None:
         assert manifest["server"]["entry_point"] in opened.namelist()
 
 
+@pytest.mark.slow
 def test_unpacked_it_serves_the_tools_over_stdio(bundle: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(bundle) as opened:
         opened.extractall(tmp_path / "unpacked")

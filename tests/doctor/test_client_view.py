@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from doctor.certificates import Made
+    from proxmox_mcp.doctor.steps import CheckStep
 
     Environment = Callable[..., dict[str, str]]
     Look = Callable[..., Report]
@@ -246,6 +247,22 @@ def test_a_short_timeout_is_found_by_patience(server: Served, look: Look, monkey
 def test_a_stream_that_stays_open_is_ok(server: Served, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_view, "HOLD", 1.0)
     assert look(f"{server.url}/sse", patient=True).step("patience")["status"] == "ok"
+
+
+@pytest.mark.parametrize(("route", "later"), [("/sse", True), ("/mcp", False)])
+def test_what_is_checked_after_the_stream_that_was_held_open_has_time_left(
+    route: str, later: bool, server: Served, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: dict[type, float] = {}
+
+    def steps(probe: sse_check.SseProbe | streamable_http_check.StreamableHttpProbe) -> Iterator[CheckStep]:
+        ends[type(probe)] = probe.deadline.end
+        return iter(())
+
+    for kind in (sse_check.SseProbe, streamable_http_check.StreamableHttpProbe):
+        monkeypatch.setattr(kind, "steps", steps)
+    look(f"{server.url}{route}", patient=True)
+    assert (ends[streamable_http_check.StreamableHttpProbe] == ends[sse_check.SseProbe]) == later
 
 
 def test_the_transport_that_was_not_asked_for_is_no_failure(server: Served, look: Look) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import ssl
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import anyio
 import pytest
 
 from clients import connect
+from demo_api import UNVERIFIED
 from patience import PATIENCE, Watch, eventually
 from proxmox.raw_server import RawServer, Request, reply
 from serving import TOKEN, free_port, serving
@@ -85,8 +85,7 @@ class Nodes:
         connection.sendall(self._ask(request))
 
     def _ask(self, request: Request) -> bytes:
-        trusting = ssl._create_unverified_context()
-        upstream = http.client.HTTPSConnection("127.0.0.1", self.upstream, timeout=PATIENCE, context=trusting)
+        upstream = http.client.HTTPSConnection("127.0.0.1", self.upstream, timeout=PATIENCE, context=UNVERIFIED)
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         with contextlib.closing(upstream):
             upstream.request(request.method, request.target, request.body or None, headers)

@@ -127,6 +127,7 @@ async def test_over_stdio_too(kind: str, era: str, tmp_path: Path) -> None:
     assert SECRET not in text
 
 
+@pytest.mark.slow
 async def test_read_only_mode_does_not_list_the_tool_that_writes(tmp_path: Path) -> None:
     async with connect_stdio(tmp_path, {"MCP_MODE": "read-only"}) as session:
         assert "proxmox_api_call" not in [tool.name for tool in (await session.client.list_tools()).tools]
@@ -215,6 +216,25 @@ def test_an_address_that_is_not_there_is_one_line_too(host: str, said: str, tmp_
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert said in line
+
+
+@pytest.mark.parametrize("name", ["MCP_CONSOLE_PORT", "MCP_METRICS_PORT"])
+def test_two_settings_with_one_port_are_named_and_no_other_program_is_blamed(name: str, tmp_path: Path) -> None:
+    port = str(free_port())
+    done = run(tmp_path, "serve", **SOUND, MCP_HOST="127.0.0.1", MCP_PORT=port, **{name: port})
+    assert done.returncode == 2
+    said, advice = done.stderr.splitlines()
+    assert said.endswith(f"MCP_PORT and {name} are both {port}.")
+    assert advice == f"Set {name} to another port, or to 0."
+
+
+def test_a_port_for_metrics_that_is_taken_is_told_before_anything_is_said_to_be_served(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"MCP_PORT": str(free_port()), "MCP_METRICS_PORT": str(taken.getsockname()[1])}
+        done = run(tmp_path, "serve", **SOUND, MCP_HOST="127.0.0.1", **ports)
+    assert done.returncode == 2
+    assert "serving" not in done.stderr
+    assert "MCP_METRICS_PORT" in done.stderr.splitlines()[-1]
 
 
 def test_options_take_the_place_of_the_variables(tmp_path: Path) -> None:

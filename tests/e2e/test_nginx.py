@@ -153,6 +153,7 @@ async def test_without_a_token_nothing_passes_but_the_signs_of_life(named: Site)
     assert statuses == {"/sse": 401, "/mcp": 401, "/livez": 200}
 
 
+@pytest.mark.slow
 async def test_a_short_patience_of_the_proxy_cuts_what_the_recipe_lets_pass(
     place: Path, upstream: int, certificate: Certificate
 ) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from clients import ERAS, Answer, Person, Session, connect
+from clients import Answer, Person, Session, connect
 from in_process import serving_here
 from patience import eventually, until
 from proxmox_mcp.demo import start_demo_cluster
@@ -35,6 +35,10 @@ BROKEN = "/nodes/pve2/qemu/114/status/start"
 
 def step(method: str, path: str, **data: Any) -> dict[str, Any]:
     return {"method": method, "path": path, **({"data": data} if data else {})}
+
+
+each_era = pytest.mark.parametrize("era", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
+"""How a client opens; test_transports and test_confirmation have both in a quick run."""
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +97,7 @@ COPIES = [step("POST", "/nodes/pve1/qemu/900/clone", newid="next", full=1)] * 3
 """Three steps that take a while."""
 
 
-@pytest.mark.parametrize("era", ERAS)
+@each_era
 async def test_five_steps_over_three_guests_are_confirmed_once(
     era: str, cluster: DemoCluster, beside: Upstream, tmp_path: Path
 ) -> None:
@@ -280,7 +284,7 @@ async def test_a_value_that_somebody_changed_meanwhile_is_not_replaced(
     assert sent(tmp_path) == []
 
 
-@pytest.mark.parametrize("era", ERAS)
+@each_era
 async def test_a_target_that_changed_while_the_person_thought_is_not_touched(
     era: str, cluster: DemoCluster, beside: Upstream, tmp_path: Path
 ) -> None:
@@ -317,6 +321,7 @@ async def test_a_target_that_changes_while_earlier_steps_run_stops_the_plan(
     slow_cluster: DemoCluster, tmp_path: Path
 ) -> None:
     beside = Upstream(slow_cluster)
+    clones = beside.tasks("qmclone", 900)
     steps = [
         step("POST", "/nodes/pve1/qemu/900/clone", newid="next"),
         step("POST", "/nodes/pve2/qemu/134/status/stop"),
@@ -326,7 +331,7 @@ async def test_a_target_that_changes_while_earlier_steps_run_stops_the_plan(
         stated = await session.call(TOOL, steps=steps)
 
         async def change() -> None:
-            await eventually(lambda: beside.tasks("qmclone", 900))
+            await eventually(lambda: beside.tasks("qmclone", 900) > clones)
             beside.config("/nodes/pve2/qemu/134", name="somebody-else")
 
         answers: list[Answer] = []
@@ -415,7 +420,7 @@ async def test_a_dry_run_states_the_plan_and_sends_nothing(cluster: DemoCluster,
 # Time: outlasting the request, stopping, the end of the server.
 
 
-@pytest.mark.parametrize("era", ERAS)
+@each_era
 async def test_a_plan_outlasts_its_request_and_is_waited_for_by_its_number(
     era: str, slow_cluster: DemoCluster, tmp_path: Path
 ) -> None:
@@ -449,7 +454,7 @@ async def test_a_plan_is_stopped_after_the_running_step(slow_cluster: DemoCluste
     assert len(sent(tmp_path)) < 2
 
 
-@pytest.mark.parametrize("era", ERAS)
+@each_era
 async def test_a_cancelled_request_ends_the_plan_after_the_running_step(
     era: str, slow_cluster: DemoCluster, tmp_path: Path
 ) -> None:

@@ -119,10 +119,10 @@ def balanced(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield both
 
 
-@pytest.fixture(scope="module")
-def keyless(demo: DemoCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
-    """Replicas that each seal with a key of their own. One of them dies in the last test of this file."""
-    with replicas(tmp_path_factory.mktemp("keyless"), demo) as both:
+@pytest.fixture
+def keyless(demo: DemoCluster, tmp_path: Path) -> Iterator[Balanced]:
+    """Replicas that each seal with a key of their own."""
+    with replicas(tmp_path, demo) as both:
         yield both
 
 

@@ -18,7 +18,7 @@ from patience import PATIENCE
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.settings_file import read
 from proxmox_mcp.web import Passwords, Person, Role
-from serving import environment, serving
+from serving import environment, free_port, serving
 from terminals import open_terminal
 
 if TYPE_CHECKING:
@@ -118,6 +118,12 @@ def test_a_missing_answer_is_named_with_its_option(tmp_path: Path, cluster: Demo
     )
     assert "--name" in network.stderr
     assert not settings_of(tmp_path).exists()
+
+
+def test_the_node_of_the_environment_is_reached_at_its_port(tmp_path: Path) -> None:
+    port = free_port()
+    told = run(tmp_path, "setup", "--yes", PROXMOX_HOST="127.0.0.1", PROXMOX_PORT=str(port))
+    assert f"127.0.0.1:{port} can't be reached" in told.stderr
 
 
 def test_a_token_that_exists_is_taken_from_the_environment_and_tested(tmp_path: Path, cluster: DemoCluster) -> None:

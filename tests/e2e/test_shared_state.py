@@ -63,6 +63,7 @@ async def test_a_freeze_at_one_holds_at_the_other(both: tuple[Served, Served]) -
         assert not (await there.make("PUT", CONFIG, {"description": "thawed"})).is_error
 
 
+@pytest.mark.slow
 async def test_while_the_database_is_away_nothing_is_sent_and_what_was_approved_is_sent_once_when_it_is_back(
     both: tuple[Served, Served], resets: Callable[[], int], postgres: PostgresServer
 ) -> None:

@@ -47,7 +47,7 @@ async def over(
 
 
 @pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("transport", ["sse", "http", "stdio"])
+@pytest.mark.parametrize("transport", ["sse", "http", pytest.param("stdio", marks=pytest.mark.slow)])
 async def test_every_tool_is_listed_and_answers(
     transport: str, era: str, server: Served, on_demo: dict[str, str], tmp_path: Path
 ) -> None:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mcp import Client, StdioServerParameters
 
-import proxmox_mcp
 from patience import PATIENCE, until
 from serving import environment, free_port
+from sources import modules
 from without_posix import MISSING_MODULES, SEEN
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.demo import DemoCluster
 
-SOURCE = Path(proxmox_mcp.__file__).parent
 WITHOUT_POSIX = Path(__file__).parents[1] / "without_posix.py"
 
 
@@ -63,7 +62,9 @@ async def test_it_starts_over_stdio_reads_writes_and_keeps_its_records(demo: Dem
     assert list((tmp_path / "state" / "schema").glob("cache.db"))
 
 
-@pytest.mark.parametrize(("where", "private"), [("home/state", True), ("elsewhere", False)])
+@pytest.mark.parametrize(
+    ("where", "private"), [pytest.param("home/state", True, marks=pytest.mark.slow), ("elsewhere", False)]
+)
 def test_it_says_where_it_cannot_keep_files_private(
     where: str, private: bool, demo: DemoCluster, tmp_path: Path
 ) -> None:
@@ -83,7 +84,9 @@ def test_it_says_where_it_cannot_keep_files_private(
     assert ("may be readable by others on this machine" not in told.stderr) == private
 
 
-@pytest.mark.parametrize("arguments", [("serve",), ("-m", "proxmox_mcp.demo.launcher")])
+@pytest.mark.parametrize(
+    "arguments", [("serve",), pytest.param(("-m", "proxmox_mcp.demo.launcher"), marks=pytest.mark.slow)]
+)
 def test_what_listens_ends_when_it_is_told_to(arguments: tuple[str, ...], demo: DemoCluster, tmp_path: Path) -> None:
     port = free_port()
     settings = {**demo.environment, "MCP_HOST": "127.0.0.1", "MCP_PORT": str(port), "TMPDIR": str(tmp_path)}
@@ -123,8 +126,8 @@ def _until_somebody_answers(port: int, process: subprocess.Popen[bytes]) -> None
 def _named() -> Mapping[str, set[tuple[str, str]]]:
     """For each module in ``SEEN``: its names that our code takes without asking whether they are there, and where."""
     found: dict[str, set[tuple[str, str]]] = {module: set() for module in SEEN}
-    for path in SOURCE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in modules(*(f"{module}." for module in SEEN)):
+        for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in SEEN:
                 found[node.value.id].add((node.attr, path.name))
     return found
@@ -160,5 +163,5 @@ def _needed(tree: ast.AST) -> set[str]:
 
 
 def test_our_code_needs_no_module_that_windows_lacks() -> None:
-    needed = {name for path in SOURCE.rglob("*.py") for name in _needed(ast.parse(path.read_text(encoding="utf-8")))}
+    needed = {name for _, tree in modules(*MISSING_MODULES) for name in _needed(tree)}
     assert not needed & MISSING_MODULES

@@ -34,6 +34,7 @@ def _told(body: dict[str, Any]) -> list[str]:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 @pytest.mark.parametrize("api", APIS)
 async def test_a_model_confirms_with_the_token_it_was_given_and_passes(api: str, tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ async def test_a_model_confirms_with_the_token_it_was_given_and_passes(api: str,
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("api", ["openai", pytest.param("anthropic", marks=pytest.mark.slow)])
 async def test_a_model_that_never_ends_is_stopped_and_reads_what_was_wrong(api: str, tmp_path: Path) -> None:
     with standing_in(lambda _: SAID[api]("", ("no_such_tool", "[]" if api == "openai" else "{}"))) as server:
         solver = Solver(api, Model("a-model", server.url))
@@ -89,6 +90,7 @@ def test_an_answer_of_another_kind_or_an_error_is_told_with_its_text(api: str) -
             conversation.turn()
 
 
+@pytest.mark.slow
 def test_the_command_runs_a_scenario_several_times_and_writes_its_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

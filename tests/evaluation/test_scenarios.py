@@ -19,10 +19,10 @@ MOST_READ = 6000
 """The tokens of all answers of a scenario: one and a half times what a single answer may have."""
 
 
-# Each starts a cluster and compares all of it before and after: a quick run has every fourth.
+# Each starts a cluster and compares all of it before and after: a quick run has every eighth.
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if n % 4 else []) for n, name in enumerate(SCENARIOS)]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if n % 8 else []) for n, name in enumerate(SCENARIOS)]
 )
 async def test_the_scripted_solution_ends_as_it_should(name: str, tmp_path: Path) -> None:
     scenario = SCENARIOS[name]

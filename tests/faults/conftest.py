@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from serving import TOKEN, Served, serving
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from pathlib import Path
 
     from fakepve import FakePve
 
@@ -24,6 +24,7 @@ SECRET = "11111111-2222-3333-4444-555555555555"
 PASSWORD = "a-password-of-these-tests"
 
 
+HERE = Path(__file__).parent
 _TABLE = pytest.StashKey[Table]()
 
 
@@ -38,8 +39,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Note what was skipped."""
     report = yield
     if report.skipped:
-        item.config.stash.setdefault(_TABLE, Table()).skipped = True
+        item.config.stash.setdefault(_TABLE, Table()).incomplete = True
     return report
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Note what was left out, such as the slow ones."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.config.stash.setdefault(_TABLE, Table()).incomplete = True
 
 
 @pytest.fixture(scope="session")

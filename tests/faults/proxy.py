@@ -12,8 +12,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from demo_api import UNVERIFIED
 from patience import PATIENCE
-from proxmox.raw_server import RawServer, Request, reply
+from proxmox.raw_server import Request, read_request, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,6 +62,7 @@ class Proxy:
     def start(self) -> None:
         self._listener: socket.socket | None = None
         self._open: set[socket.socket] = set()
+        self._drops = 0
         self.trust(self.certificate)
         self._listen()
 
@@ -90,6 +92,7 @@ class Proxy:
 
     def drop(self) -> None:
         """Close every connection that is open."""
+        self._drops += 1
         for connection in list(self._open):
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
@@ -120,20 +123,29 @@ class Proxy:
                 connection, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            drops = self._drops
+            self._open.add(connection)
+            if self._listener is not listener:  # It was accepted before, and is dropped with the others.
+                connection.close()
+                return
+            threading.Thread(target=self._serve, args=(connection, drops), daemon=True).start()
 
-    def _serve(self, plain: socket.socket) -> None:
-        self._open.add(plain)
+    def _serve(self, plain: socket.socket, drops: int) -> None:
+        """``drops``: how often all connections had been dropped when this one was accepted."""
         secured: socket.socket | None = None
         try:
             with contextlib.suppress(OSError, ValueError):
                 if self.fault.greet is not None:
                     self.fault.greet(plain)
                 else:
-                    secured = self._context.wrap_socket(plain, server_side=True)
-                    self._open.discard(plain)
+                    # This takes the connection out of ``plain``, where ``drop`` looks for it until it is done.
+                    secured = self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
                     self._open.add(secured)
-                    while request := RawServer._read(secured):
+                    self._open.discard(plain)
+                    if drops != self._drops:
+                        return
+                    secured.do_handshake()
+                    while request := read_request(secured):
                         self._answer(request, secured)
         finally:
             for each in filter(None, (plain, secured)):
@@ -148,9 +160,7 @@ class Proxy:
 
     def _ask(self, request: Request) -> bytes:
         self.asked.append(request)
-        upstream = http.client.HTTPSConnection(
-            "127.0.0.1", self.upstream, timeout=PATIENCE, context=ssl._create_unverified_context()
-        )
+        upstream = http.client.HTTPSConnection("127.0.0.1", self.upstream, timeout=PATIENCE, context=UNVERIFIED)
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         with contextlib.closing(upstream):
             upstream.request(request.method, request.target, request.body or None, headers)

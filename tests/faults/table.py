@@ -19,7 +19,7 @@ carried out there. Made by `tests/faults`: a real server, a real client, a Proxm
 that counts every request. `PROXMOX_TIMEOUT` is two seconds where a row says so, else a minute. `within` is the bound
 and `took` the time of the run that wrote this table; other runs hold no answer to the clock, since a busy machine
 makes every answer late. After each fault the same server answers the next call.
-`UPDATE_GOLDEN=1 scripts/test tests/faults` writes the table, on a machine that is not busy.
+`UPDATE_GOLDEN=1 scripts/test tests/faults -m "slow or not slow"` writes the table, on a machine that is not busy.
 
 | fault | call | told | within | took | arrived | done |
 |---|---|---|---|---|---|---|
@@ -69,10 +69,10 @@ class Row:
 
 @dataclass
 class Table:
-    """The rows so far, and whether a test was skipped, whose rows are missing."""
+    """The rows so far. ``incomplete``: a test was skipped or left out, and its rows are missing."""
 
     rows: list[Row] = field(default_factory=list)
-    skipped: bool = False
+    incomplete: bool = False
 
     def add(self, row: Row) -> None:
         """Keep a row. It must be in time where the table is written, on a machine that is not busy."""

@@ -78,9 +78,9 @@ def another_schema(state: Path) -> None:
     [
         ("the state directory can't be made", not_a_directory, "can't be used"),
         ("the cache is garbage", garbage, "it is damaged"),
-        ("the cache was cut short", cut_short, "can't be used"),
         ("the cache is from another version", another_version, "it was written by another version of this program"),
-        ("the cache is another program's", another_schema, "it is damaged"),
+        pytest.param("the cache was cut short", cut_short, "can't be used", marks=pytest.mark.slow),
+        pytest.param("the cache is another program's", another_schema, "it is damaged", marks=pytest.mark.slow),
     ],
 )
 async def test_a_cache_that_cannot_be_used_is_gone_without_and_the_reasons_say_so(

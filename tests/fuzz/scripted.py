@@ -70,6 +70,16 @@ def schema() -> SchemaInUse:
     return SchemaInUse(load_index("9.2"), "bundled", "9.2.1")
 
 
+class SharedSchema(SchemaKeeper):
+    """Has this schema in force, as if the node had told its version."""
+
+    async def current(self) -> SchemaInUse:
+        return schema()
+
+    def load(self) -> SchemaInUse:
+        return schema()
+
+
 def gateway_over(pve: ScriptedPve, directory: Path, **given: str) -> Gateway:
     """A gateway with a guard of its own, whose files are in ``directory``."""
     base = {
@@ -85,9 +95,7 @@ def gateway_over(pve: ScriptedPve, directory: Path, **given: str) -> Gateway:
     settings = load_settings({**base, **given})
     proxmox: Any = pve
     reader = Reader(proxmox)
-    keeper = SchemaKeeper(reader, "bundled", None)
-    keeper._current = schema()
-    cluster = Cluster.of("default", reader, keeper)
+    cluster = Cluster.of("default", reader, SharedSchema(reader, "bundled", None))
     guard, validation = guard_of(settings), settings.server.mcp_validation
     writers = {"default": Writer(proxmox, guard.freezes.refuse_if_frozen)}
     pipeline = Pipeline(guard, writers, validation=validation, task_wait=0.0, observer=NOBODY)

@@ -13,7 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fuzz.asgi import Headers, Reply, ask
+from asgi import Headers, Reply, ask
 from fuzz.examples import examples
 from fuzz.scripted import SECRET, TOKEN, ScriptedPve, gateway_over
 from patience import PATIENCE

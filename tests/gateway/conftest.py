@@ -74,6 +74,13 @@ def recorder(certificate: tuple[Path, Path]) -> Iterator[RawServer]:
         yield server
 
 
+@pytest.fixture
+def upstream(node: Any, certificate: tuple[Path, Path]) -> Iterator[RawServer]:
+    """An upstream that answers as the ``node`` of a module does."""
+    with raw_serving(node.answer, certificate) as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
 def gateway_to(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Gateway]]:
     """Makes a gateway to a port of loopback: ``gateway_to(port, policy="...", MCP_MODE="full")``."""

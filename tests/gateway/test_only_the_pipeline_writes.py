@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import ast
 import inspect
-from pathlib import Path
 
-import proxmox_mcp
 from proxmox_mcp.proxmox.access import Reader
+from sources import PACKAGE, modules
 
-ROOT = Path(proxmox_mcp.__file__).parent
 MAKERS = {"assembly.py", "proxmox/access.py", "proxmox/client.py"}
 """Where the parts are put together, and where they are defined."""
 
 
-def names_in(source: str) -> set[str]:
+def names_in(tree: ast.Module) -> set[str]:
     """Every name that a module mentions: as a variable, an attribute or an import."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name):
                 found.add(name)
@@ -27,8 +25,7 @@ def names_in(source: str) -> set[str]:
 
 
 def modules_naming(name: str) -> set[str]:
-    texts = ((path.relative_to(ROOT).as_posix(), path.read_text("utf-8")) for path in ROOT.rglob("*.py"))
-    return {module for module, text in texts if name in text and name in names_in(text)}
+    return {path.relative_to(PACKAGE).as_posix() for path, tree in modules(name) if name in names_in(tree)}
 
 
 def test_only_the_pipeline_names_a_writer() -> None:
@@ -47,7 +44,7 @@ def test_nobody_else_holds_what_a_writer_is_made_of() -> None:
 
 def test_a_name_is_found_however_it_is_mentioned() -> None:
     mentions = ("import x.Writer as y", "from a import Writer as W", "a.Writer", "def f(w: Writer): ...", "Writer()")
-    assert all("Writer" in names_in(each) or "x.Writer" in names_in(each) for each in mentions)
+    assert all({"Writer", "x.Writer"} & names_in(ast.parse(each)) for each in mentions)
 
 
 def test_a_reader_sends_nothing_but_gets() -> None:

@@ -213,3 +213,12 @@ async def test_a_short_list_is_asked_for_once(upstream: Callable[..., Upstream])
     there = upstream(rows=12, total=False)
     assert "(all 12 rows)" in await there.get("/nodes/pve1/tasks", View.of(fields="id"))
     assert len(there.pages.asked) == 1
+
+
+async def test_a_list_that_takes_no_start_is_read_once_and_says_that_there_is_more(
+    upstream: Callable[..., Upstream],
+) -> None:
+    there = upstream()
+    told = await there.get("/nodes/pve1/services", View.of(filter="t~error"))
+    assert "Not all rows were read: only rows 1-50 of 1,014. The filter did not see the others." in told
+    assert there.pages.asked == [{}]

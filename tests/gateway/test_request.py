@@ -3,7 +3,23 @@ from __future__ import annotations
 import pytest
 
 from proxmox_mcp.errors import InvalidCallError
-from proxmox_mcp.gateway.request import NO_CLIENT, WAIT_WITH_PROGRESS, WAIT_WITHOUT, Request, method_of, patience
+from proxmox_mcp.gateway.request import (
+    FOR_MODELS,
+    FOR_PEOPLE,
+    NO_CLIENT,
+    WAIT_WITH_PROGRESS,
+    WAIT_WITHOUT,
+    Request,
+    Wording,
+    method_of,
+    patience,
+)
+
+
+def test_a_person_is_told_no_tool_of_a_model() -> None:
+    for name in Wording.__annotations__:
+        assert "proxmox_api" not in getattr(FOR_PEOPLE, name)
+        assert "proxmox-mcp call" not in getattr(FOR_MODELS, name)
 
 
 class Watching:

@@ -13,14 +13,14 @@ from apidoc_documents import document, method
 from apidoc_documents import node as path_of
 from patience import PATIENCE
 from proxmox.raw_server import reply
-from proxmox.raw_server import serving as raw_serving
 from proxmox_mcp.errors import ApidocSourceError, ConfirmationNeededError, InvalidCallError, UnreachableError
 from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.search_source import SearchSource
+from proxmox_mcp.search import Searcher
 from tool_calls import run_tool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from gateway.conftest import Script
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from proxmox.raw_server import Request as Sent
     from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.gateway.schema_source import SchemaKeeper
-    from proxmox_mcp.search import Searcher
 
 pytestmark = pytest.mark.anyio
 
@@ -62,12 +61,6 @@ class Node:
 @pytest.fixture
 def node() -> Node:
     return Node()
-
-
-@pytest.fixture
-def upstream(node: Node, certificate: tuple[Path, Path]) -> Iterator[RawServer]:
-    with raw_serving(node.answer, certificate) as server:
-        yield server
 
 
 @pytest.fixture
@@ -136,13 +129,12 @@ async def test_the_search_is_built_once_for_each_schema_and_kept_for_the_next_st
 async def kept(keeper: SchemaKeeper, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The versions for which a search is built when a server starts: prepared in a thread, beside ``keep``."""
     built: list[str] = []
-    build = SearchSource._build
 
-    def watched(source: SearchSource, index: EndpointIndex) -> Searcher:
+    def watched(index: EndpointIndex, **given: Any) -> Searcher:
         built.append(index.version)
-        return build(source, index)
+        return Searcher(index, **given)
 
-    monkeypatch.setattr(SearchSource, "_build", watched)
+    monkeypatch.setattr("proxmox_mcp.search.Searcher", watched)
     async with anyio.create_task_group() as group:
         group.start_soon(keeper.keep)
         await anyio.to_thread.run_sync(keeper.prepare)
@@ -168,29 +160,45 @@ async def test_where_the_node_serves_no_schema_the_search_of_the_snapshot_is_bui
 
 
 async def test_a_search_does_not_wait_for_the_nodes_schema(
-    make: Callable[..., Gateway], upstream: RawServer, tmp_path: Path
+    make: Callable[..., Gateway], upstream: RawServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("proxmox_mcp.gateway.schema_source.NODES_FIRST", PATIENCE * 10)
     settings = {"PROXMOX_APIDOC": "auto", "MCP_CACHE_DIR": str(tmp_path / "state")}
     waiting = keeper(make(upstream.port, **settings))
+    prepared, looked, is_kept = anyio.Event(), threading.Event(), SearchSource.is_kept
+
+    def watched(source: SearchSource, index: EndpointIndex) -> bool:
+        found = is_kept(source, index)
+        looked.set()
+        return found
+
+    async def prepare() -> None:
+        await anyio.to_thread.run_sync(waiting.prepare)
+        prepared.set()
+
+    monkeypatch.setattr(SearchSource, "is_kept", watched)
     async with anyio.create_task_group() as group:
-        group.start_soon(anyio.to_thread.run_sync, waiting.prepare)  # Nobody asks the node: it waits to the end.
+        group.start_soon(prepare)  # Nobody has asked the node yet.
+        await anyio.to_thread.run_sync(looked.wait, PATIENCE)
         assert (await waiting.searcher()).search("resize a disk")
-        assert not waiting._asked.is_set()
-        waiting._asked.set()
+        assert not prepared.is_set()
+        group.start_soon(waiting.keep)
+        with anyio.fail_after(PATIENCE):
+            await prepared.wait()
+        group.cancel_scope.cancel()
 
 
 async def test_a_first_search_is_loaded_while_proxmox_is_asked_for_the_permissions(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = threading.Event()
-    build = SearchSource._build
 
-    def watched(source: SearchSource, index: EndpointIndex) -> Searcher:
-        searcher = build(source, index)
+    def watched(index: EndpointIndex, **given: Any) -> Searcher:
+        searcher = Searcher(index, **given)
         loaded.set()
         return searcher
 
-    monkeypatch.setattr(SearchSource, "_build", watched)
+    monkeypatch.setattr("proxmox_mcp.search.Searcher", watched)
     cluster = gateway.clusters["default"]
     together: list[bool] = []
 

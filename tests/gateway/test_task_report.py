@@ -54,7 +54,7 @@ def test_a_task_that_runs_on_says_how_far_it_is_how_to_wait_for_it_and_how_to_st
     assert "Its node can't be asked now: no route" in text
     assert f"proxmox_api_get path=/nodes/pve1/tasks/{UPID}/status wait=300" in text
     assert "To stop it: proxmox_api_call method=DELETE" in text
-    assert f"proxmox-mcp call DELETE /nodes/pve1/tasks/{UPID}" in report([running], plain, FOR_PEOPLE)
+    assert f"proxmox-mcp call DELETE '/nodes/pve1/tasks/{UPID}'" in report([running], plain, FOR_PEOPLE)
 
 
 def test_a_failure_shows_the_lines_with_errors_and_not_again_what_it_ended_with() -> None:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from guests.https_node import HttpsNode
 from guests.node import Node
+from patience import eventually
 from proxmox_mcp.guests import script
 from tools import required
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
+
+    from guests.container import Clean
+
+
+PLACES = ("/dev/shm", "/run", "/tmp", "/var/tmp")
+"""Where a script looks for room."""
 
 
 @pytest.fixture(autouse=True)
-def directories(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the directories that scripts of the test make in the guest, which is this machine."""
+def directories(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Names of the directories that scripts of the test make in the guest, which is this machine. What is left of them
+    by a script that was killed goes with the test."""
     made: list[str] = []
     make = script.Nonces.make
 
@@ -28,7 +37,23 @@ def directories(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return nonces
 
     monkeypatch.setattr(script.Nonces, "make", recorded)
-    return made
+    yield made
+    for name in made:
+        for place in PLACES:
+            shutil.rmtree(Path(place) / name, ignore_errors=True)
+
+
+@pytest.fixture
+def clean(directories: list[str]) -> Clean:
+    """Looks, within the patience of a test, that no process, no file and no history of ours is in the container."""
+
+    async def look(node: Node) -> None:
+        await eventually(lambda: not node.left_over, lambda: f"the end of {node.left_over}")
+        places = [Path(place) / name for name in directories for place in PLACES]
+        assert directories
+        assert [place for place in [*node.home.iterdir(), *places] if place.exists()] == []
+
+    return look
 
 
 @pytest.fixture

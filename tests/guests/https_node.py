@@ -50,7 +50,7 @@ class HttpsNode(Node):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         assert self.certificate
         context.load_cert_chain(*self.certificate)
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
+        self._server = await asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=context)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -75,7 +75,7 @@ class HttpsNode(Node):
                 return [{"name": name} for name in self.snapshots]
         return await super().get(path, params)
 
-    async def _shake_hands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def shake_hands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         if b"\r\nUpgrade: websocket" in head:
             again = asyncio.StreamReader()
@@ -88,7 +88,7 @@ class HttpsNode(Node):
 
             pumping = asyncio.create_task(pump())
             try:
-                await super()._shake_hands(again, writer)
+                await super().shake_hands(again, writer)
             finally:
                 pumping.cancel()
             return

@@ -31,6 +31,7 @@ from patience import PATIENCE, until
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Posted
+from terminals import needs_terminals
 from tools import required
 
 if TYPE_CHECKING:
@@ -65,11 +66,16 @@ class Node:
     environment: dict[str, str] = field(default_factory=dict)
     as_typed: Callable[[], None] | None = None
     """Called before anything that is typed reaches the terminal."""
+    breaks_after: int | None = None
+    """So many bytes of what is typed reach the shell, then all connections break, once."""
+    sizes_lost: int = 0
+    """So many changes of a window's size reach nobody, as when dtach attaches at that moment."""
 
     async def start(self) -> None:
+        needs_terminals()
         self.home = self.directory / "root"
         self.home.mkdir()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -133,15 +139,15 @@ class Node:
 
     # The websocket.
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await self._shake_hands(reader, writer)
+            await self.shake_hands(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    async def _shake_hands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def shake_hands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         request, *lines = head.split("\r\n")
         headers = {n.strip().lower(): v.strip() for n, _, v in (line.partition(":") for line in lines)}
@@ -176,6 +182,10 @@ class Node:
         """Somebody who opens the container's console; Proxmox lists that as a task."""
         return Person(self)
 
+    async def push(self, data: bytes) -> None:
+        """Type without a terminal: what a killed dtach has read of its terminal, and not passed on, is lost."""
+        await anyio.run_process([required("dtach"), "-p", str(self.socket)], input=data)
+
     def drop_connections(self) -> None:
         for client in self.clients:
             client.writer.transport.abort()
@@ -197,6 +207,8 @@ class Client:
     master: int = -1
     process: int = 0
     torn: bool = False
+    broken: bool = False
+    sent: bytes = b""
 
     async def serve(self) -> None:
         typed = asyncio.StreamReader()
@@ -207,9 +219,11 @@ class Client:
             if (user.decode(), ticket.decode()) != (USER, self.ticket) or self.node.variant == "old":
                 return
             self.message(b"OK")
+            # Made before the fork: a child of a process with threads runs as little as it can before it is replaced.
+            attach, environ = self.node.attach, self.node.environ()
             self.process, self.master = pty.fork()
             if self.process == 0:
-                os.execve(self.node.attach[0], self.node.attach, self.node.environ())
+                os.execve(attach[0], attach, environ)
             self._resize(80, 20)
             os.set_blocking(self.master, False)
             shown = asyncio.create_task(self._shows())
@@ -232,6 +246,7 @@ class Client:
             self.process = 0
 
     def message(self, data: bytes) -> None:
+        self.sent += data
         size = bytes([len(data)]) if len(data) < 126 else b"\x7e" + struct.pack(">H", len(data))
         self.writer.write(b"\x82" + size + data)
 
@@ -304,7 +319,9 @@ class Client:
             elif kind == 1:
                 del buffer[:2]
                 columns, rows = _number(buffer), _number(buffer)
-                if columns is not None and rows is not None:
+                if self.node.sizes_lost:
+                    self.node.sizes_lost -= 1
+                elif columns is not None and rows is not None:
                     self._resize(columns, rows)
             else:
                 del buffer[:1]
@@ -314,6 +331,14 @@ class Client:
         self.node.typed += data
         if self.node.as_typed is not None:
             self.node.as_typed()
+        after = self.node.breaks_after
+        if after is not None and len(self.node.typed) >= after:
+            self.node.breaks_after = None
+            await self.node.push(data[: after - (len(self.node.typed) - len(data))])
+            self.node.drop_connections()
+            self.broken = True
+        if self.broken:
+            return
         while data:
             try:
                 data = data[os.write(self.master, data) :]
@@ -343,9 +368,10 @@ class Person:
         self.listed = listed
         if listed:
             node.tasks.append(self._task)
+        attach, environ = node.attach, node.environ()
         self._process, self._master = pty.fork()
         if self._process == 0:
-            os.execve(node.attach[0], node.attach, node.environ())
+            os.execve(attach[0], attach, environ)
         os.set_blocking(self._master, False)
         self._seen = bytearray()
         self.waits_for(b"\x1b[H\x1b[J")

@@ -4,78 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from guests.node import USER, VMID, Node, Person
+from guests.container import PATIENT, environment_with, run
+from guests.node import USER, VMID, Node
 from patience import PATIENCE, eventually
-from proxmox_mcp.errors import (
-    GuestAnswerError,
-    GuestError,
-    GuestSessionError,
-    GuestStateError,
-    GuestVersionError,
-)
+from proxmox_mcp.errors import GuestAnswerError, GuestSessionError, GuestStateError, GuestVersionError
 from proxmox_mcp.guests import script, websocket
-from proxmox_mcp.guests.container_exec import Patience, run_in_container
-from proxmox_mcp.guests.model import ExecResult, GuestCommand, GuestOnNode
-from proxmox_mcp.guests.progress import Tell, tell_nobody
+from proxmox_mcp.guests.container_exec import Patience
 from tools import needs, required
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
-    Clean = Callable[[Node], Awaitable[None]]
+    from guests.container import Clean
+    from proxmox_mcp.guests.model import ExecResult
 
 pytestmark = pytest.mark.anyio
-
-CONTAINER = GuestOnNode("lxc", VMID, "pve1")
-PATIENT = Patience(prompt=PATIENCE, answer=PATIENCE, line=PATIENCE, stopping=PATIENCE, report=PATIENCE)
-"""A busy machine makes everything late."""
-BRIEF = Patience(prompt=1.5, answer=PATIENCE, ending=1)
-"""Where what is waited for does not come."""
-
-
-async def run(
-    node: Node,
-    command: str | Sequence[str],
-    data: bytes = b"",
-    *,
-    seconds: float = PATIENCE,
-    limit: int = 1 << 20,
-    patience: Patience = PATIENT,
-    tell: Tell = tell_nobody,
-) -> ExecResult:
-    return await run_in_container(
-        node, CONTAINER, GuestCommand.parse(command), data, seconds, limit=limit, patience=patience, tell=tell
-    )
-
-
-@pytest.fixture
-def clean(directories: list[str]) -> Callable[[Node], Awaitable[None]]:
-    """Looks, within the patience of a test, that no process, no file and no history of ours is in the container."""
-
-    async def look(node: Node) -> None:
-        await eventually(lambda: not node.left_over, lambda: f"the end of {node.left_over}")
-        places = [Path(place) / name for name in directories for place in ("/dev/shm", "/run", "/tmp", "/var/tmp")]
-        assert directories
-        assert [place for place in [*node.home.iterdir(), *places] if place.exists()] == []
-
-    return look
-
-
-def applets_of_busybox(directory: Path) -> Path:
-    """A directory with nothing but BusyBox: what a container of Alpine has."""
-    directory.mkdir()
-    subprocess.run([required("busybox"), "--install", "-s", str(directory)], check=False, capture_output=True)
-    return directory
 
 
 async def test_output_errors_and_exit_code_come_apart(node: Node, clean: Clean) -> None:
@@ -189,8 +140,7 @@ async def test_what_takes_longer_than_it_may_is_stopped_and_what_it_said_is_kept
 @pytest.mark.parametrize("shell", ["bash", "ash"])
 async def test_while_a_command_runs_it_is_told_for_how_long_and_what_it_has_put_out(tmp_path: Path, shell: str) -> None:
     required("dtach")
-    environment = {"PATH": str(applets_of_busybox(tmp_path / "applets"))} if shell == "ash" else {}
-    node = Node(tmp_path, shell=(shell, "-i"), environment=environment)
+    node = Node(tmp_path, shell=(shell, "-i"), environment=environment_with(shell, tmp_path))
     await node.start()
     told: list[str] = []
     enough = tmp_path / "enough"
@@ -255,12 +205,7 @@ async def test_a_command_sees_nothing_of_ours_in_its_environment(node: Node) -> 
 @pytest.mark.parametrize("shell", [("bash", "-i"), ("dash", "-i"), ("ash", "-i")])
 async def test_no_history_tells_of_it(tmp_path: Path, shell: tuple[str, ...]) -> None:
     required("dtach")
-    environment = {}
-    if shell[0] == "ash":
-        environment["PATH"] = str(applets_of_busybox(tmp_path / "applets"))
-    else:
-        required(shell[0])
-    node = Node(tmp_path, shell=shell, environment=environment)
+    node = Node(tmp_path, shell=shell, environment=environment_with(shell[0], tmp_path))
     await node.start()
     history = {"bash": ".bash_history", "dash": ".sh_history", "ash": ".ash_history"}[shell[0]]
     (node.home / history).write_text("what was there before\n")
@@ -282,141 +227,6 @@ async def test_two_commands_after_each_other_find_a_fresh_session(node: Node, li
         assert (await run(node, ["echo", str(number)], limit=limit or 100)).stdout.data == str(number).encode()[:1] + (
             b"" if limit else b"\n"
         )
-
-
-# People.
-
-
-async def test_a_person_who_is_at_the_console_is_not_disturbed(node: Node) -> None:
-    anna = node.person()
-    anna.types("echo one; cat\r")
-    anna.waits_for(b"\rone")
-    before = anna.sees
-
-    with pytest.raises(GuestSessionError, match="anna@pam") as refused:
-        await run(node, ["touch", str(node.directory / "ran")])
-
-    assert "closed" in refused.value.advice
-    anna.types("still here\r")
-    anna.waits_for(b"still here\r\nstill here")
-    assert anna.sees.startswith(before)
-    assert not (node.directory / "ran").exists()
-    assert not node.typed
-    anna.closes_the_window()
-
-
-@pytest.mark.parametrize("half", ["", "rm -rf unsaved", "echo a >"])
-async def test_a_session_that_a_person_left_open_survives(node: Node, half: str) -> None:
-    """With a readline it shows its prompt again when somebody attaches; what its age tells then."""
-    anna = node.person()
-    anna.types("x=unsaved; echo rea''dy\r")
-    anna.waits_for(b"ready")
-    anna.types(half)
-    await anyio.sleep(3)
-    anna.closes_the_window()
-
-    with pytest.raises(GuestSessionError, match=r"older than this connection|left a console session open") as refused:
-        await run(node, ["touch", str(node.directory / "ran")], patience=BRIEF)
-
-    assert "exit" in refused.value.advice
-    assert bool(node.typed) <= (not half)
-    anna = node.person()
-    anna.types("\x03")
-    anna.waits_for(b"^C")
-    anna.types("\recho $x-work\r")
-    anna.waits_for(b"unsaved-work")
-    assert not (node.directory / "ran").exists()
-    anna.closes_the_window()
-
-
-async def test_a_persons_enter_is_not_taken_for_an_answer_that_did_not_come(
-    node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The line that asks for the age of a new shell ends that shell if nobody answers, since then it is ours."""
-    monkeypatch.setattr(script, "SILENCE", 25.0)  # the most that a terminal counts
-    anna = node.person()
-    anna.types("x=unsaved; echo rea''dy\r")
-    anna.waits_for(b"ready")
-    anna.closes_the_window()
-
-    async def cut() -> None:
-        await eventually(lambda: node.typed)
-        node.drop_connections()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(cut)
-        with pytest.raises(GuestError):
-            await run(node, "true", patience=BRIEF)
-        group.cancel_scope.cancel()
-
-    anna = node.person()
-    anna.types("\recho $x-work\r")
-    anna.waits_for(b"\runsaved-work")
-    anna.closes_the_window()
-
-
-async def test_nothing_is_typed_where_a_program_runs_that_a_person_left(node: Node) -> None:
-    anna = node.person()
-    anna.types("echo rea''dy; cat\r")
-    anna.waits_for(b"ready")
-    anna.closes_the_window()
-
-    with pytest.raises(GuestSessionError, match="shows nothing where a new one shows a prompt"):
-        await run(node, ["touch", str(node.directory / "ran")], patience=BRIEF)
-
-    assert not node.typed
-
-
-async def test_a_program_that_a_person_left_running_gets_no_keys(node: Node) -> None:
-    anna = node.person()
-    anna.types("while sleep 0.1; do printf 'root@web:~# '; done\r")
-    anna.waits_for(b"# root@web:~# root")
-    anna.closes_the_window()
-
-    with pytest.raises(GuestSessionError):
-        await run(node, "true", patience=BRIEF)
-
-    assert not node.typed
-
-
-async def test_a_person_who_comes_while_the_prompt_is_waited_for_has_the_session_to_themselves(node: Node) -> None:
-    people: list[Person] = []
-
-    async def get(path: str, params: Any = None) -> Any:
-        tasks = await Node.get(node, path, params)
-        if path.endswith("/tasks") and node.clients and not people:
-            people.append(node.person())
-            return await Node.get(node, path, params)
-        return tasks
-
-    node.get = get  # type: ignore[method-assign]
-    with pytest.raises(GuestSessionError, match="anna@pam"):
-        await run(node, ["touch", str(node.directory / "ran")])
-
-    assert not node.typed
-    people[0].types("echo $((6*7))\r")
-    people[0].waits_for(b"\r42")
-    people[0].closes_the_window()
-
-
-async def test_keys_that_a_person_presses_into_the_transfer_stop_it_before_anything_runs(
-    node: Node, clean: Clean
-) -> None:
-    people: list[Person] = []
-
-    def meddle() -> None:
-        if not people and len(node.typed) > 3000:
-            people.append(Person(node, listed=False))
-            people[0].types("rm -rf x\r")
-            people[0].waits_for(b"rm -rf x")
-
-    node.as_typed = meddle
-    with pytest.raises(GuestSessionError, match="else writes to the terminal"):
-        await run(node, ["touch", str(node.directory / "ran")], os.urandom(20_000))
-
-    assert not (node.directory / "ran").exists()
-    people[0].closes_the_window()
-    await clean(node)
 
 
 # What is not a shell.
@@ -480,7 +290,7 @@ async def test_a_node_that_never_answers_the_handshake_is_given_up(node: Node, m
 
 async def test_a_node_that_closes_early_is_told(node: Node) -> None:
     class Closing(Node):
-        async def _shake_hands(self, reader: Any, writer: Any) -> None:
+        async def shake_hands(self, reader: Any, writer: Any) -> None:
             await reader.readuntil(b"\r\n\r\n")
 
     node.__class__ = Closing
@@ -516,113 +326,6 @@ async def test_own_tasks_are_told_from_others_by_their_upid_and_not_by_the_user(
 
     with pytest.raises(GuestSessionError, match="op@pve!mcp"):
         await run(node, "true")
-
-
-# Early ends.
-
-
-@pytest.mark.parametrize("when", [1, 600, 4000, 9000])
-async def test_a_connection_that_breaks_leaves_nothing_behind(
-    node: Node, clean: Clean, monkeypatch: pytest.MonkeyPatch, when: int
-) -> None:
-    """The guest's side ends itself by silence, wherever the connection broke."""
-    monkeypatch.setattr(script, "SILENCE", 2.0)
-
-    async def cut() -> None:
-        await eventually(lambda: len(node.typed) >= when)
-        node.drop_connections()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(cut)
-        broken: GuestError | None = None
-        try:
-            await run(node, "sleep 1000", os.urandom(4000))
-        except GuestError as error:
-            broken = error
-
-    assert isinstance(broken, GuestAnswerError)
-    assert "broke" in broken.message
-    await clean(node)
-
-
-@pytest.mark.parametrize("when", ["before the prompt", "after the prompt"])
-@pytest.mark.parametrize("shell", ["bash", "ash"])
-async def test_a_connection_that_breaks_before_anything_is_typed_leaves_no_shell(
-    tmp_path: Path, clean: Clean, shell: str, when: str
-) -> None:
-    """Such a shell would wait at its prompt for somebody to open the console: another connection ends it."""
-    required("dtach")
-    environment = {"PATH": str(applets_of_busybox(tmp_path / "applets"))} if shell == "ash" else {}
-    node = Node(tmp_path, shell=(shell, "-i"), environment=environment)
-    dropped: list[int] = []
-
-    async def get(path: str, params: Any = None) -> Any:
-        if path.endswith("/tasks") and node.clients and not dropped and when == "after the prompt":
-            dropped.append(len(node.typed))
-            node.drop_connections()
-        return await Node.get(node, path, params)
-
-    async def drop() -> None:
-        await eventually(lambda: node.clients and node.clients[0].process)
-        dropped.append(len(node.typed))
-        node.drop_connections()
-
-    node.get = get  # type: ignore[method-assign]
-    await node.start()
-    try:
-        async with anyio.create_task_group() as group:
-            if when == "before the prompt":
-                group.start_soon(drop)
-            failure: GuestError | None = None
-            try:
-                await run(node, ["touch", str(tmp_path / "ran")], patience=Patience(prompt=5))
-            except GuestError as error:
-                failure = error
-        assert failure is not None
-        assert dropped == [0]
-        assert not (tmp_path / "ran").exists()
-        await clean(node)
-    finally:
-        await node.stop()
-
-
-async def test_a_shell_in_which_somebody_else_is_by_then_is_not_ended(node: Node) -> None:
-    people: list[Person] = []
-
-    async def get(path: str, params: Any = None) -> Any:
-        if path.endswith("/tasks") and node.clients and not people:
-            people.append(node.person())
-            node.drop_connections()
-        return await Node.get(node, path, params)
-
-    node.get = get  # type: ignore[method-assign]
-    with pytest.raises(GuestError):
-        await run(node, ["touch", str(node.directory / "ran")])
-
-    assert not node.typed
-    people[0].types("echo $((6*7))\r")
-    people[0].waits_for(b"\r42")
-    people[0].closes_the_window()
-
-
-@pytest.mark.parametrize("when", [0, 1, 600, 4000, 9000])
-async def test_a_call_that_is_cancelled_leaves_nothing_behind(node: Node, clean: Clean, when: int) -> None:
-    async with anyio.create_task_group() as group:
-        group.start_soon(run, node, "sleep 1000", os.urandom(4000))
-        await eventually(lambda: any(client.process for client in node.clients))
-        await eventually(lambda: len(node.typed) >= when)
-        group.cancel_scope.cancel()
-
-    await clean(node)
-    assert (await run(node, "echo next")).stdout.data == b"next\n"
-
-
-async def test_a_command_that_outlives_its_kill_is_told(node: Node) -> None:
-    """Such as one in uninterruptible sleep: here a guest that does not hear the word."""
-    real = node.get
-    del real
-    with pytest.raises(GuestAnswerError, match="nor when it was killed"):
-        await run(node, "kill -STOP $PPID; sleep 5", seconds=0.5, patience=Patience(prompt=PATIENCE, stopping=0.5))
 
 
 @needs("dtach")

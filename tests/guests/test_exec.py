@@ -13,14 +13,12 @@ from guests.agent import AgentNode, EmulatedAgent
 from guests.node import VMID, Node
 from patience import PATIENCE, eventually
 from proxmox_mcp.errors import (
-    GuestSessionError,
     GuestStateError,
     GuestVersionError,
     InvalidCallError,
     PermissionDeniedError,
 )
 from proxmox_mcp.guests import (
-    MAX_COMMAND,
     MAX_INPUT,
     GuestCommand,
     GuestCommands,
@@ -28,7 +26,6 @@ from proxmox_mcp.guests import (
     GuestOnNode,
     LocalLocks,
 )
-from proxmox_mcp.guests.versions import check_versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -176,40 +173,6 @@ async def test_two_commands_in_one_container_run_one_after_the_other(node: Node)
 
 
 @pytest.mark.anyio
-async def test_a_lock_is_waited_for_only_so_long_and_given_back_whatever_happens() -> None:
-    locks = LocalLocks()
-    async with locks.hold("prod/lxc/105", 1):
-        with pytest.raises(GuestSessionError, match="one runs at a time"):
-            async with locks.hold("prod/lxc/105", 0.01):
-                pass
-        async with locks.hold("other/lxc/105", 0.01):
-            pass
-    with pytest.raises(RuntimeError):
-        async with locks.hold("prod/lxc/105", 0.01):
-            raise RuntimeError
-    async with locks.hold("prod/lxc/105", 0.01):
-        pass
-    assert not locks._locks
-
-
-@pytest.mark.anyio
-async def test_a_caller_that_is_cancelled_while_it_waits_takes_no_lock() -> None:
-    locks = LocalLocks()
-
-    async def wait() -> None:
-        async with locks.hold("a", PATIENCE):
-            pytest.fail("it was held")
-
-    async with locks.hold("a", 1), anyio.create_task_group() as group:
-        group.start_soon(wait)
-        await anyio.lowlevel.checkpoint()
-        group.cancel_scope.cancel()
-    async with locks.hold("a", 0.01):
-        pass
-    assert not locks._locks
-
-
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -226,57 +189,3 @@ async def test_what_is_out_of_bounds_is_refused_before_anything_is_asked(more: d
         await commands(vm).run(request(VM, **more))
 
     assert not vm.calls
-
-
-@pytest.mark.parametrize(
-    ("command", "message"),
-    [
-        ("", "empty"),
-        ("  ", "empty"),
-        ([], "empty"),
-        ([""], "empty"),
-        ("a\0b", "NUL"),
-        (["a", "b\0"], "NUL"),
-        ("\ud800", "surrogate"),
-        ("-x", "option"),
-        (["-x"], "option"),
-        ("x" * (MAX_COMMAND + 1), "bytes"),
-    ],
-)
-def test_a_command_that_cannot_run_as_it_is_written_is_refused(command: Any, message: str) -> None:
-    with pytest.raises(InvalidCallError, match=message):
-        GuestCommand.parse(command)
-
-
-@pytest.mark.parametrize(
-    ("package", "version", "needs"),
-    [
-        ("pve-container", "6.1.3", ""),
-        ("pve-container", "6.1.2", "6.1.3"),
-        ("pve-container", "6.1.10", ""),
-        ("pve-container", "6.2.0~rc1", ""),
-        ("pve-container", "5.3.4", ""),
-        ("pve-container", "5.3.3", "5.3.4"),
-        ("pve-container", "4.4.7", "6.1.3"),
-        ("pve-container", "7.0.0", ""),
-        ("libpve-access-control", "9.0.6", "9.0.7"),
-        ("libpve-access-control", "8.2.3-1+pve1", ""),
-        ("proxmox-termproxy", "2.0.3", "2.1.0"),
-        ("proxmox-termproxy", "1.1.1", ""),
-        ("proxmox-termproxy", "1.1.0", "1.1.1"),
-        ("proxmox-termproxy", "odd", ""),
-        ("other", "0.1", ""),
-    ],
-)
-def test_a_version_is_judged_by_its_line(package: str, version: str, needs: str) -> None:
-    packages = [{"Package": package, "OldVersion": version, "Version": "99", "CurrentState": "Installed"}]
-    if not needs:
-        check_versions(packages, "pve1")
-        return
-    with pytest.raises(GuestVersionError, match=f"needs {needs}"):
-        check_versions(packages, "pve1")
-
-
-@pytest.mark.parametrize("answer", [None, {}, "x", [None], [{"Package": "pve-container"}], [{"OldVersion": 3}]])
-def test_an_odd_list_of_packages_refuses_nothing(answer: Any) -> None:
-    check_versions(answer, "pve1")

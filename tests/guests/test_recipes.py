@@ -93,13 +93,18 @@ async def test_a_guest_is_updated_with_one_yes_and_rolled_back_with_another(prog
 @pytest.mark.parametrize(
     ("name", "more", "shown"),
     [
-        ("what_fills_the_disk", {}, ["12G /var", "97%", "journal of --disk-usage"]),
+        pytest.param(
+            *("what_fills_the_disk", {}, ["12G /var", "97%", "journal of --disk-usage"]), marks=pytest.mark.slow
+        ),
         (
             "service_does_not_start",
             {"service": "nginx"},
             ["x nginx: failed (Result: exit-code)", "journal of -n 80 --no-pager -u nginx", "system/nginx.service"],
         ),
-        ("expiring_certificates", {}, ["found: notAfter=Dec 24", "port 443: notAfter=Dec 24", "certbot.timer"]),
+        pytest.param(
+            *("expiring_certificates", {}, ["found: notAfter=Dec 24", "port 443: notAfter=Dec 24", "certbot.timer"]),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 async def test_what_only_looks_runs_to_its_end_with_one_yes(

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import anyio
 import pytest
 
 from patience import PATIENCE, eventually
 from proxmox_mcp.errors import GuardError, GuestSessionError
 from proxmox_mcp.guests.shared_locks import SharedLocks
-from proxmox_mcp.store.valkey import SharedState
-from redis_server import RedisServer, needs_redis, redis_server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from redis_server import RedisServer, Replicas, needs_redis
 
 pytestmark = [needs_redis, pytest.mark.anyio]
 
 
-@pytest.fixture
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-async def test_a_guest_that_another_replica_holds_is_waited_for_and_then_refused(store: RedisServer) -> None:
-    one, other = SharedLocks(SharedState(store.url)), SharedLocks(SharedState(store.url))
+async def test_a_guest_that_another_replica_holds_is_waited_for_and_then_refused(replicas: Replicas) -> None:
+    one, other = map(SharedLocks, replicas)
     async with one.hold("prod/lxc/105", 1):
         with pytest.raises(GuestSessionError, match="one runs at a time"):
             async with other.hold("prod/lxc/105", 0.01):
@@ -37,8 +25,8 @@ async def test_a_guest_that_another_replica_holds_is_waited_for_and_then_refused
         pass
 
 
-async def test_an_error_inside_gives_the_guest_back_and_comes_out_as_it_is(store: RedisServer) -> None:
-    one, other = SharedLocks(SharedState(store.url)), SharedLocks(SharedState(store.url))
+async def test_an_error_inside_gives_the_guest_back_and_comes_out_as_it_is(replicas: Replicas) -> None:
+    one, other = map(SharedLocks, replicas)
     with pytest.raises(ValueError, match="inside"):
         async with one.hold("a", 1):
             raise ValueError("inside")
@@ -46,9 +34,9 @@ async def test_an_error_inside_gives_the_guest_back_and_comes_out_as_it_is(store
         pass
 
 
-async def test_a_long_command_keeps_its_guest_and_a_dead_replica_loses_it(store: RedisServer) -> None:
-    state = SharedState(store.url)
-    one, other = SharedLocks(state, lease=1.0, renew=0.1), SharedLocks(SharedState(store.url))
+async def test_a_long_command_keeps_its_guest_and_a_dead_replica_loses_it(replicas: Replicas) -> None:
+    state = replicas[0]
+    one, other = SharedLocks(state, lease=1.0, renew=0.1), SharedLocks(replicas[1])
     async with one.hold("a", 1):
         await anyio.sleep(1.5)
         with pytest.raises(GuestSessionError):
@@ -59,16 +47,16 @@ async def test_a_long_command_keeps_its_guest_and_a_dead_replica_loses_it(store:
         pass
 
 
-async def test_nothing_runs_where_the_store_is_away(store: RedisServer) -> None:
-    locks = SharedLocks(SharedState(store.url))
-    store.stop()
+async def test_nothing_runs_where_the_store_is_away(redis: RedisServer, replicas: Replicas) -> None:
+    locks = SharedLocks(replicas[0])
+    redis.stop()
     with pytest.raises(GuardError):
         async with locks.hold("a", 1):
             pytest.fail("it was held")
 
 
-async def test_what_is_cancelled_gives_the_guest_back(store: RedisServer) -> None:
-    one, other = SharedLocks(SharedState(store.url)), SharedLocks(SharedState(store.url))
+async def test_what_is_cancelled_gives_the_guest_back(replicas: Replicas) -> None:
+    one, other = map(SharedLocks, replicas)
     held = anyio.Event()
 
     async def hold() -> None:

@@ -20,6 +20,7 @@ from proxmox_mcp.guests import GuestCommand, GuestCommands, GuestExec, GuestOnNo
 from proxmox_mcp.guests.container_exec import Patience, run_in_container
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Posted
+from terminals import needs_terminals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -70,6 +71,7 @@ class StandIn:
 
 @asynccontextmanager
 async def stand_in(data: Path, *options: str) -> AsyncIterator[StandIn]:
+    needs_terminals()
     program = data / "consoles" / "stub_node.py"
     command = [sys.executable, str(program), *options]
     async with await anyio.open_process(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:

@@ -250,7 +250,7 @@ async def test_a_login_by_password_opens_terminals_too(cluster: HttpsNode) -> No
     assert (failed, "| hello" in told) == (False, True)
 
 
-@pytest.mark.parametrize("guest", ["web", "db"])
+@pytest.mark.parametrize("guest", [pytest.param("web", marks=pytest.mark.slow), "db"])
 async def test_the_command_line_gives_output_errors_and_exit_code_as_they_are(cluster: HttpsNode, guest: str) -> None:
     (cluster.directory / "in").write_bytes(bytes(range(256)))
     command = [sys.executable, "-m", "proxmox_mcp", "exec", guest, "--yes", "--input", str(cluster.directory / "in")]

@@ -6,22 +6,22 @@ from __future__ import annotations
 import ast
 import threading
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import proxmox_mcp
 from patience import PATIENCE, Watch, from_now
 from proxmox.raw_server import RawServer, Request, drip, reply, serving
 from proxmox_mcp.net.client import HttpClient
 from proxmox_mcp.net.deadline import AbortHandle, RequestDeadline
 from proxmox_mcp.net.failures import FailureKind, RequestFailedError
 from proxmox_mcp.net.tls import TlsPolicy
+from sources import PACKAGE, modules
 from web_servers import self_signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 UNCHECKED = TlsPolicy(verify=False)
 HTTP_LIBRARIES = {"http.client", "httpx", "httpx2", "requests", "requests.auth", "urllib.request", "urllib3"}
@@ -292,11 +292,10 @@ def test_authorities_may_be_trusted_beside_the_public_ones(certificate: tuple[Pa
 
 
 def test_no_other_package_speaks_http() -> None:
-    package = Path(proxmox_mcp.__file__).parent
     found = set()
-    for module in package.rglob("*.py"):
-        where = module.relative_to(package).as_posix()
-        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+    for module, tree in modules(*HTTP_LIBRARIES):
+        where = module.relative_to(PACKAGE).as_posix()
+        for node in ast.walk(tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             found |= {f"{where}: {name}" for name in names if name in HTTP_LIBRARIES and not where.startswith("net/")}

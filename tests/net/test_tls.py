@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import datetime
 import ipaddress
-import itertools
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +14,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-import proxmox_mcp
 from patience import from_now
 from proxmox_mcp.apidoc import source
 from proxmox_mcp.doctor.certificate import unverified_context
@@ -26,10 +23,12 @@ from proxmox_mcp.net.deadline import RequestDeadline
 from proxmox_mcp.net.tls import TlsPolicy, parse_fingerprints
 from proxmox_mcp.proxmox.connection import Connection
 from proxmox_mcp.proxmox.transport import Transport
+from sources import PACKAGE, modules
 from web_servers import answering, self_signed, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 PIN = "ab" * 32
 DAY = datetime.timedelta(days=1)
@@ -187,13 +186,10 @@ def test_a_certificate_that_is_not_pinned_is_refused_before_anything_is_sent(
 
 
 def test_every_context_is_made_by_the_policy() -> None:
-    package = Path(proxmox_mcp.__file__).parent
     makers = {
-        f"{module.relative_to(package)}: {ast.unparse(node.func)}"
-        for module, node in itertools.chain.from_iterable(
-            ((module, node) for node in ast.walk(ast.parse(module.read_text("utf-8"))))
-            for module in package.rglob("*.py")
-        )
+        f"{module.relative_to(PACKAGE)}: {ast.unparse(node.func)}"
+        for module, tree in modules("ssl.")
+        for node in ast.walk(tree)
         if isinstance(node, ast.Call) and "context" in ast.unparse(node.func).rpartition("ssl.")[2].lower()
         if "ssl." in ast.unparse(node.func)
     }

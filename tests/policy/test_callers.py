@@ -100,7 +100,7 @@ def test_a_token_that_could_be_guessed_is_refused() -> None:
 
 def test_an_expired_token_is_nobodys(file: Path) -> None:
     file.write_text(f'[[caller]]\nname = "a"\ntoken_sha256 = "{DIGEST}"\nexpires = 2027-01-31\n')
-    caller = load_callers(file)._callers[0][1]
+    (caller,) = load_callers(file)
     for day, valid in ((30, True), (31, False)):
         now = datetime(2027, 1, day, tzinfo=UTC)
         found = Callers({DIGEST: caller}, clock=lambda now=now: now).authenticate(f"Bearer {TOKEN}")  # type: ignore[misc]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from example_counts import share_of
 from proxmox_mcp.apidoc import Route, bundled_versions, load_index
 from proxmox_mcp.apidoc.effects import bundled_effects, load_effects
 from proxmox_mcp.apidoc.path import ApiPath
@@ -415,7 +416,7 @@ VALUES = st.one_of(
     st.lists(st.sampled_from(("scsi0", "a", "1")), max_size=2),
 )
 FACTS = st.builds(
-    LiveFacts,
+    lambda **given: LiveFacts(**given),  # hypothesis can't resolve the annotations of a Struct
     config=st.one_of(
         st.none(), st.just({}), st.just({"scsi0": "local-lvm:vm-100-disk-0", "net0": "virtio,firewall=1"})
     ),
@@ -508,7 +509,7 @@ def test_calls_that_do_what_a_parameter_says_are_known() -> None:
     assert found == [("POST", "/nodes/{node}/qemu/{vmid}/agent", "command")]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=share_of(100), deadline=None)
 @given(st.sampled_from(told_by_a_parameter()), st.one_of(st.just(""), st.text(), st.sampled_from(("get-x", "ping x"))))
 def test_a_value_that_no_review_names_is_judged_upwards_where_it_says_what_the_call_does(
     call: tuple[str, str, str, frozenset[str]], value: str
@@ -525,7 +526,7 @@ NAMES_ALL_THAT_IS_HIT = frozenset({"vms", "vmid"})
 """Without them an action on many guests is for all; with them for those that they name."""
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=share_of(400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_parameter_more_takes_no_effect_away_but_that_of_its_default(data: st.DataObject) -> None:
     reviews = bundled_effects()
@@ -553,7 +554,7 @@ def test_a_parameter_more_takes_no_effect_away_but_that_of_its_default(data: st.
     assert before.reviewed or not after.reviewed
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=share_of(200), deadline=None)
 @given(st.sampled_from(writes()), st.data())
 def test_what_is_not_known_never_means_less_than_what_is(
     call: tuple[str, str, tuple[str, ...]], data: st.DataObject

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from example_counts import share_of
 from proxmox_mcp.apidoc import Route, bundled_versions, load_index
@@ -49,7 +49,7 @@ NAMING = frozenset(
 )
 
 any_rule = st.builds(
-    Rule,
+    lambda **given: Rule(**given),  # hypothesis can't resolve the annotations of a Struct
     verdict=st.sampled_from(Verdict),
     by_person=st.booleans(),
     effects=st.frozensets(st.sampled_from(Effect), max_size=4),

@@ -55,9 +55,22 @@ async def test_a_callers_own_limit_holds_instead() -> None:
     await refusal(limits, generous)
 
 
-async def test_without_a_limit_nothing_is_kept() -> None:
+async def test_calls_without_a_limit_are_not_kept() -> None:
     limits = ProcessLimits(Limits())
     for _ in range(100):
         async with limits.call(ANNA):
             pass
-    assert not limits._recent
+    limited = Caller(name=ANNA.name, limits=Limits(calls_per_minute=1))
+    async with limits.call(limited):
+        pass  # None of the hundred was kept, or this would be one too many.
+    await refusal(limits, limited)
+
+
+async def test_a_call_that_waits_for_a_person_counts_as_none_and_goes_on_whatever_runs_by_then() -> None:
+    limits = ProcessLimits(Limits(concurrent=1))
+    async with limits.call(ANNA):
+        async with limits.waiting(ANNA), limits.call(ANNA):
+            await refusal(limits, ANNA)
+        assert "1 of your calls are running" in (await refusal(limits, ANNA)).message
+    async with limits.call(ANNA):
+        pass

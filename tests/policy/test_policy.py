@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import itertools
-import operator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.reviews import Effect
@@ -98,7 +97,7 @@ def test_precedence(
 
 
 rules_of_any_kind = st.builds(
-    Rule,
+    lambda **given: Rule(**given),  # hypothesis can't resolve the annotations of a Struct
     verdict=st.sampled_from(Verdict),
     by_person=st.booleans(),
     effects=st.frozensets(st.sampled_from(Effect), max_size=3),
@@ -162,24 +161,6 @@ def test_a_mode_lets_no_more_through_than_the_next(effect: Effect) -> None:
     assert sorted(Mode) == [READ_ONLY, GUARDED, FULL]
     verdicts = [order.index(mode_verdict(mode, effect)) for mode in (READ_ONLY, GUARDED, FULL)]
     assert verdicts == sorted(verdicts)
-
-
-@pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne])
-def test_modes_are_compared_by_rank_with_every_operator(compare: Callable[[Any, Any], bool]) -> None:
-    members = list(Mode)
-    for (i, one), (j, other) in itertools.product(enumerate(members), repeat=2):
-        expected = compare(i, j)
-        assert compare(one, other) is expected, (one, other)
-        assert compare(one, str(other.value)) is expected, (one, other)
-        assert compare(str(one.value), other) is expected, (one, other)
-        assert (min(one, other), max(one, other)) == (members[min(i, j)], members[max(i, j)])
-
-
-@pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge])
-def test_a_mode_is_compared_with_no_other_word(compare: Callable[[Any, Any], bool]) -> None:
-    for mode in Mode:
-        with pytest.raises(KeyError):
-            compare(mode, "anything")
 
 
 def test_the_stricter_of_two_modes_holds() -> None:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from growth import steepest
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.load import load_bundled
 from proxmox_mcp.apidoc.reviews import Effect
@@ -13,7 +12,6 @@ from proxmox_mcp.errors import PolicyFileError
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.policy_file import PolicySource, load_rules
 from proxmox_mcp.policy.rules import Verdict
-from proxmox_mcp.policy.toml_lines import depth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,11 +162,6 @@ def test_brackets_in_strings_and_comments_nest_nothing(file: Path) -> None:
     reasons = ['"[[{\\"["', "'[[{'"] * 50
     file.write_text("".join(f'[[rule]]\nverdict = "deny"\nreason = {reason}  # [[{{\n' for reason in reasons))
     assert len(load_rules(file)) == 100
-
-
-def test_nesting_is_counted_in_linear_time_and_never_above_what_is_open() -> None:
-    assert not steepest(lambda size: lambda: depth("\"\\'[" * (size // 4)))
-    assert depth("a = [[1], [2, [3]]]\nb = {c = [1]}]]]") == 3
 
 
 def test_a_huge_file_is_refused_without_reading_it_all(file: Path) -> None:

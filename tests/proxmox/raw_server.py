@@ -78,6 +78,10 @@ class RawServer:
         """Sleep, but not beyond the end of the server."""
         self._stopping.wait(seconds)
 
+    def read(self, connection: socket.socket) -> Request | None:
+        """The next request of a connection; None where there is no other."""
+        return read_request(connection)
+
     @property
     def threads(self) -> int:
         """Threads that serve a connection now."""
@@ -105,30 +109,31 @@ class RawServer:
                 if self._context:
                     connection = self._context.wrap_socket(plain, server_side=True)
                     self._open.append(connection)
-                while request := self._read(connection):
+                while request := self.read(connection):
                     self.requests.append(request)
                     self.script(request, connection)
         finally:
             connection.close()
 
-    @staticmethod
-    def _read(connection: socket.socket) -> Request | None:
-        raw = b""
-        while b"\r\n\r\n" not in raw:
-            chunk = connection.recv(65536)
-            if not chunk:
-                return None
-            raw += chunk
-        head, _, body = raw.partition(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
-        headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
-        while len(body) < int(headers.get("content-length", "0")):
-            chunk = connection.recv(65536)
-            if not chunk:
-                return None
-            body += chunk
-        method, target, _ = first.split(" ")
-        return Request(method, target, headers, body)
+
+def read_request(connection: socket.socket) -> Request | None:
+    """The next request of a connection; None if it ends before."""
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        chunk = connection.recv(65536)
+        if not chunk:
+            return None
+        raw += chunk
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
+    while len(body) < int(headers.get("content-length", "0")):
+        chunk = connection.recv(65536)
+        if not chunk:
+            return None
+        body += chunk
+    method, target, _ = first.split(" ")
+    return Request(method, target, headers, body)
 
 
 @contextlib.contextmanager

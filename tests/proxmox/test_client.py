@@ -348,8 +348,7 @@ async def test_a_host_that_accepts_and_never_speaks_tls_is_given_up(connect: Con
 
 async def test_a_server_without_tls_is_told_as_such(connect: Connect) -> None:
     class Plain(RawServer):
-        @staticmethod
-        def _read(connection: Any) -> Request | None:
+        def read(self, connection: Any) -> Request | None:
             connection.recv(100)
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             return None

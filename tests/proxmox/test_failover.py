@@ -187,6 +187,7 @@ async def test_a_host_that_hangs_is_told_from_a_slow_call_and_left(
     assert len([r for r in two.requests if r.target.endswith("/nodes")]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_under_steady_load_no_read_fails_that_had_a_living_node_and_no_write_is_sent_twice(
     certificate: Certificate, connect: Connect

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
+from patience import eventually
 from proxmox.raw_server import reply, serving
 from proxmox_mcp.errors import AnswerError, AuthenticationError
 from proxmox_mcp.net.address import HostPort
@@ -87,6 +90,28 @@ async def test_a_wrong_password_is_said_once_and_not_hammered(fakepve: FakePve) 
         assert "wrong" not in caught.value.message
     await pve.aclose()
     assert calls(fakepve, "POST", "/access/ticket") == 1
+
+
+async def test_a_refusal_that_is_kept_is_told_as_another_error_each_time_and_none_of_these_is_the_one_kept(
+    fakepve: FakePve,
+) -> None:
+    """The traceback of an error holds all its frames, and in them what somebody has sent."""
+    pve = Proxmox(by_password(fakepve, secret="wrong"))
+
+    async def refused() -> AuthenticationError:
+        with pytest.raises(AuthenticationError) as caught:
+            await pve.request("POST", "/nodes/pve1/qemu", {"cipassword": "correct-horse-battery"})
+        return caught.value
+
+    told = [await refused() for _ in range(3)]
+    assert calls(fakepve, "POST", "/access/ticket") == 1
+    assert len({id(error) for error in told}) == 3
+    assert len({str(error) for error in told}) == 1
+    left = [weakref.ref(error) for error in told]
+    while told:
+        traceback.clear_frames(told.pop().__traceback__)
+    await eventually(lambda: not any(error() for error in left), lambda: "the end of the errors")
+    await pve.aclose()
 
 
 async def test_a_login_that_asks_for_a_second_factor_is_explained(fakepve: FakePve) -> None:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from proxmox.conftest import reader
+from proxmox.acl import Acl
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.apidoc.model import EndpointPermissions as Rule
-from proxmox_mcp.errors import UnreachableError
-from proxmox_mcp.proxmox.permission_cache import PermissionCache
 from proxmox_mcp.proxmox.permissions import Missing, Permissions, Rights
-from proxmox_mcp.proxmox.visibility import hidden
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,89 +210,6 @@ def test_the_verdicts_agree_with_what_a_real_proxmox_allowed_and_refused(shared_
     assert compared > 15
 
 
-class Acl:
-    """``PVE::AccessControl::roles`` and ``get_effective_permissions`` for one user, roles being named sets of
-    privileges: what Proxmox answers to ``/access/permissions``, and decides."""
-
-    ROLES: ClassVar = {
-        "NoAccess": (),
-        "PVEAuditor": ("VM.Audit", "Sys.Audit", "Datastore.Audit"),
-        "PVEVMUser": ("VM.Audit", "VM.PowerMgmt", "VM.Console"),
-        "PVEVMAdmin": ("VM.Audit", "VM.PowerMgmt", "VM.Clone", "VM.Allocate"),
-    }
-    ALWAYS = ("/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms")
-
-    def __init__(self, entries: dict[str, dict[str, int]], pools: dict[str, tuple[str, ...]] | None = None) -> None:
-        self.entries, self.pools = entries, pools or {}
-
-    def roles(self, path: str) -> dict[str, int]:
-        parts = [part for part in path.split("/") if part]
-        found: dict[str, int] = {}
-        for depth in range(len(parts) + 1):
-            here = "/" + "/".join(parts[:depth])
-            passing = {r: p for r, p in self.entries.get(here, {}).items() if p or depth == len(parts)}
-            found = passing or found
-        return {"NoAccess": found["NoAccess"]} if "NoAccess" in found else found
-
-    def held(self, path: str) -> dict[str, int]:
-        roles = dict(self.roles(path))
-        for pool, members in self.pools.items():
-            inherited = self.roles(f"/pool/{pool}") if path in members and "NoAccess" not in roles else {}
-            roles = {"NoAccess": 0} if "NoAccess" in inherited else dict.fromkeys(inherited, 0) | roles
-        privileges: dict[str, int] = {}
-        for role, propagates in roles.items():
-            for privilege in self.ROLES[role]:
-                privileges[privilege] = privileges.get(privilege) or propagates
-        return privileges
-
-    def listed(self) -> dict[str, dict[str, int]]:
-        paths = {*self.ALWAYS, *self.entries, *(member for members in self.pools.values() for member in members)}
-        return {path: held for path in sorted(paths) if (held := self.held(path))}
-
-
-GUESTS = ("/vms/100", "/vms/104")
-ENTRIES = st.dictionaries(
-    st.sampled_from(["/", "/vms", *GUESTS, "/pool/p"]),
-    st.dictionaries(st.sampled_from(sorted(Acl.ROLES)), st.sampled_from([0, 1]), min_size=1, max_size=2),
-)
-POOLS = st.sampled_from([{}, {"p": ("/vms/100",)}])
-
-
-class Api:
-    """Answers as Proxmox does: of one path where it is named, else of those where something is held."""
-
-    def __init__(self, acl: Acl | Exception | dict[str, Any]) -> None:
-        self.acl = acl
-        self.asked: list[str] = []
-
-    async def request(self, method: str, path: str, params: Any = None, *, deadline: float | None = None) -> Any:
-        assert (method, path) == ("GET", "/access/permissions")
-        named = (params or {}).get("path", "")
-        self.asked.append(named)
-        if isinstance(self.acl, Exception):
-            raise self.acl
-        if isinstance(self.acl, dict):
-            return self.acl
-        return {named: self.acl.held(named)} if named else self.acl.listed()
-
-
-POWER = load_index("9.1").get("POST", "/nodes/{node}/qemu/{vmid}/status/stop")
-
-
-@given(entries=ENTRIES, pools=POOLS, guest=st.sampled_from([*GUESTS, "/vms/999"]))
-@pytest.mark.anyio
-async def test_what_is_expected_of_a_call_is_what_proxmox_decides_whatever_the_acl(
-    entries: dict[str, dict[str, int]], pools: dict[str, tuple[str, ...]], guest: str
-) -> None:
-    """Roles that don't propagate, NoAccess below a right or through a pool: exact once the path is asked for."""
-    assert POWER is not None
-    acl = Acl(entries, pools)
-    call = {"node": "pve1", "vmid": guest.removeprefix("/vms/")}
-    rights = await PermissionCache(reader(Api(acl)), "anna@pve").rights_for(POWER, call)
-    assert rights is not None
-    assert (rights.access(POWER, call).verdict == "allowed") == ("VM.PowerMgmt" in acl.held(guest))
-
-
 def test_a_role_that_does_not_propagate_does_not_hide_one_above_that_does() -> None:
     acl = Acl({"/": {"PVEAuditor": 1}, "/vms": {"PVEVMUser": 0}})
     held = Permissions.of(acl.listed())
@@ -309,31 +221,6 @@ def test_a_role_that_does_not_propagate_does_not_hide_one_above_that_does() -> N
 def test_no_access_on_a_path_that_is_always_looked_at_is_seen_without_asking() -> None:
     held = Permissions.of(Acl({"/": {"PVEAuditor": 1}, "/vms": {"NoAccess": 1}}).listed())
     assert (held.at("/vms"), held.at("/vms/104")) == (frozenset(), frozenset())
-    assert hidden("/nodes/{node}/qemu", held) == Missing("/vms", ("VM.Audit",))
-
-
-@pytest.mark.anyio
-async def test_a_path_is_asked_for_once_and_only_where_the_list_leaves_it_open() -> None:
-    assert POWER is not None
-    api = Api(Acl({"/": {"PVEVMAdmin": 1}, "/vms/100": {"PVEVMUser": 1}, "/vms/104": {"NoAccess": 1}}))
-    cache = PermissionCache(reader(api), "anna@pve")
-    verdicts = []
-    for vmid in ("100", "104", "104"):
-        rights = await cache.rights_for(POWER, {"node": "pve1", "vmid": vmid})
-        assert rights is not None
-        verdicts.append(rights.access(POWER, {"node": "pve1", "vmid": vmid}).verdict)
-    assert verdicts == ["allowed", "denied", "denied"]
-    assert api.asked == ["", "/vms/104"]
-
-
-@pytest.mark.anyio
-async def test_an_answer_that_is_not_of_the_path_settles_nothing() -> None:
-    assert POWER is not None
-    rights = await PermissionCache(reader(Api({"/": {"VM.PowerMgmt": 1}})), WHO).rights_for(
-        POWER, {"node": "a", "vmid": "104"}
-    )
-    assert rights is not None
-    assert rights.access(POWER, {"node": "a", "vmid": "104"}).verdict == "allowed"
 
 
 def test_what_a_call_has_no_parameter_for_is_checked_as_a_dash() -> None:
@@ -343,30 +230,3 @@ def test_what_a_call_has_no_parameter_for_is_checked_as_a_dash() -> None:
     assert named.access(meta).missing == (Missing("/nodes/-", ("Sys.Audit",)),)
     assert named.access(meta, {}).verdict == "denied"
     assert Rights(WHO, Permissions.of({"/nodes": {"Sys.Audit": 1}})).access(meta).verdict == "allowed"
-
-
-@pytest.mark.anyio
-async def test_permissions_are_read_once_a_minute() -> None:
-    api = Api(Acl({"/": {"PVEAuditor": 1}}))
-    cache = PermissionCache(reader(api), WHO)
-    rights = await cache.rights()
-    assert rights is not None
-    assert "Sys.Audit" in rights.permissions.at("/vms")
-    assert await cache.rights() is rights
-    assert api.asked == [""]
-
-
-@pytest.mark.anyio
-async def test_permissions_that_can_not_be_read_are_no_judgement() -> None:
-    assert await PermissionCache(reader(Api(UnreachableError("down"))), WHO).rights() is None
-
-
-def test_an_empty_list_that_the_identity_had_no_right_to_see_is_told() -> None:
-    assert hidden("/nodes/{node}/qemu", HELD) is None
-    assert hidden("/nodes/{node}/storage", HELD) == Missing(
-        "/storage", ("Datastore.Audit", "Datastore.AllocateSpace"), any_of=True
-    )
-    assert hidden("/pools", HELD) == Missing("/pool", ("Pool.Audit",))
-    assert hidden("/cluster/resources", HELD) is None
-    assert hidden("/cluster/resources", Permissions.of({})) is not None
-    assert hidden("/version", Permissions.of({})) is None

@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from patience import from_now
+from patience import eventually, from_now
 from proxmox.conftest import reader
 from proxmox_mcp.errors import InvalidCallError, ParametersError, PermissionDeniedError, UnreachableError
 from proxmox_mcp.net.address import HostPort
@@ -197,7 +197,21 @@ async def test_a_wait_that_is_called_off_leaves_the_others_and_the_task_alone(qu
         with anyio.move_on_after(0.05):
             await watcher.wait(UPID, 10)
     assert states == ["ok"]
-    assert watcher._watches == {}
+    looks = script.looks
+    await watcher.wait(UPID, 10)
+    assert script.looks > looks, "nothing is kept of a task that nobody waits for"
+
+
+async def test_what_ran_on_when_a_wait_was_called_off_is_kept_and_what_a_wait_ran_out_of_is_not(quick: None) -> None:
+    script = Script({UPID: ["one", "two"]}, endless=True)
+    watcher = TaskWatcher(reader(script))
+    await watcher.wait(UPID, 0)
+    assert not watcher.left
+    async with anyio.create_task_group() as group:
+        group.start_soon(watcher.wait, UPID)
+        await eventually(lambda: script.looks > 1)
+        group.cancel_scope.cancel()
+    assert list(watcher.left) == [UPID]
 
 
 async def test_a_node_that_goes_away_in_between_is_ridden_out(quick: None) -> None:

@@ -170,20 +170,31 @@ def test_the_table_has_a_bound(log: ActivityLog, monkeypatch: pytest.MonkeyPatch
     assert len(kept) <= 100 + 500
 
 
-def test_of_too_many_lines_that_wait_the_oldest_are_left_out(log: ActivityLog) -> None:
-    for number in range(7000):
-        log._lines.append(line(path=f"/{number}", id=f"r{number}"))
-    assert len(log._lines) == 5000
+@pytest.fixture
+def writes_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread leaves the lines to the test."""
+    monkeypatch.setattr(activity, "PAUSE", PATIENCE)
 
 
-def test_lines_wait_while_the_store_is_away(log: ActivityLog, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_too_many_lines_that_wait_the_oldest_are_left_out(
+    writes_late: None, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "MOST_WAITING", 50)
+    with closing(ActivityLog(store)) as log:
+        written(log, *(line(path=f"/{number}", id=f"r{number}") for number in range(70)))
+        assert shown(log) == [f"/{number}" for number in reversed(range(20, 70))]
+
+
+def test_lines_wait_while_the_store_is_away(
+    writes_late: None, log: ActivityLog, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def away() -> None:
         raise StoreError("the store is away")
 
     with monkeypatch.context() as patched:
         patched.setattr(store, "transaction", away)
         for number in range(3):
-            log._lines.append(line(path=f"/{number}", id=f"r{number}"))
+            log.note(line(path=f"/{number}", id=f"r{number}"))
         assert not log.flush()
     assert log.flush()
     assert shown(log) == ["/2", "/1", "/0"]
@@ -204,7 +215,7 @@ def test_closing_ends_the_thread_after_what_waits_and_the_next_line_begins_anoth
     log.close()
 
 
-def test_closing_ends_the_thread_that_is_about_to_write(log: ActivityLog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_ends_the_thread_that_is_about_to_write(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     class Arrived(threading.Event):
         """Is cleared only once ``close`` has set it too."""
 
@@ -220,8 +231,10 @@ def test_closing_ends_the_thread_that_is_about_to_write(log: ActivityLog, monkey
             assert self.closing.wait(PATIENCE)
             super().clear()
 
-    monkeypatch.setattr(activity, "_PAUSE", 0.0)
-    log._arrived = Arrived()
+    monkeypatch.setattr(activity, "PAUSE", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "Event", Arrived)
+        log = ActivityLog(store)
     before = writers()
     log.note(line())
     assert Arrived.clearing.wait(PATIENCE)
@@ -239,7 +252,7 @@ def test_closing_does_not_wait_for_a_store_that_is_away(
         raise StoreError("the store is away")
 
     monkeypatch.setattr(store, "transaction", away)
-    monkeypatch.setattr(activity, "_RETRY", PATIENCE)
+    monkeypatch.setattr(activity, "RETRY", PATIENCE)
     before = writers()
     log.note(line("intent", path="/1", method="PUT"))
     assert tried.wait(PATIENCE)

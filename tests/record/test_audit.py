@@ -5,13 +5,13 @@ import logging
 import os
 import resource
 import stat
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.reviews import Effect

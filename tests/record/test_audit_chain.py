@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from example_counts import share_of
 from patience import PATIENCE, until
 from proxmox_mcp.errors import AuditError
 from proxmox_mcp.record.audit_file import AuditFile, read_head
@@ -126,7 +127,7 @@ def test_systems_without_reads_and_writes_at_a_place_keep_the_same_chain(
     other = Log(tmp_path / "other", log.key)
     log.write(3)
     with monkeypatch.context() as windows:
-        windows.setattr("proxmox_mcp.record.audit_file._HAS_PLACES", False)
+        windows.setattr("proxmox_mcp.record.audit_file.HAS_PLACES", False)
         log.write(2)
         for count in (3, 2, 1):
             other.write(count)
@@ -161,7 +162,7 @@ def test_every_altered_byte_of_every_line_breaks_its_seal(many: Log) -> None:
         before = apart.link
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=share_of(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=st.integers(0, MANY - 1), place=st.integers(0, 1000), value=st.integers(0, 255))
 def test_an_altered_byte_is_found_in_its_line(many: Log, number: int, place: int, value: int) -> None:
     whole = many.whole
@@ -211,7 +212,7 @@ def test_every_swapped_pair_of_neighbours_is_found(many: Log, each: int) -> None
         many.put(whole)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=share_of(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pair=st.tuples(st.integers(0, MANY - 1), st.integers(0, MANY - 1)).filter(lambda pair: pair[0] < pair[1]))
 def test_any_swapped_pair_is_found(many: Log, pair: tuple[int, int]) -> None:
     whole, lines = many.whole, list(many.whole)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import AuditError, ConfirmationNeededError, DeniedError

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import CallError, StoreError
 from proxmox_mcp.policy.caller import Caller, Mode
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 CONFIG = Get("/nodes/pve1/qemu/100/config")
 BACK = Inverse("restore", (InverseCall("PUT", CONFIG.path, {"cores": 2}, "restores cores"),), proven=True)
 DAY = 86400.0
-
-
-@pytest.fixture
-def changes(tmp_path: Path, clock: Clock) -> Changes:
-    return Changes(Store.in_directory(tmp_path), Redactor(), keep_days=90, clock=clock)
 
 
 def write(caller: str = "ops", path: str = CONFIG.path, **data: Any) -> Call:

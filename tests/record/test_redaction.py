@@ -5,21 +5,23 @@ import gzip
 import json
 import re
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pattern_attacks import shortest_match
 from proxmox_mcp.apidoc import bundled_versions
 from proxmox_mcp.apidoc.load import load_bundled
-from proxmox_mcp.record import redaction, secret_patterns
+from proxmox_mcp.record import secret_patterns
 from proxmox_mcp.record.redaction import Redactor, secrets_in
 from proxmox_mcp.record.secret_patterns import HIDDEN, is_secret_name, secrets_below
+from sources import PACKAGE, modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from proxmox_mcp.apidoc.model import Schema
 
@@ -338,16 +340,14 @@ SHOWN_ON_PURPOSE = re.compile(r"MCP_AUTH_TOKEN=|PVEAPIToken=user@realm!name=|red
 
 def own_texts() -> Iterator[str]:
     """All that this program may say: every text in its code, and all its advice."""
-    source = Path(redaction.__file__).parents[1]
-    for module in sorted(source.rglob("*.py")):
-        tree = ast.parse(module.read_text("utf-8"))
+    for _, tree in modules():
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr):
                 yield "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
                 yield node.value
-    for rule in tomllib.loads((source / "proxmox" / "advice.toml").read_text("utf-8"))["rule"]:
+    for rule in tomllib.loads((PACKAGE / "proxmox" / "advice.toml").read_text("utf-8"))["rule"]:
         yield rule["advice"]
 
 
@@ -418,7 +418,7 @@ def names_within(schema: Schema) -> Iterator[str]:
 
 
 def test_what_is_too_short_to_be_searched_could_match_no_pattern() -> None:
-    shortest = min(re._parser.parse(pattern.pattern).getwidth()[0] for pattern, _ in secret_patterns.PATTERNS)  # type: ignore[attr-defined]
+    shortest = min(shortest_match(pattern) for pattern, _ in secret_patterns.PATTERNS)
     assert shortest >= secret_patterns.SHORTEST_MATCH - len("@")
 
 

@@ -41,6 +41,7 @@ class TcpServer:
     def __init__(self, port: int) -> None:
         self.got: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", port))
+        self.port = self._listener.getsockname()[1]
         self._connections: list[socket.socket] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -112,8 +113,8 @@ def test_without_a_file_they_are_sent_too(sending: Callable[[str], Syslog], tmp_
 def test_lines_wait_for_a_server_that_is_away_and_come_in_their_order(
     sending: Callable[[str], Syslog], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(syslog, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(syslog, "_LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(syslog, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(syslog, "LONGEST_PAUSE", 0.02)
     caplog.set_level("INFO", "proxmox_mcp.audit.syslog")
     port = free_port()
     copies = sending(f"tcp://127.0.0.1:{port}")
@@ -133,9 +134,9 @@ def test_lines_wait_for_a_server_that_is_away_and_come_in_their_order(
 def test_of_too_many_the_oldest_are_dropped_and_that_is_told(
     sending: Callable[[str], Syslog], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(syslog, "_MOST_WAITING", 5)
-    monkeypatch.setattr(syslog, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(syslog, "_LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(syslog, "MOST_WAITING", 5)
+    monkeypatch.setattr(syslog, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(syslog, "LONGEST_PAUSE", 0.02)
     caplog.set_level("INFO", "proxmox_mcp.audit.syslog")
     port = free_port()
     copies = sending(f"tcp://127.0.0.1:{port}")
@@ -153,7 +154,7 @@ def test_of_too_many_the_oldest_are_dropped_and_that_is_told(
 
 def test_what_waits_is_sent_at_the_end(sending: Callable[[str], Syslog]) -> None:
     server = TcpServer(free_port())
-    copies = sending(f"tcp://127.0.0.1:{server._listener.getsockname()[1]}")
+    copies = sending(f"tcp://127.0.0.1:{server.port}")
     for number in range(200):
         copies.send(b"%d\n" % number)
     copies.close()
@@ -163,7 +164,7 @@ def test_what_waits_is_sent_at_the_end(sending: Callable[[str], Syslog]) -> None
 
 def test_a_line_after_the_end_begins_again(sending: Callable[[str], Syslog]) -> None:
     server = TcpServer(free_port())
-    copies = sending(f"tcp://127.0.0.1:{server._listener.getsockname()[1]}")
+    copies = sending(f"tcp://127.0.0.1:{server.port}")
     for number in range(3):
         copies.send(b"%d\n" % number)
         copies.close()

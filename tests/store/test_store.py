@@ -41,6 +41,12 @@ ANY_JSON = st.recursive(
 )
 
 
+@pytest.fixture
+def new_database(postgres: PostgresServer) -> Callable[[], str]:
+    """Empty ones, in place of those with tables: how a store is made is tested here."""
+    return postgres.new_database
+
+
 def keep(store: Store, value: str = "x") -> int:
     with store.transaction() as db:
         return db.insert(db.tables.secrets, created=1.0, caller="ops", call="POST /x", name="value", value=value)
@@ -234,6 +240,16 @@ class TestFile:
         assert set(files.values()) == {0o600}
         assert "state.sqlite-wal" in files
 
+    def test_a_file_that_can_not_be_used_is_named_for_the_operator_and_not_for_callers(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(StoreError, match="can't be used") as refused:
+            keep(Store.in_directory(tmp_path / "file"))
+        assert str(tmp_path) not in str(refused.value)
+        assert refused.value.__notes__ == [str(tmp_path / "file" / "state.sqlite")]
+        assert str(tmp_path / "file" / "state.sqlite") in caplog.text
+
     def test_a_link_in_its_place_is_not_followed(self, tmp_path: Path) -> None:
         (tmp_path / "state.sqlite").symlink_to(tmp_path / "elsewhere")
         with pytest.raises(StoreError, match="can't be used"):
@@ -316,6 +332,7 @@ class TestDatabase:
             keep(Store.at_url(postgres.url("bytes")))
         assert "createdb --encoding UTF8" in refused.value.advice
 
+    @pytest.mark.slow
     def test_a_database_killed_in_the_middle_commits_nothing_and_is_used_again_when_it_is_back(
         self, postgres: PostgresServer, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.requests import Request
 
 from console_site import Site, served
 from proxmox_mcp.app.people import ConsoleOnly
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 
-async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+def asked(
+    host: str = "pve:8010", scheme: str = "http", root: str = "", method: str = "GET", path: str = "/", **headers: str
+) -> Request:
+    """A request as the pages get it, without a server."""
+    given = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    scope: dict[str, Any] = {
+        "type": "http", "method": method, "path": path, "scheme": scheme, "root_path": root, "query_string": b"",
+        "server": ("127.0.0.1", 8010), "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+    }  # fmt: skip
+    return Request(scope)
+
+
+async def nothing_else(_scope: Scope, _receive: Receive, _send: Send) -> None:
     raise AssertionError("only the console is served")
 
 
@@ -38,7 +51,7 @@ def serving_console(tmp_path: Path) -> Callable[..., AbstractContextManager[Site
         with (
             closing(console.store),
             closing(console.activity),
-            served(ConsoleOnly(_nothing, front, make_console(console), hosts)) as port,
+            served(ConsoleOnly(nothing_else, front, make_console(console), hosts)) as port,
         ):
             yield Site(console, port)
 

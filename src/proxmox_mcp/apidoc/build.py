@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.facts import facts_only
 from proxmox_mcp.apidoc.history import without_parameter_names
@@ -34,8 +36,7 @@ _OTHER_PRODUCTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Similarity:
+class Similarity(Struct, frozen=True):
     """The bundled version that is most similar to an index, and the share (0 to 1) of endpoints that are the same."""
 
     version: str
@@ -53,7 +54,7 @@ def read_document(source: str | Path, *, tls: TlsPolicy | None = None, progress:
         raise ApidocSourceError(
             f"{path} is larger than {MAX_BYTES // 2**20} MiB.", "An apidoc.js has about 4 MiB: check the path."
         )
-    document = read_file(path)
+    document = read_file(path, "Give the path of an apidoc.js.")
     if progress:
         progress(len(document), len(document))
     return document

@@ -3,6 +3,8 @@
 ``diskcache`` pickles other values by default, and unpickling a file that somebody else could write runs their code.
 """
 
+# Tested through tests/apidoc/test_store.py.
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """The directory of the data files: inside the package in a wheel, ``apidoc/`` at the top level in a checkout."""
 
+# Tested through tests/apidoc/test_effects.py and tests/apidoc/test_privileges.py.
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -30,10 +30,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, cast, get_args
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.reviews import (
@@ -70,8 +72,7 @@ _CONDITION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """One entry as it is written: what its head names, and its lines with their numbers."""
 
     file: Path
@@ -94,8 +95,7 @@ class _Entry:
         return draft
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(Struct):
     """What is read of the lines of an entry."""
 
     findings: list[Finding] = field(default_factory=list)

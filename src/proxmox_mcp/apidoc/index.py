@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.routes import DeadEnd, Route, Router
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.validation.checker import Checker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexSource:
+class IndexSource(Struct, frozen=True, kw_only=True):
     """The source of an index: product, version (empty if unknown), SHA-256 of its ``apidoc.js``, and whether it
     contains Proxmox's descriptions (bundled snapshots don't)."""
 

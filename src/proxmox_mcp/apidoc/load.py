@@ -22,20 +22,18 @@ def load_index(source: str | Path) -> EndpointIndex:
     """
     if isinstance(source, str) and VERSION.fullmatch(source):
         return load_bundled(source)
-    data = read_file(Path(source))
+    bundled = ", ".join(bundled_versions())
+    data = read_file(Path(source), f"Give the path of an apidoc.js or of a snapshot, or a bundled version: {bundled}.")
     return read_snapshot(data) if data.startswith(START) else parse_apidoc(data)
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a file. Raises ApidocSourceError."""
+def read_file(path: Path, advice: str) -> bytes:
+    """The bytes of a file. Raises ApidocSourceError, with the advice."""
     try:
         return path.expanduser().read_bytes()
     except (OSError, ValueError, RuntimeError) as error:
-        bundled = ", ".join(bundled_versions())
-        raise ApidocSourceError(
-            f"{path} can't be read: {getattr(error, 'strerror', None) or error}.",
-            f"Give the path of an apidoc.js or of a snapshot, or a bundled version: {bundled}.",
-        ) from error
+        why = getattr(error, "strerror", None) or error
+        raise ApidocSourceError(f"{path} can't be read: {why}.", advice) from error
 
 
 def load_bundled(version: str) -> EndpointIndex:

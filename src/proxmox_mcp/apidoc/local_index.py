@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.load import load_bundled
 from proxmox_mcp.apidoc.releases import bundled_versions, nearest_bundled
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc.store import IndexStore
 
 
-@dataclass(frozen=True, slots=True)
-class LocalIndex:
+class LocalIndex(Struct, frozen=True):
     """An index and its source. ``cache_problem`` says why the cache could not be used; empty if it could."""
 
     index: EndpointIndex

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.schema import Scalar, Schema, flat, is_open
 from proxmox_mcp.errors import ApidocFormatError
@@ -29,8 +30,7 @@ Wire = dict[str, str | list[str]]
 _PATH_PARAMETER = re.compile(r"\{([^{}]+)\}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointPermissions:
+class EndpointPermissions(Struct, frozen=True, kw_only=True):
     """Who may call an endpoint.
 
     ``user`` is ``"all"`` (any login), ``"world"`` (no login) or empty. ``check`` is Proxmox's own expression,
@@ -70,8 +70,7 @@ class _Details(NamedTuple):
     download_allowed: bool
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, dict=True):
     """One method of one path template, such as ``POST /nodes/{node}/qemu/{vmid}/clone``.
 
     ``facts`` is its line of the index (JSON). Everything except method, path and name is parsed on first use: parsing
@@ -81,7 +80,10 @@ class Endpoint:
     method: Method
     path: str
     name: str
-    facts: bytes = field(repr=False)
+    facts: bytes
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.method} {self.path})"
 
     @cached_property
     def _details(self) -> _Details:

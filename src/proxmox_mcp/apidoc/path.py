@@ -8,9 +8,10 @@ segments, so the path that was checked is the one that Proxmox receives.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,14 +29,16 @@ GUESTS = "guests"
 """Stands for either kind of guest: ``nodes/*/guests/web-01/config``. Proxmox has no such segment there."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiPath:
+class ApiPath(Struct, frozen=True):
     """``segments`` are decoded; ``encoded`` is the canonical text that is sent; ``query`` holds the parameters after
     ``?``, a repeated key with a list of its values."""
 
     segments: tuple[str, ...]
     encoded: str
-    query: Mapping[str, object] = field(default_factory=dict, hash=False)
+    query: Mapping[str, object] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(self.encoded)  # Not of the query, which may hold lists.
 
     @classmethod
     def given(cls, written: str) -> ApiPath:

@@ -10,10 +10,11 @@ import json
 import re
 import tomllib
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.apidoc.validation.perl import split_list
@@ -35,8 +36,7 @@ _LONGEST_READ = 4096
 _SHOWN = {"vms": "vmid"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Need(Struct, frozen=True, kw_only=True):
     """One rule of ``privileges.toml``, which documents the keys. ``check`` is empty if ``root``."""
 
     check: Check = ()
@@ -99,7 +99,8 @@ class Need:
 def needs_of(method: str, template: str) -> tuple[Need, ...]:
     """The privileges that an endpoint checks in code, beyond its published permissions, as far as reviewed."""
     call = f"{method} {template}"
-    return tuple(_need(tomllib.loads(rule), call) for rule in _rules().get(call, ()))
+    rules = "".join(f"[[rule]]\n{rule}\n" for rule in _rules().get(call, ()))
+    return tuple(_need(table, call) for table in tomllib.loads(rules).get("rule", ()))
 
 
 def bound(check: Check, params: Mapping[str, Any], *, missing: Callable[[str], str] | None = None) -> Check:

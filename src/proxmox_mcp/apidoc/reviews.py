@@ -3,13 +3,16 @@
 ``apidoc.effects`` reads it from the files of ``apidoc/effects``; ``policy.effects`` judges calls by it.
 """
 
+# Tested through tests/apidoc/test_effects.py and tests/policy/test_effects.py.
+
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,8 +37,7 @@ Target = Literal["guest", "node", "storage", "pool"]
 Test = Literal["equals", "differs", "matches", "empty", "absent", "given", "predicate"]
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """One test of a value. ``parameter`` is empty for the parameter of the line, else another of the same call;
     ``key`` names a key of a property string, empty for the whole value.
 
@@ -48,8 +50,7 @@ class Condition:
     parameter: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Effects and the reason for them. They apply where every condition holds. ``for_good``: what it destroys does not
     come back with the values that an undo restores."""
 
@@ -63,8 +64,7 @@ class Finding:
         return self.for_good and effect is Effect.DESTROY
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """Kinds of targets of which a call may hit more than it names, where a parameter is as the conditions say.
     ``parameter`` is empty where it always may."""
 
@@ -73,8 +73,7 @@ class Reach:
     conditions: tuple[Condition, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
+class Undo(Struct, frozen=True):
     """How a call is undone. ``how`` is the way, or for ``none`` the reason; ``lost`` what does not come back."""
 
     kind: UndoKind
@@ -82,8 +81,7 @@ class Undo:
     lost: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Review:
+class Review(Struct, frozen=True, eq=False):
     """What was reviewed of one endpoint. ``undo`` is None for reads; ``reach`` says of which kinds of targets the call
     may hit more than it names."""
 
@@ -95,8 +93,7 @@ class Review:
     reach: tuple[Reach, ...] = ()
 
 
-@dataclass(frozen=True)
-class Reviews:
+class Reviews(Struct, frozen=True, dict=True):
     """All reviews, by ``call_key``, and the parameters that mean the same everywhere, by method."""
 
     calls: Mapping[str, Review]

@@ -7,8 +7,9 @@ Case matters. A parameter takes any segment without blanks. Two parameters take 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,8 +31,7 @@ class Route(NamedTuple):
     params: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class DeadEnd:
+class DeadEnd(Struct, frozen=True):
     """A path that the API does not have: its known part, the first unknown segment, and what is possible there.
 
     ``reached`` is the template of the known part (at least ``/``), ``params`` the values of its parameters.
@@ -47,8 +47,7 @@ class DeadEnd:
     parameter: str
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(Struct):
     template: str
     methods: dict[Method, Endpoint] = field(default_factory=dict)
     literals: dict[str, _Node] = field(default_factory=dict)

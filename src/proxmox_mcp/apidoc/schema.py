@@ -3,11 +3,15 @@
 Schemas are read from facts, the canonical form of Proxmox's dump (``facts.py``).
 """
 
+# Tested through tests/apidoc/test_model.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,8 +21,7 @@ Scalar = str | int | float | bool | None
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schema:
+class Schema(Struct, frozen=True, kw_only=True):
     """The schema of a parameter, a list member or a key of a property string.
 
     ``type`` is ``string``, ``integer``, ``number``, ``boolean``, ``array``, ``object``, ``null``, or ``any`` if

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, replace
 from typing import cast
+
+from msgspec.structs import asdict, replace
 
 from proxmox_mcp.apidoc.facts import facts_only
 from proxmox_mcp.apidoc.index import EndpointIndex, IndexSource

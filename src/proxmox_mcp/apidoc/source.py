@@ -24,7 +24,7 @@ MAX_BYTES = 64 * 1024 * 1024
 _PATH = "/pve-docs/api-viewer/apidoc.js"
 _AT_A_NODE = f"A Proxmox VE node serves the document at https://NODE:8006{_PATH}."
 _CHUNK = 64 * 1024
-_ELSEWHERE = "Download it another way and give the file, or use a bundled snapshot."
+_ELSEWHERE = "Download it another way and give the file."
 
 
 def node_url(host: str, port: int = 8006) -> str:

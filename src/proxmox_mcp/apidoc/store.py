@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from contextlib import contextmanager
+import threading
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.apidoc.snapshot import read_snapshot, write_snapshot
@@ -39,6 +40,17 @@ class IndexStore:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
+        self._held = threading.local()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the cache open for several uses by this thread: ``diskcache`` takes 5 ms to open it, and writes its
+        settings. Never raises: what can't be used is said where it is used."""
+        with ExitStack() as stack:
+            with suppress(ApidocCacheError), self._told():
+                self._held.cache = stack.enter_context(self._new())
+            stack.callback(self._held.__dict__.clear)
+            yield
 
     def save(self, index: EndpointIndex) -> None:
         """Store an index atomically; it replaces one of the same version and digest."""
@@ -80,14 +92,23 @@ class IndexStore:
 
     @contextmanager
     def _opened(self) -> Iterator[Cache]:
-        from diskcache import Timeout
+        held = getattr(self._held, "cache", None)
+        with self._told(), nullcontext(held) if held is not None else self._new() as cache:
+            yield cache
 
+    def _new(self) -> Cache:
         from proxmox_mcp.apidoc.bytes_cache import BytesCache
 
+        self._check_directory()
+        return BytesCache(str(self.directory), timeout=_LOCK_TIMEOUT, size_limit=_SIZE_LIMIT)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever is wrong with the cache as ApidocCacheError."""
+        from diskcache import Timeout
+
         try:
-            self._check_directory()
-            with BytesCache(str(self.directory), timeout=_LOCK_TIMEOUT, size_limit=_SIZE_LIMIT) as cache:
-                yield cache
+            yield
         except Timeout as error:
             raise self._unusable("another process holds it") from error
         except OSError as error:

@@ -1,5 +1,7 @@
 """The ASGI application: ``/sse`` and ``/mcp`` side by side, health, metrics, and the checks before them."""
 
+# Tested through tests/e2e/test_http.py.
+
 from __future__ import annotations
 
 from contextlib import asynccontextmanager

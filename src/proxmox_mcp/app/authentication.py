@@ -1,5 +1,7 @@
 """Authentication over HTTP: a bearer token, compared in constant time and removed before other code sees it."""
 
+# Tested through tests/app/test_guards.py and tests/e2e/test_http.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

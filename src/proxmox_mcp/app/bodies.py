@@ -3,6 +3,8 @@
 The SDK (2.3.0) opens a session before it has read the request, and logs a traceback if the client disconnects first.
 """
 
+# Tested through tests/app/test_shares.py and tests/e2e/test_http.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

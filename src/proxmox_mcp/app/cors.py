@@ -3,6 +3,8 @@
 Pages send the bearer token themselves; cookies are not used, so ``Access-Control-Allow-Credentials`` is never sent.
 """
 
+# Tested through tests/e2e/test_browsers.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -26,6 +26,11 @@ _LONGEST_SHOWN = 100
 _POLICY_VIOLATION = 1008
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host, with its port or without, is this machine's name for itself."""
+    return _without_port(_normal_host(host)) in LOOPBACK
+
+
 class HostGuard:
     """Passes requests whose Host (and Origin, if present) is allowed; refuses the others with a one-line reason.
 

@@ -1,5 +1,7 @@
 """What runs beside the requests as long as a server lives: plans, and what keeps the schemas and the limits current."""
 
+# Tested through tests/e2e/test_http.py.
+
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -68,7 +68,9 @@ class ConsoleOnly:
         self._guarded = HostGuard(self._serve, hosts, ())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self._app if is_open(scope) else self._guarded)(scope, receive, send)
+        # The start and the end of the application have no path; HostGuard closes websockets.
+        passes = scope["type"] == "lifespan" or (scope["type"] == "http" and is_open(scope))
+        await (self._app if passes else self._guarded)(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         chosen = _within_console(route_of(scope), self._console) or self._front.not_found

@@ -1,5 +1,7 @@
 """An id for every HTTP request: the one that a proxy sent (``X-Request-Id``), or a new one."""
 
+# Tested through tests/e2e/test_watching.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,5 +1,7 @@
 """The routes of the application, and the path of a request relative to ``MCP_ROOT_PATH``."""
 
+# Tested through tests/app/test_guards.py and tests/e2e/test_http.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,13 +1,15 @@
 """Serving over HTTP: opens the sockets, builds the application from the settings, runs uvicorn until SIGTERM."""
 
+# Tested through tests/e2e/test_http.py and tests/e2e/test_misconfigured.py.
+
 from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from prometheus_client import start_http_server
 
 from proxmox_mcp.app.application import make_app
@@ -39,8 +41,7 @@ _LOG = logging.getLogger("proxmox_mcp")
 _CALLER_SETTINGS = frozenset({"MCP_AUTH", "MCP_AUTH_TOKEN", "MCP_CALLERS_FILE"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Served:
+class _Served(Struct, frozen=True):
     """What is served: a gateway, or the error that every call gets instead.
 
     ``callers_known`` is False if the settings don't say who may call: then no value of the settings is shown.
@@ -104,21 +105,34 @@ def serve(settings: Settings, *, check: Callable[[], str] | None = None) -> None
         for note in settings.notes:
             _LOG.warning("%s", note)
         app = _application(parts, server_settings, metrics)
-        log_start(parts.core)
-        _log_addresses(server_settings, sockets[0].getsockname()[1])
         with _metrics_port(server_settings, metrics):
+            log_start(parts.core)
+            _log_addresses(server_settings, sockets[0].getsockname()[1])
             run_until_signal(app, sockets, reload=partial(_reload, parts))
 
 
 @contextlib.contextmanager
 def _sockets(settings: ServerSettings) -> Iterator[list[socket.socket]]:
     """The sockets of the main port, and of the console's own port if it has one."""
+    _require_ports_apart(settings)
     with listening_sockets(settings.mcp_host, settings.mcp_port) as sockets:
         if settings.mcp_console == "off" or not settings.mcp_console_port:
             yield sockets
             return
         with listening_sockets(settings.mcp_host, settings.mcp_console_port, setting="MCP_CONSOLE_PORT") as more:
             yield [*sockets, *more]
+
+
+def _require_ports_apart(settings: ServerSettings) -> None:
+    """Without this the second to open a port would call this very server another program."""
+    ports = {"MCP_PORT": settings.mcp_port, "MCP_METRICS_PORT": settings.mcp_metrics_port}
+    if settings.mcp_console == "on":
+        ports["MCP_CONSOLE_PORT"] = settings.mcp_console_port
+    taken: dict[int, str] = {}
+    for name, port in ports.items():
+        if port and port in taken:
+            raise SettingsError(f"{taken[port]} and {name} are both {port}.", f"Set {name} to another port, or to 0.")
+        taken[port] = name
 
 
 def _application(parts: _Served, settings: ServerSettings, metrics: Metrics) -> ASGIApp:

@@ -1,5 +1,7 @@
 """uvicorn with this project's limits, on sockets that are open already, until SIGTERM or SIGINT."""
 
+# Tested through tests/e2e/test_http.py.
+
 from __future__ import annotations
 
 import signal
@@ -22,14 +24,17 @@ _KEEP_ALIVE_SECONDS = 75
 server that closes first gives proxies (nginx: 60) a broken connection now and then."""
 
 
-def run_until_signal(app: ASGIApp, sockets: list[socket.socket], *, reload: Callable[[], None]) -> None:
-    """Run until SIGTERM or SIGINT; SIGHUP calls ``reload``.
+def run_until_signal(app: ASGIApp, sockets: list[socket.socket], *, reload: Callable[[], None] | None) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP calls ``reload``. Without it, SIGHUP ends it too, unless it was ignored.
 
     After a clean shutdown uvicorn (0.54) raises the signal again, which would end the process with an error status:
     handlers that do nothing prevent that.
     """
     if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, lambda *_: reload())
+        if reload is not None:
+            signal.signal(signal.SIGHUP, lambda *_: reload())
+        elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under ``nohup``
+            signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     uvicorn.Server(_config(app)).run(sockets=sockets)

@@ -6,11 +6,14 @@ command always needs, and inside a function what only some of its options need.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import logging
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -19,7 +22,7 @@ from proxmox_mcp.cli import startup
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import ProxmoxMcpError, SettingsError
 
-__all__ = ["main"]
+__all__ = ["main", "startup"]
 
 
 class _Command(NamedTuple):
@@ -67,6 +70,9 @@ _COMMANDS = {
 }  # fmt: skip
 
 
+_NO_LOG = logging.NullHandler()
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Why output can't be written: no room, or its terminal is gone. click ends quietly at a closed pipe."""
 _WITHOUT_SETTINGS = ("completion", "demo", "setup")
 """Commands that don't take the settings of a file. ``setup`` reads it itself: a secret of the environment may be the
 new one."""
@@ -82,6 +88,12 @@ class _Commands(SuggestingGroup):
         entry = _COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"{__name__}.{entry.module}"), entry.function)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            startup.interrupted()
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -113,8 +125,12 @@ def commands(context: click.Context, env_file: Path | None) -> None:
 
 
 def main() -> None:
-    """Run the command line. An error of this project is shown as a message. Exit status: 0, 1, or 2 for settings."""
+    """Run the command line. An error of this project is shown as a message. Exit status: 0, 1, 2 for settings,
+    or 130 if it was interrupted."""
+    startup.open_streams()
     startup.begin()
+    # Without a log, Python prints what the store logs to standard error, where the message follows that says it all.
+    logging.getLogger("proxmox_mcp.store").addHandler(_NO_LOG)
     try:
         commands(prog_name="proxmox-mcp")
     except SettingsError as error:
@@ -125,9 +141,26 @@ def main() -> None:
     except ProxmoxMcpError as error:
         _print_error(error)
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        _drop_output()
+        click.echo(f"The output can't be written: {error.strerror}.", err=True)
+        sys.exit(1)
+
+
+def _drop_output() -> None:
+    """What is still to be written would fail again when the interpreter ends, and be told with a traceback."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_error(error: ProxmoxMcpError) -> None:
     click.echo(f"{click.style('error', fg='red', bold=True)} [{error.code}] {error.message}", err=True)
     if error.advice:
-        click.echo(error.advice, err=True)
+        # Imported here: its patterns are for errors alone, and every start would wait for them.
+        from proxmox_mcp.cli.typed import as_typed
+
+        click.echo(as_typed(error.advice), err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.echo(f"Details: {note}", err=True)

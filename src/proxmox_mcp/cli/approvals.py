@@ -1,7 +1,10 @@
 """``proxmox-mcp approvals``, ``approve``, ``deny`` and ``secret``: what an operator decides, and what only they see."""
 
+# Tested through tests/cli/test_call.py and tests/cli/test_operator_commands.py.
+
 from __future__ import annotations
 
+import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,6 +14,7 @@ import click
 from proxmox_mcp.assembly import store_of
 from proxmox_mcp.cli.operator import operator, put_on_record
 from proxmox_mcp.confirm.approvals import Approvals
+from proxmox_mcp.errors import CallError
 from proxmox_mcp.record.one_time_secrets import OneTimeSecrets
 from proxmox_mcp.settings import load_settings
 
@@ -33,9 +37,21 @@ def approvals() -> None:
 def approve(number: int, yes: bool) -> None:
     """Approve a waiting call; it can then be made once within ten minutes."""
     click.echo(_described(_approvals().get(number)))
-    if yes or click.confirm("Approve this?", default=False):
-        _decide(number, approve=True)
-        click.echo("Approved.")
+    if not (yes or _agrees()):
+        click.echo("Not approved: it still waits.")
+        sys.exit(1)
+    _decide(number, approve=True)
+    click.echo("Approved.")
+
+
+def _agrees() -> bool:
+    try:
+        return click.confirm("Approve this?", default=False)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise  # Ctrl-C
+        click.echo()
+        raise CallError("Not approved: there is no terminal to ask at.", "Add --yes if you agree.") from None
 
 
 @click.command()

@@ -1,5 +1,7 @@
 """Arguments that several commands share: ``KEY=VALUE`` parameters, ``--apidoc``, ``--json``, ``--batch``."""
 
+# Tested through tests/cli/test_call.py and tests/cli/test_schema_commands.py.
+
 from __future__ import annotations
 
 import json

@@ -4,6 +4,8 @@ Questions go to standard error. A secret is read without being shown, or from th
 which other users of the machine could read, and which a shell keeps in its history.
 """
 
+# Tested through tests/e2e/test_setup.py.
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,7 @@
 """``proxmox-mcp audit``: lists and filters the audit log, and verifies its chain (``audit verify``)."""
 
+# Tested through tests/cli/test_operator_commands.py.
+
 from __future__ import annotations
 
 import json

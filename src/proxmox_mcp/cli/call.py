@@ -13,9 +13,10 @@ from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli import result as output
 from proxmox_mcp.cli.arguments import parse_parameters
 from proxmox_mcp.cli.cluster_reads import CLUSTER
+from proxmox_mcp.cli.interrupts import interruptible, telling_what_goes_on
 from proxmox_mcp.errors import ApidocError, ConfirmationError, ConfirmationNeededError
 from proxmox_mcp.gateway import FOR_PEOPLE, Request
-from proxmox_mcp.gateway.cluster import choose
+from proxmox_mcp.gateway.cluster import cluster_for
 from proxmox_mcp.gateway.places import split_cursor
 from proxmox_mcp.render import View
 from proxmox_mcp.settings import load_settings
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway import Gateway, Reply
     from proxmox_mcp.gateway.answers import Result
     from proxmox_mcp.gateway.cluster import Cluster
+
+
+_MAY_HAVE_BEEN_SENT = "The call may have been sent: `proxmox-mcp changes` and `proxmox-mcp tasks` show what was done."
 
 
 class TerminalClient:
@@ -41,13 +45,14 @@ class TerminalClient:
     """Not by a one-time token: that is valid only in the process that issued it, and this one ends."""
 
     async def ask(self, question: str, token: str) -> bool:  # noqa: ARG002
+        statement = question.rpartition("\n")[0]
         if self._agrees:
-            click.echo(question, err=True)
+            click.echo(statement, err=True)
             return True
         if sys.stdin.isatty():
-            self.declined = not click.confirm(question, default=False, err=True)
+            with interruptible():
+                self.declined = not click.confirm(question, default=False, err=True)
             return not self.declined
-        statement = question.rpartition("\n")[0]
         raise ConfirmationNeededError(
             f"{statement}\nNothing was sent: there is no terminal to ask at.",
             "Run it in a terminal, or add --yes if you agree.",
@@ -99,7 +104,7 @@ def call(
 
     Parameters are KEY=VALUE; repeat a key for a list. A `*` stands for the node of a guest, and in a GET for all nodes,
     guests or storages. Calls that disrupt, destroy, run code or change rights ask for a confirmation. Exit status: 0
-    done, 1 refused, declined or failed, 2 wrong settings or options.
+    done, 1 refused, declined or failed, 2 wrong settings or options, 130 interrupted.
     """
     places, line = split_cursor(cursor)
     asked = Request(
@@ -117,7 +122,8 @@ def call(
     )
     gateway, terminal = gateway_of(load_settings()), TerminalClient(agrees=yes)
     try:
-        result = anyio.run(_run, gateway, asked, terminal)
+        with telling_what_goes_on(gateway, "" if method.upper() == "GET" else _MAY_HAVE_BEEN_SENT):
+            result = anyio.run(_run, gateway, asked, terminal)
     except ConfirmationError as error:
         if not terminal.declined:
             raise
@@ -135,7 +141,7 @@ def call(
 
 async def _run(gateway: Gateway, asked: Request, terminal: TerminalClient) -> Result:
     async with aclosing(gateway):
-        await _learn_schema(choose(gateway.clusters, asked.cluster, asked.caller))
+        await _learn_schema(cluster_for(gateway.clusters, asked))
         return await gateway.result(asked, terminal)
 
 

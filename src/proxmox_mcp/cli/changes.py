@@ -16,6 +16,7 @@ import click
 from proxmox_mcp.assembly import changes_of, gateway_of, redactor_of, store_of
 from proxmox_mcp.cli.call import TerminalClient
 from proxmox_mcp.cli.cluster_reads import CLUSTER
+from proxmox_mcp.cli.interrupts import telling_what_goes_on
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway import FOR_PEOPLE, Request
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.record.changes import Changes
 
 _AGE = re.compile(r"(\d{1,6})([mhdw])")
+_STEPS_STAY = "Steps that were sent stay done: `proxmox-mcp changes` lists them."
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604_800}
 
 
@@ -72,12 +74,12 @@ def prune(older_than: str, dry_run: bool, yes: bool, confirm: str, cluster: str)
     proxmox-mcp changes prune --older-than 8w
 
     Other snapshots are left alone. It is a plan of deletions: stated, confirmed once, each a change on record. Exit
-    status: 0 done or nothing to do, 1 refused, declined or failed, 2 wrong settings or options.
+    status: 0 done or nothing to do, 1 refused, declined or failed, 2 wrong settings or options, 130 interrupted.
     """
     gateway = gateway_of(load_settings())
     request = Request(path="/", tool="cli", wording=FOR_PEOPLE, dry_run=dry_run, confirm=confirm, cluster=cluster)
     doing = partial(gateway.prune, time.time() - _seconds(older_than), request, TerminalClient(agrees=yes))
-    click.echo(anyio.run(_done, gateway, doing))
+    click.echo(_run(gateway, doing))
 
 
 @click.command()
@@ -93,11 +95,16 @@ def undo(which: tuple[str, ...], dry_run: bool, yes: bool, confirm: str) -> None
     proxmox-mcp undo plan 12 --dry-run
 
     It is refused, with the difference, where the same values were changed since. Exit status: 0 done, 1 refused,
-    declined or failed, 2 wrong settings or options.
+    declined or failed, 2 wrong settings or options, 130 interrupted.
     """
     gateway = gateway_of(load_settings())
     request = Request(path="/", tool="cli", wording=FOR_PEOPLE, dry_run=dry_run, confirm=confirm)
-    click.echo(anyio.run(_done, gateway, partial(gateway.undo, " ".join(which), request, TerminalClient(agrees=yes))))
+    click.echo(_run(gateway, partial(gateway.undo, " ".join(which), request, TerminalClient(agrees=yes))))
+
+
+def _run(gateway: Gateway, doing: Callable[[], Awaitable[str]]) -> str:
+    with telling_what_goes_on(gateway, _STEPS_STAY):
+        return anyio.run(_done, gateway, doing)
 
 
 async def _done(gateway: Gateway, doing: Callable[[], Awaitable[str]]) -> str:

@@ -1,5 +1,7 @@
 """``proxmox-mcp check``: checks a call against the schema, without a cluster."""
 
+# Tested through tests/cli/test_schema_commands.py.
+
 from __future__ import annotations
 
 import sys

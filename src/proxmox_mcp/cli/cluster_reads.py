@@ -1,5 +1,7 @@
 """What commands that ask a cluster share: a gateway for one command, and ``/cluster/resources`` through it."""
 
+# Tested through tests/cli/test_table.py and tests/e2e/test_administration.py.
+
 from __future__ import annotations
 
 from contextlib import aclosing
@@ -9,7 +11,7 @@ import click
 
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.errors import AnswerError
-from proxmox_mcp.gateway import Request
+from proxmox_mcp.gateway import FOR_PEOPLE, Request
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def opened_gateway() -> AbstractAsyncContextManager[Gateway]:
 
 async def resources(gateway: Gateway, cluster: str) -> tuple[Cluster, Sequence[Record]]:
     """The cluster that is meant, and its nodes, guests, storages and pools. Raises ProxmoxMcpError."""
-    found, data = await gateway.read(Request(path=RESOURCES, tool="cli", cluster=cluster))
+    found, data = await gateway.read(Request(path=RESOURCES, tool="cli", wording=FOR_PEOPLE, cluster=cluster))
     return found, records_of(data, RESOURCES)
 
 

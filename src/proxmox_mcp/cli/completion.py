@@ -1,5 +1,7 @@
 """``proxmox-mcp completion``: the script that makes a shell complete commands and options."""
 
+# Tested through tests/cli/test_commands.py.
+
 from __future__ import annotations
 
 import click

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from proxmox_mcp.cli.asking import Asker
 from proxmox_mcp.client_configurations import SERVER
@@ -46,8 +46,7 @@ _FILE = click.option(
 _YES = click.option("--yes", is_flag=True, help="Write without a question.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """What the options of ``connect`` say of the token."""
 
     none: bool
@@ -119,7 +118,7 @@ def disconnect(client: str | None, name: str, path: Path | None, yes: bool) -> N
         return
     known = CLIENTS[client]
     change = without_entry(path or _file_of(known), known, name)
-    if change.is_empty:
+    if change.is_empty or change.before is None:
         click.echo(f"{known.name} has no server named {name}: {change.path}")
         return
     _apply(change, agreed=yes)

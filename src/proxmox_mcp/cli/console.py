@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ from proxmox_mcp.cli import startup
 from proxmox_mcp.cli.doctor_report import doctor_report
 from proxmox_mcp.cli.operator import user
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
-from proxmox_mcp.errors import CallError
+from proxmox_mcp.errors import CallError, SettingsError
 from proxmox_mcp.policy.callers import NAME_IS, is_name
 from proxmox_mcp.settings import load_settings, read_settings
 from proxmox_mcp.web import LINK_SECONDS, Person, Role, Sessions, console_address, entry
@@ -41,6 +42,7 @@ def console(context: click.Context, port: int | None) -> None:
         given["MCP_CONSOLE_PORT"] = str(port)
     environment = {**os.environ, **given}
     settings = read_settings(environment)
+    _require_console(settings.server)
     startup.settle()
     serve_console(
         settings,
@@ -55,6 +57,7 @@ def console(context: click.Context, port: int | None) -> None:
 def link(name: str, role: str) -> None:
     """Print a link that signs a person in, once, within ten minutes."""
     server = load_settings().server
+    _require_console(server)
     _print_link(console_address(server), Person(_checked(name or _person()), Role(role)), server)
 
 
@@ -62,9 +65,19 @@ def link(name: str, role: str) -> None:
 @click.argument("name")
 @click.option("--role", type=_ROLE, default=str(Role.ADMIN), help="What the person may do.", show_default=True)
 def password(name: str, role: str) -> None:
-    """Ask for a password, and print its line for MCP_CONSOLE_PASSWORD."""
+    """Ask for a password, and print its line for MCP_CONSOLE_PASSWORD.
+
+    Without a terminal the password is a line of standard input.
+    """
     person = Person(_checked(name), Role(role))
-    given = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    if sys.stdin.isatty():
+        given: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        given = sys.stdin.readline().removesuffix("\n")
+        if not given:
+            raise CallError(
+                "There is no terminal to ask at.", "Run it in a terminal, or send it the password as a line."
+            )
     click.echo(entry(person, given))
 
 
@@ -80,6 +93,12 @@ def _print_link(address: str, person: Person, server: ServerSettings) -> None:
     token = Sessions(store_of(server)).make_link(person)
     click.echo(f"{address}sign-in#{token}")
     click.echo(f"It signs in {person.name} as {person.role}, once, within {LINK_SECONDS // 60} minutes.", err=True)
+
+
+def _require_console(server: ServerSettings) -> None:
+    """Raises SettingsError where the console is to be served nowhere."""
+    if server.mcp_console == "off":
+        raise SettingsError("MCP_CONSOLE=off: the console is served nowhere.", "Set MCP_CONSOLE=on, or unset it.")
 
 
 def _checked(name: str) -> str:

@@ -1,5 +1,7 @@
 """``proxmox-mcp demo``: a demo cluster, a server for it, a tour, and how to connect."""
 
+# Tested through tests/demo/test_command.py.
+
 from __future__ import annotations
 
 import json
@@ -40,7 +42,9 @@ _MAX_RESULT_LINES = 18
 
 @click.command()
 @click.option("--once", is_flag=True, help="End after the tour. Exit status 0 only if every step succeeded.")
-@click.option("--port", type=int, help="Port to serve on; by default 8000, or a free one if that is taken.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port to serve on; by default 8000, or a free one if that is taken."
+)
 @click.option(
     "--host",
     envvar="DEMO_HOST",
@@ -163,7 +167,9 @@ def _wait_for_server(process: subprocess.Popen[bytes], port: int) -> None:
         finally:
             connection.close()
         time.sleep(0.1)
-    raise SettingsError("The demo server did not start.", "See its output above; use another port with --port.")
+    raise SettingsError(
+        "The demo server did not start.", "See its output above; --host and --port choose where it listens."
+    )
 
 
 def _free_port() -> int:

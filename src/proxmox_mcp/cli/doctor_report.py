@@ -1,5 +1,7 @@
 """What the doctor says of a set-up, as a text: for the console, which lies below the doctor and can't ask it."""
 
+# Tested through tests/web/pages/test_connect.py.
+
 from __future__ import annotations
 
 from io import StringIO

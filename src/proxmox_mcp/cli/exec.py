@@ -12,6 +12,7 @@ import click
 from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli.call import TerminalClient
 from proxmox_mcp.cli.cluster_reads import CLUSTER
+from proxmox_mcp.cli.interrupts import telling_what_goes_on
 from proxmox_mcp.errors import ConfirmationError
 from proxmox_mcp.gateway import FOR_PEOPLE, Request
 from proxmox_mcp.gateway.guest_command import UNRESOLVED
@@ -58,7 +59,7 @@ def exec_(
 
     One COMMAND in quotes is read by the guest's shell; several words are a program with its arguments. VMs need the
     guest agent, containers cmode=shell. Output, errors and exit status are the command's; 1 also means that it did not
-    run, and 124 that it was stopped after --timeout.
+    run, 124 that it was stopped after --timeout, and 130 that Ctrl-C ended this command, not the one in the guest.
     """
     work = GuestExec(
         guest=UNRESOLVED,
@@ -70,7 +71,8 @@ def exec_(
     asked = Request(tool="cli", wording=FOR_PEOPLE, path="/guest", method="POST", confirm=confirm, cluster=cluster)
     gateway, terminal = gateway_of(load_settings()), TerminalClient(agrees=yes)
     try:
-        result = anyio.run(_run, gateway, asked, guest, work, terminal)
+        with telling_what_goes_on(gateway, f"If the command was started, it may go on in guest {guest}."):
+            result = anyio.run(_run, gateway, asked, guest, work, terminal)
     except ConfirmationError as error:
         if not terminal.declined:
             raise
@@ -107,4 +109,4 @@ def _write(result: ExecResult) -> None:
 
 
 def _cut(name: str, output: Output) -> list[str]:
-    return [f"The {name} was cut after {MAX_OUTPUT} bytes."] if output.cut else []
+    return [f"Only the first {MAX_OUTPUT} bytes of the {name} were kept."] if output.cut else []

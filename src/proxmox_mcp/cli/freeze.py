@@ -1,5 +1,7 @@
 """``proxmox-mcp freeze`` and ``unfreeze``: the switch that refuses all writes, of every server on this state."""
 
+# Tested through tests/cli/test_operator_commands.py.
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """``proxmox-mcp grant``, ``grants`` and ``revoke``: what a caller may do for a while without being asked each time."""
 
+# Tested through tests/cli/test_operator_commands.py.
+
 from __future__ import annotations
 
 import time
@@ -13,6 +15,7 @@ from proxmox_mcp.cli.freeze import seconds_of
 from proxmox_mcp.cli.operator import operator, put_on_record
 from proxmox_mcp.confirm.grants import MOST_CALLS, Grants
 from proxmox_mcp.errors import CallError
+from proxmox_mcp.policy.callers import NAME_IS, is_name
 from proxmox_mcp.settings import load_settings
 
 _EFFECT = click.Choice([str(effect) for effect in Effect if effect is not Effect.READ])
@@ -45,6 +48,8 @@ def grant(
     They need no confirmation then. Every effect of a call must be named, and every guest that it hits. Each use is on
     record.
     """
+    if not is_name(caller):
+        raise CallError(f"{caller!r} can't be the name of a caller.", f"It must be {NAME_IS}.")
     settings = load_settings()
     if not cluster and len(settings.clusters) > 1:
         raise CallError("Several clusters are configured.", f"Name one with --cluster: {', '.join(settings.clusters)}.")

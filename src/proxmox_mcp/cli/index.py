@@ -1,5 +1,7 @@
 """``proxmox-mcp index`` and ``openapi``: fetch the schema into the cache, and write it for other programs."""
 
+# Tested through tests/cli/test_schema_commands.py.
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """``proxmox-mcp notify test``: sends a message to each channel, to see whether it arrives."""
 
+# Tested through tests/notify/test_notifier.py.
+
 from __future__ import annotations
 
 import sys

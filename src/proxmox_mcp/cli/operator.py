@@ -1,5 +1,7 @@
 """Who runs a command, and the record of what they did by it."""
 
+# Tested through tests/cli/test_operator_commands.py.
+
 from __future__ import annotations
 
 import getpass

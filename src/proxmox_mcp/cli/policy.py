@@ -1,5 +1,7 @@
 """``proxmox-mcp policy``: checks the policy file, and explains which rule decides a call."""
 
+# Tested through tests/cli/test_operator_commands.py and tests/cli/test_policy_batch.py.
+
 from __future__ import annotations
 
 import os
@@ -42,7 +44,7 @@ def check(file: Path | None) -> None:
     if not path.name:
         raise SettingsError("There is no policy file.", "Name one, or set MCP_POLICY_FILE.")
     rules = load_rules(path, bundled_effects().templates)
-    click.echo(f"{path}: no errors, {len(rules)} rules")
+    click.echo(f"{path}: no errors, {len(rules)} {'rule' if len(rules) == 1 else 'rules'}")
     for rule in rules:
         click.echo(f"  {rule.where}: {rule.verdict}{' by a person' if rule.by_person else ''}")
     for rule in rules:

@@ -1,19 +1,21 @@
 """``proxmox-mcp problems``: what is wrong in the cluster, as a table for people or as JSON."""
 
+# Tested through tests/scenarios/test_problems.py.
+
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
+from msgspec.structs import asdict
 
 from proxmox_mcp.cli.cluster_reads import CLUSTER, opened_gateway
 from proxmox_mcp.errors import ApidocError
-from proxmox_mcp.gateway import Request
-from proxmox_mcp.gateway.cluster import choose
+from proxmox_mcp.gateway import FOR_PEOPLE, Request
+from proxmox_mcp.gateway.cluster import cluster_for
 from proxmox_mcp.gateway.problems import RESOURCES, age_of, problems_of
 from proxmox_mcp.proxmox.problems import TITLES
 from proxmox_mcp.untrusted import flat
@@ -35,7 +37,7 @@ def problems(as_json: bool, cluster: str) -> None:
 
     Exit status: 0 no problems, 1 problems, or something could not be read, 2 wrong settings or options.
     """
-    report = anyio.run(_read, Request(path=RESOURCES, tool="cli", cluster=cluster))
+    report = anyio.run(_read, Request(path=RESOURCES, tool="cli", wording=FOR_PEOPLE, cluster=cluster))
     if as_json:
         click.echo(json.dumps(_as_data(report), ensure_ascii=False, indent=2))
     else:
@@ -46,7 +48,7 @@ def problems(as_json: bool, cluster: str) -> None:
 async def _read(request: Request) -> ProblemReport:
     async with opened_gateway() as gateway:
         try:
-            await choose(gateway.clusters, request.cluster, request.caller).schema.refresh()
+            await cluster_for(gateway.clusters, request).schema.refresh()
         except ApidocError as error:
             click.echo(f"The node's own schema is unavailable: {error.message}", err=True)
         return (await problems_of(gateway, request))[1]

@@ -1,5 +1,7 @@
 """``proxmox-mcp nodes`` and ``guests``: what there is, as tables for people or as JSON."""
 
+# Tested through tests/e2e/test_administration.py.
+
 from __future__ import annotations
 
 import json

@@ -4,10 +4,15 @@ The SDK takes 1.2 s of CPU to import, and the HTTP application 0.1 s more: neith
 options, nor the latter for stdio.
 """
 
+# Tested through tests/e2e/test_misconfigured.py and tests/e2e/test_transports.py.
+
 from __future__ import annotations
 
 import logging
 import os
+import signal
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +20,9 @@ from proxmox_mcp.cli import startup
 from proxmox_mcp.cli.doctor_report import doctor_report
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @click.command()
@@ -54,11 +62,24 @@ def _serve_stdio(settings: Settings) -> None:
         logging.getLogger("proxmox_mcp").warning("%s", note)
     core = checked_gateway_of(settings)
     log_start(core)
-    startup.settle()
     if isinstance(core, SettingsError):
         told = what_to_set(core, callers_known=True)
         misconfigured = make_misconfigured_server(told, writes=settings.server.mcp_mode != "read-only")
-        anyio.run(serve_stdio, misconfigured, None)
+        _until_the_client_goes(partial(anyio.run, serve_stdio, misconfigured, None, startup.settle))
         return
     server = make_server(core, state_key=settings.server.mcp_state_key.get_secret_value())
-    anyio.run(serve_stdio, server, core)
+    _until_the_client_goes(partial(anyio.run, serve_stdio, server, core, startup.settle))
+
+
+def _until_the_client_goes(serve: Callable[[], None]) -> None:
+    """A client that ends without a word closes the pipe of the answers: the end of the session, and no fault here.
+
+    SIGINT (Ctrl-C, and how some clients end their servers) ends the process as SIGTERM does: the thread that waits for
+    the client's next line can't be interrupted, so that Python's own handler would wait for that line.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        serve()
+    except* BrokenPipeError:
+        logging.getLogger("proxmox_mcp").info("the client has gone")

@@ -1,5 +1,7 @@
 """``proxmox-mcp setup``: from the name of a node to a tested, private file of settings."""
 
+# Tested through tests/e2e/test_setup.py.
+
 from __future__ import annotations
 
 import os

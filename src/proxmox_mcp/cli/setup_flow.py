@@ -1,5 +1,7 @@
 """The questions of ``proxmox-mcp setup`` in their order, and the settings that the answers make."""
 
+# Tested through tests/e2e/test_setup.py.
+
 from __future__ import annotations
 
 import os
@@ -91,8 +93,8 @@ class SetupFlow:
 
         Raises SettingsError, CallError.
         """
-        usual = self._old("PROXMOX_HOST") or os.environ.get("PROXMOX_HOST", "")
-        port = self._old("PROXMOX_PORT")
+        there: Mapping[str, str] = self._there if self._old("PROXMOX_HOST") else os.environ
+        usual, port = there.get("PROXMOX_HOST", ""), there.get("PROXMOX_PORT", "")
         usual = ",".join(map(str, parse_hosts(usual, int(port)))) if usual and port.isdecimal() else usual
         self._hosts = self._asker.value(
             host, "--host", "A node of your cluster (host or host:port)", usual, parse_hosts

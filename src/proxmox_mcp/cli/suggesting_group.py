@@ -1,5 +1,7 @@
 """A group of commands that suggests the nearest command for an unknown one."""
 
+# Tested through tests/cli/test_commands.py.
+
 from __future__ import annotations
 
 import click
@@ -7,7 +9,7 @@ import click
 from proxmox_mcp.suggest import similar
 
 _METHODS = ("GET", "POST", "PUT", "DELETE")
-_SYNONYMS = {
+SYNONYMS = {
     "config": "setup",
     "configure": "setup",
     "containers": "guests",
@@ -61,7 +63,7 @@ class SuggestingGroup(click.Group):
         if ctx.parent is None and name.upper() in _METHODS:
             return f"Did you mean: {ctx.command_path} call {name.upper()} ...?"
         near = similar(name, known)
-        if not near and ctx.parent is None and (other := _SYNONYMS.get(name.lower())):
+        if not near and ctx.parent is None and (other := SYNONYMS.get(name.lower())):
             near = [other]
         if near:
             return f"Did you mean: {' or '.join(f'{ctx.command_path} {each}' for each in near)}?"

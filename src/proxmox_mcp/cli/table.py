@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
 
 from proxmox_mcp.untrusted import flat
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 _BETWEEN = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """A text of one line, and its colour. Text of the cluster is cleaned: a name may hold escape sequences."""
 
     text: str
@@ -28,8 +27,7 @@ class Cell:
         return cls(flat(str(text)).encode("utf-8", "backslashreplace").decode(), colour)
 
 
-@dataclass(frozen=True, slots=True)
-class TableColumn:
+class TableColumn(Struct, frozen=True):
     """``right``: numbers, aligned by their last digit."""
 
     name: str

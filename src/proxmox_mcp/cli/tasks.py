@@ -1,5 +1,7 @@
 """``proxmox-mcp tasks``: the tasks of all nodes, the newest first."""
 
+# Tested through tests/e2e/test_administration.py.
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """``proxmox-mcp token``: makes tokens for callers of this server."""
 
+# Tested through tests/cli/test_operator_commands.py.
+
 from __future__ import annotations
 
 import click

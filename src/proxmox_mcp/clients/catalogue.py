@@ -4,11 +4,14 @@ As of late 2026: Gemini CLI 0.61 and Claude Code 2.1 are held to this by ``scrip
 1.102 and later, and Cursor are as their documentation has them.
 """
 
+# Tested through tests/clients/test_configuration_file.py and tests/cli/test_connect.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +22,7 @@ Secrets = Literal["variable", "file", "asked"]
 client itself would write it. ``asked``: the client asks for it once and keeps it in the system's key store."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownClient:
+class KnownClient(Struct, frozen=True):
     """``servers`` is the member of the file that holds the servers by name. ``variable`` is how a value names a
     variable of the environment. ``typed``: an entry names its transport, ``stdio`` too. ``bridge``: it starts local
     servers only, and reaches others through ``mcp-remote``. ``http_path`` and ``http_type`` are those to take over the

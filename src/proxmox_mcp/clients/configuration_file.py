@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import stat
-from dataclasses import dataclass
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.clients.json_text import JsonText
 from proxmox_mcp.errors import CallError
@@ -29,8 +30,7 @@ _REFERENCE = re.compile(r"(?:Bearer )?\$(?:\w+|\{[\w:.-]+\})")
 _IN_TEXT = re.compile(r"(Bearer\s+)(?!\$)\S+|(://)[^/@\s]+@")
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(Struct, frozen=True):
     """What a file holds and what it will hold. ``before`` is None if there is no file yet. ``difference`` has no
     secret: it leaves out other entries, and hides the secrets of this one."""
 

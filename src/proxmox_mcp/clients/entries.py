@@ -1,10 +1,13 @@
 """The entry of this server in a client's file: reached over the network, or started by the client."""
 
+# Tested through tests/clients/test_configuration_file.py and tests/cli/test_connect.py.
+
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.settings import SECRETS, known_names
 
@@ -24,8 +27,7 @@ _OF_HTTP = (
 """Settings that have no effect over stdio."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """``value`` is the entry. ``inputs`` are what VS Code asks for, ``variables`` those of the client's environment
     that the entry names, ``keeps_secret``: the secret itself is in it."""
 
@@ -35,8 +37,7 @@ class Entry:
     keeps_secret: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """How a secret is written in an entry: as ``text``."""
 
     text: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,7 @@ _INDENT = "  "
 _FIRST_MARGIN = re.compile(r'\n([ \t]+)"')
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(Struct):
     """A value with its place in the text. ``members`` are those of an object; ``comma``: it ends with a comma."""
 
     start: int
@@ -37,8 +37,7 @@ class _Node:
         return isinstance(self.value, dict)
 
 
-@dataclass(slots=True)
-class _Member:
+class _Member(Struct):
     start: int
     node: _Node
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hmac
 import time
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.confirm.confirmations import LIFETIME_SECONDS
 from proxmox_mcp.errors import ConfirmationError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 PENDING_SECONDS = 3600
 _MOST_PENDING = 50
 _FORGET_SECONDS = 30 * 86400
+_TOLD = {"told": True}
+"""The ``details`` of a denied request whose caller knows of it."""
 
 
 class ApprovalState(StrEnum):
@@ -37,14 +41,16 @@ class ApprovalState(StrEnum):
 
 _ASK_AGAIN = "Nothing was sent. Make the call without `confirm` to ask again."
 _AFTER = {
-    ApprovalState.DENIED: "Nothing was sent. Ask the user what they want instead; don't try other ways.",
+    ApprovalState.DENIED: (
+        "Nothing was sent. Ask the user what they want instead; don't try other ways. "
+        "Only if they want it asked again, make the same call without `confirm`."
+    ),
     ApprovalState.USED: _ASK_AGAIN,
     ApprovalState.EXPIRED: _ASK_AGAIN,
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """One request. ``created`` and ``decided`` are seconds since 1970; ``statement`` is whole while the request
     waits, and without secrets in its code afterwards.
 
@@ -86,7 +92,8 @@ class Approvals:
     def request(self, call: Call, statement: Statement) -> int:
         """Ask for an approval, give its number. The same call on the same things has one request, not many.
 
-        Raises ``ConfirmationError`` where the caller has too many open.
+        Raises ``ConfirmationError`` where the caller has too many open, and where this very call was denied within the
+        last hour and the caller has not been told: once, so that the next one asks again.
         """
         now, binding, fingerprint = self._clock(), call.digest(), statement.fingerprint()
         with self._store.transaction() as db:
@@ -97,25 +104,32 @@ class Approvals:
             for row in found:
                 if row["binding"] == binding and row["fingerprint"] == fingerprint:
                     return int(row["number"])
-            if len(found) >= _MOST_PENDING:
-                raise ConfirmationError(
-                    f"{len(found)} of your calls wait for an approval already", "Wait until some are decided."
+            mine = (table.c.caller == call.caller.name) & (table.c.binding == binding)
+            recent = (table.c.state == ApprovalState.DENIED) & (table.c.decided >= now - PENDING_SECONDS)
+            denied = db.rows(table.select().where(mine & recent).order_by(table.c.number))
+            untold = [row for row in denied if row["details"] != _TOLD]
+            self._mark_told(db, [int(row["number"]) for row in untold])
+            if not untold:
+                if len(found) >= _MOST_PENDING:
+                    raise ConfirmationError(
+                        f"{len(found)} of your calls wait for an approval already", "Wait until some are decided."
+                    )
+                return db.insert(
+                    table,
+                    created=now,
+                    state=ApprovalState.PENDING,
+                    caller=call.caller.name,
+                    client=call.client,
+                    cluster=call.cluster,
+                    method=call.method,
+                    path=call.path.text,
+                    effects=list(call.judgement.names),
+                    statement=statement.text,
+                    details=_details(call, statement),
+                    binding=binding,
+                    fingerprint=fingerprint,
                 )
-            return db.insert(
-                table,
-                created=now,
-                state=ApprovalState.PENDING,
-                caller=call.caller.name,
-                client=call.client,
-                cluster=call.cluster,
-                method=call.method,
-                path=call.path.text,
-                effects=list(call.judgement.names),
-                statement=statement.text,
-                details=_details(call, statement),
-                binding=binding,
-                fingerprint=fingerprint,
-            )
+        raise _refusal(_approval(untold[-1]))
 
     def get(self, number: int) -> Approval:
         """One request as it is now. Raises ``ConfirmationError`` if no request has that number."""
@@ -158,7 +172,7 @@ class Approvals:
             approval = self._read(db, number)
             if approval.state is not ApprovalState.PENDING:
                 raise ConfirmationError(
-                    f"request {number} is {approval.state}", "`proxmox-mcp approvals` lists the open."
+                    f"request {number} is {approval.state}", "`proxmox-mcp approvals` lists the open ones."
                 )
             if approve:
                 _require_another(self._find(db, number) or {}, by)
@@ -198,19 +212,25 @@ class Approvals:
                     f"request {number} waits for a person",
                     f"Ask the operator to run `proxmox-mcp approve {number}` on the server, then repeat the call.",
                 )
-            if approval.state is not ApprovalState.APPROVED:
-                why = f": {quoted(approval.reason)}" if approval.reason else ""
-                by = f" by {approval.decided_by}" if approval.state is ApprovalState.DENIED else ""
-                raise ConfirmationError(f"request {number} is {approval.state}{by}{why}", _AFTER[approval.state])
-            if not hmac.compare_digest(row["fingerprint"], statement.fingerprint()):
-                raise ConfirmationError(
-                    f"what this call would hit has changed since the approval. Now: {statement.text}",
-                    _ASK_AGAIN,
-                )
-            table = db.tables.approvals
-            db.execute(table.update().where(table.c.number == number).values(state=ApprovalState.USED))
-            self._forget_code(db, [number])
-            return approval.decided_by
+            if approval.state is ApprovalState.APPROVED:
+                if not hmac.compare_digest(row["fingerprint"], statement.fingerprint()):
+                    raise ConfirmationError(
+                        f"what this call would hit has changed since the approval. Now: {statement.text}",
+                        _ASK_AGAIN,
+                    )
+                table = db.tables.approvals
+                db.execute(table.update().where(table.c.number == number).values(state=ApprovalState.USED))
+                self._forget_code(db, [number])
+                return approval.decided_by
+            if approval.state is ApprovalState.DENIED:
+                self._mark_told(db, [number])
+        raise _refusal(approval)
+
+    def _mark_told(self, db: Transaction, numbers: Sequence[int]) -> None:
+        """Keep that the caller knows of these denials; it lasts only if the transaction ends without an exception."""
+        table = db.tables.approvals
+        if numbers:
+            db.execute(table.update().where(table.c.number.in_(numbers)).values(details=_TOLD))
 
     def _read(self, db: Transaction, number: int) -> Approval:
         row = self._find(db, number)
@@ -249,6 +269,13 @@ class Approvals:
             db.execute(table.update().where(table.c.number == row["number"]).values(statement=kept, details=None))
 
 
+def _refusal(approval: Approval) -> ConfirmationError:
+    """What the caller of a request is told that is neither open nor approved: by whom it was denied and why."""
+    why = f": {quoted(approval.reason)}" if approval.reason else ""
+    by = f" by {approval.decided_by}" if approval.state is ApprovalState.DENIED else ""
+    return ConfirmationError(f"request {approval.number} is {approval.state}{by}{why}", _AFTER[approval.state])
+
+
 def _details(call: Call, statement: Statement) -> dict[str, Any]:
     """What is kept while a request waits: who may decide it, and the statement for the time after."""
     four_eyes = call.decision is not None and call.decision.four_eyes
@@ -267,7 +294,7 @@ def _require_another(row: Mapping[str, Any], by: str) -> None:
 
 
 def _approval(row: dict[str, Any]) -> Approval:
-    fields = {name: row[name] for name in Approval.__slots__ if name in row}
+    fields = {name: row[name] for name in Approval.__struct_fields__ if name in row}
     state, effects = ApprovalState(row["state"]), tuple(row["effects"] or ())
     four_eyes = bool((row["details"] or {}).get("four_eyes"))
     return Approval(**{**fields, "state": state, "effects": effects, "four_eyes": four_eyes})

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import AuditError, FrozenError, StoreError
 
@@ -25,8 +26,7 @@ _NOTHING_SENT = "Nothing was sent. Reads go on."
 _LOG = logging.getLogger("proxmox_mcp.freeze")
 
 
-@dataclass(frozen=True, slots=True)
-class Freeze:
+class Freeze(Struct, frozen=True):
     """One freeze. ``since`` and ``until`` are seconds since 1970; without ``until`` it lasts until somebody ends it."""
 
     number: int
@@ -106,7 +106,7 @@ class Freezes:
         row = db.row(last)
         if row is None or (row["until"] is not None and row["until"] <= self._clock()):
             return None
-        return Freeze(**{name: row[name] for name in Freeze.__slots__})
+        return Freeze(**{name: row[name] for name in Freeze.__struct_fields__})
 
     def _end(self, db: Transaction, now: float, by: str) -> None:
         table = db.tables.freezes

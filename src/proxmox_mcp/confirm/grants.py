@@ -8,8 +8,9 @@ freeze and a denial come before any grant.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import ConfirmationError
@@ -25,8 +26,7 @@ LONGEST_SECONDS = 8 * 3600
 MOST_CALLS = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(Struct, frozen=True, kw_only=True):
     """One grant. ``until`` and ``revoked`` are seconds since 1970; a guest is covered if it is named, or in one of the
     pools, or has one of the tags. ``approval``: the request that it was given with."""
 
@@ -180,6 +180,6 @@ def _is_for(grant: Grant, call: Call) -> bool:
 
 
 def _grant(row: Mapping[str, Any]) -> Grant:
-    given = {name: row[name] for name in Grant.__slots__}
+    given = {name: row[name] for name in Grant.__struct_fields__}
     given |= {name: frozenset(row[name] or ()) for name in ("guests", "pools", "tags")}
     return Grant(**{**given, "effects": frozenset(Effect(each) for each in row["effects"] or ())})

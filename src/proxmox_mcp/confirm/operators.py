@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,8 +18,7 @@ DECIDING_ROLES = ("operator", "admin")
 """The roles of the console that may approve."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operators:
+class Operators(Struct, frozen=True, kw_only=True):
     """``console`` is its address for people with a slash at the end, empty if nobody set it; ``served``: whether there
     is a console at all. ``notified``: whether a notification channel is set."""
 

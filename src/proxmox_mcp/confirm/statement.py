@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.values import ALIASES, list_members, texts
@@ -39,8 +40,7 @@ _EXPIRE, _LONGEST_EPOCH = "expire", 12
 """The only parameter of a write that is an epoch (``PVE::API2::User``): of users and tokens; 0 is never."""
 
 
-@dataclass(frozen=True, slots=True)
-class SentParameter:
+class SentParameter(Struct, frozen=True):
     """One parameter as it will be sent. ``value`` is JSON on one line; ``redacted`` the same for records."""
 
     name: str
@@ -48,8 +48,7 @@ class SentParameter:
     redacted: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedDifference:
+class ExpectedDifference(Struct, frozen=True):
     """One value of the configuration before and after the call, as JSON on one line; empty if it is not set.
 
     ``redacted`` is ``after`` for records.
@@ -61,8 +60,7 @@ class ExpectedDifference:
     redacted: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """What a call would do. ``text`` is for the person who confirms and kept only while it waits, ``redacted`` for
     records; ``recorded`` is that with digests in place of code; ``identity`` is what a confirmation is bound to. The
     rest is the same as data."""

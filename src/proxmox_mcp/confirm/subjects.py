@@ -4,12 +4,15 @@
 change on their own: a confirmation holds as long as it stays.
 """
 
+# Tested through tests/confirm/test_statement.py and tests/gateway/test_live_state.py.
+
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from proxmox_mcp.untrusted import flat, shown
 
@@ -26,8 +29,7 @@ _COMPOSED = frozenset({"disks", "snapshots", "backups", "state"})
 """Details in our own words, whose names are quoted where they are put together."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(Struct, frozen=True, kw_only=True):
     """One thing that a call hits, as it is now.
 
     ``identity`` makes it this one and no other; ``state`` is only shown. ``unread`` says why it could not be read.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.call import Call
     from proxmox_mcp.store import Store
 
-_LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 """Between two looks at the store: one read by its key each."""
 _TELL_SECONDS = 5.0
 """Between two messages of progress: clients that give up on a silent call do so after half a minute or later."""
@@ -66,7 +66,7 @@ class Waiting:
                 if now - told >= _TELL_SECONDS:
                     await tell()
                     told = now
-                with anyio.move_on_after(min(_LOOK_SECONDS, until - now)):
+                with anyio.move_on_after(min(LOOK_SECONDS, until - now)):
                     await decided.wait()
 
     @contextmanager

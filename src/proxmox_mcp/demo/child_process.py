@@ -5,6 +5,8 @@ SIGKILL, which no handler can catch. The children have their own session, so tha
 only the command, which ends them in order.
 """
 
+# Tested through tests/demo/test_command.py.
+
 from __future__ import annotations
 
 import os

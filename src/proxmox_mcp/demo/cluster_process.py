@@ -3,6 +3,8 @@
 fakepve is AGPL software, so no other process of this project imports it.
 """
 
+# Tested through tests/demo/test_cluster.py.
+
 from __future__ import annotations
 
 import json

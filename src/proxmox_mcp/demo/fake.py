@@ -3,6 +3,8 @@
 ``fakepve`` is AGPL software: it is imported here and in nothing but the launcher's own process.
 """
 
+# Tested through tests/demo/test_cluster.py.
+
 from __future__ import annotations
 
 import gzip

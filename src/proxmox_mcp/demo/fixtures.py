@@ -3,11 +3,14 @@
 Ages are in days before the start, so that the estate is the same at every start and never grows old.
 """
 
+# Tested through tests/demo/test_cluster.py.
+
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 GIB = 2**30
 DAY = 86_400
@@ -17,8 +20,7 @@ VERSION = "9.1.9"
 RELEASE = "9.1"
 
 
-@dataclass(frozen=True, slots=True)
-class DemoNode:
+class DemoNode(Struct, frozen=True):
     """``cpu`` is a fraction of ``cores``; memory and disk in GiB, uptime in days."""
 
     name: str
@@ -30,8 +32,7 @@ class DemoNode:
     uptime: float
 
 
-@dataclass(frozen=True, slots=True)
-class DemoGuest:
+class DemoGuest(Struct, frozen=True):
     """Memory in MiB, disk in GiB. ``address`` is the last part of its address; 0: no guest agent (or DHCP)."""
 
     vmid: int
@@ -56,8 +57,7 @@ class DemoGuest:
     snapshots: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DemoStorage:
+class DemoStorage(Struct, frozen=True):
     """``size`` and ``other`` (what is used beside the volumes listed) in GiB."""
 
     name: str
@@ -204,8 +204,7 @@ TOKENS = ("root@pam!mcp", "lena@pve!mcp", "anna@pve!mcp", "audit@pve!mcp", "gues
 """One for each user; the last may do nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What a running guest uses: ``cpu`` a fraction of its cores, sizes in bytes, ``uptime`` in seconds."""
 
     cpu: float

@@ -3,6 +3,8 @@
 Some of it is wrong on purpose, so that ``proxmox-mcp problems`` has something to show.
 """
 
+# Tested through tests/scenarios/test_problems.py.
+
 from __future__ import annotations
 
 import time

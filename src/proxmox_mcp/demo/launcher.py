@@ -5,6 +5,8 @@ Once it listens it prints one line of JSON: ``host``, ``port``, ``user``, ``pass
 when the process that started it ends.
 """
 
+# Tested through tests/demo/test_cluster.py.
+
 from __future__ import annotations
 
 import argparse

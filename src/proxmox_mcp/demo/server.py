@@ -4,6 +4,8 @@ It serves like ``proxmox-mcp serve``, keeps its state in a temporary directory, 
 parent names that directory in ``DEMO_DIRECTORY``, to make a link to the console there.
 """
 
+# Tested through tests/demo/test_command.py.
+
 from __future__ import annotations
 
 import os

@@ -5,11 +5,11 @@ Each step is a tool call with texts that its result must contain; otherwise the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mcp import Client
 from mcp.client.sse import sse_client
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 GUEST = "web-03"
 
 
-@dataclass(frozen=True, slots=True)
-class TourStep:
+class TourStep(Struct, frozen=True):
     """``text`` is shown before the call. The result must contain all of ``expects``; ``fails``: it must be an error."""
 
     text: str
@@ -28,8 +27,7 @@ class TourStep:
     fails: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(Struct, frozen=True):
     """A step with its result, and the expected texts that are missing from it."""
 
     step: TourStep

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from msgspec import Struct
 
 from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.doctor.timing import BackgroundTask, Deadline
@@ -40,8 +40,7 @@ _MALFORMED = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtensio
 """What ``cryptography`` raises for data that is not a certificate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """``subject`` and ``issuer`` by short name (CN, O, OU); ``names`` are the DNS names and addresses it is for.
 
     ``fingerprint`` is its SHA-256 digest with colons.

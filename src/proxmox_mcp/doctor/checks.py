@@ -1,5 +1,7 @@
 """Runs all checks at the same time, within one deadline, and reports them in a fixed order."""
 
+# Tested through tests/doctor/test_run.py and tests/doctor/test_cluster_checks.py.
+
 from __future__ import annotations
 
 import queue

@@ -1,9 +1,12 @@
 """The URL that clients use, as given with ``--url``."""
 
+# Tested through tests/doctor/test_client_view.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from proxmox_mcp.doctor.http import Address
 from proxmox_mcp.errors import SettingsError
@@ -12,8 +15,7 @@ from proxmox_mcp.net.tls import TlsPolicy
 SSE, HTTP = "/sse", "/mcp"
 
 
-@dataclass(frozen=True, slots=True)
-class ClientUrl:
+class ClientUrl(Struct, frozen=True):
     """``prefix`` is the path before ``/sse`` and ``/mcp``; ``asked`` those of the two that the address named.
 
     ``client_only``: the settings of the server are unknown, and somebody else changes them.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from proxmox_mcp.doctor import certificate, connectivity, http, mcp_handshake, sse_check, streamable_http_check
 from proxmox_mcp.doctor.client_url import HTTP, SSE, ClientUrl
@@ -51,9 +52,10 @@ def look(target: ClientUrl, server: ServerSettings, deadline: Deadline, hold: fl
     if server.mcp_auth_token.get_secret_value() or server.mcp_callers_file:
         yield from _let_in(part, target, server, deadline)
     held = replace(deadline, end=deadline.end + hold)
+    of_http = held if target.asked[0] == SSE else deadline  # Where the stream is held first, its time is over by then.
     probes = {
         SSE: lambda: sse_check.SseProbe(part, target, server, held, hold).steps(),
-        HTTP: lambda: streamable_http_check.StreamableHttpProbe(part, target, server, deadline).steps(),
+        HTTP: lambda: streamable_http_check.StreamableHttpProbe(part, target, server, of_http).steps(),
     }
     for route in target.asked:
         yield from probes[route]()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.assembly import connection_of
 from proxmox_mcp.doctor import certificate, connectivity, privileges, proxmox_api, schema_check
@@ -26,8 +28,7 @@ SETTINGS = "settings"
 _PVEPROXY = "Check the port (Proxmox VE: 8006), and on the node: `systemctl status pveproxy`."
 
 
-@dataclass(frozen=True, slots=True)
-class _Reachability:
+class _Reachability(Struct, frozen=True):
     """The steps to reach a host; ``certificate`` None: it failed before or at TLS."""
 
     place: Destination

@@ -1,11 +1,14 @@
 """Checks that the name of a host resolves, and that its port accepts connections."""
 
+# Tested through tests/doctor/test_cluster_checks.py.
+
 from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.doctor.steps import CheckStep, Fix, ReportSection
 from proxmox_mcp.doctor.timing import BackgroundTask, Deadline
@@ -17,8 +20,7 @@ RESOLVE_SECONDS = 4.0
 CONNECT_SECONDS = 4.0
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """A host to reach. ``setting`` is where its name was set, ``listener`` says how to check what listens there."""
 
     part: ReportSection

@@ -3,6 +3,8 @@
 Proxmox VE answers "Authentication failed!" to a wrong user, token and secret alike (``PVE::APIServer::AnyEvent``).
 """
 
+# Tested through tests/doctor/test_cluster_checks.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

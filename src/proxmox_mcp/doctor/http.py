@@ -6,6 +6,8 @@ Name lookup, the TCP connection and the first TLS handshake are tried apart from
 read there too.
 """
 
+# Tested through tests/doctor/test_client_view.py.
+
 from __future__ import annotations
 
 import time
@@ -13,6 +15,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from proxmox_mcp.net.client import HttpClient
 from proxmox_mcp.net.deadline import RequestDeadline
@@ -32,8 +36,7 @@ BODY_SECONDS = 5.0
 AGENT = "proxmox-mcp-doctor"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """A URL in its parts. ``path`` is what the request names, with its query."""
 
     scheme: str

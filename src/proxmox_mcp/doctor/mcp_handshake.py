@@ -1,11 +1,14 @@
 """The first messages of an MCP client, and the server's responses (JSON-RPC as server-sent events or JSON)."""
 
+# Tested through tests/doctor/test_client_only.py and tests/doctor/test_client_view.py.
+
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp import __version__
 from proxmox_mcp.doctor.http import AGENT
@@ -72,8 +75,7 @@ def events(answer: HttpAnswer, seconds: float) -> Iterator[tuple[str, str]]:
             data.append(value)
 
 
-@dataclass(frozen=True, slots=True)
-class InitializeAnswer:
+class InitializeAnswer(Struct, frozen=True):
     """A server's answer to INITIALIZE: name and version; ``what_to_set`` if its settings are wrong."""
 
     name: str

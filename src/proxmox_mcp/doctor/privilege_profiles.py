@@ -6,8 +6,9 @@ of the same user or token, so each command grants a complete role for its path.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from proxmox_mcp.proxmox.connection import Connection
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 Extent = Literal["all", "some", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ability:
+class Ability(Struct, frozen=True):
     """Something that a user can do: object paths, each with the privileges needed there (``any_of``: one of them)."""
 
     text: str
@@ -41,8 +41,7 @@ class Ability:
         return any(there) if self.any_of else all(there)
 
 
-@dataclass(frozen=True, slots=True)
-class PrivilegeProfile:
+class PrivilegeProfile(Struct, frozen=True):
     """A kind of use: its abilities, and the roles that grant them."""
 
     name: str

@@ -1,5 +1,7 @@
 """Checks what the identity may do, from the privileges that Proxmox reports."""
 
+# Tested through tests/doctor/test_cluster_checks.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

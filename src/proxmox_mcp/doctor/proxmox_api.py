@@ -1,10 +1,13 @@
 """Checks that a host is Proxmox VE, its version, and that it accepts the credentials."""
 
+# Tested through tests/doctor/test_cluster_checks.py.
+
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.doctor import http
 from proxmox_mcp.doctor.credentials import refusal_fixes
@@ -64,8 +67,7 @@ class ApiSession:
         self._transport.close()
 
 
-@dataclass(frozen=True, slots=True)
-class VersionAnswer:
+class VersionAnswer(Struct, frozen=True):
     """The version of a host (empty if it gave none), and whether it refused the credentials."""
 
     steps: tuple[CheckStep, ...]

@@ -1,10 +1,13 @@
 """Diagnoses responses of a proxy, or of the server behind it: what is wrong for a client, and what to set."""
 
+# Tested through tests/doctor/test_client_view.py and tests/doctor/test_client_only.py.
+
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.app.hosts import HostGuard
 from proxmox_mcp.doctor.steps import Fix
@@ -37,8 +40,7 @@ _RUNS_THERE = Fix(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """What a response means, and how to fix it."""
 
     found: str

@@ -1,5 +1,7 @@
 """Prints the steps as text or JSON. Colours only on a terminal; lines to paste are never wrapped."""
 
+# Tested through tests/doctor/test_run.py.
+
 from __future__ import annotations
 
 import json

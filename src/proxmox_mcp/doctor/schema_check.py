@@ -1,11 +1,14 @@
 """Checks which schema is used, where it comes from, and whether it is for the version of the node."""
 
+# Tested through tests/doctor/test_cluster_checks.py.
+
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc import load_index, parse_apidoc
 from proxmox_mcp.apidoc.local_index import LocalIndex, find_local_index
@@ -28,8 +31,7 @@ _PACKAGE = Fix(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweringNode:
+class AnsweringNode(Struct, frozen=True):
     """A node that answers, and its version."""
 
     where: HostPort

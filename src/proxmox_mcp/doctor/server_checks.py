@@ -144,7 +144,9 @@ def _policy(path: Path) -> CheckStep:
         rules = load_rules(path, bundled_effects().templates)
     except SettingsError as error:
         return _refused("policy", error)
-    return _outdated("policy", rules) or PART.ok("policy", f"{path}: {len(rules)} rules")
+    return _outdated("policy", rules) or PART.ok(
+        "policy", f"{path}: {len(rules)} {'rule' if len(rules) == 1 else 'rules'}"
+    )
 
 
 def _callers(path: Path, clusters: tuple[str, ...]) -> CheckStep:

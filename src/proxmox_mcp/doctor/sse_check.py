@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
+
+from msgspec import Struct
 
 from proxmox_mcp.doctor import http, mcp_handshake
 from proxmox_mcp.doctor.client_url import SSE
@@ -27,8 +28,7 @@ MESSAGES = "/messages/"
 NAME = "SSE"
 
 
-@dataclass(frozen=True, slots=True)
-class SseProbe:
+class SseProbe(Struct, frozen=True):
     """One check of ``/sse``. ``hold``: seconds to keep the stream open afterwards."""
 
     part: ReportSection

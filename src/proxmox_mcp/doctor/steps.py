@@ -1,9 +1,13 @@
 """The results of the doctor: steps, each with what to do."""
 
+# Tested through tests/doctor/test_cluster_checks.py and tests/doctor/test_run.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,16 +17,14 @@ if TYPE_CHECKING:
 Status = Literal["ok", "warn", "fail", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """What to do, in a sentence; ``lines`` are settings or commands to paste as they are."""
 
     text: str
     lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckStep:
+class CheckStep(Struct, frozen=True, kw_only=True):
     """One check with its result; ``part`` is the section it belongs to, such as ``cluster lab``."""
 
     part: str
@@ -47,8 +49,7 @@ class CheckStep:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ReportSection:
+class ReportSection(Struct, frozen=True):
     """Makes the steps of one section of the report."""
 
     name: str

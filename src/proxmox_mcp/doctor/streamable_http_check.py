@@ -1,10 +1,13 @@
 """Checks ``/mcp`` as a client uses it: one message and its answer."""
 
+# Tested through tests/doctor/test_client_view.py.
+
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.doctor import http, mcp_handshake
 from proxmox_mcp.doctor.client_url import HTTP
@@ -23,8 +26,7 @@ ANSWER_SECONDS = 6.0
 NAME = "streamable HTTP"
 
 
-@dataclass(frozen=True, slots=True)
-class StreamableHttpProbe:
+class StreamableHttpProbe(Struct, frozen=True):
     """One check of ``/mcp``."""
 
     part: ReportSection

@@ -1,5 +1,7 @@
 """The end of the report: the number of errors and warnings, and the next thing to do."""
 
+# Tested through tests/doctor/test_run.py, tests/doctor/test_cluster_checks.py and tests/doctor/test_client_only.py.
+
 from __future__ import annotations
 
 import re

@@ -1,11 +1,14 @@
 """Deadlines, and threads for calls without a timeout: no check may hang."""
 
+# Tested through tests/doctor/test_cluster_checks.py and tests/setup/test_administrator.py.
+
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,8 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """A moment (monotonic seconds) when everything must have ended."""
 
     end: float

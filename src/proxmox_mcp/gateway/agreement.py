@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.errors import ConfirmationError
@@ -24,8 +26,7 @@ _BY_RULE = "a rule"
 """What confirms a snapshot that a rule asks for, where the call itself needs no confirmation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreed:
+class Agreed(Struct, frozen=True, kw_only=True):
     """One step as it was stated. ``confirmation`` says who or what confirmed the plan, and is empty where its steps
     needed none; ``fingerprint`` identifies what the step was stated to hit, and is empty where nothing is bound."""
 

@@ -4,11 +4,12 @@ Proxmox's own terms, and what their numbers mean."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxmox_mcp.render import OF_RENDERER, OF_UNIT, Legend, render
 
@@ -33,8 +34,7 @@ _CLOSED = frozenset({"pve-priv-list", "pve-storage-content-list", "pve-vmid-list
 _INDEX = re.compile(r"(?<![0-9])[0-9]+$")
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What a call gives at all the places it stands for.
 
     ``known`` are fields that records may have, ``legend`` tells how they read, ``places`` the places of a merged table,

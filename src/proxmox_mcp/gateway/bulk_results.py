@@ -5,11 +5,11 @@ The state is read from the nodes themselves: ``/cluster/resources`` is up to ten
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import anyio
+from msgspec import Struct
 
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.guest_end import NOTHING, Aftermath
@@ -50,8 +50,7 @@ _PATHS: dict[Action, str] = {
 End = Literal["done", "failed", "left out", "with HA", "not verified"]
 
 
-@dataclass(frozen=True, slots=True)
-class GuestEnd:
+class GuestEnd(Struct, frozen=True):
     """How a task ended for one guest: ``said`` is for the reader, ``error`` as the log has it, for advice.
 
     ``guest`` is None where the cluster no longer shows it.
@@ -121,8 +120,7 @@ async def _live(
     return live
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(Struct, frozen=True):
     """The cluster after the task."""
 
     outcome: TaskOutcome

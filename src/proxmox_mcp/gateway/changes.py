@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.reviews import call_key
 from proxmox_mcp.errors import (
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 _ROUNDS = 3
 """Rounds of reading: what has to be read may depend on what was read."""
 _READ_BACK_WITHIN = 5.0
-_STALE_AFTER = 3.0
+STALE_AFTER = 3.0
 """Seconds after which the state before is read again: a person was asked, and others may have written."""
 _NOTHING_SENT = "Nothing was sent."
 _LOG = logging.getLogger("proxmox_mcp.changes")
@@ -103,8 +104,7 @@ def asking(cluster: Cluster, within: float) -> Callable[[Get], Awaitable[Any]]:
     return lambda get: cluster.pve.get(get.path, dict([*get.query]) or None, deadline=within)
 
 
-@dataclass(slots=True)
-class Write:
+class Write(Struct):
     """One write on its way: what was there before it, and its number once it is on record (0 before)."""
 
     live: LiveState
@@ -151,7 +151,7 @@ class ChangeLog:
 
     async def begin(self, write: Write, call: Call, part: Mapping[str, int]) -> None:
         """Put a write on record, on disk. Raises GuardError: then it must not be sent."""
-        if time.monotonic() - write.read_at > _STALE_AFTER:
+        if time.monotonic() - write.read_at > STALE_AFTER:
             await self._read_again(write, call)
         write.undoes = part.get("undoes")
         write.before |= await self._read(cascade(call), write.live)

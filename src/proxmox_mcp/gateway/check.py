@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc import CallProblem
 from proxmox_mcp.apidoc.validation.authority import SchemaAuthority, split

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway.cluster_time import ClusterTime
+from proxmox_mcp.gateway.request import FOR_MODELS
 from proxmox_mcp.proxmox.inventory import Inventory
 from proxmox_mcp.proxmox.permission_cache import PermissionCache
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from proxmox_mcp.gateway.request import Request, Wording
     from proxmox_mcp.gateway.schema_source import SchemaKeeper
     from proxmox_mcp.policy.caller import Caller
     from proxmox_mcp.proxmox.access import Reader
     from proxmox_mcp.proxmox.tasks import TaskWatcher
 
 
-@dataclass(frozen=True)
-class Cluster:
+class Cluster(Struct, frozen=True, dict=True):
     """Made once at the start; safe for many calls at a time."""
 
     name: str
@@ -51,7 +53,12 @@ class Cluster:
         return rights is not None and rights.holds("VM.Audit", "/vms")
 
 
-def choose(clusters: Mapping[str, Cluster], name: str, caller: Caller) -> Cluster:
+def cluster_for(clusters: Mapping[str, Cluster], request: Request) -> Cluster:
+    """The cluster that a request means. Raises CallError, in words for who makes it."""
+    return choose(clusters, request.cluster, request.caller, request.wording)
+
+
+def choose(clusters: Mapping[str, Cluster], name: str, caller: Caller, wording: Wording = FOR_MODELS) -> Cluster:
     """The cluster that a call means: the only one, or the one it names. Raises CallError."""
     allowed = [known for known in clusters if caller.may_use(known)]
     if not name and len(allowed) == 1:
@@ -59,4 +66,5 @@ def choose(clusters: Mapping[str, Cluster], name: str, caller: Caller) -> Cluste
     if name in allowed:
         return clusters[name]
     said = f"There is no cluster `{name}`" if name else "Several clusters are configured, and the call names none"
-    raise CallError(f"{said}.", f"Set `cluster` to one of: {', '.join(allowed) or '(none that you may use)'}.")
+    names = ", ".join(allowed) or "(none that you may use)"
+    raise CallError(f"{said}.", wording.name_cluster.format(names=names))

@@ -1,5 +1,7 @@
 """A dry run: what would be sent, how it is judged and decided, and what it would do; nothing is sent."""
 
+# Tested through tests/gateway/test_gateway.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import anyio.to_thread
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm.confirmations import ConfirmationMethod, ConfirmSetting, confirmation_method
@@ -69,8 +70,7 @@ class Confirmable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CallStatement:
+class CallStatement(Struct, frozen=True):
     """The statement of one call."""
 
     guard: Guard
@@ -85,8 +85,7 @@ class CallStatement:
         return CallStatement(self.guard, live)
 
 
-@dataclass(frozen=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """Everything between a call and the cluster."""
 
     reviews: ReviewSource

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import InvalidCallError
 from proxmox_mcp.gateway.check import check_against
-from proxmox_mcp.gateway.cluster import choose
+from proxmox_mcp.gateway.cluster import cluster_for
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.places import find_places
-from proxmox_mcp.gateway.request import Request, method_of
+from proxmox_mcp.gateway.request import FOR_PEOPLE, Request, method_of
 from proxmox_mcp.policy.call import Call, judge
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 _MOST_FAULTS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """One call with what decides it. ``note`` is said above, ``caution`` below."""
 
     call: Call
@@ -68,8 +68,8 @@ async def explain(
     Sends nothing but what the path, the reviews and live rules ask for. Parameters may be left out or wrong: what is
     there is judged. Raises CallError and ProxmoxError where the path can't be found.
     """
-    asked = Request(method=method, path=path, data=data, caller=caller, cluster=cluster)
-    chosen = choose(gateway.clusters, cluster, caller)
+    asked = Request(method=method, path=path, data=data, caller=caller, cluster=cluster, wording=FOR_PEOPLE)
+    chosen = cluster_for(gateway.clusters, asked)
     method = method_of(asked)
     places = await find_places(ApiPath.given(path), asked, method, chosen)
     if not places.targets:

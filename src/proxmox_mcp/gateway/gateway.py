@@ -6,14 +6,15 @@ Every tool and every command goes through ``Gateway``, and every call that it ma
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway.answers import Result, off_the_loop, result_of
-from proxmox_mcp.gateway.cluster import Cluster, choose
+from proxmox_mcp.gateway.cluster import Cluster, choose, cluster_for
 from proxmox_mcp.gateway.fan_out import gather
 from proxmox_mcp.gateway.guest_command import carrier, find_guest
 from proxmox_mcp.gateway.places import find_places
@@ -125,7 +126,7 @@ class Gateway:
         ``caller``: only what this caller changed, empty for an operator. Raises ProxmoxMcpError: what was wrong, and
         the difference where the same values were changed since.
         """
-        # Imported with the first undo (7 dataclasses): an agent is started for many a session that undoes nothing.
+        # Imported with the first undo: an agent is started for many a session that undoes nothing.
         from proxmox_mcp.gateway.undo import undo_steps
 
         async with self._on_record_if_it_fails(request, ApiPath.given(request.path)):
@@ -176,7 +177,7 @@ class Gateway:
         return self.pipeline.changes.changes if self.pipeline.changes else None
 
     def _cluster_of(self, request: Request, name: str) -> Cluster:
-        return choose(self.clusters, name, request.caller)
+        return choose(self.clusters, name, request.caller, request.wording)
 
     async def _one_of_many(self, request: Request, cluster: Cluster, path: ApiPath) -> Call:
         """One place of many, never asked about: what needs a confirmation is refused there, as in the read tool."""
@@ -193,7 +194,7 @@ class Gateway:
         async with AsyncExitStack() as until_done:
             async with self._on_record_if_it_fails(request, path):
                 await until_done.enter_async_context(self.guard.admitted(request.caller))
-                cluster = choose(self.clusters, request.cluster, request.caller)
+                cluster = cluster_for(self.clusters, request)
             yield cluster, path
 
     def _on_record_if_it_fails(self, request: Request, path: ApiPath) -> AbstractAsyncContextManager[AuditRecord]:

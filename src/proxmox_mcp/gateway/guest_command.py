@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import DeniedError, InvalidCallError, TargetError
@@ -39,8 +41,7 @@ READY = "ready"
 _OF_A_SHELL = re.compile(r"[\s|&;<>()$`*?~#'\"\\{}\[\]]")
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
+class Excerpt(Struct, frozen=True):
     """Characters of each output that are told: its begin and, more of interest, its end."""
 
     first: int
@@ -177,9 +178,9 @@ def _cut(name: str, output: Output, excerpt: Excerpt) -> list[str]:
     advice = "Filter it in the guest (grep, tail -n 100, sed -n 1,200p), or write it to a file and read that in parts."
     if output.cut:
         more = f"at least {output.dropped} bytes more" if output.dropped else "more"
-        return [f"The {name} was cut after {len(output.data)} bytes; there was {more}. {advice}"]
+        return [f"Only the first {len(output.data)} bytes of the {name} were kept; there was {more}. {advice}"]
     if len(output.text) > excerpt.first + excerpt.last:
-        return [f"Not all of the {name} is shown. {advice}"]
+        return [f"Only a part of the {name} is shown. {advice}"]
     return []
 
 
@@ -204,8 +205,7 @@ def digests(result: ExecResult) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """A command that a plain call started: what it gave as ``text``, and what the audit log holds of it (empty while it
     runs)."""
 

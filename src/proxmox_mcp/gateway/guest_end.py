@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.render.units import short_duration
@@ -24,8 +25,7 @@ _TARGET = re.compile(r"migration of (?:VM|CT) [0-9]{3,9} to node '([A-Za-z0-9-]{
 _LONGEST_NAME = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Aftermath:
+class Aftermath(Struct, frozen=True):
     """How the guests of a task ended, for the reader.
 
     ``failed``: something failed that the end of the task does not tell; ``advice`` says what to do about it.
@@ -39,8 +39,7 @@ class Aftermath:
 NOTHING = Aftermath()
 
 
-@dataclass(frozen=True, slots=True)
-class GuestNow:
+class GuestNow(Struct, frozen=True):
     """A guest as it is: ``state`` is running, stopped, paused or suspended."""
 
     vmid: str

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct
 
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.gateway.guest_end import Aftermath, GuestNow, read_guest
@@ -38,8 +38,7 @@ _TO_NODE = re.compile(r"Requesting HA migration for (?:VM|CT) [0-9]{3,9} to node
 _SID = re.compile(r"(?:(vm|ct):)?([1-9][0-9]{2,8})")
 
 
-@dataclass(frozen=True, slots=True)
-class HaRequest:
+class HaRequest(Struct, frozen=True):
     """What HA was asked for: the guest with this id in ``state`` (running, stopped), or on ``node``."""
 
     vmid: str
@@ -99,8 +98,7 @@ async def follow_ha(request: HaRequest, until: float, cluster: Cluster, client: 
         pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """One look: the resource's ``state`` for HA, and the guest itself."""
 
     state: str = ""

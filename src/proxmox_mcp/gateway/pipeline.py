@@ -6,12 +6,15 @@ Each step takes the call and gives it back with what it found out. A step that r
 ``errors.py``, whose text is what the model reads.
 """
 
+# Tested through tests/gateway/test_gateway.py, tests/guests/test_through_the_gateway.py and tests/e2e/test_tasks.py.
+
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import GuardError, NodeUnreachableError, ProxmoxError, ProxmoxMcpError, TaskFailedError
 from proxmox_mcp.gateway.answers import off_the_loop

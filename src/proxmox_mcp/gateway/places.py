@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import TargetError, ViewError
 from proxmox_mcp.gateway.answers import returned_fields
@@ -36,8 +37,7 @@ _SAME_IN = {
 """By the end of a path: the fields of its answer that mean the same as those of the resources."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """``targets`` are those of this request; ``fanned`` is false where the path named one place."""
 
     targets: tuple[Target, ...]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import PermissionDeniedError
 from proxmox_mcp.proxmox.inventory import in_a_row
@@ -95,8 +97,7 @@ def problems_text(report: ProblemReport, clock: Clock, *, most_tokens: int = MOS
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(Struct, frozen=True):
     """How much is told: ``subjects`` of a kind, ``words`` (characters) of each, ``reasons`` why something is unread,
     ``kinds`` with a line of their own."""
 

@@ -4,8 +4,9 @@ gateway."""
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 from proxmox_mcp.apidoc import METHODS
 from proxmox_mcp.errors import InvalidCallError
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from proxmox_mcp.render import Redact
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wording:
+class Wording(Struct, frozen=True, kw_only=True):
     """Sentences for the reader of an answer, a model that calls tools or a person at a terminal: who was asked, and how
     the next call is written.
 
-    ``approve`` holds ``{number}`` and ``{where}`` (to approve it), ``wait`` and ``stop`` hold ``{path}`` (of a task).
+    ``approve`` holds ``{number}`` and ``{where}`` (to approve it), ``wait`` and ``stop`` hold ``{path}`` (of a task),
+    ``wait_for_plan`` and ``go_back`` hold ``{number}`` (of a plan), ``name_cluster`` holds ``{names}``.
     """
 
     denied: str
@@ -38,6 +39,9 @@ class Wording:
     approve: str
     wait: str
     stop: str
+    wait_for_plan: str
+    go_back: str
+    name_cluster: str
 
 
 FOR_MODELS = Wording(
@@ -52,6 +56,9 @@ FOR_MODELS = Wording(
     ),
     wait="To wait for it: proxmox_api_get path={path}/status wait=300",
     stop="To stop it: proxmox_api_call method=DELETE, the same path without /status",
+    wait_for_plan="To wait for it: proxmox_api_plan plan={number}. To end it after the running step: add stop=true.",
+    go_back='To go back: proxmox_api_plan undo="plan {number}".',
+    name_cluster="Set `cluster` to one of: {names}.",
 )
 
 FOR_PEOPLE = Wording(
@@ -59,13 +66,15 @@ FOR_PEOPLE = Wording(
     declined="You answered no.",
     after_declining="",
     approve="Approve it {where}, then repeat this command with --confirm {number}.",
-    wait="To wait for it: proxmox-mcp call GET {path}/status --wait 300",
-    stop="To stop it: proxmox-mcp call DELETE {path}",
+    wait="To wait for it: proxmox-mcp call GET '{path}/status' --wait 300",
+    stop="To stop it: proxmox-mcp call DELETE '{path}'",
+    wait_for_plan="The activity page of the console shows how far it is, and stops it after the running step.",
+    go_back="To go back: proxmox-mcp undo plan {number}",
+    name_cluster="Name one with --cluster: {names}.",
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """One call as it was asked for, before anything is resolved or checked.
 
     ``wait`` is in seconds, None for the server's own measure. ``reads_only`` is set by the read tool: what does more
@@ -137,8 +146,7 @@ def method_of(request: Request) -> str:
     return method
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a person said in the client: to the confirmation of this token, yes or no."""
 
     token: str

@@ -7,8 +7,10 @@ containers. Pure functions over a snapshot.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ANY, GUESTS, KINDS, ApiPath
 from proxmox_mcp.errors import TargetError
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 _OFFLINE = "offline"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One concrete path, and the places that were filled in (empty or None if they were not).
 
     ``kind`` is ``qemu`` or ``lxc`` where the path left that open.

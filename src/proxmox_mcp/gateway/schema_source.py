@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc import load_index
 from proxmox_mcp.apidoc.effects import bundled_effects
@@ -38,14 +40,13 @@ LOOK_AGAIN = 600.0
 """Seconds between looks at the node's version."""
 _RETRY_FIRST, _RETRY_LONGEST = 2.0, 60.0
 _VERSION_KEPT, _VERSION_WITHIN = 60.0, 5.0
-_NODES_FIRST = 2.0
+NODES_FIRST = 2.0
 """Seconds that a search which must be built waits for the node's own schema."""
 
 Kind = Literal["node", "cache", "bundled", "file", "url"]
 
 
-@dataclass(frozen=True)
-class SchemaInUse:
+class SchemaInUse(Struct, frozen=True):
     """An index, and how far it speaks for the cluster.
 
     ``node_version`` is what the node says of itself, empty as long as it has not been asked.
@@ -110,7 +111,8 @@ class SchemaKeeper:
 
     def load_searcher(self) -> Searcher:
         """As ``searcher``, blocking."""
-        return self._search.load(self.load().index)
+        with self._store.held() if self._store is not None else nullcontext():
+            return self._search.load(self.load().index)
 
     def prepare(self) -> None:
         """Load what the first check, the first judgement and the first search would otherwise wait for. Blocks.
@@ -121,7 +123,7 @@ class SchemaKeeper:
         index = self.load().index
         _prepare(index)
         if self._source == "auto" and not self._search.is_kept(index):
-            self._asked.wait(_NODES_FIRST)
+            self._asked.wait(NODES_FIRST)
         self.load_searcher()
 
     def load(self) -> SchemaInUse:

@@ -22,6 +22,8 @@ class SearchSource:
     def __init__(self, store: IndexStore | None) -> None:
         self._store = store
         self._built: Searcher | None = None
+        self._read = "", b""
+        """The name and the bytes of a kept search that ``is_kept`` has read, for the build that follows."""
         self._building = threading.Lock()
 
     def load(self, index: EndpointIndex) -> Searcher:
@@ -39,11 +41,16 @@ class SearchSource:
         return built if built is not None and built.index is index else None
 
     def is_kept(self, index: EndpointIndex) -> bool:
-        """Whether an earlier start has kept the search of an index. Blocks for some milliseconds."""
-        try:
-            return self._store is not None and bool(self._store.kept(_name(index)))
-        except ApidocCacheError:
-            return False
+        """Whether an earlier start has kept the search of an index, or it is loaded. Blocks for some milliseconds."""
+        name = _name(index)
+        with self._building:
+            if self.loaded(index) is not None:
+                return True
+            try:
+                self._read = name, self._kept(name)
+            except ApidocCacheError:
+                return False
+            return bool(self._read[1])
 
     def _build(self, index: EndpointIndex) -> Searcher:
         # Imported here: the search takes a fifth of what a start imports, and no start needs it at once.
@@ -51,13 +58,20 @@ class SearchSource:
 
         name = _name(index)
         try:
-            searcher = Searcher(index, stored=self._store.kept(name) if self._store else b"")
+            searcher = Searcher(index, stored=self._kept(name))
             if self._store is not None and not searcher.was_stored:
                 self._store.keep(name, searcher.store())
         except ApidocCacheError as error:
             _LOG.info("the search is not cached, and built at every start: %s", error)
             return Searcher(index)
         return searcher
+
+    def _kept(self, name: str) -> bytes:
+        """What an earlier start has kept under a name, read once; empty if it kept nothing. Raises ApidocCacheError."""
+        (read, data), self._read = self._read, ("", b"")
+        if read == name:
+            return data
+        return self._store.kept(name) if self._store is not None else b""
 
 
 def _name(index: EndpointIndex) -> str:

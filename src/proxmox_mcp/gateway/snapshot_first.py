@@ -6,8 +6,10 @@ A snapshot that can't be taken refuses the call: the rule wants a way back, and 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.confirm.subjects import storages_of
@@ -38,8 +40,7 @@ _PATIENCE = 3600.0
 _NOT_SENT = "Nothing was sent."
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotFirst:
+class SnapshotFirst(Struct, frozen=True):
     """One snapshot to take: the path that is posted to and its data."""
 
     guest: Guest

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.gateway.plans import PlanStep
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
 _EVERYWHERE = "/nodes/*/guests/*/snapshot"
 
 
-@dataclass(frozen=True, slots=True)
-class OldSnapshots:
+class OldSnapshots(Struct, frozen=True):
     """The steps that delete old snapshots, the oldest first, and ``notes`` on guests that could not be asked."""
 
     steps: tuple[PlanStep, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import TaskFailedError
 from proxmox_mcp.gateway.guest_end import NOTHING, Aftermath
@@ -29,8 +30,7 @@ _MOST_ROWS, _MOST_DETAILED, _MOST_ARCHIVES = 50, 5, 12
 _COUNT = re.compile(r"WARNINGS: [0-9]{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
-class EndedTask:
+class EndedTask(Struct, frozen=True):
     """How one task and its guests ended."""
 
     outcome: TaskOutcome

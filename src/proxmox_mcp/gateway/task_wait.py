@@ -5,6 +5,8 @@ guests: a request to HA is followed until it is fulfilled, a task for many is to
 migration ends with the state of its guest.
 """
 
+# Tested through tests/gateway/test_failed_tasks.py and tests/e2e/test_tasks.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -6,8 +6,10 @@ Undoing is a plan of inverse calls (``gateway.plans``), checked and confirmed by
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import CallError
@@ -31,8 +33,7 @@ _NAMED = re.compile(r"(?:(?P<kind>plan|change)\s+)?#?(?P<number>\d{1,15})", re.I
 _READ_WITHIN = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class UndoSteps:
+class UndoSteps(Struct, frozen=True):
     """The calls that undo something, in the order in which they are sent.
 
     ``undoes`` maps the last step of each change, counted from 0, to the number of the change: once that step is done
@@ -45,8 +46,7 @@ class UndoSteps:
     left: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Backwards:
+class _Backwards(Struct):
     """A cluster as it will be when what was undone so far is undone: later changes are taken back first."""
 
     cluster: Cluster

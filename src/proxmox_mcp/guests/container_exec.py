@@ -9,22 +9,26 @@ from __future__ import annotations
 import re
 import time
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct
 
 from proxmox_mcp.errors import GuestAnswerError, GuestError, GuestStateError, ProxmoxError
 from proxmox_mcp.guests import script
 from proxmox_mcp.guests.model import MAX_OUTPUT, ExecResult
 from proxmox_mcp.guests.ownership import (
+    MAX_REDRAWN,
     MAX_SCREEN,
     PROMPT_SECONDS,
     Screen,
     in_use,
+    prompt_of,
     refusal,
     screen_of,
+    shows_beginning,
+    shows_only,
     terminals_of_others,
     too_old,
 )
@@ -41,18 +45,20 @@ if TYPE_CHECKING:
 
 _INTERRUPT = b"\x03\n"
 """Ctrl-C, and a line: dash runs a trap only when the ``read`` that it is in has ended."""
+_CLEAR_LINE = b"\x15"
+"""Ctrl-U: line editors drop what is before the cursor. Unlike Ctrl-C, it ends nothing that might run there."""
 _ROUNDING = 3
 """Ticks: start times in /proc are rounded."""
 _WHILE_IT_RUNS = rb"(end|no-space|at:\d{0,12}:\d{0,12}):"
 _END_OF_SESSION = rb"\[EOF - dtach terminating\]"
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """Seconds for each part."""
 
     prompt: float = PROMPT_SECONDS
     settle: float = 0.15
+    redraw: float = 0.5
     answer: float = 8.0
     line: float = 10.0
     beat: float = TELL_SECONDS
@@ -103,14 +109,17 @@ async def run_in_container(
                 await stack.aclose()
                 await session.wait_until_gone()
                 if session.may_have_left_a_shell:
-                    await _end_left_shell(cluster, guest, terminal, patience or Patience())
+                    await _end_left_shell(cluster, guest, terminal, session.typed, patience or Patience())
 
 
-async def _end_left_shell(cluster: GuestApi, guest: GuestOnNode, broken: Terminal, patience: Patience) -> None:
-    """End the shell that a connection has left which broke before anything was typed, over another connection.
+async def _end_left_shell(
+    cluster: GuestApi, guest: GuestOnNode, broken: Terminal, typed: tuple[bytes, bytes], patience: Patience
+) -> None:
+    """End the shell that a connection has left which broke before or while the first line was typed, over another one.
 
     Only where nobody's work can be in it: no other terminal is open, a prompt shows (a shell with a line editor draws
-    it again; others show nothing to those who come later, and are left), and it is not older than the connection.
+    it again; others show nothing to those who come later, and are left) with nothing after it but a beginning of that
+    line, and it is not older than the connection.
     """
     with anyio.move_on_after(patience.prompt + patience.answer), suppress(ClosedError, GuestError, ProxmoxError):
         async with open_terminal(cluster, guest) as terminal:
@@ -118,7 +127,8 @@ async def _end_left_shell(cluster: GuestApi, guest: GuestOnNode, broken: Termina
                 return
             terminal.since = broken.since
             session = _Session(cluster, guest, terminal, patience, tell_nobody)
-            await terminal.redraw()
+            if await session.redraw() and typed[1]:
+                await session.clear(*typed)
             await session.leave()
         await session.wait_until_gone()
 
@@ -137,6 +147,8 @@ class _Session:
         self._answered = False
         self._started = 0.0
         """When the command was started; before that, nothing is told of it."""
+        self.typed = (b"", b"")
+        """The prompt at which the one line was typed, and that line."""
 
     async def run(self, command: GuestCommand, data: bytes, seconds: float, limit: int) -> ExecResult:
         await self._own()
@@ -174,21 +186,23 @@ class _Session:
         with anyio.move_on_after(self._patience.prompt):
             while len(self._terminal.shown) <= MAX_SCREEN:
                 if screen_of(self._terminal.shown) in {Screen.PROMPT, Screen.LOGIN}:
-                    with anyio.move_on_after(self._patience.settle) as settled:
-                        await self._terminal.more()
-                    if settled.cancelled_caught:
+                    if await self._settles():
                         break
                 elif not await self._terminal.more():
                     break
         return screen_of(self._terminal.shown)
 
     async def _start_shell(self) -> None:
-        self._terminal.shown.clear()
         self._stage = _Stage.TYPED
-        await self._terminal.type(script.bootstrap(self._nonces))
+        await self._type_line(script.bootstrap(self._nonces))
         await self._prove_ours()
         await self._marked(rb"(ready)")
         self._stage = _Stage.READING
+
+    async def _type_line(self, line: bytes) -> None:
+        self.typed = (prompt_of(self._terminal.shown), line)
+        self._terminal.shown.clear()
+        await self._terminal.type(line)
 
     async def _prove_ours(self) -> None:
         """Answer the typed line, which has told the age of the shell. One that we started is never older than our
@@ -319,6 +333,62 @@ class _Session:
         """Whether the connection ended before the shell in it was told what to do."""
         return self._terminal.ended and not self._answered
 
+    async def clear(self, prompt: bytes, line: bytes) -> None:
+        """Clear the beginning of ``line`` that a broken connection has left at ``prompt``, if exactly that shows and
+        the beginning is long enough to be nobody else's. As long as Proxmox lists the broken connection, more of the
+        line may come; nothing is typed then.
+
+        Raises ClosedError, GuestError, ProxmoxError."""
+        terminal = self._terminal
+        with anyio.move_on_after(self._patience.prompt):
+            while await self._drawn():
+                if shows_beginning(terminal.shown, prompt, line, script.TOLD_BY):
+                    break
+                if screen_of(terminal.shown) is Screen.PROMPT or not await self.redraw():
+                    return
+            else:
+                return
+            if await terminals_of_others(self._cluster, self._guest, {terminal.upid}):
+                return
+            terminal.shown.clear()
+            await terminal.type(_CLEAR_LINE)
+            await terminal.more()
+            while await self._drawn():
+                if shows_only(terminal.shown, prompt):
+                    break
+                # Not at once: the size, which takes another way, would overtake the key.
+                await self.redraw()
+            terminal.shown.clear()
+            await self.redraw()
+
+    async def redraw(self) -> bool:
+        """Have a line editor draw its line again, and wait until it begins to; False where it doesn't.
+
+        Asked for again while nothing shows: dtach (0.9) looks for another size only after its ``select``, which a
+        signal that came just before doesn't end. One in a hundred was lost so, as it attached.
+
+        Raises ClosedError."""
+        with anyio.move_on_after(self._patience.prompt):
+            while not self._terminal.ended:
+                await self._terminal.redraw()
+                with anyio.move_on_after(self._patience.redraw):
+                    return await self._terminal.more()
+        return False
+
+    async def _drawn(self) -> bool:
+        """Wait until nothing follows for a moment what shows; False where the terminal has ended, or shows more than a
+        prompt and a line."""
+        while len(self._terminal.shown) <= MAX_REDRAWN:
+            if await self._settles():
+                return not self._terminal.ended
+        return False
+
+    async def _settles(self) -> bool:
+        """Whether nothing more shows for a moment, or the terminal has ended: nothing more will."""
+        with anyio.move_on_after(self._patience.settle):
+            return not await self._terminal.more()
+        return True
+
     async def leave(self) -> None:
         """End what was begun, as far as the connection still carries it."""
         with suppress(ClosedError, GuestError, ProxmoxError):
@@ -328,8 +398,7 @@ class _Session:
 
     async def _end_session(self) -> None:
         if self._stage is _Stage.ATTACHED and await self._first_screen() is Screen.PROMPT:
-            self._terminal.shown.clear()
-            await self._terminal.type(script.bootstrap(self._nonces, leave=True))
+            await self._type_line(script.bootstrap(self._nonces, leave=True))
             await self._prove_ours()
         elif self._stage is _Stage.ATTACHED:
             self._stage = _Stage.NOT_OURS

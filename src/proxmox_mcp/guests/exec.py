@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec import Struct
 
 from proxmox_mcp.errors import GuestStateError, InvalidCallError, ProxmoxError
 from proxmox_mcp.guests.agent_exec import run_in_vm, stopped
@@ -26,8 +26,7 @@ WAIT_AT_LEAST = 10.0
 """Seconds that a command waits for another one in the same container, however short it may be itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestExec:
+class GuestExec(Struct, frozen=True, kw_only=True):
     """A command, what it reads, and how long it may take. ``wait_until_ready``: for a guest that is just starting, wait
     up to that long until it runs and its agent answers. ``limit``: bytes kept of each output."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import InvalidCallError
 
@@ -19,8 +20,7 @@ MAX_OUTPUT = 1024 * 1024
 DEFAULT_TIMEOUT, MAX_TIMEOUT = 60, 600
 
 
-@dataclass(frozen=True, slots=True)
-class GuestOnNode:
+class GuestOnNode(Struct, frozen=True):
     """A guest on its node: ``kind`` is ``qemu`` or ``lxc``."""
 
     kind: str
@@ -35,8 +35,7 @@ class GuestOnNode:
         return f"{'VM' if self.kind == 'qemu' else 'container'} {self.vmid}"
 
 
-@dataclass(frozen=True, slots=True)
-class GuestCommand:
+class GuestCommand(Struct, frozen=True):
     """What is to run: a program with its arguments (``argv``), or one text for the guest's shell (``argv`` empty)."""
 
     argv: tuple[str, ...] = ()
@@ -87,8 +86,7 @@ class GuestCommand:
         return ("sh", "-c", self.text) if self.for_a_shell else self.argv
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """One stream of a command: the first bytes of it, and how many came after them.
 
     ``dropped``: None if unknown.
@@ -109,8 +107,7 @@ class Output:
         return self.data.decode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecResult:
+class ExecResult(Struct, frozen=True, kw_only=True):
     """The result of a command.
 
     ``exit_code``: None if the command was stopped or a signal ended it; ``signal``: that signal, if known. ``notes``:

@@ -26,12 +26,17 @@ PROMPT_SECONDS = 4.0
 MAX_SCREEN = 2048
 """Bytes of a first screen that are looked at: a prompt, and the banner that BusyBox shows before it."""
 
+MAX_REDRAWN = 8 * 1024
+"""Bytes of a screen that was drawn again: a few times the prompt and the longest line that this server types."""
+
 _ERASE = re.compile(rb"\x1b\[[02]?[KJ]")
 _CONTROLS = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI
     rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: a prompt that sets the window's title
     rb"|\x1b[@-Z\\^_]|\x07"
 )
+_WRAP = re.compile(rb"([^\r\n])\r\1")
+_BLANKS = re.compile(rb"[\0\b\r\n ]+")
 # One character that ends a prompt, and only one, and no quotes: half a command that a person left there has more (``#
 # echo a >``), and a bare ``>`` asks for the rest of one.
 _BEFORE = rb"[^\n#$%>`'\"|;]"
@@ -58,6 +63,30 @@ def screen_of(first: bytes | bytearray) -> Screen:
     if len(first) <= MAX_SCREEN and _PROMPT.match(text) and text.strip():
         return Screen.PROMPT
     return Screen.OTHER if text.strip() else Screen.NOTHING
+
+
+def prompt_of(first: bytes | bytearray) -> bytes:
+    """The prompt of a screen that is one (``Screen.PROMPT``): its last line as it looks."""
+    return _line(bytes(first[:MAX_SCREEN]).rpartition(b"\n")[2])
+
+
+def shows_beginning(drawn: bytes | bytearray, prompt: bytes, line: bytes, told_by: int) -> bool:
+    """Whether what a line editor drew again ends with ``prompt`` and a beginning of ``line``, of ``told_by`` bytes or
+    more. Where a window's edge wraps it makes no difference, nor do blanks. Linear in what was drawn."""
+    known = _unwrapped(prompt + line[:told_by])
+    _, found, rest = _unwrapped(drawn[:MAX_REDRAWN]).rpartition(known)
+    return len(drawn) <= MAX_REDRAWN and bool(found) and _unwrapped(line[told_by:]).startswith(rest)
+
+
+def shows_only(drawn: bytes | bytearray, prompt: bytes) -> bool:
+    """Whether what a line editor drew again ends with this prompt."""
+    return len(drawn) <= MAX_REDRAWN and _unwrapped(drawn).endswith(_unwrapped(prompt))
+
+
+def _unwrapped(drawn: bytes | bytearray) -> bytes:
+    """What was drawn, without blanks and controls. readline wraps by writing the first character of the next row, then
+    that row from its begin; BusyBox by CR and LF."""
+    return _BLANKS.sub(b"", _WRAP.sub(rb"\1", _CONTROLS.sub(b"", drawn)))
 
 
 def _line(written: bytes) -> bytes:

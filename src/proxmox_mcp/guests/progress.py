@@ -1,5 +1,7 @@
 """What is told while a command takes its time: to clients that follow progress, so that they don't give up."""
 
+# Tested through tests/guests/test_container_exec.py and tests/guests/test_agent_exec.py.
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable

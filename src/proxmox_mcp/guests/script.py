@@ -5,9 +5,10 @@ variable that a command inherits; what a command prints goes into files and leav
 digest. So no output ends the protocol early or is taken for a report. (A guest whose root is hostile can lie about its
 own results: nothing that runs inside it could prevent that.)
 
-Nothing stays behind, whatever happens to the connection: the terminal is set so that a read ends after ``SILENCE``
-without a byte (VMIN 0, VTIME), and each loop that reads it then kills the command, removes the files and ends the
-shell, which ends the session. The client writes a line now and then while a command runs.
+Nothing stays behind, whatever happens to the connection: a read of the terminal ends after ``SILENCE`` without a byte,
+and each loop that reads it then kills the command, removes the files and ends the shell, which ends the session. The
+client writes a line now and then while a command runs. Two things end a read, since no shell knows both: the terminal
+is set so (VMIN 0, VTIME), which BusyBox (1.35) passes over as it waits in ``poll``, and ``read -t``, which dash lacks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import binascii
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from proxmox_mcp.guests.model import Output
 
@@ -35,10 +37,12 @@ TICKS = 100
 NEW = 60
 """Seconds within which a shell was started that shows us a prompt and whose age we could not answer: nobody leaves a
 terminal so soon after opening it with something in it to keep."""
+TOLD_BY = 8
+"""Bytes of the line that is typed after which it can be nobody else's: five digits of the mark are among them. dtach
+passes on eight at a time, so a line that is cut is hardly ever shorter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Nonces:
+class Nonces(Struct, frozen=True):
     """Random for one call. ``mark`` is in the line that is typed (so in the shell's echo and its ``ps``), in two halves
     so that the echo never looks like an answer; ``nonce`` frames the report and is sent later, where nobody sees it."""
 
@@ -55,29 +59,34 @@ class Nonces:
         return f"{self.mark[:8]} {self.mark[8:]}"
 
 
+# Reads a line into l. A shell without ``read -t`` says so with status 2.
+_READ_LINE = "r(){ read -t @SECONDS@ -r l 2>/dev/null||{ [ $? = 2 ]&&read -r l;};}"
 _BOOTSTRAP = (
-    # A leading blank keeps it out of a history that ignores such lines. The first shell tells how old the shell is that
-    # shows the prompt (its parent), and goes on only if the client answers that this is not older than its connection:
-    # an older one is a person's. So a slow node makes no difference. Where no answer comes the connection broke: a
-    # shell that is new all the same is ours, and ends (status 3). A line that is empty is an answer, a person's Enter.
-    " sh -c 'read -r x </proc/$PPID/stat;set -- ${x##*) };a=${20};read -r x </proc/$$/stat;set -- ${x##*) };"
-    "a=$((${20}-a));t=$(stty -g)||exit;stty -icanon min 0 time @SILENCE@;"
-    'printf "\\n%s%s:age:%s:\\n" @HALVES@ $a;read -r x&&x=.$x;stty $t;'
-    '[ "$x" = .@ANSWER@ ]||{ [ -z "$x" ]&&[ $a -lt @NEW@ ]&&exit 3;exit 1;}\''
+    # A leading blank keeps it out of a history that ignores such lines. The mark comes first, so that even a short
+    # beginning tells whose line it is (``TOLD_BY``). The first shell tells how old the shell is that shows the prompt
+    # (its parent), and goes on only if the client answers that this is not older than its connection: an older one is a
+    # person's. So a slow node makes no difference. Where no answer comes, or only its beginning, the connection broke:
+    # a shell that is new all the same is ours, and ends (status 3). An empty line is an answer, a person's Enter.
+    " M=@FIRST@ W=@SECOND@ sh -c '"
+    "read -r x </proc/$PPID/stat;set -- ${x##*) };a=${20};read -r x </proc/$$/stat;set -- ${x##*) };"
+    "a=$((${20}-a));t=$(stty -g)||exit;stty -icanon min 0 time @TENTHS@;"
+    f'{_READ_LINE};printf "\\n%s%s:age:%s:\\n" $M $W $a;y=ours-$W$M;l=;r&&l=.$l;stty $t;[ "$l" = .$y ]||{{ '
+    'case $y in "$l"*)case $l in ""|ours-*)[ $a -lt @NEW@ ]&&exit 3;esac;esac;exit 1;}\''
     # HISTFILE goes before the exec, at which bash writes its history; nothing is typed at a prompt after it.
     ' && H=$HISTFILE && unset HISTFILE && exec env H="$H" sh -c \''
 )
 _OF_NO_ANSWER = "'||[ $? -ne 3 ]||{ unset HISTFILE;exit;}\r"
 _READ_SCRIPT = (
-    'stty -echo -icanon min 0 time @SILENCE@||exit;printf "\\n%s%s:ready\\n" @HALVES@;B=;while read -r l;do case $l in '
+    f'stty -echo -icanon min 0 time @TENTHS@||exit;{_READ_LINE};printf "\\n%s%s:ready\\n" @HALVES@;B=;'
+    "while r;do case $l in "
     '.)eval "$(printf %s "$B"|base64 -d)";exit;;esac;printf "%s\\n" "$l";B=$B$l;done'
 )
 _LEAVE = "exit"
 
 
 def answer(nonces: Nonces, *, ours: bool) -> bytes:
-    """What the typed line waits for once it has told the age of the shell; the halves of the mark change places, since
-    the line that is typed holds this too."""
+    """What the typed line waits for once it has told the age of the shell: the halves of the mark in the other order.
+    The line makes the same of its variables, so that it doesn't hold the answer."""
     return f"{'ours' if ours else 'left'}-{nonces.mark[8:]}{nonces.mark[:8]}\n".encode()
 
 
@@ -86,10 +95,12 @@ def bootstrap(nonces: Nonces, *, leave: bool = False) -> bytes:
     ``answer``. With ``leave`` the shell only ends then."""
     inner = _LEAVE if leave else _READ_SCRIPT
     line = _BOOTSTRAP + inner + _OF_NO_ANSWER
-    yes = answer(nonces, ours=True).decode().strip()
-    return _filled(line, nonces, ANSWER=yes, SILENCE=str(int(SILENCE * 10)), NEW=str(NEW * TICKS)).encode()
+    first, second = nonces.halves.split()
+    values = {"FIRST": first, "SECOND": second, "NEW": str(NEW * TICKS)}
+    return _filled(line, nonces, **values).encode()
 
 
+# Read by the shell that ran ``_READ_SCRIPT``, whose ``r`` it uses.
 _SCRIPT = r"""
 N=@NONCE@ T= p= w= t=0 held=0
 unset B l
@@ -124,7 +135,7 @@ fi
 unset H
 # Reads base64 lines into a file, giving each back; the client compares, so that what arrived is what was sent.
 take() {
-  while read -r l; do
+  while r; do
     [ "$l" != . ] || return 0
     printf '%s\n' "$l"
     printf '%s\n' "$l" >&4
@@ -136,7 +147,7 @@ take "$T/c64"
 take "$T/i64"
 base64 -d <"$T/c64" >"$T/c" && base64 -d <"$T/i64" >"$T/i" && mkfifo "$T/p1" "$T/p2" || { say 'no-space:'; quit; }
 rm -f "$T/c64" "$T/i64"
-read -r l
+r
 [ "$l" = "$N:go" ] || quit
 C=$(cat "$T/c"; printf x)
 C=${C%x}
@@ -157,7 +168,7 @@ setsid sh -c "$C" <"$T/i" >"$T/p1" 2>"$T/p2" 5<&- & p=$!
 # Silence, or the word, stops the command.
 (
   trap '' HUP INT TERM
-  while read -r l; do
+  while r; do
     case $l in
       "$N:stop") break ;;
       "$N:beat") say "at:$(size "$T/o"):$(size "$T/e"):" ;;
@@ -194,7 +205,7 @@ tell() {
   base64 <"$T/1"; say middle:; base64 <"$T/2"; say done:
 }
 tell; n=1
-while read -r l; do
+while r; do
   case $l in
     "$N:ok") break ;;
     "$N:again") [ $n -lt 3 ] || break; n=$((n+1)); tell ;;
@@ -218,11 +229,11 @@ def lines(data: bytes) -> list[bytes]:
 
 def _filled(text: str, nonces: Nonces, **values: str) -> str:
     values |= {"HALVES": nonces.halves, "NONCE": nonces.nonce, "DIRECTORY": nonces.directory}
+    values |= {"SECONDS": f"{SILENCE:.0f}", "TENTHS": f"{SILENCE * 10:.0f}"}
     return re.sub(r"@([A-Z]+)@", lambda found: values[found[1]], text)
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptReport:
+class ScriptReport(Struct, frozen=True):
     """What the script says at the end. ``held``: a process in the background kept an output open."""
 
     exit_code: int

@@ -6,16 +6,18 @@ follows, so no more than that may be under way. It answers ``OK`` to the first l
 connection.
 """
 
+# Tested through tests/guests/test_container_exec.py.
+
 from __future__ import annotations
 
 import re
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 import anyio
+from msgspec import Struct
 
 from proxmox_mcp.errors import GuestAnswerError, GuestVersionError
 from proxmox_mcp.guests.websocket import ClosedError, HandshakeRefusedError, WebSocket
@@ -58,8 +60,7 @@ class GuestApi(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Where a pattern was shown, and its first group. (A match of ``re`` reads the buffer again, which goes on.)"""
 
     start: int
@@ -81,6 +82,8 @@ class Terminal:
         """When its ticket was sent: a shell that it starts is not older."""
         self.shown = bytearray()
         self.ended = False
+        self._attached = False
+        self._columns = COLUMNS
 
     async def type(self, data: bytes) -> None:
         """Send keystrokes as one frame. Raises ClosedError."""
@@ -90,8 +93,12 @@ class Terminal:
         """Have a line editor draw its line again, as it does when the window gets another size. Nothing is typed.
 
         Once something shows: before, dtach has not attached. Raises ClosedError."""
-        await self.more()
-        await self._send(b"1:%d:%d:" % (COLUMNS + 1, ROWS))
+        if not self._attached:
+            await self.more()
+        self._attached = True
+        # Three sizes in turn: where one is lost, the next is still another than the shell's.
+        self._columns = COLUMNS + (self._columns - COLUMNS + 1) % 3
+        await self._send(b"1:%d:%d:" % (self._columns, ROWS))
 
     async def _send(self, frame: bytes) -> None:
         try:

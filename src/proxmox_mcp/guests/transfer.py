@@ -1,5 +1,7 @@
 """Data handed over to the script in a container, line by line, each compared with what the shell read."""
 
+# Tested through tests/guests/test_container_exec.py.
+
 from __future__ import annotations
 
 from collections import deque

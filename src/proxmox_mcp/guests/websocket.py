@@ -4,6 +4,8 @@ The protocol is the ``websockets`` library's, without its I/O: so trust, deadlin
 optional dependency (the extra ``guests``), imported when the first terminal is opened.
 """
 
+# Tested through tests/guests/test_container_exec.py and tests/guests/test_stand_in_node.py.
+
 from __future__ import annotations
 
 import logging

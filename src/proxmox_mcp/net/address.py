@@ -1,12 +1,13 @@
 """Where a server is: a host with its port."""
 
+# Tested through tests/proxmox/test_connection.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class HostPort:
+class HostPort(Struct, frozen=True):
     """``host`` is a name or an address, IPv6 without brackets."""
 
     host: str

@@ -11,12 +11,13 @@ import http.cookiejar
 import socket
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from msgspec import Struct
+from msgspec.structs import replace
 from requests.adapters import HTTPAdapter
 
 from proxmox_mcp.net.connections import BoundedTlsSocket, PlainPool, TlsPool, begin
@@ -44,8 +45,7 @@ _SOCKET_OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(Struct, frozen=True):
     """A complete response. ``reason`` is the phrase of the status line, which carries Proxmox's message."""
 
     status: int

@@ -4,6 +4,8 @@ urllib3 makes sockets itself and has no place for a deadline, so the request tha
 thread-local (``begin``) until it has a socket; from then on the socket carries it.
 """
 
+# Tested through tests/net/test_client.py and tests/net/test_tls.py.
+
 from __future__ import annotations
 
 import io

@@ -1,12 +1,15 @@
 """How long one request may take, and how another thread ends it. Imports nothing slow: every start loads it."""
 
+# Tested through tests/net/test_client.py.
+
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
 import time
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0
@@ -55,8 +58,7 @@ def _shut_down(used: socket.socket) -> None:
         socket.socket.shutdown(used, socket.SHUT_RDWR)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestDeadline:
+class RequestDeadline(Struct, frozen=True):
     """The time limits of one request: all of it is over at ``end`` (monotonic seconds).
 
     ``connect`` and ``silence`` are seconds: for the connection, and for each single wait for bytes. A read timeout

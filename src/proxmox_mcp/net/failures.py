@@ -4,6 +4,8 @@ The message for people depends on what was requested, so the sender of the reque
 ``doctor``). Nothing here reaches a user unchanged.
 """
 
+# Tested through tests/net/test_client.py, tests/net/test_stream.py and tests/proxmox/test_connection_errors.py.
+
 from __future__ import annotations
 
 import enum

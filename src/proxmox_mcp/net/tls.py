@@ -6,18 +6,17 @@ import hashlib
 import hmac
 import re
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 
 import certifi
+from msgspec import Struct
 
 from proxmox_mcp.errors import SettingsError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsPolicy:
+class TlsPolicy(Struct, frozen=True, kw_only=True):
     """Trust in a certificate: by public authorities (``verify``), by those of ``ca_file`` alone, or by its pin.
 
     ``fingerprints`` are SHA-256 digests (64 lower-case hex digits) of which the certificate must have one. A CA file or

@@ -6,8 +6,9 @@ An address often holds a secret, so nothing of it is told but its kind and its p
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import SettingsError
 from proxmox_mcp.installation import install_command
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("proxmox_mcp.notify")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message, in plain text."""
 
     title: str
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(Struct, frozen=True):
     """One address. ``name`` is how it is told of."""
 
     name: str
@@ -46,8 +45,7 @@ class Channel:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class Channels:
+class Channels(Struct, frozen=True):
     """All addresses, in the order of the setting."""
 
     each: tuple[Channel, ...] = ()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.confirm.approvals import PENDING_SECONDS, ApprovalState
 from proxmox_mcp.untrusted import one_line
@@ -27,8 +29,7 @@ _LONGEST_DETAIL = 1_000
 _KEY = "told"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class News(Struct, frozen=True, kw_only=True):
     """One event. ``said`` names nobody and nothing; ``detail`` does. ``page`` is below the console's address, and
     ``kind`` what alike events are put together by."""
 
@@ -38,8 +39,7 @@ class News:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Marks:
+class _Marks(Struct, frozen=True):
     """Up to where people were told: numbers of rows, and a time for what is found by that."""
 
     approval: int
@@ -77,7 +77,7 @@ class NewsOfStore:
 
     def _mark(self, db: Transaction, marks: _Marks) -> None:
         t = db.tables.notifications
-        kept = {name: getattr(marks, name) for name in _Marks.__slots__}
+        kept = {name: getattr(marks, name) for name in _Marks.__struct_fields__}
         db.execute(t.delete().where(t.c.key == _KEY))
         db.execute(t.insert().values(key=_KEY, marks=kept))
 

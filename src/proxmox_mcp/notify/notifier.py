@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
+from msgspec import Struct, field
 
 from proxmox_mcp.errors import SettingsError, StoreError
 from proxmox_mcp.notify.channels import Message
@@ -24,14 +24,13 @@ LOOK_SECONDS = 1.0
 _SHORTEST_GAP, _LONGEST_GAP = 5.0, 300.0
 """Seconds between two messages of a channel: the gap doubles as long as there is more to tell after each, so a loop of
 calls makes a dozen messages an hour, and is halved with each message that comes later."""
-_RETRIES = (10.0, 60.0, 300.0)
+RETRIES = (10.0, 60.0, 300.0)
 """Seconds before the next attempts; the last one holds for all further ones."""
 _MOST_KEPT, _MOST_LINES = 500, 12
 _LOG = logging.getLogger("proxmox_mcp.notify")
 
 
-@dataclass(slots=True)
-class _Outbox:
+class _Outbox(Struct):
     """What one channel has still to tell."""
 
     channel: Channel
@@ -61,7 +60,7 @@ class _Outbox:
             if not self.fault:
                 _LOG.error("notifications: %s fails: %s; it is tried again", self.channel.name, fault)
             self.fault = fault
-            self.due = clock() + _RETRIES[min(self.failures, len(_RETRIES) - 1)]
+            self.due = clock() + RETRIES[min(self.failures, len(RETRIES) - 1)]
             self.failures += 1
             return
         if self.fault:

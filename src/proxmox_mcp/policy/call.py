@@ -1,15 +1,17 @@
 """One call to one concrete path, from the request to its result: the value that the pipeline refines step by step.
 
 Policy, statement, confirmation, audit, suggestions and metrics all take this value; each step adds what it found out
-by ``dataclasses.replace``. Nothing in it stands for several places, and no guest's name in place of its number.
+by ``replace``. Nothing in it stands for several places, and no guest's name in place of its number.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxmox_mcp.policy.caller import LOCAL, Caller
 from proxmox_mcp.policy.effects import NOT_JUDGED, Judgement, judgement_of
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.policy import Decision
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class Received(Struct, frozen=True, kw_only=True):
     """What a call got: ``data`` with its secrets taken out, and what is to be said beside it.
 
     Where ``told`` is set it is the answer in words, and ``data`` what Proxmox sent (the UPID of a task that is told).
@@ -40,8 +41,7 @@ class Received:
     running: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """The call as far as it is known: who asks what (``tool``, ``client`` and ``id`` are for the record), what the
     check found, how it is judged and decided, who confirmed it, and what came back.
 
@@ -92,22 +92,15 @@ class Call:
 
     def judged(self, judgement: Judgement, targets: Targets) -> Call:
         """The call with its effects and what it hits."""
-        return self._with(judgement=judgement, targets=targets)
+        return replace(self, judgement=judgement, targets=targets)
 
     def decided(self, decision: Decision) -> Call:
         """The call with what the policy says of it."""
-        return self._with(decision=decision)
+        return replace(self, decision=decision)
 
     def answered(self, received: Received) -> Call:
         """The call with what it got."""
-        return self._with(received=received)
-
-    def _with(self, **found: Any) -> Call:
-        """As ``dataclasses.replace`` makes it, without going through the fields one by one: 1 µs instead of 7, at three
-        steps of each call."""
-        call = object.__new__(Call)
-        vars(call).update(vars(self), **found)
-        return call
+        return replace(self, received=received)
 
     def digest(self) -> str:
         """SHA-256 over what a confirmation is for: who calls, and exactly what will be sent, secrets included."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,16 +39,14 @@ class Mode(StrEnum):
 _RANK: dict[str, int] = {mode: rank for rank, mode in enumerate(Mode)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """Calls in any minute, and calls at the same time; 0 means no limit."""
 
     calls_per_minute: int = 0
     concurrent: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(Struct, frozen=True, kw_only=True):
     """Somebody who may call. ``clusters`` empty means all; ``expires`` None means never.
 
     ``owner``: the person whose client this is, as they are named in the console; empty if that is not known.

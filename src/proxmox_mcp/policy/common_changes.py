@@ -3,8 +3,9 @@ everything gets switched off, so what is asked about is reviewed as carefully as
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from proxmox_mcp.apidoc import Route
 from proxmox_mcp.apidoc.path import ApiPath
@@ -39,8 +40,7 @@ USUAL = LiveFacts(
 which nobody has rights, more than one administrator."""
 
 
-@dataclass(frozen=True, slots=True)
-class CommonChange:
+class CommonChange(Struct, frozen=True):
     """One change in words, and the call that makes it."""
 
     task: str

@@ -8,9 +8,11 @@ it needs is unknown, counts as true for the same reason.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.predicates import FACTS_OF, PREDICATES, UNKNOWN, Fact, GivenParameter, LiveFacts
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.call import Call
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """One effect of a call and where it comes from. ``parameter`` is empty for the endpoint itself. ``for_good``: it
     destroys what no undo brings back."""
 
@@ -38,8 +39,7 @@ class Cause:
         return f"{self.effect} ({self.parameter}: {self.why})" if self.parameter else f"{self.effect} ({self.why})"
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(Struct, frozen=True, dict=True):
     """All effects of one call. ``reviewed`` is false where its endpoint or a parameter is not in the reviews."""
 
     causes: tuple[Cause, ...]
@@ -149,8 +149,7 @@ def needed(call: Call, reviews: Reviews) -> frozenset[Fact]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Acting:
+class _Acting(Struct, frozen=True):
     """What of a review has an effect, as each call of the endpoint needs it.
 
     ``defaults`` act where their parameter is not given. ``alone``: the judgement of a call without any parameter, None

@@ -14,9 +14,10 @@ A call has several effects. Each is decided for itself, and the strictest verdic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.policy.caller import Mode
@@ -37,8 +38,7 @@ _GOALPOSTS = "changes what rules decide by"
 _STRICTNESS = {Verdict.ALLOW: 0, Verdict.CONFIRM: 1, Verdict.DENY: 2}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """What the policy says of a call. ``rule`` is None where the mode decided; ``causes`` are those that it decided by.
 
     ``person_only``: the confirmation must be a person's, no token will do; ``four_eyes``: an operator's who is not the

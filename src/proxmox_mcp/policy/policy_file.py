@@ -23,8 +23,9 @@ from __future__ import annotations
 import logging
 import re
 import tomllib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc import METHODS
 from proxmox_mcp.apidoc.reviews import Effect
@@ -74,8 +75,7 @@ _MAX_BYTES = 1 << 20
 _MOST_NESTED = 50
 
 
-@dataclass(frozen=True, slots=True)
-class TomlFile:
+class TomlFile(Struct, frozen=True):
     """A TOML file that was read, with the lines of its tables and keys. ``name`` is for messages."""
 
     name: str

@@ -3,11 +3,14 @@
 A predicate answers True, False, or None where it can't be decided; None counts as True.
 """
 
+# Tested through tests/policy/test_effects.py.
+
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from proxmox_mcp.policy.values import ALIASES, list_members, members, number, property_values, texts, volume_of
 
@@ -24,8 +27,7 @@ Fact = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveFacts:
+class LiveFacts(Struct, frozen=True, kw_only=True):
     """What was read of the live state, None where it was not (or could not be) read.
 
     - ``config``: the configuration that the call changes, by key, with values that are still pending
@@ -47,8 +49,7 @@ class LiveFacts:
     removes_backups: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GivenParameter:
+class GivenParameter(Struct, frozen=True):
     """One parameter of a call, with the rest of the call and what is known of the live state."""
 
     name: str

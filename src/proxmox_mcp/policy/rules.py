@@ -7,15 +7,18 @@ be looked up, and what nobody has reviewed, falls to the safe side, and nothing 
 a rule that touches it.
 """
 
+# Tested through tests/policy/test_policy.py and tests/policy/test_commands.py.
+
 from __future__ import annotations
 
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.policy.globs import name_matches, path_matches
 from proxmox_mcp.policy.values import ALIASES, list_members
@@ -33,8 +36,7 @@ _ANY_CASE = frozenset({"node", "tag"})
 """Conditions on names whose case makes no difference: a node that Proxmox doesn't list it looks up as a host."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class Needs(Struct, frozen=True, kw_only=True):
     """The facts that the rules for one call may ask for: of which guests, and whether of the storages of their
     volumes too, which take one more GET for each guest."""
 
@@ -45,8 +47,7 @@ class Needs:
 NO_NEEDS = Needs()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestFacts:
+class GuestFacts(Struct, frozen=True, kw_only=True):
     """What rules ask of a guest. ``storages`` are those of its volumes, None where nobody looked."""
 
     exists: bool = True
@@ -73,8 +74,7 @@ class Verdict(StrEnum):
     DENY = "deny"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True, eq=False):
     """One rule. An empty condition always holds; several values of one condition are alternatives.
 
     ``by_person`` reserves the confirmation for people, ``four_eyes`` for another person than the caller's own;

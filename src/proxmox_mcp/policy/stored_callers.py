@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import CallError, StoreError
 from proxmox_mcp.policy.caller import Caller, Mode
@@ -29,8 +30,7 @@ _TAKEN = frozenset({"default", "local"})
 _MOST = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCaller:
+class StoredCaller(Struct, frozen=True, kw_only=True):
     """One caller. Times are seconds since 1970; ``clusters`` empty means all; ``owner``: whose client it is."""
 
     name: str
@@ -167,7 +167,7 @@ class StoredCallers:
 
 
 def _stored(row: Mapping[str, Any]) -> StoredCaller:
-    fields = {name: row[name] for name in StoredCaller.__slots__}
+    fields = {name: row[name] for name in StoredCaller.__struct_fields__}
     return StoredCaller(**{**fields, "mode": Mode(row["mode"]), "clusters": tuple(row["clusters"] or ())})
 
 

@@ -8,9 +8,10 @@ than it names, it says so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.policy.values import list_members, members, property_values, texts
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.policy.call import Call
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Targets:
+class Targets(Struct, frozen=True, kw_only=True):
     """What a call names. ``open_ended`` holds the kinds (``guest``, ``node``, ``storage``, ``pool``) of which it may
     hit more than those."""
 

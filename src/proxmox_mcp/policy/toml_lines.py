@@ -7,8 +7,9 @@ of the statement that holds it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,7 @@ _KEY = re.compile(r"""\s*(?:"(?P<basic>[^"]*)"|'(?P<literal>[^']*)'|(?P<bare>[A-
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]")
 
 
-@dataclass(frozen=True, slots=True)
-class TomlSection:
+class TomlSection(Struct, frozen=True):
     """A table header with the lines of its keys. The top of the file has the name ``""``."""
 
     name: str

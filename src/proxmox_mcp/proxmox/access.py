@@ -7,8 +7,9 @@ other code that reads from the cluster can't change it, even by mistake.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,8 +68,7 @@ class Writer:
         return await self._proxmox.answer(method, path, params, permit=permit)
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Struct, frozen=True):
     """The answer to a POST and the host that gave it: what its ticket opens is opened there, and nowhere else."""
 
     data: Mapping[str, Any]

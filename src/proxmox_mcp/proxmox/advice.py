@@ -12,9 +12,10 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.untrusted import shown
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.proxmox.upid import Upid
 
 
-@dataclass(frozen=True, slots=True)
-class FailedCall:
+class FailedCall(Struct, frozen=True):
     """What was asked for: ``path`` is the canonical path, such as ``/nodes/pve1/qemu/100/status/start``; ``task`` is
     true where it started a task, and the message is how that ended."""
 
@@ -92,8 +92,7 @@ def started_by(task: Upid) -> FailedCall:
     return FailedCall(method, path, task=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Struct, frozen=True):
     wording: re.Pattern[str]
     at: re.Pattern[str]
     unless: re.Pattern[str] | None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import http
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from msgspec import Struct, field
 
 from proxmox_mcp.bounds import depth_is_beyond
 from proxmox_mcp.errors import AnswerError
@@ -38,8 +39,7 @@ _LONGEST_FAULT, _LONGEST_MESSAGE = 1_000, 4_000
 """Characters of what a node says of one parameter, and of a call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A success: ``data`` as JSON gave it, and the ``total`` that some lists and logs have beside it.
 
     ``pending``: the interfaces of a node have changes that are not in force (their ``changes`` as a diff).
@@ -50,8 +50,7 @@ class Answer:
     pending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Proxmox's own message; ``errors`` has the faults by parameter."""
 
     status: int

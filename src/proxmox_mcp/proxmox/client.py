@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import (
     AnswerError,
@@ -66,8 +67,7 @@ Permit = Callable[[], None]
 _LOST = (UnreachableError, TlsError, DeadlineError, AnswerError)
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One request and its result, for metrics; ``status`` is empty (None) if no response came."""
 
     host: str
@@ -347,8 +347,7 @@ class Proxmox:
         return self._wire
 
 
-@dataclass(frozen=True, slots=True)
-class _Sending:
+class _Sending(Struct, frozen=True):
     method: str
     path: str
     params: Wire

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FailedCall", "advise", "refused"]
 
+# ``[\w.][\w.]*+`` is ``[\w.]++``, which Python before 3.11.5 reads wrongly in a possessive group (``search.text``).
 _MISSING = re.compile(
-    r"\((?P<path>[^,()]*+), (?P<privileges>[A-Z][\w.]++(?:(?:\||, | && )[A-Z][\w.]++)*+)(?P<more>[^()]*+)\)"
+    r"\((?P<path>[^,()]*+), (?P<privileges>[A-Z][\w.]++(?:(?:\||, | && )[A-Z][\w.][\w.]*+)*+)(?P<more>[^()]*+)\)"
 )
 _LOST_PACKETS = re.compile(r"no route|unreachable|timed out", re.IGNORECASE)
 _TLS = re.compile(r"certificate|tls_|ssl|handshake", re.IGNORECASE)

@@ -6,8 +6,9 @@ Any node of a cluster answers for all of it, so the one that worked last is used
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import ProxmoxError, UnreachableError
 
@@ -28,8 +29,7 @@ SLOW = 1.0
 """A failure that took longer is a slow one: then only one call at a time tries that host."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeState:
+class NodeState(Struct, frozen=True):
     """The state of one host: whether it is ``up`` (None: not asked yet), and the ``reason`` if it is down."""
 
     host: str
@@ -39,8 +39,7 @@ class NodeState:
     in_use: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """``in_use`` is the host that answers, empty where none does; ``reason`` says why that one.
 
     ``accepted``: whether Proxmox accepted the credentials at the last call (None: not asked yet); ``refusal``: why not.
@@ -53,8 +52,7 @@ class State:
     refusal: str = ""
 
 
-@dataclass(slots=True)
-class _Breaker:
+class _Breaker(Struct):
     host: HostPort
     asked: bool = False
     failures: int = 0

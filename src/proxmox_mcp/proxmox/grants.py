@@ -1,5 +1,7 @@
 """The ``pveum`` lines that grant a privilege, by the built-in roles of ``PVE::AccessControl``."""
 
+# Tested through tests/proxmox/test_errors.py.
+
 from __future__ import annotations
 
 import re

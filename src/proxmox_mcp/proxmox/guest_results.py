@@ -8,8 +8,9 @@ an error that names them at most (``vzdump``, the bulk actions of 9.1). The line
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,8 +49,7 @@ _BACKUP_FAILED = re.compile(rf"ERROR: Backup of {_GUEST} failed - (?P<said>.*)")
 _NOT_HERE = re.compile(r"INFO: skip external VMs: (?P<vmids>[0-9, ]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class GuestResult:
+class GuestResult(Struct, frozen=True):
     """One guest of a task for many. ``said`` is from the log: the error, why it was left out, or the duration."""
 
     vmid: int

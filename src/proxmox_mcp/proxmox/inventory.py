@@ -6,11 +6,11 @@ The records are those of ``PVE::API2::Cluster`` (``resources``); objects that th
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
+from msgspec import Struct
 
 from proxmox_mcp.suggest import similar
 from proxmox_mcp.untrusted import shown
@@ -29,8 +29,7 @@ _LONGEST_NAME = 100
 GuestType = Literal["qemu", "lxc"]
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(Struct, frozen=True):
     """A VM (``qemu``) or a container (``lxc``). ``ha_state`` is empty where HA does not manage it."""
 
     vmid: int
@@ -54,16 +53,14 @@ class Guest:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A node; ``status`` is online, offline or unknown."""
 
     name: str
     status: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(Struct, frozen=True):
     """A storage as one node has it."""
 
     name: str
@@ -74,8 +71,7 @@ class Storage:
     shared: bool = False
 
 
-@dataclass(frozen=True)
-class Resources:
+class Resources(Struct, frozen=True, dict=True):
     """A snapshot; ``records`` are Proxmox's own, as they came."""
 
     records: tuple[Mapping[str, Any], ...]

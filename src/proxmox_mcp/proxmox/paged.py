@@ -5,11 +5,15 @@ They take ``start`` and ``limit``, give 50 rows by default, and most set ``total
 would be about the first 50 rows only.
 """
 
+# Tested through tests/gateway/test_paged_lists.py.
+
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import ProxmoxError
 
@@ -34,8 +38,7 @@ _POSITION = ("upid", "n")
 """The field that identifies a row: of a task list, of a log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Rows as they were read. ``total``: how many there are, None if Proxmox doesn't say. ``more``: some were not read,
     as far as is known, and ``why``. ``chosen``: the caller asked for this part."""
 

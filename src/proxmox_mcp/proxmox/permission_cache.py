@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import ParametersError, ProxmoxError
 from proxmox_mcp.proxmox.permissions import Permissions, Rights

@@ -7,8 +7,9 @@ refuses: Proxmox decides, and the code of a method may check more than its schem
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.privileges import plain
 from proxmox_mcp.proxmox import requirements
@@ -25,8 +26,7 @@ _LISTED = frozenset({"/access", "/access/groups", "/nodes", "/sdn", "/storage", 
 """Paths that ``get_effective_permissions`` looks at in any case, and leaves out where nothing is held."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """Missing privileges on an object path; ``any_of``: one of them is enough."""
 
     path: str
@@ -37,8 +37,7 @@ class Missing:
         return f"{(' or ' if self.any_of else ' and ').join(self.privileges)} on {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """Whether Proxmox will allow a call; ``missing``: the privileges it needs, ``reason``: what no privilege allows."""
 
     verdict: Verdict
@@ -57,8 +56,7 @@ class Access:
 _YES, _UNKNOWN = Access("allowed"), Access("unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
+class Permissions(Struct, frozen=True):
     """The privileges of one identity: by object path, each with whether it reaches the paths below.
 
     ``/access/permissions`` tells them for the paths of the ACL, of pools' members and ``_LISTED``; paths where nothing
@@ -124,8 +122,7 @@ class Permissions:
         return bool(wanted & (self.at(prefix) | reaching)) or any(wanted & self.held[p].keys() for p in inside)
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(Struct, frozen=True):
     """What one identity (``user@realm`` or ``user@realm!token``) may do with the privileges that it holds."""
 
     identity: str

@@ -7,9 +7,10 @@ earlier one already keeps a backup don't count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,8 +20,7 @@ _LATEST = 250_000_000_000
 """Seconds, in the year 9892: some zones have no later dates."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Struct, frozen=True):
     """One backup that a retention may remove, so not a protected one. ``made`` is an epoch in seconds."""
 
     volume: str

@@ -1,5 +1,8 @@
 """The permissions that a call needs: those that its endpoint publishes and those that its code checks."""
 
+# Tested through tests/proxmox/test_permissions.py, tests/proxmox/test_permission_cache.py and
+# tests/proxmox/test_needs.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

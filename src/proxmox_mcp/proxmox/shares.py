@@ -11,10 +11,10 @@ import threading
 from collections import Counter
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio.lowlevel
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +37,7 @@ def owner() -> str:
     return _owner.get()
 
 
-@dataclass(eq=False, slots=True)
-class _Waiting:
+class _Waiting(Struct, eq=False):
     owner: str
     order: int
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)

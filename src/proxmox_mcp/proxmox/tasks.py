@@ -7,11 +7,12 @@ result. So nothing runs in the background, and a cancelled wait affects neither 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import anyio
+from msgspec import Struct, field
 
 from proxmox_mcp.errors import (
     AnswerError,
@@ -41,13 +42,13 @@ PAGES_AT_ONCE = 10
 _LOOK_DEADLINE = 20.0
 LAST_LOOK = 3.0
 """Seconds that the last request of a wait may take beyond the end of the wait."""
+_MOST_LEFT = 20
 _AWAY = (UnreachableError, NodeUnreachableError, DeadlineError, AnswerError)
 
 State = Literal["ok", "warnings", "failed", "running"]
 
 
-@dataclass(frozen=True, slots=True)
-class TaskProgress:
+class TaskProgress(Struct, frozen=True):
     """The progress of a task: ``fraction`` from 0 to 1 if its log says it, ``line`` the last line of the log."""
 
     upid: str
@@ -55,8 +56,7 @@ class TaskProgress:
     line: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOutcome:
+class TaskOutcome(Struct, frozen=True, kw_only=True):
     """How a task ended, or its progress when the wait was over (``running``).
 
     ``exit_status`` is Proxmox's own (``OK``, ``WARNINGS: 2``, or the error), empty while it runs. ``seconds`` is how
@@ -86,8 +86,7 @@ class TaskOutcome:
         return _named(self.upid)
 
 
-@dataclass(slots=True)
-class _Watch:
+class _Watch(Struct):
     """All that is known of one task, shared by the waits for it."""
 
     upid: str
@@ -117,6 +116,8 @@ class TaskWatcher:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._watches: dict[str, _Watch] = {}
+        self.left: deque[str] = deque(maxlen=_MOST_LEFT)
+        """The tasks that ran on when a wait for them was cancelled, the last at the end."""
 
     async def wait(
         self,
@@ -137,6 +138,10 @@ class TaskWatcher:
         try:
             with anyio.move_on_after(None if within is None else within + LAST_LOOK):
                 await self._follow(watch, end, on_progress)
+        except anyio.get_cancelled_exc_class():
+            if not watch.over:
+                self.left.append(upid)
+            raise
         finally:
             self._leave(watch)
         return _outcome(watch)

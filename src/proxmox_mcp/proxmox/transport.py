@@ -4,13 +4,16 @@ Why not ``proxmoxer.ProxmoxAPI``: its session splits ``command`` by the shell's 
 token, takes a web page for an answer and drops what Proxmox says of a failure. Its credentials (``login``) are used.
 """
 
+# Tested through tests/proxmox/test_client.py.
+
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
+
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.validation.encode import IN_QUERY, needs_json
 from proxmox_mcp.errors import AnswerError, InvalidCallError

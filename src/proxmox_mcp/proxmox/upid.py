@@ -6,8 +6,9 @@ Source: ``PVE::Tools::upid_decode`` (pve-common). The types of storage daemons a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 _UPID = re.compile(
     r"UPID:(?P<node>[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?):(?P<pid>[0-9A-Fa-f]{8}):(?P<pstart>[0-9A-Fa-f]{8,9}):"
@@ -15,8 +16,7 @@ _UPID = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Upid:
+class Upid(Struct, frozen=True):
     """A task by name. ``starttime`` is in seconds since 1970, by the clock of the node; ``id`` is often a VMID."""
 
     node: str

@@ -4,6 +4,8 @@ A thread can't be killed. When its call is cancelled, its connection is shut dow
 for. Its place counts as taken until it has really ended, so that the number of threads is bounded.
 """
 
+# Tested through tests/proxmox/test_client.py and tests/proxmox/test_shares.py.
+
 from __future__ import annotations
 
 import math

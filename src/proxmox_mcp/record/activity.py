@@ -12,9 +12,10 @@ import re
 import threading
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import StoreError
 
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 KEPT = 20_000
 """Rows: at 1,000 calls a minute the last 20 minutes, in a quiet house the last weeks."""
 _PRUNED_EVERY = 500
-_MOST_WAITING = 5000
-_PAUSE = 0.3
+MOST_WAITING = 5000
+"""Lines that wait to be written; of more the oldest are left out."""
+PAUSE = 0.3
 """Seconds in which lines gather before they are written together."""
-_RETRY = 2.0
+RETRY = 2.0
 """Seconds before the next attempt while the store can't be used."""
 _LONGEST_DATA = 8000
 """Characters of a call's parameters as JSON; the audit log has the whole."""
@@ -40,8 +42,7 @@ RUNNING = "running"
 """The result of a call whose outcome is not known (yet)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
+class Activity(Struct, frozen=True, kw_only=True):
     """One call: an intent whose outcome is not known yet (``result`` is ``running``), or an outcome."""
 
     number: int
@@ -65,8 +66,7 @@ class Activity:
     data: Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActivityFilter:
+class ActivityFilter(Struct, frozen=True, kw_only=True):
     """Which calls: empty fields take any. ``before`` is the number of a row that the rows must be older than."""
 
     caller: str = ""
@@ -92,7 +92,7 @@ class ActivityLog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lines: deque[Mapping[str, Any]] = deque(maxlen=_MOST_WAITING)
+        self._lines: deque[Mapping[str, Any]] = deque(maxlen=MOST_WAITING)
         self._arrived = threading.Event()
         self._starting = threading.Lock()
         self._writer: _Writer | None = None
@@ -141,7 +141,7 @@ class ActivityLog:
                 if self._since_pruned + len(lines) >= _PRUNED_EVERY:
                     _prune(db)
         except StoreError:
-            room = _MOST_WAITING - len(self._lines)
+            room = MOST_WAITING - len(self._lines)
             self._lines.extendleft(reversed(lines[-room:] if room else []))
             return False
         self._written = True
@@ -194,12 +194,12 @@ class ActivityLog:
     def _write_on(self, stop: threading.Event) -> None:
         while not stop.is_set():  # Asked after `clear`: `close` sets `stop` first.
             self._arrived.wait()
-            if stop.wait(_PAUSE):  # Lines of the next moment come along.
+            if stop.wait(PAUSE):  # Lines of the next moment come along.
                 return
             self._arrived.clear()
             if not self.flush():
                 self._arrived.set()
-                stop.wait(_RETRY)
+                stop.wait(RETRY)
 
 
 def _write(db: Transaction, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -329,5 +329,5 @@ def _seconds(written: str) -> float:
 
 
 def _activity(row: Mapping[str, Any]) -> Activity:
-    same = {name: row[name] for name in Activity.__slots__ if name not in ("effects", "upids")}
+    same = {name: row[name] for name in Activity.__struct_fields__ if name not in ("effects", "upids")}
     return Activity(**same, effects=tuple(row["effects"] or ()), upids=tuple(row["upid"].split()))

@@ -14,12 +14,12 @@ import logging
 import os
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio.to_thread
+from msgspec import Struct, field
 
 from proxmox_mcp.errors import AuditError, ConfirmationNeededError, ProxmoxMcpError
 from proxmox_mcp.policy.effects import NOT_JUDGED
@@ -42,8 +42,7 @@ _encode = json.JSONEncoder(check_circular=False).encode
 """As ``json.dumps``, without a look for circles: what came as JSON has none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """``result``: ``ok``, ``dry-run``, ``unconfirmed``, ``cancelled``, ``internal`` or an error's code.
 
     ``seconds``: all it took. ``details``: what else the line holds, such as a command's exit code.

@@ -4,6 +4,8 @@ Where the chain ends is kept in a head file in the state directory. So a file th
 one that was cut shows. All of an append but the sync is done under a lock on the head file.
 """
 
+# Tested through tests/record/test_audit.py and tests/record/test_audit_chain.py.
+
 from __future__ import annotations
 
 import hashlib
@@ -25,7 +27,7 @@ else:
 if TYPE_CHECKING:
     from pathlib import Path
 
-_HAS_PLACES = hasattr(os, "pread")
+HAS_PLACES = hasattr(os, "pread")
 """Windows has no call that reads or writes at a place: it takes two."""
 _MOST_HEAD_BYTES = 256
 _TAIL_BYTES = 1 << 20
@@ -263,7 +265,7 @@ class _Tail(NamedTuple):
 
 def _read_start(file: int, most: int) -> bytes:
     """The first bytes of a file, wherever it was read or written last."""
-    if _HAS_PLACES:
+    if HAS_PLACES:
         return os.pread(file, most, 0)
     os.lseek(file, 0, os.SEEK_SET)
     return os.read(file, most)
@@ -271,7 +273,7 @@ def _read_start(file: int, most: int) -> bytes:
 
 def _write_start(file: int, content: bytes) -> int:
     """Write over the first bytes of a file; how many were written."""
-    if _HAS_PLACES:
+    if HAS_PLACES:
         return os.pwrite(file, content, 0)
     os.lseek(file, 0, os.SEEK_SET)
     return os.write(file, content)

@@ -4,13 +4,16 @@ Lines before the chain begins, of an older version, are passed by. What a crash 
 the line that follows it, which has its digest.
 """
 
+# Tested through tests/record/test_audit_chain.py.
+
 from __future__ import annotations
 
 import gzip
 import hashlib
 import json
-from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from proxmox_mcp.errors import AuditError
 from proxmox_mcp.record.chain import BEGIN, NO_KEY, START, ChainKey, Link, Sealed, take_apart
@@ -25,8 +28,7 @@ if TYPE_CHECKING:
 _START = f'"{START}": {{'.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class ChainFault:
+class ChainFault(Struct, frozen=True):
     """The first bad line: ``line`` counts from 1, 0 for what is missing at the end."""
 
     path: Path
@@ -37,8 +39,7 @@ class ChainFault:
         return f"{self.path}, line {self.line}: {self.what}" if self.line else f"{self.path}: {self.what}"
 
 
-@dataclass(slots=True)
-class ChainReport:
+class ChainReport(Struct):
     """What was found. ``first`` and ``last`` are numbers of the chain, ``older`` counts lines from before it."""
 
     first: int = 0

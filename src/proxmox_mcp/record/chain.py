@@ -9,6 +9,8 @@ The first line of a file, and the first after anything unusual, says why in ``ch
 the hash of the line before, so that each file can be verified alone.
 """
 
+# Tested through tests/record/test_audit_chain.py.
+
 from __future__ import annotations
 
 import hashlib

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.reviews import Effect
@@ -36,8 +37,7 @@ _CODE = frozenset({"command", "commands", "content", "input-data", "script"})
 """Parameters that hold code where a call runs any: a record holds their digest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One write. Times are seconds since 1970; ``finished`` is None, and ``outcome`` empty, until its end is known.
 
     ``outcome`` is ``ok``, ``running`` (its task was not awaited) or the code of an error. ``made`` and ``deleted`` are
@@ -93,8 +93,7 @@ class Change:
         return f"Change {self.number}, {self.inverse.says}."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteOutcome:
+class WriteOutcome(Struct, frozen=True, kw_only=True):
     """How a write ended."""
 
     outcome: str

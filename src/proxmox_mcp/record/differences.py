@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.policy.values import DEFAULT_KEYS
 from proxmox_mcp.untrusted import shown
@@ -24,8 +25,7 @@ _MOST = 12
 _LONGEST = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One value. ``before`` or ``after`` is None where it was or is not set. ``pending``: not in force yet.
 
     ``row``: a row of a list came or went; ``name`` is the row.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import GuardError
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _KEPT_SECONDS = 7 * 86400
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """One secret: ``call`` gave it under ``name``, at ``created`` (seconds since 1970)."""
 
     number: int

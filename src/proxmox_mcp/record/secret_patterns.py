@@ -5,12 +5,15 @@ Every pattern takes linear time on any text (``tests/test_linear_patterns.py``),
 search for a few marks. A secret is told from words by its surroundings, so that ordinary sentences stay as they are.
 """
 
+# Tested through tests/record/test_redaction.py.
+
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.reviews import call_key
 
@@ -113,8 +116,7 @@ def _judge_name(name: str) -> bool:
 _is_secret_name = lru_cache(maxsize=4096)(_judge_name)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SecretsBelow:
+class SecretsBelow(Struct, frozen=True, eq=False):
     """What is a secret below one template, beside what is one anywhere: whole values by ``names``, and those in which
     something is public too by ``parts``, each with a pattern whose first group stays."""
 

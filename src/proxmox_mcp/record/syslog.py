@@ -14,10 +14,11 @@ import os
 import socket
 import threading
 from collections import deque
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import SettingsError
 
@@ -25,14 +26,15 @@ _LOG = logging.getLogger("proxmox_mcp.audit.syslog")
 _PRIORITY = 13 * 8 + 6
 """Facility 13 (log audit), severity 6 (informational), RFC 5424 section 6.2.1."""
 _PORTS = {"udp": 514, "tcp": 601}
-_MOST_WAITING = 10_000
+MOST_WAITING = 10_000
+"""Lines that wait for a server that is away; of more the oldest are dropped."""
 _CONNECT_SECONDS, _CLOSE_SECONDS = 5.0, 2.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between two attempts to reach a server that is away: they double."""
 _FORMS = "Write it as udp://host:514, tcp://host:601 or unix:///dev/log."
 
 
-@dataclass(frozen=True, slots=True)
-class SyslogAddress:
+class SyslogAddress(Struct, frozen=True):
     """Where a syslog server listens; ``path`` is that of a local socket."""
 
     kind: str
@@ -74,7 +76,7 @@ class Syslog:
         """Take one line; it is sent soon. The thread begins with the first."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with self._changed:
-            if len(self._waiting) >= _MOST_WAITING:
+            if len(self._waiting) >= MOST_WAITING:
                 self._waiting.popleft()
                 self._dropped += 1
             self._waiting.append(f"<{_PRIORITY}>1 {now} {self._head} ".encode() + line.rstrip(b"\n"))
@@ -107,7 +109,7 @@ class Syslog:
                     connection = None
                 if not pause:
                     _LOG.error("audit lines can't be sent to %s, and wait: %s", self._address, error)
-                pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+                pause = min(max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
                 continue
             if pause:
                 _LOG.info("audit lines are sent to %s again", self._address)

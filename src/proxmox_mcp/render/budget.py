@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.render.tokens import token_cost
 
@@ -24,8 +26,7 @@ _TOKENS_PER_CHARACTER = 4
 """The worst case (rare scripts)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """The limits of one response. Lines longer than ``line_width`` are folded."""
 
     tokens: float = DEFAULT_TOKENS

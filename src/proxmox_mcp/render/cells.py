@@ -5,6 +5,8 @@ between cells cost the fewest tokens. Measured with cl100k for a list of 50 gues
 commas, 1,437 with tabs, 1,557 with bars, 1,702 with two blanks.
 """
 
+# Tested through tests/render/test_render.py and tests/render/test_nested.py.
+
 from __future__ import annotations
 
 import json

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+
+from msgspec import Struct, field
 
 from proxmox_mcp.render.units import short_duration, spaced_duration
 
@@ -12,8 +13,7 @@ _LATEST = 253_402_300_799
 """The end of the year 9999, the last time that ``datetime`` knows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """``now`` is an epoch in seconds; ``name`` is the zone's name as it is shown (``Europe/Berlin``, ``UTC``)."""
 
     now: float = field(default_factory=time.time)

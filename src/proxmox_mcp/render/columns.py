@@ -1,5 +1,7 @@
 """Columns of numbers: one unit for the whole column where its numbers allow it, so that cells stay short."""
 
+# Tested through tests/render/test_legend.py, tests/render/test_nested.py and tests/render/test_series.py.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence

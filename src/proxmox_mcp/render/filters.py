@@ -14,8 +14,9 @@ its members. A dotted field reads nested values. ``selection.py`` applies filter
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import ViewError
 
@@ -34,8 +35,7 @@ _JOINT = re.compile(r"\s+(and|or)\s+", re.IGNORECASE)
 _LONGEST = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """One comparison. A ``quoted`` value is text, even if it looks like a number."""
 
     field: str
@@ -44,8 +44,7 @@ class Comparison:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """The alternatives of which a record must meet one, with all its conditions. Without any, every record passes."""
 
     alternatives: tuple[tuple[Comparison, ...], ...] = ()

@@ -1,5 +1,7 @@
 """Decides which fields of a list cost fewer tokens as headings of groups than as columns."""
 
+# Tested through tests/render/test_resources.py.
+
 from __future__ import annotations
 
 from collections import Counter, defaultdict

@@ -3,6 +3,8 @@
 Text that is not a token is a JSON string, wherever it is; a list that would read as a sentence is JSON.
 """
 
+# Tested through tests/render/test_nested.py and tests/render/test_render.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -7,9 +7,11 @@ keep their numbers, and so do all with ``raw``.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxmox_mcp.render.clock import Clock
 from proxmox_mcp.render.quantities import (
@@ -45,8 +47,7 @@ def no_quantities(_field: str) -> Quantity | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Legend:
+class Legend(Struct, frozen=True):
     """``terms`` and ``quantities`` are what the schema tells of a field, which may be dotted (``memory.used``).
 
     ``exact`` are the fields whose values a call to the same path takes back. ``raw`` shows numbers as they were sent.

@@ -1,5 +1,7 @@
 """Texts and logs: whole if they fit, else the beginning and the end; ``cursor`` pages through all lines."""
 
+# Tested through tests/render/test_render.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,5 +1,7 @@
 """What no reader needs of an answer: left out and named in the last line, unless asked for by name or by ``raw``."""
 
+# Tested through tests/render/test_nested.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

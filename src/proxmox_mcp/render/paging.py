@@ -1,11 +1,15 @@
 """Pages of tables: as many lines as the budget and ``limit`` allow, and the cursor of the next page."""
 
+# Tested through tests/render/test_render.py and tests/render/test_resources.py.
+
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.render.cells import CUT, LONGEST_CELL
 from proxmox_mcp.render.tokens import token_cost
@@ -35,8 +39,7 @@ def as_it_is(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class TableSection:
+class TableSection(Struct, frozen=True):
     """Records under one heading (may be empty); sections with the same table share its header.
 
     Secrets are taken out of the records on the page alone, which are few of many.

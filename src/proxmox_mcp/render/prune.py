@@ -6,8 +6,9 @@ A member that is left out is replaced by a text that starts with ``…`` and cou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from proxmox_mcp.render.cells import compact_json, cut
 
@@ -20,8 +21,7 @@ _SMALLEST = 24
 """A member with fewer characters than this available is only counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Struct, frozen=True):
     """The shortened value, and the dotted paths of the members that were cut or left out."""
 
     value: Any

@@ -4,6 +4,8 @@ A name alone proves little (``size`` is the number of replicas of a Ceph pool): 
 is read as a size or a time only if it is large enough to be one.
 """
 
+# Tested through tests/render/test_legend.py.
+
 from __future__ import annotations
 
 import re

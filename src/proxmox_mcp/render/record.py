@@ -1,5 +1,7 @@
 """One record as ``key: value`` lines; if it is too long, members are left out and their paths are named."""
 
+# Tested through tests/render/test_render.py and tests/render/test_nested.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

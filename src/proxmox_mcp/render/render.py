@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render.budget import Budget

@@ -6,11 +6,12 @@ The records are those of ``PVE::API2::Cluster`` (resources): sizes in bytes, ``c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render.budget import Budget
@@ -199,8 +200,7 @@ def _page(
     return with_notice(page_of_sections(sections, view, budget.less(NOTICE), what=what, suffix=suffix))
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(Struct, frozen=True):
     """How the records of one kind are laid out: columns, sparse columns, and the groups under their headings."""
 
     columns: Sequence[str]

@@ -1,5 +1,7 @@
 """Applies filters to records: which of them pass. The language is described in ``filters.py``."""
 
+# Tested through tests/render/test_filters.py and tests/render/test_resources.py.
+
 from __future__ import annotations
 
 import re

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.render.cells import compact_json, text_cell
 from proxmox_mcp.render.columns import column_in, quantity_of
@@ -31,8 +32,7 @@ def is_series(records: Sequence[Record]) -> bool:
     return all(value is None or _is_number(value) for record in records for value in record.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
+class _Column(Struct, frozen=True):
     """A column with its numbers; ``header`` has the unit that ``text`` writes them in."""
 
     name: str

@@ -9,11 +9,14 @@ A cell ends at a blank; it is a JSON string if it is not a token (``cells``); ``
 end of a line are left out.
 """
 
+# Tested through tests/render/test_render.py and tests/render/test_nested.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.render.cells import EMPTY, compact_json, cut, text_cell
 from proxmox_mcp.render.columns import MOST_LOOKED_AT, column_in, quantity_of
@@ -34,16 +37,14 @@ if TYPE_CHECKING:
 _FIRST = ("vmid", "guest", "kind", "node", "id", "name", "storage", "type", "status")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """``text`` gives the cell of a record, ``EMPTY`` if the record lacks the field."""
 
     header: str
     text: Callable[[Record], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """Columns, sparse columns (written ``name=value`` in the few lines that have them), and what all records share."""
 
     columns: tuple[Column, ...]

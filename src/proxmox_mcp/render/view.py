@@ -1,12 +1,15 @@
 """The part of a result that a caller wants to see: fields, filter, limit, cursor."""
 
+# Tested through tests/render/test_render.py and tests/render/test_resources.py.
+
 from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.render.filters import NO_FILTER, Filter, parse_filter
@@ -20,8 +23,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _IDENTITY = ("id", "upid", "volid", "userid", "vmid", "node", "name", "type", "storage", "pos", "n", "time")
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """Where a page starts, and a digest of the list when the previous page was shown."""
 
     offset: int
@@ -31,8 +33,7 @@ class Cursor:
         return f"{self.offset}-{self.digest}"
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """Which part of a result to show. If all are empty: as much as the budget allows.
 
     ``raw`` shows numbers as Proxmox sent them.

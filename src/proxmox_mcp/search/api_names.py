@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.search.documents import parameter_names
 from proxmox_mcp.search.text import STOP_WORDS, chunks, stem, without_number, words
@@ -30,8 +31,7 @@ _PLACE, _PLACE_OF_TAKER = 2, 4
 _SCORE = itemgetter(1)
 
 
-@dataclass(frozen=True, slots=True)
-class NamedEndpoints:
+class NamedEndpoints(Struct, frozen=True):
     """What a question names that consists of names only; endpoints are given by their numbers, short paths first.
 
     ``alike`` are the endpoints whose path ends in these segments or other forms of them (``user`` for ``users``);

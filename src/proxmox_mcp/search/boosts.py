@@ -1,11 +1,13 @@
 """Factors for an endpoint besides its words: the verb of the question, the kind of guest, the scope."""
 
+# Tested through tests/search/test_searcher.py.
+
 from __future__ import annotations
 
-import re
 from array import array
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +20,7 @@ _SCOPES = ("node", "cluster")
 _REMEMBERED = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HintWeights:
+class HintWeights(Struct, frozen=True, kw_only=True):
     """The share of a score that is lost where an endpoint contradicts a hint."""
 
     method: float = 0.2
@@ -98,9 +99,12 @@ class _Traits(NamedTuple):
 
 def _traits(endpoint: Endpoint, directories: frozenset[str]) -> _Traits:
     directory = endpoint.method == "GET" and endpoint.path in directories
-    if match := re.match(r"/nodes/\{node\}/(qemu|lxc)\b", endpoint.path):
-        return _Traits(endpoint.method, "vm" if match[1] == "qemu" else "container", "guest", directory)
-    return _Traits(endpoint.method, "", "node" if endpoint.path.startswith("/nodes") else "cluster", directory)
+    match endpoint.path.split("/", 4):
+        case ["", "nodes", "{node}", "qemu" | "lxc" as kind, *_]:
+            return _Traits(endpoint.method, "vm" if kind == "qemu" else "container", "guest", directory)
+        case ["", "nodes", *_]:
+            return _Traits(endpoint.method, "", "node", directory)
+    return _Traits(endpoint.method, "", "cluster", directory)
 
 
 def directories_of(endpoints: Sequence[Endpoint]) -> frozenset[str]:

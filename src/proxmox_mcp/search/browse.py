@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,7 @@ _METHODS = {"set": "PUT", "create": "POST", "ls": "", "usage": ""}
 _BASE = re.compile(r"^/?api2/(?:json|extjs|html)(?=/|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class PathQuery:
+class PathQuery(Struct, frozen=True):
     """A path or the beginning of one, as segments, and the method that was named (or nothing)."""
 
     segments: tuple[str, ...]

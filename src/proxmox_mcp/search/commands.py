@@ -6,8 +6,9 @@ known exactly, while its arguments are names that say nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import ApidocFormatError
 from proxmox_mcp.search.absent import Absence
@@ -38,8 +39,7 @@ class Command(NamedTuple):
         return Absence(name, advice, ())
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
+class Commands(Struct, frozen=True):
     """All commands by their words. ``longest`` is the number of words of the longest of each program.
 
     Programs of ``first`` count only where a question begins with them: guests have them as well.

@@ -1,5 +1,7 @@
 """What is searched: the texts of each endpoint, by field."""
 
+# Tested through tests/search/test_searcher.py and tests/search/test_counts.py.
+
 from __future__ import annotations
 
 import json

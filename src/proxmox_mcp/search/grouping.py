@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +20,7 @@ _GUEST = re.compile(r"^/nodes/\{node\}/(?:qemu|lxc)(?=/|$)")
 _SAME_LEAF = {"move_volume": "move_disk"}
 
 
-@dataclass(frozen=True, slots=True)
-class HitGroup:
+class HitGroup(Struct, frozen=True):
     """Hits that are shown as one: the best, and its twins in the order of their scores."""
 
     best: Hit

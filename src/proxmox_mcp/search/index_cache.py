@@ -7,16 +7,17 @@ are damaged, and are not used.
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+from msgspec.json import Decoder, encode
+
 from proxmox_mcp.search.counts import Counts
-from proxmox_mcp.search.documents import Document
+from proxmox_mcp.search.documents import Document  # noqa: TC001 - the decoder reads the types
 from proxmox_mcp.search.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
     from proxmox_mcp.apidoc import EndpointIndex
     from proxmox_mcp.search.indexing import LinesByTerm
 
-_FORM = b"6"
+_FORM = b"8"
 """Goes up when the same files are read differently."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What is read from the schema and our texts: the documents, where each term is in their lines (numbered through)
     and what is counted of that, how often each word occurs, what words mean, and the paths that only list others."""
 
@@ -41,6 +41,22 @@ class Contents:
     known: Mapping[str, int]
     vocabulary: Vocabulary
     directories: frozenset[str]
+
+
+class _Small(Struct, frozen=True, array_like=True):
+    """What is kept as JSON. ``terms``: how often each occurs; ``in_documents``: in how many documents each is."""
+
+    documents: list[Document]
+    terms: dict[str, int]
+    in_documents: list[int]
+    known: Mapping[str, int]
+    concepts: list[tuple[tuple[str, ...], tuple[str, ...]]]
+    methods: Mapping[str, tuple[str, ...]]
+    words: list[str]
+    directories: list[str]
+
+
+_DECODER = Decoder(_Small)
 
 
 class _Places(Mapping[str, "array[int]"]):
@@ -78,13 +94,18 @@ def pack(source: str, contents: Contents) -> bytes:
     for each in contents.places.values():
         numbers.extend(each)
     counts, vocabulary = contents.counts, contents.vocabulary
-    documents = [[document.lines, document.parameters, document.does] for document in contents.documents]
     terms = {term: len(each) for term, each in contents.places.items()}
-    in_documents = [counts.documents[term] for term in terms]
-    meanings = [list(vocabulary.concepts.items()), vocabulary.methods, sorted(vocabulary.words)]
-    rest = [contents.known, meanings, sorted(contents.directories)]
-    small = json.dumps([documents, terms, in_documents, *rest], separators=(",", ":"))
-    body = small.encode() + b"\n" + _bytes_of(numbers) + _bytes_of(counts.terms) + _bytes_of(counts.lengths)
+    small = _Small(
+        list(contents.documents),
+        terms,
+        [counts.documents[term] for term in terms],
+        contents.known,
+        list(vocabulary.concepts.items()),
+        vocabulary.methods,
+        sorted(vocabulary.words),
+        sorted(contents.directories),
+    )
+    body = encode(small) + b"\n" + _bytes_of(numbers) + _bytes_of(counts.terms) + _bytes_of(counts.lengths)
     return f"{source} {_digest(body)}\n".encode() + body
 
 
@@ -94,22 +115,17 @@ def unpack(source: str, stored: bytes) -> Contents | None:
     if head != f"{source} {_digest(body)}".encode():
         return None
     small, _, rest = body.partition(b"\n")
-    documents, terms, in_documents, known, (concepts, methods, words), directories = json.loads(small)
-    of_places = 4 * sum(terms.values())
+    read = _DECODER.decode(small)
+    of_places = 4 * sum(read.terms.values())
     of_lines = (len(rest) - of_places) // 2
-    places = _Places(_array_of("I", rest[:of_places]), terms)
+    places = _Places(_array_of("I", rest[:of_places]), read.terms)
     counts = Counts(
-        dict(zip(terms, in_documents, strict=True)),
+        dict(zip(read.terms, read.in_documents, strict=True)),
         _array_of("I", rest[of_places : of_places + of_lines]),
         _array_of("f", rest[of_places + of_lines :]),
     )
-    vocabulary = Vocabulary.of(
-        {tuple(name): tuple(meant) for name, meant in concepts},
-        {concept: tuple(asked) for concept, asked in methods.items()},
-        words,
-    )
-    found = [Document(lines, tuple(parameters), does) for lines, parameters, does in documents]
-    return Contents(found, places, counts, known, vocabulary, frozenset(directories))
+    vocabulary = Vocabulary.of(dict(read.concepts), read.methods, read.words)
+    return Contents(read.documents, places, counts, read.known, vocabulary, frozenset(read.directories))
 
 
 def _bytes_of(numbers: array[Any]) -> bytes:

@@ -12,8 +12,9 @@ Each of the indented lines except the first may be repeated; a line that starts 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from proxmox_mcp.errors import ApidocFormatError
 
@@ -29,8 +30,7 @@ _PHRASES = ("~ ", "~de ")
 _PARAMETER = re.compile(r"@([A-Za-z][\w-]*(?:\[n\])?): (.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """What an endpoint does, and how people ask for it and for its parameters."""
 
     does: str
@@ -38,8 +38,7 @@ class Intent:
     parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(Struct):
     does: str = ""
     phrases: list[str] = field(default_factory=list)
     parameters: dict[str, list[str]] = field(default_factory=dict)

@@ -1,11 +1,14 @@
 """The phrases of all documents, and how similar a question is to the most similar of one document."""
 
+# Tested through tests/search/test_searcher.py.
+
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.search.documents import FACTS
 
@@ -16,8 +19,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.search.indexing import LinesByTerm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhraseWeights:
+class PhraseWeights(Struct, frozen=True, kw_only=True):
     """How phrases are compared.
 
     ``closeness`` is how much the length of the phrase counts against that of the question, ``second`` what the second

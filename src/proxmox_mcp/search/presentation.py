@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.reference.endpoint import render_reference, starts_task
 from proxmox_mcp.apidoc.reference.parameters import brief, keys_of
@@ -39,8 +40,7 @@ def allowed(_: Endpoint) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchAnswer:
+class SearchAnswer(Struct, frozen=True):
     """What is shown for a question; ``fits`` is false where nothing was found."""
 
     text: str
@@ -84,8 +84,7 @@ def _corrected(corrections: Sequence[tuple[str, str]]) -> str:
     return f"Read {', '.join(f'`{word}` as `{meant}`' for word, meant in corrections)}."
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A question, its words, and the keys of the property strings of the version that it is about."""
 
     query: str

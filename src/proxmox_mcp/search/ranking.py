@@ -5,15 +5,18 @@ fields", 2004). A phrase is compared by the share of the weights that it and the
 word by its rarity, and two words of one concept for less than the same word.
 """
 
+# Tested through tests/search/test_searcher.py and tests/search/test_questions.py.
+
 from __future__ import annotations
 
 import math
 from array import array
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct, field
 
 from proxmox_mcp.search.counts import documents_of_lines, rarity
 from proxmox_mcp.search.documents import FACTS
@@ -31,8 +34,7 @@ if TYPE_CHECKING:
 FIELDS = (*FACTS, "intents", "asked")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
+class Weights(Struct, frozen=True, kw_only=True):
     """The few global numbers of the ranker; measured with ``scripts/bench search`` on our own questions.
 
     ``concept`` is the weight of another word of the same concept, ``phrase`` that of the best phrase beside the fields,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.data_files import data_directory
 from proxmox_mcp.search.absent import Absence, load_absences
@@ -77,8 +78,7 @@ class Hit(NamedTuple):
         return tuple(dict.fromkeys(self.document.parameters))
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(Struct, frozen=True):
     """What was found: hits, best first; whether the first can be trusted; what the API has no endpoint for.
 
     ``corrections`` are the words that were read as others, not merely as other forms, each with what it was read as.

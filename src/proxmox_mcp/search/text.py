@@ -43,8 +43,10 @@ _FOLD = (
 # Begins with the apostrophe itself, so that `re` looks for that and not at every letter: a quarter of the time or less.
 _APOSTROPHE = re.compile(r"'(?<=\w')(?=\w)")
 # Possessive: no letter separates, so going back finds nothing. Going back would cost memory for each part of a compound
-# (86 MB for "/a" a megabyte long).
-_CHUNK = re.compile(r"[a-z0-9]++(?:[-_.:/@!+]{1,2}+[a-z0-9]++)*+")
+# (86 MB for "/a" a megabyte long). Python before 3.11.5 (Debian 12 has 3.11.2) goes on where the last try of a
+# possessive group has left off, not where it began: ``{1,2}+`` kept the point that ends a sentence. Here each try
+# begins with a branch, which goes back itself; the signs are in another order, or both branches would be put together.
+_CHUNK = re.compile(r"[a-z0-9]++(?:(?:[-_.:/@!+][a-z0-9]|[+!@/:._-][+!@/:._-][a-z0-9])[a-z0-9]*+)*+")
 LINE_END = "\n"
 _CHUNK_OR_END = re.compile(_CHUNK.pattern + "|" + LINE_END)
 _ADDRESS = re.compile(

@@ -6,8 +6,9 @@ The concepts come from ``apidoc/words.txt``; the top of that file describes its 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct, field
 
 from proxmox_mcp.apidoc import METHODS
 from proxmox_mcp.errors import ApidocFormatError
@@ -32,8 +33,7 @@ class Unit(NamedTuple):
         return (self.stem, *self.concepts)
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(Struct, frozen=True):
     """Concepts by the stems that name them (``("two", "factor")``), and the methods of the concepts that are verbs."""
 
     concepts: Mapping[tuple[str, ...], tuple[str, ...]]

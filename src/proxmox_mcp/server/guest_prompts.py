@@ -3,6 +3,8 @@
 A command whose exit code tells something else than its failure ends with ``true``: another code would end the plan.
 """
 
+# Tested through tests/server/test_prompts.py.
+
 from __future__ import annotations
 
 from typing import Any

@@ -4,6 +4,9 @@ Built on the SDK's low-level ``Server``: the decorated one would generate the sc
 of tools, and wrap the text of errors.
 """
 
+# Tested through tests/server/test_reference_resource.py, tests/guests/test_plans.py and
+# tests/fuzz/test_tool_arguments.py.
+
 from __future__ import annotations
 
 import logging

@@ -4,6 +4,8 @@ Clients that start their servers show what a tool answers, and hide what a serve
 knows a cluster, so nothing can be sent to one.
 """
 
+# Tested through tests/e2e/test_misconfigured.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -1,15 +1,17 @@
 """One prompt: what a person chooses, and the text that a model then reads."""
 
+# Tested through tests/server/test_prompts.py.
+
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+
+class Prompt(Struct, frozen=True):
     """``description`` is what a person chooses by. ``arguments`` are described by name; all are required.
 
     ``text`` holds them in braces, and so do the texts in ``steps``: a plan that the model is to propose unchanged.

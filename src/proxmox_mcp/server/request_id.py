@@ -1,5 +1,7 @@
 """The id of a request: the same in the log lines, in the audit and in the answer's header."""
 
+# Tested through tests/e2e/test_watching.py.
+
 from __future__ import annotations
 
 import re

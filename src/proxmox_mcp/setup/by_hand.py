@@ -1,5 +1,7 @@
 """The ``pveum`` lines that make a user, its roles and its token, for an administrator who runs them on a node."""
 
+# Tested through tests/setup/test_administrator.py.
+
 from __future__ import annotations
 
 import shlex

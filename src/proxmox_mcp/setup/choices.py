@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.policy.callers import new_token
 from proxmox_mcp.settings import SECRETS
@@ -28,8 +29,7 @@ class Use(StrEnum):
     """The container of ``compose.yaml``; the file is its ``.env``."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallerToken:
+class CallerToken(Struct, frozen=True):
     """A new caller: what the callers file says of it, and its token."""
 
     name: str

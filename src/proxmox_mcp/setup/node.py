@@ -1,10 +1,13 @@
 """Looks at a node before anything is sent to it: whether it is reached, and which certificate it shows."""
 
+# Tested through tests/setup/test_administrator.py.
+
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.doctor import connectivity
 from proxmox_mcp.doctor.certificate import describe, read_certificate, tls_handshake, unverified_context
@@ -22,8 +25,7 @@ if TYPE_CHECKING:
 _PVEPROXY = "Check the port (Proxmox VE: 8006), and on the node: `systemctl status pveproxy`."
 
 
-@dataclass(frozen=True, slots=True)
-class FoundNode:
+class FoundNode(Struct, frozen=True):
     """A node that answers with TLS. ``publicly_trusted``: by a public authority, and for this name."""
 
     where: HostPort

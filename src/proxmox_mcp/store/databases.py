@@ -1,5 +1,7 @@
 """The two databases that a store may lie in: how each is opened, and how a transaction begins there."""
 
+# Tested through tests/store/test_store.py.
+
 from __future__ import annotations
 
 import sqlite3
@@ -62,6 +64,10 @@ class Database(Protocol):
         """Why it can't be used, for callers: without values, passwords and addresses."""
         ...
 
+    def detail(self, error: Exception) -> str:
+        """What the operator is told beside it, in the log and on the command line: without passwords."""
+        ...
+
 
 class SqliteFile:
     """A file of mode 0600. ``-wal`` and ``-shm`` beside it take its mode (SQLite's ``findCreateFileMode``)."""
@@ -113,6 +119,9 @@ class SqliteFile:
         if isinstance(error, OSError):
             return error.strerror or type(error).__name__
         return str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
+
+    def detail(self, error: Exception) -> str:  # noqa: ARG002
+        return str(self._path)
 
     def _identity(self) -> tuple[int, int]:
         found = self._path.stat()
@@ -197,6 +206,9 @@ class Postgres:
         if isinstance(error, OperationalError) and (state is None or state.startswith(_NO_CONNECTION)):
             return f"no connection ({kind})"
         return f"another transaction holds it ({kind})" if kind == "LockNotAvailable" else kind
+
+    def detail(self, error: Exception) -> str:
+        return str(error).partition("\n")[0]
 
     @staticmethod
     def _begin(connection: Connection, statement: str) -> None:

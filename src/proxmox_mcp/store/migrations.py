@@ -5,6 +5,8 @@ store: ``approvals.sqlite`` and ``secrets.sqlite``. An older one takes the steps
 with the check: of several processes that start, one migrates and the others find it done.
 """
 
+# Tested through tests/store/test_store.py.
+
 from __future__ import annotations
 
 import logging

@@ -212,12 +212,15 @@ class Store:
         return database, engine
 
     def _unusable(self, database: Database, error: Exception) -> StoreError:
-        """The error as callers are told it; the log says more, once until it works again."""
-        said = f"{database.name} can't be used: {database.reason(error)}"
+        """The error as callers are told it. The log says more, once until it works again; a note of the error does
+        too, for a person at the command line."""
+        said, detail = f"{database.name} can't be used: {database.reason(error)}", database.detail(error)
         if not self.fault:
-            _LOG.error("%s (%s)", said, str(error).partition("\n")[0])
+            _LOG.error("%s (%s)", said, detail)
         self.fault = said
-        return StoreError(said, database.advice)
+        refused = StoreError(said, database.advice)
+        refused.add_note(detail)
+        return refused
 
 
 def _is_url(text: str) -> bool:

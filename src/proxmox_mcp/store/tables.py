@@ -4,12 +4,14 @@ An owner of a feature adds its tables and columns here, and once a version is re
 Secrets are in ``secrets.value`` alone; tokens, links and sessions are kept as hashes.
 """
 
+# Tested through tests/store/test_store.py.
+
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Index, Integer, MetaData, Table, Text, false
 from sqlalchemy.types import TypeDecorator
 
@@ -60,8 +62,7 @@ def _numbered(name: str, *columns: Column[Any] | Index) -> Table:
     return Table(name, METADATA, _number(), *columns, sqlite_autoincrement=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(Struct, frozen=True):
     """All tables, as ``Transaction.tables`` gives them."""
 
     approvals: Table

@@ -1,5 +1,7 @@
 """Calls that a person makes from the console: through the same gateway as every other, confirmed by what they read."""
 
+# Tested through tests/web/pages/test_changes.py and tests/web/pages/test_stopping.py.
+
 from __future__ import annotations
 
 import hashlib

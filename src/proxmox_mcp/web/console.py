@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec import Struct, field
 
 from proxmox_mcp.errors import AuditError
 from proxmox_mcp.web.kept import Kept, Shared
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("proxmox_mcp.web")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Console:
+class Console(Struct, frozen=True, kw_only=True):
     """``gateway`` None: the settings are wrong (``faults`` says what to correct), or there is no cluster here.
 
     ``public``: the address that people use (MCP_PUBLIC_URL), None if it is not set. ``mcp``: the address of the MCP

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -36,8 +36,7 @@ class Kept(Generic[T]):
             return found
 
 
-@dataclass(slots=True)
-class _Made(Generic[T]):
+class _Made(Struct, Generic[T]):
     results: list[T] = field(default_factory=list)
     mark: Hashable = None
     turn: anyio.Lock = field(default_factory=anyio.Lock)

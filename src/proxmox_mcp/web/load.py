@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import anyio
+from msgspec import Struct
 
 from proxmox_mcp.errors import ProxmoxError
 
@@ -22,8 +22,7 @@ _MOST_POINTS = 80
 WIDTH, HEIGHT = 100, 28
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """Fractions from 0 to 1 in the order of time; ``points`` draws them into a box of ``WIDTH`` by ``HEIGHT``."""
 
     values: tuple[float, ...] = ()
@@ -54,8 +53,7 @@ def _y(fraction: float) -> float:
 NO_LINE = Line()
 
 
-@dataclass(frozen=True, slots=True)
-class NodeLoad:
+class NodeLoad(Struct, frozen=True):
     """The lines of one node."""
 
     cpu: Line = NO_LINE

@@ -14,11 +14,11 @@ import re
 import time
 from collections import Counter, OrderedDict
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
+from msgspec import Struct
 
 from proxmox_mcp.errors import RateLimitError, SettingsError
 from proxmox_mcp.web.roles import Person, Role
@@ -37,8 +37,7 @@ _HASH = re.compile(
 _PLAIN_NAME = "admin"
 
 
-@dataclass(frozen=True, slots=True)
-class _Hash:
+class _Hash(Struct, frozen=True):
     n: int
     r: int
     p: int
@@ -183,15 +182,13 @@ class Delays:
         return kept
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct):
     """One attempt to sign in; who checks it says whether it ``succeeded``."""
 
     succeeded: bool = False
 
 
-@dataclass(slots=True)
-class _Failures:
+class _Failures(Struct):
     last: float
     count: int = 0
     next: float = 0.0

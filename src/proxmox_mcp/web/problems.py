@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.proxmox.problems import TITLES, ClusterProblem, ProblemReport, examine
@@ -17,8 +18,7 @@ _PATIENCE = 5.0
 _DAY = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemGroup:
+class ProblemGroup(Struct, frozen=True):
     """The problems of one kind, under its heading."""
 
     title: str
@@ -26,8 +26,7 @@ class ProblemGroup:
     problems: tuple[ClusterProblem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """The problems of a cluster in groups, what could not be read, and the ``trouble`` if nothing could."""
 
     groups: tuple[ProblemGroup, ...] = ()

@@ -1,9 +1,12 @@
 """Who uses the console: a person with a role."""
 
+# Tested through tests/web/pages/test_callers.py and tests/web/pages/test_stopping.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Role(StrEnum):
@@ -24,8 +27,7 @@ class Role(StrEnum):
 _RANK = {role: rank for rank, role in enumerate(Role)}
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """A person who is signed in, or a link that signs one in."""
 
     name: str

@@ -7,10 +7,10 @@ belongs to the session's cookie. The pages can't be framed, load nothing from ot
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec import Struct
 from starlette.datastructures import MutableHeaders
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ class SecurityHeaders:
         await self._app(scope, receive, sending)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a page comes from: ``https``, ``console.example.org:8443``. Without the port where it is the default."""
 
     scheme: str

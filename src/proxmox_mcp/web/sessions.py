@@ -10,8 +10,9 @@ import hashlib
 import hmac
 import secrets
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.confirm import operators
 from proxmox_mcp.web.roles import Person, Role
@@ -32,8 +33,7 @@ _MOST_SESSIONS = 20
 _LONGEST_TOKEN = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsoleSession:
+class ConsoleSession(Struct, frozen=True, kw_only=True):
     """A person who is signed in. ``form_token`` must come with every form that this session sends."""
 
     key: str

@@ -1,12 +1,15 @@
 """The tasks that run in the clusters now, with their progress, read once for all who look."""
 
+# Tested through tests/web/pages/test_tasks.py and tests/web/pages/test_activity.py.
+
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import ProxmoxError
 from proxmox_mcp.proxmox.upid import parse_upid
@@ -23,8 +26,7 @@ _MOST_TASKS, _MOST_FOLLOWED = 20, 6
 """Of each cluster: the newest that are listed, and those of them whose progress is read (two requests each)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningTask:
+class RunningTask(Struct, frozen=True, kw_only=True):
     """A task that has not ended. ``fraction`` is None, and ``line`` empty, where its log tells no progress."""
 
     cluster: str

@@ -1,14 +1,16 @@
 """One request of a person who is signed in: who it is, what every page shows, and how a page is answered."""
 
+# Tested through tests/web/test_security.py, tests/web/pages/test_signing_in.py and tests/web/pages/test_stopping.py.
+
 from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -55,8 +57,7 @@ _STATUS: tuple[tuple[type[ProxmoxMcpError], int], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
+class Shell(Struct, frozen=True):
     """What every page shows around its content. ``seen``: the marks from before the content was read (``live``)."""
 
     seen: Mapping[str, str]
@@ -65,8 +66,7 @@ class Shell:
     grants: Sequence[Grant] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(Struct, frozen=True):
     """A request with its session. ``fields`` are those of a form, empty for a page that is only read."""
 
     request: Request

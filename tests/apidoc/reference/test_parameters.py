@@ -4,11 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxmox_mcp.apidoc import EndpointPermissions, Schema
-from proxmox_mcp.apidoc.reference.folding import beginnings, fold_names
+from proxmox_mcp.apidoc import Schema
 from proxmox_mcp.apidoc.reference.parameters import brief, folded, plain, property_string, shared_shapes, together
-from proxmox_mcp.apidoc.reference.perl_patterns import readable
-from proxmox_mcp.apidoc.reference.privileges import privileges
 
 
 @pytest.mark.parametrize(
@@ -102,94 +99,3 @@ def test_what_property_strings_share_is_said_once() -> None:
 
 def test_names_of_one_type_share_a_line() -> None:
     assert together([("a", "bool"), ("b", "int"), ("c", "bool")]) == ["a, c: bool", "b: int"]
-
-
-@pytest.mark.parametrize(
-    ("names", "text"),
-    [
-        (["mp0", "mp1", "mp2", "rootfs"], ["mp[0-2]", "rootfs"]),
-        (["mp0", "mp2"], ["mp0", "mp2"]),
-        (["EPYC", "EPYC-Milan", "EPYC-Rome"], ["EPYC{,-Milan,-Rome}"]),
-        (["a-b", "a-c"], ["a-b", "a-c"]),
-        (["iops", "iops_max", "iops_rd", "iops_rd_max"], ["iops{,_max,_rd{,_max}}"]),
-    ],
-)
-def test_lists_of_names_are_folded(names: list[str], text: list[str]) -> None:
-    assert fold_names(names) == text
-
-
-@given(st.lists(st.from_regex(r"[a-c]{1,2}([-_][a-b]{1,2}){0,2}[0-9]?", fullmatch=True), unique=True, max_size=12))
-def test_folding_leaves_no_name_out(names: list[str]) -> None:
-    assert sorted(name for text in fold_names(names) for name in _unfolded(text)) == sorted(names)
-
-
-def _unfolded(text: str) -> list[str]:
-    """The names that a folded text stands for."""
-    if text.endswith("]"):
-        base, _, numbers = text[:-1].rpartition("[")
-        first, last = numbers.split("-")
-        return [each + str(n) for each in _unfolded(base) for n in range(int(first), int(last) + 1)]
-    if not text.endswith("}"):
-        return [text]
-    head, _, inner = text[:-1].partition("{")
-    parts, depth = [""], 0
-    for letter in inner:
-        depth += {"{": 1, "}": -1}.get(letter, 0)
-        if letter == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [head + name for part in parts for name in _unfolded(part)]
-
-
-def test_names_can_be_told_by_their_beginnings() -> None:
-    assert beginnings(["host", "EPYC-Milan", "EPYC-Rome"]) == ["host", "EPYC*"]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "text"),
-    [
-        (r"(?^:(?^:a+)b)", "a+b"),
-        (r"(?^:[a-fA-F0-9]{4})", r"\h{4}"),
-        (r"(?^:\d+(?:;\d+)*)", r"\d+(?:;\d+)*"),
-        (r"(?:x\d{2})(;(?:x\d{2}))*", r"x\d{2};.."),
-        (r"(a|b)c", "(a|b)c"),
-        (r"(ab)?c", "(ab)?c"),
-        (r"(?i:ab)", "(?i:ab)"),
-    ],
-)
-def test_patterns_lose_what_says_nothing(pattern: str, text: str) -> None:
-    assert readable(pattern) == text
-
-
-@pytest.mark.parametrize(
-    ("permissions", "text"),
-    [
-        (EndpointPermissions(user="all"), "any user; the call itself may check more"),
-        (EndpointPermissions(user="world"), "no login"),
-        (EndpointPermissions(), "only root@pam"),
-        (EndpointPermissions(check=("perm", "/vms/{vmid}", ("VM.Clone",))), "VM.Clone on /vms/{vmid}"),
-        (
-            EndpointPermissions(check=("perm", "/", ("Sys.Audit", "Sys.Modify"), "any", 1)),
-            "Sys.Audit or Sys.Modify on /",
-        ),
-        (
-            EndpointPermissions(
-                check=("and", ("perm", "/a", ("A.B",)), ("or", ("perm", "/b", ("C.D",)), ("userid-param", "self")))
-            ),
-            "A.B on /a and (C.D on /b or the user itself)",
-        ),
-        (
-            EndpointPermissions(
-                check=("perm", "/vms/{vmid}", ("VM.Config.CPU", "VM.Config.Disk", "VM.Config.Memory"), "any", 1)
-            ),
-            "any of VM.Config.{CPU,Disk,Memory} on /vms/{vmid}",
-        ),
-        (
-            EndpointPermissions(check=("perm", "/pool/{pool}", ("VM.Allocate",), "require_param", "pool")),
-            "VM.Allocate on /pool/{pool} if pool is given",
-        ),
-    ],
-)
-def test_permissions_are_told_in_words(permissions: EndpointPermissions, text: str) -> None:
-    assert privileges(permissions) == text

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.rules import Verdict

@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from proxmox_mcp.confirm.confirmations import LIFETIME_SECONDS
 from proxmox_mcp.errors import ConfirmationError, TargetError
@@ -116,9 +116,18 @@ def test_a_stop_is_heard_by_whoever_carries_the_plan_out(open_store: Callable[[]
     number = here.state(PLAN)
     here.begin(number, "")
     assert here.beat(number) == ""
-    there.request_stop(number, "lena")
+    assert there.request_stop(number, "lena")
     assert here.beat(number) == "lena"
     assert there.get(number, "ops").stop_requested
+
+
+def test_only_a_plan_that_runs_is_asked_to_stop(records: PlanRecords) -> None:
+    stated, ended = records.state(PLAN), records.state(PLAN)
+    records.begin(ended, "")
+    records.end(ended, PlanState.DONE)
+    for number in (stated, ended, 9999):
+        assert not records.request_stop(number, "lena")
+    assert not records.get(stated, "ops").stop_requested
 
 
 def begun_by(records: PlanRecords, owner: str) -> int:
@@ -137,6 +146,7 @@ def test_a_plan_whose_process_has_ended_on_this_machine_is_cut_off_at_once(recor
     host = records.owner.split(":")[0]
     for gone in (f"{host}:{ended.pid}:x", f"{host}:{os.getpid()}:an-earlier-process-with-our-number"):
         number = begun_by(records, gone)
+        assert not records.request_stop(number, "lena"), "nobody would hear of it"
         assert records.get(number, "ops").state is PlanState.CUT_OFF
         assert states(records, number) == ["unknown", "waiting"]
 

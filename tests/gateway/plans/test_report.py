@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from proxmox_mcp.gateway.plans import report
 from proxmox_mcp.gateway.plans.records import PlanRecord, PlanState, StepRecord, StepState
+from proxmox_mcp.gateway.request import FOR_PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,11 @@ def plan(state: PlanState, steps: Sequence[StepState], said: str = "", stopped_b
             for n, each in enumerate(steps, 1)
         ),
     )
+
+
+def test_a_person_is_told_their_own_way_to_go_on_and_back() -> None:
+    assert "console" in report.running(plan(PlanState.RUNNING, [R, W]), wording=FOR_PEOPLE).splitlines()[-1]
+    assert report.ended(plan(PlanState.DONE, [D]), FOR_PEOPLE).endswith("To go back: proxmox-mcp undo plan 12")
 
 
 def test_a_plan_that_runs_says_how_far_it_is_and_how_to_wait() -> None:

@@ -1,8 +1,4 @@
-"""What is wrong in a cluster, from what its API answers.
-
-Tested through it: ``problems.cluster_checks``, ``problems.node_checks``, ``problems.reads``, ``records``,
-``problems.model``.
-"""
+"""What is wrong in a cluster, from what its API answers."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from proxmox_mcp.errors import UnknownArgumentError
 from proxmox_mcp.server.tools import TOOLS, read
+from proxmox_mcp.server.tools.guest_exec import TOOL as EXEC
 
 if TYPE_CHECKING:
     from proxmox_mcp.server.tools import Tool
@@ -19,6 +20,7 @@ def tool(name: str) -> Tool:
 
 
 CALL, GET, SEARCH = tool("proxmox_api_call"), tool("proxmox_api_get"), tool("search_api")
+PLAN = tool("proxmox_api_plan")
 LEAST = {"path": "/nodes", "method": "GET"}
 
 
@@ -141,3 +143,61 @@ def test_what_is_too_long_too_deep_or_too_many_is_refused_before_anything_reads_
         read(CALL, taken)
     assert said in str(refused.value)
     assert len(str(refused.value)) < 1_000
+
+
+STEP = {"path": "/pools", "method": "POST"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "taken"),
+    [
+        ([STEP], [STEP]),
+        (STEP, [STEP]),
+        (json.dumps(STEP), [STEP]),
+        (json.dumps([STEP, STEP]), [STEP, STEP]),
+        ([{**STEP, "data": '{"poolid": "x"}'}], [{**STEP, "data": {"poolid": "x"}}]),
+        ([{**STEP, "data": {"poolid": "x"}}], [{**STEP, "data": {"poolid": "x"}}]),
+        ([{**STEP, "data": ""}], [{**STEP, "data": ""}]),
+    ],
+)
+def test_steps_are_a_list_of_objects_also_as_json_or_one_alone(steps: Any, taken: list[dict[str, Any]]) -> None:
+    assert read(PLAN, {"steps": steps})["steps"] == taken
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ("POST /pools", "must be a list of objects."),
+        ("[" * 100_000, "must be a list of objects."),
+        ("x" * 10_000_000, "is longer than 524,288 characters."),
+        ([STEP, "POST /pools"], "must be a list of objects."),
+        (5, "must be a list of objects."),
+        ([{**STEP, "data": "poolid=x"}], "must be an object"),
+        ([{**STEP, "data": [1]}], "must be an object"),
+        ([{}] * 10_001, "has more than 10,000 members."),
+    ],
+)
+def test_steps_that_are_no_list_of_objects_are_refused_by_name(steps: Any, said: str) -> None:
+    with pytest.raises(UnknownArgumentError) as caught:
+        read(PLAN, {"steps": steps})
+    assert f"steps: {said}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("command", "taken"),
+    [
+        (["df", "-h"], ["df", "-h"]),
+        ("df -h | sort", ["df -h | sort"]),
+        ('["df", "-h"]', ["df", "-h"]),
+        ("[ -e /etc ] && echo yes", ["[ -e /etc ] && echo yes"]),
+        ('"text"', ['"text"']),
+    ],
+)
+def test_a_command_is_a_list_of_texts_also_as_json_or_one_text(command: Any, taken: list[str]) -> None:
+    assert read(EXEC, {"guest": "web", "command": command})["command"] == taken
+
+
+@pytest.mark.parametrize("command", [5, ["df", 5], '["df", 5]', {"df": "-h"}, ["x"] * 1_000_000, ["x" * 10_000_000]])
+def test_a_command_that_is_no_list_of_texts_is_refused_by_name(command: Any) -> None:
+    with pytest.raises(UnknownArgumentError, match="command: "):
+        read(EXEC, {"guest": "web", "command": command})

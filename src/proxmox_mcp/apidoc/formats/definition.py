@@ -1,5 +1,7 @@
 """The definition of a named format: a test, and a description of what passes it."""
 
+# Tested through tests/apidoc/formats/test_formats.py.
+
 from __future__ import annotations
 
 import re

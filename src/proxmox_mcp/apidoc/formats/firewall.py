@@ -4,6 +4,8 @@ Services and protocols depend on the node's ``/etc/services`` and ``/etc/protoco
 false refusal would be worse than a call that the node refuses.
 """
 
+# Tested through tests/apidoc/formats/test_formats.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,5 +1,7 @@
 """Formats of guest options, certificates and other values (PVE::QemuServer, PVE::LXC::Config, PVE::Certificate)."""
 
+# Tested through tests/apidoc/formats/test_formats.py.
+
 from __future__ import annotations
 
 import json

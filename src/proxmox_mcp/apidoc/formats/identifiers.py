@@ -1,6 +1,8 @@
 """Formats of names and ids: guests, users, storages, SDN objects (PVE::JSONSchema, PVE::AccessControl, PVE::HA::Tools,
 PVE::Network::SDN)."""
 
+# Tested through tests/apidoc/formats/test_formats.py.
+
 from __future__ import annotations
 
 import re

@@ -3,6 +3,8 @@
 The grammar of IPv6 is that of RFC 3986, section 3.2.2: no zone, no leading zeros in an IPv4 part.
 """
 
+# Tested through tests/apidoc/formats/test_formats.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

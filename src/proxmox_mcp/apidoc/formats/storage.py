@@ -1,5 +1,7 @@
 """Formats of disks, volumes, paths and mappings (PVE::Storage::Plugin, PVE::JSONSchema, PVE::QemuServer, PVE::LXC)."""
 
+# Tested through tests/apidoc/formats/test_formats.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

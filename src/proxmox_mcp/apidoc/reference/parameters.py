@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.reference.folding import beginnings, fold_names
 from proxmox_mcp.apidoc.reference.perl_patterns import readable
@@ -135,8 +136,7 @@ def _length(schema: Schema) -> str:
     return f" {'' if schema.min_length is None else schema.min_length}..{schema.max_length or ''} chars"
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """The property string of one parameter, which others refer to as ``@name``."""
 
     name: str

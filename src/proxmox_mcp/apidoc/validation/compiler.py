@@ -4,6 +4,8 @@ Only the first fault of a value is reported, in Proxmox's order: type, format, p
 maximum, minimum, enumeration.
 """
 
+# Tested through tests/apidoc/validation/test_checker.py and tests/apidoc/validation/test_encode.py.
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """Example property strings by parameter. A hint shows only an example that the schema accepts."""
 
+# Tested through tests/apidoc/validation/test_hints.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,14 +1,15 @@
 """What is wrong with one value, without the name of its parameter."""
 
+# Tested through tests/apidoc/validation/test_checker.py and tests/apidoc/validation/test_encode.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 LONGEST_SHOWN = 60
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(Struct):
     """A fault of a value: a kind of ``Problem``, and what is wrong.
 
     ``key`` is the wrong key of a property string, empty if the whole value is wrong. ``wire`` is the encoded value, in

@@ -7,8 +7,9 @@ or, once, the value of the default key. Unknown and repeated keys are faults. Bo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.validation.faults import Fault, quoted_value
 from proxmox_mcp.apidoc.validation.perl import SPACE, is_true, number
@@ -30,8 +31,7 @@ MOST_TOLD = 8
 """The most faults of one property string in a message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """How releases parse property strings differently.
 
     ``bare_words``: a boolean default key without its name may be yes, on, ... (since libpve-common-perl 9.0.12).

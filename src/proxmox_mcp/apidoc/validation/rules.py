@@ -1,10 +1,14 @@
 """The rules of one endpoint for its parameters, compiled when a call first needs them."""
 
+# Tested through tests/apidoc/validation/test_checker.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.model import Schema
 from proxmox_mcp.apidoc.validation.encode import IN_QUERY, is_many
@@ -43,8 +47,7 @@ class Encoders(dict[str, "Encoder | None"]):
         return None if name.endswith("[n]") else self._parameters.get(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """The rules of an endpoint, or of one of its types (see ``Plan``).
 
     ``required`` are the required parameters other than those of the path, ``requires`` the parameter that a parameter

@@ -4,11 +4,14 @@ The rules are those of ``PVE::AccessControl`` and ``PVE::RPCEnvironment``: the n
 counts, a token's before its user's before its groups'; ``NoAccess`` beats all; the roles on a guest's pool are added.
 """
 
+# Tested through tests/demo/configuration/test_access.py and tests/demo/configuration/test_permissions.py.
+
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from proxmox_mcp.demo.configuration.roles import NO_ACCESS, PRIVILEGES, SPECIAL_ROLES
 
@@ -28,8 +31,7 @@ def owner_of(who: str) -> str:
     return who.partition("!")[0]
 
 
-@dataclass(slots=True)
-class Accounts:
+class Accounts(Struct):
     """What user.cfg holds, by identifier; tokens by full id.
 
     ``acl`` by path: the roles of each subject, with their propagate flags.

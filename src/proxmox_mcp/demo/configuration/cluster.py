@@ -1,5 +1,8 @@
 """The endpoints of everything that is kept as a ``Collection``, and the collections of a cluster put together."""
 
+# Tested through tests/demo/configuration/test_kinds.py, tests/demo/configuration/test_cascades.py and
+# tests/demo/configuration/test_jobs.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -6,15 +6,17 @@ data of a ``Kind``; what a kind does beyond that is a subclass of ``Collection``
 recorded from Proxmox VE 9.2.11's own code.
 """
 
+# Tested through tests/demo/configuration/test_kinds.py.
+
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fakepve import PveError
 from fakepve.routing import DIGEST_CHANGED, split_list
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Collection as Container
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 Values = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What is known of a kind of objects. ``{id}`` in a message stands for the object's identifier.
 
     ``key`` is the parameter that identifies an object; ``shown_key`` and ``listed_key`` are its names in the answers

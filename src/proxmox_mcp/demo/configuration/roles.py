@@ -1,5 +1,7 @@
 """Privileges and the roles that Proxmox brings along (``PVE::AccessControl``, 9.2)."""
 
+# Tested through tests/demo/configuration/test_access.py and tests/demo/configuration/test_permissions.py.
+
 from __future__ import annotations
 
 _LEVELS: dict[str, tuple[str, str, str, str]] = {

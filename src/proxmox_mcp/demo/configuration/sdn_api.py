@@ -1,5 +1,7 @@
 """The endpoints of the SDN beyond those of plain collections."""
 
+# Tested through tests/demo/configuration/test_sdn.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -55,6 +55,11 @@ class SecondFactorApi(TokenApi):
             ("PUT", "/access/users/{userid}/unlock-tfa", self._factor_unlock),
         ]
 
+    async def _user_delete(self, values: Values, caller: str) -> None:
+        """As for any user; the second factors go too (``PVE::AccessControl::user_remove_tfa``)."""
+        await super()._user_delete(values, caller)
+        self.factors.pop(values["userid"], None)
+
     def _entry(self, values: Values) -> Values:
         entries = self.factors.get(values["userid"], {})
         if values["id"] not in entries:

@@ -5,9 +5,12 @@ Pure: the cluster's resources and the free identifiers are handed in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ANY, GUESTS, ApiPath
 from proxmox_mcp.errors import InvalidCallError, ProxmoxMcpError, TargetError
@@ -48,8 +51,7 @@ class Placeholders:
         return f"backup-{len(self.taken)}" if parameter == "id" else str(999_000_000 - len(self.taken))
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(Struct, frozen=True):
     """The concrete steps, and what a ``*`` would stand for that is left out, in words."""
 
     steps: tuple[ConcreteStep, ...]

@@ -1,19 +1,22 @@
 """Plans, from the proposal to the answer: stated, confirmed once, carried out by the server, waited for by number."""
 
+# Tested through tests/e2e/test_plans.py.
+
 from __future__ import annotations
 
 import hashlib
 import json
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
-from proxmox_mcp.errors import CallError, ConfirmationError, PlanFailedError
-from proxmox_mcp.gateway.cluster import choose
+from proxmox_mcp.errors import CallError, ConfirmationError, PlanFailedError, TargetError
+from proxmox_mcp.gateway.cluster import cluster_for
 from proxmox_mcp.gateway.plans import report
 from proxmox_mcp.gateway.plans.existence import Snapshots, missing_places, missing_targets
 from proxmox_mcp.gateway.plans.expansion import Placeholders, expand
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
     from proxmox_mcp.gateway.cluster import Cluster
     from proxmox_mcp.gateway.pipeline import Pipeline
-    from proxmox_mcp.gateway.request import Client, Request
+    from proxmox_mcp.gateway.request import Client, Request, Wording
     from proxmox_mcp.policy.call import Call
 
 _POLL_SECONDS = 1.0
@@ -42,8 +45,7 @@ _POLL_SECONDS = 1.0
 _SHUTDOWN_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanAsked:
+class PlanAsked(Struct, frozen=True, kw_only=True):
     """What a caller asks for. ``filter`` selects what a ``*`` stands for; ``undo_of`` says what the steps undo."""
 
     steps: tuple[PlanStep, ...]
@@ -63,8 +65,7 @@ class PlanAsked:
         return hashlib.sha256(written.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class PlanLimits:
+class PlanLimits(Struct, frozen=True):
     """``steps``: the most of one plan; ``unasked``: objects that a plan may write to without a confirmation;
     ``keep_days``: how long plans are on record."""
 
@@ -118,7 +119,7 @@ class Plans:
                     "This server runs no commands in guests.",
                     "Nothing was sent. The operator can allow them with MCP_GUEST_EXEC=true.",
                 )
-            cluster = choose(self._clusters, request.cluster, request.caller)
+            cluster = cluster_for(self._clusters, request)
             binding = asked.digest(cluster.name)
             find, caller = self._records.find_stated, request.caller.name
             known = None if request.dry_run else await self._in_store(find, caller, binding)
@@ -141,7 +142,7 @@ class Plans:
         """Confirm a plan that was stated, by its number in place of its steps. Raises as ``propose`` does."""
         plan = await self._in_store(self._records.get, number, request.caller.name)
         if plan.state is not PlanState.STATED:
-            return self._told(plan, "")
+            return self._told(plan, "", request.wording)
         if plan.given is None:
             raise ConfirmationError(
                 f"plan {number} holds secrets, which are not kept.",
@@ -174,7 +175,7 @@ class Plans:
             if (run := self._runs.get(number)) is not None:
                 run.stop("a cancelled request")
             raise
-        return self._told(plan, text)
+        return self._told(plan, text, request.wording)
 
     async def stop(self, number: int, request: Request, client: Client) -> str:
         """End a plan after its running step, and wait for that."""
@@ -192,8 +193,10 @@ class Plans:
         return found
 
     async def stop_by_operator(self, number: int, operator: str) -> None:
-        """End the plan of any caller after its running step, without waiting for that."""
-        await self._in_store(self._records.request_stop, number, operator)
+        """End the plan of any caller after its running step, without waiting for that. Raises TargetError if it does
+        not run."""
+        if not await self._in_store(self._records.request_stop, number, operator):
+            raise TargetError(f"Plan {number} does not run, so there is nothing to stop.", "See which plans run now.")
         if (run := self._runs.get(number)) is not None:
             run.stop(operator)
 
@@ -293,14 +296,14 @@ class Plans:
         news = await run.progress.since(news)
         return run.progress.text, news
 
-    def _told(self, plan: PlanRecord, text: str) -> str:
+    def _told(self, plan: PlanRecord, text: str, wording: Wording) -> str:
         if plan.runs:
-            return report.running(plan, text)
+            return report.running(plan, text, wording)
         if plan.state is PlanState.STATED:
             return report.stated_only(plan)
         if plan.state in (PlanState.FAILED, PlanState.CUT_OFF):
-            raise PlanFailedError(report.ended(plan))
-        return report.ended(plan)
+            raise PlanFailedError(report.ended(plan, wording))
+        return report.ended(plan, wording)
 
     async def _in_store(self, work: Any, *arguments: Any) -> Any:
         return await self._records.store.in_thread(work, *arguments)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.apidoc.reviews import Effect
@@ -33,8 +35,7 @@ METHOD = "PLAN"
 _KINDS = ("qemu", "lxc")
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(Struct, frozen=True):
     """One step: its call as far as it could be taken without sending it, and the state that was read for it."""
 
     step: ConcreteStep
@@ -61,8 +62,7 @@ class PlannedStep:
         return bool(open_ended) or not self.hits.isdisjoint(later.hits)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(Struct, frozen=True, kw_only=True):
     """A whole plan. ``left_out`` says what a ``*`` stands for and no step is for; ``most_unasked`` is MCP_PLAN_ASK."""
 
     steps: tuple[PlannedStep, ...]

@@ -11,9 +11,10 @@ import os
 import socket
 import time
 import uuid
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from proxmox_mcp.confirm.confirmations import LIFETIME_SECONDS
 from proxmox_mcp.errors import ConfirmationError, TargetError
@@ -52,8 +53,7 @@ class StepState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRecord:
+class StepRecord(Struct, frozen=True, kw_only=True):
     """One step. ``command`` is what it runs in a guest, if anything. ``said`` is the first line of its answer, all of
     its error, or an excerpt of its output; ``change`` the number of its change, if any."""
 
@@ -70,8 +70,7 @@ class StepRecord:
         return f"{self.method} {self.path}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanRecord:
+class PlanRecord(Struct, frozen=True, kw_only=True):
     """One plan. Times are seconds since 1970; ``given`` is what it was made of, None where that holds secrets."""
 
     number: int
@@ -100,8 +99,7 @@ class PlanRecord:
         return tuple(step for step in self.steps if step.state in states)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatedPlan:
+class StatedPlan(Struct, frozen=True, kw_only=True):
     """What is kept of a plan when it is stated. ``binding`` identifies what was given, ``identifiers`` were allocated
     for it, in order."""
 
@@ -217,11 +215,16 @@ class PlanRecords:
             running = (steps.c.plan == number) & (steps.c.state == str(StepState.RUNNING))
             db.execute(steps.update().where(running).values(state=str(StepState.UNKNOWN)))
 
-    def request_stop(self, number: int, by: str) -> None:
-        """The process that carries a plan out, this one or another, ends it after the running step."""
+    def request_stop(self, number: int, by: str) -> bool:
+        """The process that carries a plan out, this one or another, ends it after the running step. False if it does
+        not run (any more), its process is gone, or there is no such plan."""
         with self.store.transaction() as db:
             t = db.tables.plans
-            db.execute(t.update().where(t.c.number == number).values(stop_requested=True, stopped_by=by))
+            runs = (t.c.number == number) & (t.c.state == str(PlanState.RUNNING))
+            row = db.row(t.select().where(runs))
+            if row is None or self._is_gone(row):
+                return False
+            return bool(db.execute(t.update().where(runs).values(stop_requested=True, stopped_by=by)).rowcount)
 
     def get(self, number: int, caller: str) -> PlanRecord:
         """One plan of a caller as it is now. Raises TargetError where the caller has none of that number.
@@ -293,7 +296,7 @@ def _begun(number: int) -> ConfirmationError:
 
 def _record(row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], changes: Mapping[int, int]) -> PlanRecord:
     """``changes``: the numbers of the changes on record, by step; also of a step that failed."""
-    taken = {name: row[name] for name in PlanRecord.__slots__ if name in row}
+    taken = {name: row[name] for name in PlanRecord.__struct_fields__ if name in row}
     of_steps = tuple(
         StepRecord(
             number=int(step["step"]),

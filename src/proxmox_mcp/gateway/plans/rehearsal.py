@@ -1,12 +1,15 @@
 """All steps of a plan checked, judged and decided before anything is sent; the faults of all of them at once."""
 
+# Tested through tests/e2e/test_plans.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import Struct
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.errors import PermissionDeniedError, ProxmoxMcpError
@@ -109,8 +112,7 @@ async def _unpermitted(
     return faults
 
 
-@dataclass(frozen=True, slots=True)
-class PlanStatement:
+class PlanStatement(Struct, frozen=True):
     """The statement of a proposal, for the ladder of confirmations. ``repeat`` proposes the same again; ``number`` is
     the plan's, 0 as long as it has none."""
 

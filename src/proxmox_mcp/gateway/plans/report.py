@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 from proxmox_mcp.gateway.plans.records import PlanRecord, PlanState, StepRecord, StepState
 from proxmox_mcp.gateway.plans.statement import ranges
+from proxmox_mcp.gateway.request import FOR_MODELS
 from proxmox_mcp.untrusted import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from proxmox_mcp.gateway.request import Wording
+
 _MOST_TOLD = 12
 _LONGEST_PATH, _LONGEST_COMMAND = 200, 100
 
 
-def running(plan: PlanRecord, doing: str = "") -> str:
+def running(plan: PlanRecord, doing: str = "", wording: Wording = FOR_MODELS) -> str:
     """What is said of a plan whose end was not waited for; ``doing`` is what its running step told last."""
     done = len(plan.in_state(StepState.DONE))
     failed = len(plan.in_state(StepState.FAILED, StepState.UNKNOWN))
@@ -23,11 +26,11 @@ def running(plan: PlanRecord, doing: str = "") -> str:
     now = next((f"Running: {_name(step)}" for step in plan.in_state(StepState.RUNNING)), "")
     now = f"{now} ({one_line(doing, _LONGEST_PATH)})" if now and doing else now
     ends = "ends after the running step" if plan.stop_requested else "continues"
-    how = f"To wait for it: proxmox_api_plan plan={plan.number}. To end it after the running step: add stop=true."
+    how = wording.wait_for_plan.format(number=plan.number)
     return "\n".join(filter(None, (f"plan {plan.number}: {count}, {ends}.", now, how)))
 
 
-def ended(plan: PlanRecord) -> str:
+def ended(plan: PlanRecord, wording: Wording = FOR_MODELS) -> str:
     """How a plan ended."""
     lines = [_head(plan), *_done(plan)]
     for step in plan.in_state(StepState.FAILED):
@@ -42,7 +45,7 @@ def ended(plan: PlanRecord) -> str:
     if waiting:
         lines.append(f"Not begun: {ranges([step.number for step in waiting])}.")
         lines += [f"   {_name(step)}" for step in waiting[:_MOST_TOLD]]
-    lines += _what_next(plan)
+    lines += _what_next(plan, wording)
     return "\n".join(lines)
 
 
@@ -79,7 +82,7 @@ def _done(plan: PlanRecord) -> list[str]:
     return lines
 
 
-def _what_next(plan: PlanRecord) -> list[str]:
+def _what_next(plan: PlanRecord, wording: Wording) -> list[str]:
     begun = plan.in_state(StepState.DONE, StepState.FAILED, StepState.UNKNOWN)
     changed = [step for step in begun if not step.command]  # What a command did can't be undone.
     lines = []
@@ -88,7 +91,7 @@ def _what_next(plan: PlanRecord) -> list[str]:
     elif plan.in_state(StepState.WAITING):
         lines.append("To go on: make a plan of the steps that are left.")
     if changed:
-        lines.append(f'To go back: proxmox_api_plan undo="plan {plan.number}".')
+        lines.append(wording.go_back.format(number=plan.number))
     return lines
 
 

@@ -1,13 +1,16 @@
 """Carries one plan out: in order, each step on the path of every call, its tasks awaited before the next."""
 
+# Tested through tests/e2e/test_plans.py and tests/e2e/test_plans_on_two_servers.py.
+
 from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import CommandFailedError, GuardError, ProxmoxError, ProxmoxMcpError, RateLimitError
 from proxmox_mcp.gateway.agreement import Agreed, fingerprint_of

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.confirm.statement import Statement
 from proxmox_mcp.gateway.agreement import fingerprint_of
@@ -22,8 +23,7 @@ _WHAT = {"Effects:": "", "Hits:": "hits ", "Changes:": "changes ", "Parameters:"
 """The headings of a statement, and what comes before each of their lines in that of a plan."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatedStep:
+class StatedStep(Struct, frozen=True):
     """A step with the statement of its call."""
 
     planned: PlannedStep
@@ -74,8 +74,7 @@ def _likeness(each: StatedStep) -> tuple[object, ...]:
     return step.given, call.method, call.template, json.dumps(sent, sort_keys=True), each.statement.effects
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Struct, frozen=True):
     """Writes steps as lines. ``of`` gives the whole text of a statement or the redacted one, ``made`` the step that
     creates a guest, by its id."""
 

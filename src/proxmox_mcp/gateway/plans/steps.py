@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
+
+from msgspec import Struct, field
 
 from proxmox_mcp.apidoc.path import ANY, GUESTS
 from proxmox_mcp.errors import InvalidCallError, ProxmoxMcpError, listed
@@ -27,8 +28,7 @@ _GUEST = re.compile(r"\*|[\w.-]{1,256}|\$\{\w{1,4}\.\w{1,40}\}", re.ASCII)
 a path."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanStep:
+class PlanStep(Struct, frozen=True, kw_only=True):
     """One write as it was given: ``path`` may hold ``*``, names of guests and references. ``why`` is shown with it.
 
     ``literal``: it holds no references, whatever its values look like: they were read from the cluster. ``undoes`` is
@@ -64,8 +64,7 @@ class PlanStep:
         return cls(**{**given, "work": work_of(work) if work else None})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConcreteStep:
+class ConcreteStep(Struct, frozen=True, kw_only=True):
     """One call to one concrete path.
 
     ``number`` counts from 1 in the order in which steps are carried out, ``given`` is the step of the caller that it
@@ -92,8 +91,7 @@ class ConcreteStep:
         return f"{self.method} {self.path.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class StepFault:
+class StepFault(Struct, frozen=True):
     """What is wrong with one of the caller's steps, counted from 1."""
 
     given: int

@@ -1,5 +1,7 @@
 """The guests of a backup or a job, and the backups that a retention removes."""
 
+# Tested through tests/gateway/test_reach.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

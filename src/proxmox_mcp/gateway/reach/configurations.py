@@ -1,6 +1,8 @@
 """Guests by what their configurations say: those that use a mapping, have a card on a virtual network, or are behind
 the firewall. Each configuration is one GET, so that of many guests it stays open which ones are hit."""
 
+# Tested through tests/gateway/test_reach.py.
+
 from __future__ import annotations
 
 import re

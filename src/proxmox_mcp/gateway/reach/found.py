@@ -1,9 +1,12 @@
 """What the readers of this package find, and what they have in common."""
 
+# Tested through tests/gateway/test_reach.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from proxmox_mcp.confirm.subjects import KIND, Subject
 
@@ -16,8 +19,7 @@ if TYPE_CHECKING:
     Reader = Callable[[LiveState], Awaitable["Reached"]]
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """What is hit without being named; ``listed`` are the kinds of targets of which this is all."""
 
     subjects: tuple[Subject, ...] = ()

@@ -1,6 +1,8 @@
 """What a call names by its position, a rule of a firewall or a repository: another may be there once somebody has
 confirmed."""
 
+# Tested through tests/gateway/test_reach.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,9 +1,12 @@
 """Which calls hit more than they name, and how each is found out."""
 
+# Tested through tests/gateway/test_reach.py.
+
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.reviews import call_key
 from proxmox_mcp.gateway.reach.backups import of_backup, of_prune

@@ -1,6 +1,8 @@
 """Who loses by the end of a group, user or role; what a role or group gives; the guests in a pool on which rights are
 given."""
 
+# Tested through tests/gateway/test_reach.py.
+
 from __future__ import annotations
 
 import re

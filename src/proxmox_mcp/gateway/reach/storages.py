@@ -1,5 +1,7 @@
 """What lies on a storage and writes to it, and the storages that are on a pool or file system of Ceph."""
 
+# Tested through tests/gateway/test_reach.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

@@ -7,8 +7,9 @@ are switched off cover nothing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from proxmox_mcp.proxmox.problems.cluster_checks import guest_names
 from proxmox_mcp.proxmox.problems.model import ClusterProblem
@@ -30,8 +31,7 @@ _LONGEST_SCHEDULE = 128
 """``PVE::JSONSchema``: ``maxLength`` of a job's schedule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backups:
+class Backups(Struct, frozen=True):
     """The last backup of each guest by id, in seconds since 1970. ``unknown_of``: nodes whose guests may have others,
     on a storage that could not be read."""
 

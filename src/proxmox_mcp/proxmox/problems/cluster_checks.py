@@ -1,5 +1,7 @@
 """What the state of nodes, storages, guests, HA and replication tells: from ``/cluster/...``, as data."""
 
+# Tested through tests/proxmox/problems/test_examination.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

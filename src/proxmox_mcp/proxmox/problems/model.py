@@ -1,9 +1,12 @@
 """A problem of a cluster, and the report of all that were found."""
 
+# Tested through tests/proxmox/problems/test_examination.py and tests/web/test_problems.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Severity = Literal["error", "warning"]
 """``error``: something does not work now. ``warning``: it will not, or it works without a safety net."""
@@ -42,8 +45,7 @@ TITLES: dict[Kind, str] = {
 """The kinds in the order in which they matter, each with its heading."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterProblem:
+class ClusterProblem(Struct, frozen=True, kw_only=True):
     """One thing that is wrong with one subject.
 
     ``names`` say which: ``("pve3",)``, ``("114", "vpn-01")``, ``("qmstart", "114", "vpn-01")``; ``node`` is where, if
@@ -66,8 +68,7 @@ class ClusterProblem:
         return " ".join(self.names) + (f" on {self.node}" if self.node else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """What could not be read, so that nothing is known of it: ``what`` in words, ``of`` which node or storage (empty
     for the cluster), ``look`` the path, ``why`` the reason."""
 
@@ -77,8 +78,7 @@ class Unread:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemReport:
+class ProblemReport(Struct, frozen=True):
     """The problems found, those that matter most first, and what could not be read.
 
     ``taken`` is the moment, in seconds since 1970.

@@ -1,5 +1,7 @@
 """What a node tells of its tasks, services and certificates: from ``/nodes/{node}/...``, as data."""
 
+# Tested through tests/proxmox/problems/test_examination.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,13 +1,15 @@
 """The requests of one report: a few at a time, each answer kept by its path, and what did not come told as unread."""
 
+# Tested through tests/proxmox/problems/test_examination.py.
+
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec import Struct, field
 
 from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.proxmox.problems.model import Unread
@@ -25,8 +27,7 @@ AT_A_TIME = 8
 _LACKS = re.compile(r"Permission check failed \([^,()]{0,100}, ([A-Za-z.|]{1,100})\)")
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRead:
+class PlannedRead(Struct, frozen=True):
     """One GET: ``what`` it tells in words, ``of`` which node or storage."""
 
     path: str

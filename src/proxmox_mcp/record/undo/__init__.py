@@ -6,8 +6,9 @@ no way back; ``recipes`` does what those words say.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from proxmox_mcp.apidoc.effects import bundled_effects
 from proxmox_mcp.apidoc.reviews import call_key

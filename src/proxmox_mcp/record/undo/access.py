@@ -1,10 +1,13 @@
 """The access control list, whose one PUT both grants and takes away; and the realm that a login takes by default."""
 
+# Tested through tests/record/test_undo_recorded.py and tests/gateway/test_undo_whole_cluster.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, ClassVar
+
+from msgspec.structs import replace
 
 from proxmox_mcp.record.undo.companions import acl_call
 from proxmox_mcp.record.undo.model import ACL, Get, Inverse, InverseCall, Recipe, filled, is_on, listed, none, rows
@@ -18,8 +21,7 @@ if TYPE_CHECKING:
 _KINDS = {"users": "user", "groups": "group", "tokens": "token"}
 
 
-@dataclass(frozen=True, slots=True)
-class AccessControl(Recipe):
+class AccessControl(Recipe, frozen=True):
     """PUT /access/acl: entries that were not there go, entries that were there come back as they were."""
 
     def wanted(self, case: Case) -> tuple[Get, ...]:
@@ -67,8 +69,7 @@ def _taking_away(path: str, plural: str, pairs: Sequence[tuple[str, str]]) -> li
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class WithDefaultRealm(Recipe):
+class WithDefaultRealm(Recipe, frozen=True):
     """A write of a realm with ``default=1`` takes that from another realm, which gets it back."""
 
     remade: ClassVar[bool] = True

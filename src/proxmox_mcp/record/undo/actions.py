@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.record.undo.model import Get, Inverse, InverseCall, Recipe, filled, is_on, listed, none, rows
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 _GUESTS = Get("/cluster/resources", (("type", "vm"),))
 
 
-@dataclass(frozen=True, slots=True)
-class PowerChanged(Recipe):
+class PowerChanged(Recipe, frozen=True):
     """Start, stop, suspend and resume of one guest. ``states`` are those in which the action does something."""
 
     kind: str
@@ -41,8 +39,7 @@ class PowerChanged(Recipe):
         return Get(filled(f"/nodes/{{}}/{self.kind}/{{}}/status/current", *case.names))
 
 
-@dataclass(frozen=True, slots=True)
-class AgentAction(Recipe):
+class AgentAction(Recipe, frozen=True):
     """What the guest agent is asked for that another command takes back."""
 
     opposite: str
@@ -52,8 +49,7 @@ class AgentAction(Recipe):
         return Inverse("reverse", (InverseCall("POST", path, {}, self.opposite.rpartition("/")[2]),))
 
 
-@dataclass(frozen=True, slots=True)
-class ManyPowered(Recipe):
+class ManyPowered(Recipe, frozen=True):
     """Bulk actions: the opposite for each guest that they changed, told by the guests' states before and case.after."""
 
     opposite: str
@@ -78,8 +74,9 @@ class ManyPowered(Recipe):
         return Inverse("reverse", tuple(calls), reason="it changes no guest")
 
 
-@dataclass(frozen=True, slots=True)
-class ManyMigrated(Recipe):
+class ManyMigrated(Recipe, frozen=True):
+    """Guests on another node go back, each by a call of its own and as it was moved: with its local disks too."""
+
     def wanted(self, case: Case) -> tuple[Get, ...]:
         return (_GUESTS,)
 
@@ -87,15 +84,17 @@ class ManyMigrated(Recipe):
         guests = _hit(case)
         if guests is None:
             return none("the guests were not read before")
-        target = str(case.data.get("target") or case.data.get("target-node"))
+        target = str(case.data.get("target"))
+        local_disks = {name: case.data[name] for name in ("with-local-disks",) if name in case.data}
         calls = []
         for guest in guests:
             if guest.get("node") == target:
                 continue
             vmid = str(guest["vmid"])
-            online = {"online" if guest["type"] == "qemu" else "restart": 1} if guest.get("status") == "running" else {}
+            is_vm = guest["type"] == "qemu"
+            online = {"online" if is_vm else "restart": 1} if guest.get("status") == "running" else {}
             path = filled(f"/nodes/{{}}/{guest['type']}/{{}}/migrate", target, vmid)
-            data = {"target": guest["node"], **online}
+            data = {"target": guest["node"], **online, **(local_disks if is_vm else {})}
             calls.append(InverseCall("POST", path, data, f"migrates {vmid} back to {guest['node']}"))
         return Inverse("reverse", tuple(calls), reason="it moves no guest")
 
@@ -116,8 +115,7 @@ def _hit(case: Case) -> list[dict[str, Any]] | None:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Opposite(Recipe):
+class Opposite(Recipe, frozen=True):
     """An action with a fixed opposite: another last segment of the same path."""
 
     opposite: str
@@ -130,8 +128,7 @@ class Opposite(Recipe):
         return {}
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceChanged(Recipe):
+class ServiceChanged(Recipe, frozen=True):
     """A system service: started where it was not running, stopped where it was."""
 
     opposite: str

@@ -1,8 +1,9 @@
 """What goes with an object that is deleted, and how it comes back: rights, members, tokens, places in pools."""
 
+# Tested through tests/record/test_undo_recorded.py and tests/gateway/test_undo_whole_cluster.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from proxmox_mcp.record.undo.model import ACL, Companion, Get, InverseCall, filled, is_on, listed, rows
@@ -25,8 +26,7 @@ def acl_call(entry: dict[str, Any]) -> InverseCall:
     return InverseCall("PUT", "/access/acl", data, f"grants {who} {entry['roleid']} on {entry['path']}")
 
 
-@dataclass(frozen=True, slots=True)
-class AclEntries(Companion):
+class AclEntries(Companion, frozen=True):
     """Entries of the access control list: those of a subject, of a role, or on the object's own path."""
 
     of: Literal["user", "group", "token", "role", "path"]
@@ -53,8 +53,7 @@ class AclEntries(Companion):
                 return kind == "group" and who == names[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens(Companion):
+class Tokens(Companion, frozen=True):
     """A user's tokens. Their rights come with the user's; their values don't come back."""
 
     def wanted(self, names: tuple[str, ...], known: State) -> tuple[Get, ...]:
@@ -78,8 +77,7 @@ class Tokens(Companion):
         return rows(before, self.wanted(names, before)[0]) or []
 
 
-@dataclass(frozen=True, slots=True)
-class SecondFactors(Companion):
+class SecondFactors(Companion, frozen=True):
     """A user's second factors, which no call brings back."""
 
     def wanted(self, names: tuple[str, ...], known: State) -> tuple[Get, ...]:
@@ -89,8 +87,7 @@ class SecondFactors(Companion):
         return ("second factors",) if rows(before, self.wanted(names, before)[0]) else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Members(Companion):
+class Members(Companion, frozen=True):
     """The users of a group."""
 
     def wanted(self, names: tuple[str, ...], known: State) -> tuple[Get, ...]:
@@ -110,8 +107,7 @@ class Members(Companion):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RulesOfResource(Companion):
+class RulesOfResource(Companion, frozen=True):
     """The rules of high availability that name a resource: a rule that named no other went with it."""
 
     def wanted(self, names: tuple[str, ...], known: State) -> tuple[Get, ...]:
@@ -140,8 +136,7 @@ def _rule_with(rule: dict[str, Any], sid: str, *, gone: bool) -> InverseCall:
     return InverseCall("PUT", filled("/cluster/ha/rules/{}", str(rule["rule"])), data, why)
 
 
-@dataclass(frozen=True, slots=True)
-class Pools(Companion):
+class Pools(Companion, frozen=True):
     """The pools that hold a storage."""
 
     def wanted(self, names: tuple[str, ...], known: State) -> tuple[Get, ...]:

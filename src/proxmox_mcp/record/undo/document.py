@@ -1,5 +1,7 @@
 """The table of all writes by the way in which they are undone: ``docs/undo-table.md``."""
 
+# Tested through tests/test_docs.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args

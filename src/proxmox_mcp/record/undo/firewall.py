@@ -4,9 +4,10 @@
 before which a rule lands; with ``moveto`` it ignores all other values.
 """
 
+# Tested through tests/record/test_undo_recorded.py and tests/gateway/test_undo_whole_cluster.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from proxmox_mcp.record.undo.model import Get, Inverse, InverseCall, Recipe, filled, none, rows
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 _SHOWN_ONLY = frozenset({"pos", "digest", "ipversion"})
 
 
-@dataclass(frozen=True, slots=True)
-class RuleCreated(Recipe):
+class RuleCreated(Recipe, frozen=True):
     """POST of a rule, undone by DELETE of the rule where it then is."""
 
     remade: ClassVar[bool] = True
@@ -70,8 +70,7 @@ def _bare(rule: dict[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in rule.items() if name not in _SHOWN_ONLY and value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class RuleUpdated(Recipe):
+class RuleUpdated(Recipe, frozen=True):
     """PUT of a rule: its values, or its place."""
 
     listed: str
@@ -110,8 +109,7 @@ class RuleUpdated(Recipe):
 _MOVED = frozenset({"move"})
 
 
-@dataclass(frozen=True, slots=True)
-class RuleDeleted(Recipe):
+class RuleDeleted(Recipe, frozen=True):
     """DELETE of a rule, undone by POST, and by a move to its place where that is not the top."""
 
     listed: str
@@ -139,8 +137,7 @@ def _rule(before: State, get: Get, position: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-@dataclass(frozen=True, slots=True)
-class NamedList(Recipe):
+class NamedList(Recipe, frozen=True):
     """A set of addresses or a group of rules: POST makes it, or renames it and changes its comment (``rename``)."""
 
     what: str
@@ -165,8 +162,7 @@ class NamedList(Recipe):
         return Inverse("restore", (back,), forms=frozenset({"rename"}))
 
 
-@dataclass(frozen=True, slots=True)
-class NamedDeleted(Recipe):
+class NamedDeleted(Recipe, frozen=True):
     """DELETE of a set of addresses (with what it holds) or of an empty group of rules."""
 
     what: str
@@ -195,8 +191,7 @@ class NamedDeleted(Recipe):
         return Inverse("create-again", tuple(calls))
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced(Recipe):
+class Replaced(Recipe, frozen=True):
     """PUT of an alias or an address of a set, which drops what it does not name; an alias may be renamed by it."""
 
     what: str

@@ -9,8 +9,9 @@ container has no ``force``, and that taking a device away edits ``boot`` was see
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from proxmox_mcp.policy.values import ALIASES, volume_of
 from proxmox_mcp.record.secret_patterns import is_secret_name
@@ -44,8 +45,7 @@ _ABOUT_WRITING = CONTROLS | {"skiplock", "background_delay", "import-working-sto
 _KEPT_BY_ROOT = {"vmgenid": "the old vmgenid", "template": "what it was before it became a template"}
 
 
-@dataclass(slots=True)
-class _Back:
+class _Back(Struct):
     """What one undo collects, key by key."""
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -55,8 +55,7 @@ class _Back:
     forms: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class Config(Recipe):
+class Config(Recipe, frozen=True):
     """PUT or POST of a guest's configuration."""
 
     kind: str
@@ -181,8 +180,7 @@ def _and(names: list[str]) -> str:
     return ", ".join(names)
 
 
-@dataclass(frozen=True, slots=True)
-class Unlinked(Recipe):
+class Unlinked(Recipe, frozen=True):
     """``PUT .../unlink``: volumes that were only detached come back."""
 
     def wanted(self, case: Case) -> tuple[Get, ...]:
@@ -207,8 +205,7 @@ class Unlinked(Recipe):
         return Get(filled("/nodes/{}/qemu/{}/config", *case.names))
 
 
-@dataclass(frozen=True, slots=True)
-class GuestMade(Recipe):
+class GuestMade(Recipe, frozen=True):
     """POST of a new guest, from nothing, from a backup or as a clone: undone by DELETE."""
 
     kind: str
@@ -237,8 +234,7 @@ class GuestMade(Recipe):
         return bool(case.data.get("archive") or is_on(case.data.get("restore")))
 
 
-@dataclass(frozen=True, slots=True)
-class SnapshotMade(Recipe):
+class SnapshotMade(Recipe, frozen=True):
     """A snapshot is undone by deleting it."""
 
     kind: str
@@ -254,8 +250,7 @@ class SnapshotMade(Recipe):
         return Inverse("delete-created", (InverseCall("DELETE", path, {}, f"deletes the snapshot {name}"),))
 
 
-@dataclass(frozen=True, slots=True)
-class DiskMoved(Recipe):
+class DiskMoved(Recipe, frozen=True):
     """A disk on another storage, or in another guest."""
 
     kind: str
@@ -288,9 +283,8 @@ class DiskMoved(Recipe):
         return Get(filled(f"/nodes/{{}}/{self.kind}/{{}}/config", *case.names))
 
 
-@dataclass(frozen=True, slots=True)
-class Migrated(Recipe):
-    """A guest on another node goes back."""
+class Migrated(Recipe, frozen=True):
+    """A guest on another node goes back. Disks that the call put on other storages stay there (``1`` keeps each)."""
 
     kind: str
 
@@ -300,4 +294,6 @@ class Migrated(Recipe):
         kept = ("online", "restart", "with-local-disks", "timeout", "bwlimit")
         data = {"target": node} | {name: case.data[name] for name in kept if name in case.data}
         path = filled(f"/nodes/{{}}/{self.kind}/{{}}/migrate", there, vmid)
-        return Inverse("reverse", (InverseCall("POST", path, data, f"migrates {vmid} back to {node}"),))
+        storages = str(case.data.get("targetstorage") or case.data.get("target-storage") or "1")
+        lost = () if storages == "1" else ("the storages of its disks",)
+        return Inverse("reverse", (InverseCall("POST", path, data, f"migrates {vmid} back to {node}"),), lost)

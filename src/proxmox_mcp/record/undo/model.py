@@ -1,12 +1,14 @@
 """The values of undoing: what is read before a write, and the calls that take the write back."""
 
+# Tested through tests/record/undo/test_cascade.py and tests/record/test_undo_recorded.py.
+
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from msgspec import Struct, field
 
 from proxmox_mcp.apidoc.path import ApiPath
 from proxmox_mcp.record.secret_patterns import HIDDEN
@@ -22,8 +24,7 @@ NEW = "(new)"
 """Stands for an id that Proxmox makes up, until it is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Get:
+class Get(Struct, frozen=True):
     """One GET that tells a state: the encoded path, and the parameters of its query."""
 
     path: str
@@ -47,8 +48,7 @@ Parameters = Callable[[str, str], Mapping[str, "Schema"]]
 version has no such endpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class InverseCall:
+class InverseCall(Struct, frozen=True):
     """One call of an undo. ``path`` is encoded; ``data`` holds JSON values, which the check encodes as for any call.
     ``why`` says in a few words what the call brings back."""
 
@@ -64,8 +64,7 @@ DISK_TAKEN = frozenset({"detach", "replace"})
 Reach = Literal["whole", "partly", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Inverse:
+class Inverse(Struct, frozen=True):
     """How one call is undone: the calls in the order in which they are sent, what they don't bring back (``lost``), or
     the ``reason`` why it can't be undone. ``proven``: a recording or a test shows this kind."""
 
@@ -103,16 +102,14 @@ class Inverse:
         return said if self.proven else f"{said}, untested"
 
 
-@dataclass(frozen=True, slots=True)
-class After:
+class After(Struct, frozen=True):
     """What is known once a call was sent: what Proxmox answered, and the GETs of before as they answer now."""
 
     answer: Any = None
     state: State = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One write and what is known of it: the state ``before`` it, the ``parameters`` of the cluster's endpoints, and
     what there is ``after`` it, None before it was sent: ids that Proxmox makes up are then ``NEW`` in a path."""
 
@@ -139,19 +136,17 @@ class Case:
         return self.call.path.encoded
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """What shows an object that a call has made: ``get``, and the parameters (``settable``) that can change it."""
 
     get: Get
     settable: Mapping[str, Schema]
 
 
-class Recipe(ABC):
+class Recipe(Struct, frozen=True):
     """How the calls of one endpoint are undone. ``remade``: the calls depend on what is there when it is undone, so
     they are made again then."""
 
-    __slots__ = ()
     remade: ClassVar[bool] = False
 
     def wanted(self, case: Case) -> tuple[Get, ...]:
@@ -162,19 +157,17 @@ class Recipe(ABC):
         """What shows the object that the call has made, by its parameters alone; None where no GET shows just that."""
         return None
 
-    @abstractmethod
     def inverse(self, case: Case) -> Inverse:
         """The calls that undo it."""
+        raise NotImplementedError
 
 
-class Companion(ABC):
+class Companion(Struct, frozen=True):
     """What goes with an object, beside it: rights on it, its place in others. ``names`` are its path parameters."""
 
-    __slots__ = ()
-
-    @abstractmethod
     def wanted(self, names: tuple[str, ...], known: State) -> tuple[Get, ...]:
         """What has to be read before the object is deleted."""
+        raise NotImplementedError
 
     def calls(self, names: tuple[str, ...], case: Case) -> tuple[InverseCall, ...]:
         """What brings it back once the object is there again."""

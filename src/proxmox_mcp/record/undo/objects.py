@@ -4,10 +4,14 @@ What a GET shows is sent back as far as the endpoint takes it; the schema in for
 fewer parameters is sent fewer.
 """
 
+# Tested through tests/record/test_undo_recorded.py and tests/gateway/test_undo_whole_cluster.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxmox_mcp.record.secret_patterns import is_secret_name, secrets_below
 from proxmox_mcp.record.undo.model import (
@@ -39,8 +43,7 @@ Unset = Literal["delete", "blank", "all"]
 """How a PUT takes a value away: by ``delete``, by an empty text, or since it replaces all that it does not name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thing:
+class Thing(Struct, frozen=True, kw_only=True):
     """One kind of object. Templates have ``{}`` for each path parameter.
 
     ``made`` is where POST makes it, empty for what is always there; ``named`` the parameter of POST that names it,
@@ -129,8 +132,7 @@ def touched(case: Case) -> list[str]:
     return list(dict.fromkeys([*given, *listed(case.data.get("delete"))]))
 
 
-@dataclass(frozen=True, slots=True)
-class Created(Recipe):
+class Created(Recipe, frozen=True):
     """POST of an object is undone by DELETE."""
 
     thing: Thing
@@ -156,8 +158,7 @@ class Created(Recipe):
         return Inverse("delete-created", (InverseCall("DELETE", path, data, why),))
 
 
-@dataclass(frozen=True, slots=True)
-class Updated(Recipe):
+class Updated(Recipe, frozen=True):
     """PUT of an object is undone by PUT of the values before. An object that the PUT made unreadable is made again."""
 
     remade: ClassVar[bool] = True
@@ -218,8 +219,7 @@ def _only(secrets: list[str]) -> str:
     return f"secrets are not kept: {', '.join(secrets)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted(Recipe):
+class Deleted(Recipe, frozen=True):
     """DELETE of an object is undone by POST of what it was, and of what went with it."""
 
     remade: ClassVar[bool] = True

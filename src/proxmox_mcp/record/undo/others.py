@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from proxmox_mcp.record.undo.model import NEW, Get, Inverse, InverseCall, Recipe, filled, is_on, none, rows
@@ -25,8 +24,7 @@ SUBNET = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SubnetCreated(Recipe):
+class SubnetCreated(Recipe, frozen=True):
     """A subnet's id is made of its zone and its network."""
 
     def wanted(self, case: Case) -> tuple[Get, ...]:
@@ -41,8 +39,7 @@ class SubnetCreated(Recipe):
         return Inverse("delete-created", (InverseCall("DELETE", path, {}, f"deletes the subnet {name}"),))
 
 
-@dataclass(frozen=True, slots=True)
-class AddressWritten(Recipe):
+class AddressWritten(Recipe, frozen=True):
     """An address of a network in the IPAM: the same values make and delete it."""
 
     method: str
@@ -54,8 +51,7 @@ class AddressWritten(Recipe):
         return Inverse(kind, (InverseCall(self.method, case.path, data, why),))
 
 
-@dataclass(frozen=True, slots=True)
-class LockTaken(Recipe):
+class LockTaken(Recipe, frozen=True):
     """The lock of SDN, which only its token gives back."""
 
     def inverse(self, case: Case) -> Inverse:
@@ -74,8 +70,7 @@ REPLICATION = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicationDeleted(Recipe):
+class ReplicationDeleted(Recipe, frozen=True):
     """DELETE only marks a job; until ``pvescheduler`` has removed it, ``delete=remove_job`` takes the mark away."""
 
     remade: ClassVar[bool] = True
@@ -102,8 +97,7 @@ RULE = Thing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HaRuleDeleted(Recipe):
+class HaRuleDeleted(Recipe, frozen=True):
     """A rule that is made again is the last one: its order is lost where others follow it."""
 
     def wanted(self, case: Case) -> tuple[Get, ...]:
@@ -121,8 +115,7 @@ class HaRuleDeleted(Recipe):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class HostsWritten(Recipe):
+class HostsWritten(Recipe, frozen=True):
     def wanted(self, case: Case) -> tuple[Get, ...]:
         return (Get(case.path),)
 
@@ -133,8 +126,7 @@ class HostsWritten(Recipe):
         return Inverse("restore", (InverseCall("POST", case.path, {"data": shown["data"]}, "restores the file"),))
 
 
-@dataclass(frozen=True, slots=True)
-class FlagWritten(Recipe):
+class FlagWritten(Recipe, frozen=True):
     """Flags of Ceph, all of them or one."""
 
     def wanted(self, case: Case) -> tuple[Get, ...]:
@@ -152,8 +144,7 @@ class FlagWritten(Recipe):
         return Inverse("restore", (InverseCall("PUT", case.path, data, "restores the flags"),) if data else ())
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeMade(Recipe):
+class VolumeMade(Recipe, frozen=True):
     """A volume whose name Proxmox answers, or that is told by the call."""
 
     content: str = ""
@@ -177,8 +168,7 @@ class VolumeMade(Recipe):
         return Inverse("delete-created", (InverseCall("DELETE", path, {}, f"deletes {volume}"),))
 
 
-@dataclass(frozen=True, slots=True)
-class BackupJobCreated(Recipe):
+class BackupJobCreated(Recipe, frozen=True):
     """A job that was made without ``id`` is told by comparing the lists."""
 
     def wanted(self, case: Case) -> tuple[Get, ...]:

@@ -1,8 +1,9 @@
 """Pools: comment and members, by ``/pools`` with ``poolid`` (from 8.1 on) or by ``/pools/{poolid}``."""
 
+# Tested through tests/record/test_undo_recorded.py and tests/gateway/test_undo_whole_cluster.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxmox_mcp.record.undo.companions import acl_call
@@ -35,8 +36,7 @@ def _call(method: str, case: Case, data: dict[str, Any], why: str) -> InverseCal
     return InverseCall(method, "/pools", {"poolid": _name(case), **data}, why)
 
 
-@dataclass(frozen=True, slots=True)
-class PoolCreated(Recipe):
+class PoolCreated(Recipe, frozen=True):
     def inverse(self, case: Case) -> Inverse:
         pool = str(case.data.get("poolid"))
         why = f"deletes the pool {pool}"
@@ -45,8 +45,7 @@ class PoolCreated(Recipe):
         return Inverse("delete-created", (InverseCall("DELETE", filled("/pools/{}", pool), {}, why),))
 
 
-@dataclass(frozen=True, slots=True)
-class PoolUpdated(Recipe):
+class PoolUpdated(Recipe, frozen=True):
     """Members that were added go, members that were taken out come back; ``allow-move`` takes guests from pools."""
 
     def wanted(self, case: Case) -> tuple[Get, ...]:
@@ -91,8 +90,7 @@ def _moved_back(vmids: list[str], case: Case) -> list[InverseCall]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class PoolDeleted(Recipe):
+class PoolDeleted(Recipe, frozen=True):
     def wanted(self, case: Case) -> tuple[Get, ...]:
         return (_get(case), ACL)
 

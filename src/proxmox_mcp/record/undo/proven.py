@@ -4,6 +4,8 @@
 (``Inverse.forms``), and how it was shown. Tests write it (``tests/record/test_undo_recorded.py``).
 """
 
+# Tested through tests/record/test_undo_recorded.py and tests/test_docs.py.
+
 from __future__ import annotations
 
 from functools import cache

@@ -1,5 +1,7 @@
 """Which recipe undoes which endpoint."""
 
+# Tested through tests/record/test_undo_recorded.py and tests/gateway/test_undo_whole_cluster.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

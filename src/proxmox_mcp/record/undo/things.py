@@ -4,6 +4,8 @@ Read in ``PVE::API2`` of pve-manager, pve-access-control, pve-storage, pve-netwo
 proxmox-notify; what the recordings of Proxmox VE 9.2 showed besides is said beside it.
 """
 
+# Tested through tests/record/test_undo_recorded.py and tests/gateway/test_undo_whole_cluster.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

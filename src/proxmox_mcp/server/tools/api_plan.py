@@ -1,9 +1,12 @@
 """``proxmox_api_plan``: several writes that are stated together, confirmed once and carried out in order."""
 
+# Tested through tests/guests/test_plans.py and tests/e2e/test_plans.py.
+
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import UnknownArgumentError
 from proxmox_mcp.gateway.plans import PlanAsked, read_steps

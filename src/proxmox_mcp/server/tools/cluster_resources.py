@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import ViewError
 from proxmox_mcp.gateway.answers import off_the_loop

@@ -1,12 +1,14 @@
 """A table made from ``/cluster/resources``: of one cluster, or of each cluster under its name."""
 
+# Tested through tests/server/tools/test_list_nodes.py and tests/server/tools/test_cluster_resources.py.
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import AnswerError, ProxmoxMcpError
 

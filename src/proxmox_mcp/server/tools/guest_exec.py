@@ -1,5 +1,7 @@
 """``guest_exec``: a command in a VM or a container. Listed only where the operator switched it on."""
 
+# Tested through tests/guests/test_through_the_gateway.py.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

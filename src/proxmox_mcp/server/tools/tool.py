@@ -4,12 +4,15 @@ Schemas stay in the subset that every client takes: typed properties, ``required
 ``anyOf``, ``$ref``, nullable or untyped parameter (Gemini and older OpenAI clients refuse a tool that has one).
 """
 
+# Tested through tests/server/tools/test_list_of_tools.py.
+
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from proxmox_mcp.gateway import NO_CLIENT, Request
 from proxmox_mcp.gateway.places import split_cursor
@@ -22,8 +25,7 @@ if TYPE_CHECKING:
     from proxmox_mcp.gateway import Client, Gateway
 
 
-@dataclass(frozen=True, slots=True)
-class ToolParameter:
+class ToolParameter(Struct, frozen=True):
     """``kind`` is a JSON type, or ``strings`` or ``objects`` for a list of them; ``enum`` the values allowed;
     ``max_length`` the most characters of a string; ``members`` the parameters of each object in a list."""
 
@@ -58,8 +60,7 @@ def object_schema(parameters: Mapping[str, ToolParameter]) -> dict[str, Any]:
     return written
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True):
     """One call of a tool: who makes it, over which client, with the arguments that were read (``arguments.read``).
     ``id`` is that of the request, in the log and the audit."""
 
@@ -99,8 +100,7 @@ class ToolCall:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """One tool. ``run`` gives the text that the model reads, or raises ProxmoxMcpError.
 
     ``reads_only`` is the ``readOnlyHint``: clients may run such a tool without asking their user.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.record.activity import ActivityFilter
@@ -32,8 +32,7 @@ _LONGEST_FIELD = 100
 _FIELDS = ("caller", "cluster", "guest", "effect", "outcome", "since", "writes")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """The filter of a query as it was given, and the number of the row that the rows must be older than."""
 
     chosen: Mapping[str, str]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from proxmox_mcp.errors import CallError, GuardError
 from proxmox_mcp.web.acting import confirmed, gateway_for, request_of

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
 
 from proxmox_mcp.apidoc.reviews import Effect
 from proxmox_mcp.confirm.approvals import ApprovalState
@@ -35,8 +36,7 @@ _LONGEST_NUMBER = 9
 _MOST_NAMES, _LONGEST_NAME = 50, 128
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(Struct, frozen=True, kw_only=True):
     """What the form of an approval offers to allow. ``ticked`` are the effects that it has ticked already."""
 
     effects: tuple[Effect, ...]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from msgspec import Struct
 
 from proxmox_mcp.errors import ApidocError, ProxmoxError
 from proxmox_mcp.web.load import NodeLoad, read_loads
@@ -31,8 +31,7 @@ _PATIENCE = 8.0
 NO_FINDINGS = Findings()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeRow:
+class NodeRow(Struct, frozen=True, kw_only=True):
     """One node: fractions of processor and memory in use now, and the lines of the last hour."""
 
     name: str
@@ -46,8 +45,7 @@ class NodeRow:
     load: NodeLoad
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterCard:
+class ClusterCard(Struct, frozen=True, kw_only=True):
     """One cluster: how it is reached, its nodes, and the ``trouble`` that keeps them from being read."""
 
     name: str
@@ -60,8 +58,7 @@ class ClusterCard:
     findings: Findings = NO_FINDINGS
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorWarning:
+class OperatorWarning(Struct, frozen=True):
     """Something about this server that its operator should correct, and how."""
 
     said: str

@@ -34,7 +34,9 @@ async def sign_in(request: Request) -> Response:
     console: Console = request.app.state.console
     try:
         if await find_session(request) is not None:
-            return RedirectResponse(back_to(request, request.query_params.get("next", "")), 303)
+            # A browser takes the fragment along to an address that has none, and with it the token of a link. The link
+            # stays valid: no request has brought its token, and it may be for another person, or for another browser.
+            return RedirectResponse(f"{back_to(request, request.query_params.get('next', ''))}#", 303)
     except StoreError as error:
         return unavailable(request, error)
     return _form(request, console, note=_NOTES.get(request.query_params.get("note", ""), ""))
