@@ -13,6 +13,7 @@ from apidoc_documents import document, method
 from apidoc_documents import node as path_of
 from patience import PATIENCE
 from proxmox.raw_server import reply
+from proxmox_mcp.apidoc.store import IndexStore
 from proxmox_mcp.errors import ApidocSourceError, ConfirmationNeededError, InvalidCallError, UnreachableError
 from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.gateway.search_source import SearchSource
@@ -21,6 +22,7 @@ from tool_calls import run_tool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from gateway.conftest import Script
@@ -209,6 +211,23 @@ async def test_a_first_search_is_loaded_while_proxmox_is_asked_for_the_permissio
     monkeypatch.setattr(cluster.pve, "get", permissions)
     assert "resize" in await run_tool(gateway, "search_api", query="resize a disk")
     assert together == [True]
+
+
+async def test_all_searches_open_the_cache_once(
+    make: Callable[..., Gateway], upstream: RawServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[IndexStore] = []
+    held = IndexStore.held
+
+    def watched(store: IndexStore) -> AbstractContextManager[None]:
+        opened.append(store)
+        return held(store)
+
+    monkeypatch.setattr(IndexStore, "held", watched)
+    gateway = make(upstream.port, MCP_CACHE_DIR=str(tmp_path / "state"))
+    for query in ("resize a disk", "back up a VM", "/nodes"):  # The first loads the search beside its own request.
+        assert "/nodes" in await run_tool(gateway, "search_api", query=query)
+    assert len(opened) == 1
 
 
 async def test_building_the_search_leaves_the_event_loop_free(

@@ -101,16 +101,24 @@ class SchemaKeeper:
 
     async def searcher(self) -> Searcher:
         """The search of the schema in force; the first use builds it in a worker thread. Raises ApidocError."""
-        return await anyio.to_thread.run_sync(self.load_searcher)
+        loaded = self._loaded_search()
+        return loaded if loaded is not None else await anyio.to_thread.run_sync(self.load_searcher)
 
     def begin_search(self) -> None:
         """Begin to load the search in a thread, for a caller that waits for Proxmox before it takes ``searcher``."""
-        loaded = self._search.loaded(self._current.index) if self._current is not None else None
-        if loaded is None and not (self._loading_search and self._loading_search.is_alive()):
-            self._loading_search = _in_thread(self.load_searcher, "search")
+        if self._loaded_search() is None and not (self._loading_search and self._loading_search.is_alive()):
+            self._loading_search = _in_thread(self._load_search, "search")
 
     def load_searcher(self) -> Searcher:
         """As ``searcher``, blocking."""
+        if self._loading_search is not None:
+            self._loading_search.join()  # To open the cache beside it takes 5 ms from it.
+        return self._loaded_search() or self._load_search()
+
+    def _loaded_search(self) -> Searcher | None:
+        return self._search.loaded(self._current.index) if self._current is not None else None
+
+    def _load_search(self) -> Searcher:
         with self._store.held() if self._store is not None else nullcontext():
             return self._search.load(self.load().index)
 
