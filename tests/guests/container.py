@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from guests.node import VMID, Node
 from patience import PATIENCE
-from proxmox_mcp.guests.container_exec import Patience, run_in_container
+from proxmox_mcp.guests.container_exec import run_in_container
 from proxmox_mcp.guests.model import ExecResult, GuestCommand, GuestOnNode
 from proxmox_mcp.guests.progress import Tell, tell_nobody
+from proxmox_mcp.guests.window import Patience
 from tools import required
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from guests.node import Node, Person
 from patience import PATIENCE, eventually
 from proxmox_mcp.errors import GuestAnswerError, GuestError, GuestSessionError
 from proxmox_mcp.guests import script
-from proxmox_mcp.guests.container_exec import Patience
+from proxmox_mcp.guests.window import Patience
 from tools import required
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from guests.node import USER, VMID, Node
 from patience import PATIENCE, eventually
 from proxmox_mcp.errors import GuestAnswerError, GuestSessionError, GuestStateError, GuestVersionError
 from proxmox_mcp.guests import script, websocket
-from proxmox_mcp.guests.container_exec import Patience
+from proxmox_mcp.guests.window import Patience
 from tools import needs, required
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ import pytest
 from guests.node import VMID, Node
 from patience import PATIENCE, eventually, until
 from proxmox_mcp.guests import GuestCommand, GuestOnNode
-from proxmox_mcp.guests.container_exec import Patience, run_in_container
+from proxmox_mcp.guests.container_exec import run_in_container
+from proxmox_mcp.guests.window import Patience
 from tools import required
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ import pytest
 from patience import PATIENCE
 from proxmox_mcp.errors import GuestSessionError, GuestStateError, GuestVersionError
 from proxmox_mcp.guests import GuestCommand, GuestCommands, GuestExec, GuestOnNode, LocalLocks
-from proxmox_mcp.guests.container_exec import Patience, run_in_container
+from proxmox_mcp.guests.container_exec import run_in_container
+from proxmox_mcp.guests.window import Patience
 from proxmox_mcp.net.address import HostPort
 from proxmox_mcp.proxmox.access import Posted
 from terminals import needs_terminals

@@ -9,10 +9,13 @@ connection (``script.bootstrap``).
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from proxmox_mcp.errors import GuestSessionError, GuestStateError
+import anyio
+
+from proxmox_mcp.errors import GuestSessionError, GuestStateError, ProxmoxError
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -133,10 +136,23 @@ async def terminals_of_others(cluster: GuestApi, guest: GuestOnNode, own: Collec
 
     Without Sys.Audit on the node Proxmox lists one's own tasks only (PVE::API2::Tasks).
     """
+    found = [task for task in await _terminals(cluster, guest) if str(task.get("id")) == str(guest.vmid)]
+    return tuple(str(task.get("user", "")) for task in found if task.get("upid", "") not in own or not task.get("upid"))
+
+
+async def wait_until_closed(cluster: GuestApi, guest: GuestOnNode, own: str, seconds: float) -> None:
+    """Wait until Proxmox no longer lists our terminal (its UPID) as open: the next call, of any replica, would take it
+    for a person's. Gives up after some seconds."""
+    with anyio.move_on_after(seconds), suppress(ProxmoxError):
+        while own and any(task.get("upid") == own for task in await _terminals(cluster, guest)):  # noqa: ASYNC110
+            await anyio.sleep(0.1)
+
+
+async def _terminals(cluster: GuestApi, guest: GuestOnNode) -> list[dict[str, Any]]:
+    """The tasks of the open terminals of a guest, and maybe of others: what Proxmox answers is not checked."""
     params: Wire = {"vmid": str(guest.vmid), "source": "active", "typefilter": "vncproxy"}
     tasks: Any = await cluster.get(f"/nodes/{guest.node}/tasks", params)
-    found = [task for task in tasks or () if isinstance(task, dict) and str(task.get("id")) == str(guest.vmid)]
-    return tuple(str(task.get("user", "")) for task in found if task.get("upid", "") not in own or not task.get("upid"))
+    return [task for task in tasks or () if isinstance(task, dict)]
 
 
 def in_use(guest: GuestOnNode, users: Collection[str]) -> GuestSessionError:
