@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 import uvicorn
-from anyio.abc import SocketAttribute
+from anyio.abc import SocketAttribute, SocketStream
 from uvicorn.server import ServerState
 
 from clients import http_client
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from anyio.abc import SocketStream
     from starlette.types import Receive, Scope, Send
 
 pytestmark = pytest.mark.anyio
@@ -69,13 +68,20 @@ class Listener:
     async def connect(self, address: str = "127.0.0.1") -> SocketStream:
         return await anyio.connect_tcp("127.0.0.1", self.port, local_host=address)
 
+    async def ask(self, sent: bytes, address: str = "127.0.0.1") -> SocketStream:
+        """A connection, and what was sent on it before the listener could take it: however long this process is kept
+        from going on then, the listener reads that before a time limit of the connection ends."""
+        connection = socket.create_connection(("127.0.0.1", self.port), PATIENCE, source_address=(address, 0))
+        connection.sendall(sent)
+        return await SocketStream.from_socket(connection)
+
     async def serves(self, address: str = "127.0.0.1") -> bool:
         """Whether a request from this address is answered at once."""
         with anyio.fail_after(PATIENCE):
-            async with await self.connect(address) as stream:
-                with suppress(anyio.BrokenResourceError):  # It may have been refused before it asked.
-                    await stream.send(REQUEST)
-                return (await stream.receive()).startswith(b"HTTP/1.1 200")
+            async with await self.ask(REQUEST, address) as stream:
+                with suppress(anyio.BrokenResourceError):  # It was refused before its request was read.
+                    return (await stream.receive()).startswith(b"HTTP/1.1 200")
+                return False
 
 
 @asynccontextmanager
@@ -135,12 +141,10 @@ async def test_headers_that_do_not_arrive_in_time_end_the_connection(
     served: bool, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits(monkeypatch, HEAD_SECONDS=0.2)
-    async with listening() as listener, await listener.connect() as stream:
+    async with listening() as listener, await listener.ask(REQUEST if served else sent) as stream:
         if served:
-            await stream.send(REQUEST)
             assert (await stream.receive()).startswith(b"HTTP/1.1 200")
             sent = sent or b"G"
-        if sent:
             await stream.send(sent)
         told = await until_closed(stream)
         assert (b"408 Request Timeout" in told) is bool(sent)
@@ -150,8 +154,11 @@ async def test_headers_that_do_not_arrive_in_time_end_the_connection(
 @pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Filler: ", b"\r\n"])
 async def test_headers_that_drip_in_for_ever_end_the_connection(start: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     limits(monkeypatch, HEAD_SECONDS=0.3)
-    async with listening() as listener, await listener.connect() as stream, anyio.create_task_group() as group:
-        await stream.send(start)
+    async with (
+        listening() as listener,
+        await listener.ask(start) as stream,
+        anyio.create_task_group() as group,
+    ):
         group.start_soon(drip, stream, b"\r\n" if start == b"\r\n" else b"x")
         await until_closed(stream)
         assert await listener.serves()
@@ -164,8 +171,7 @@ async def test_headers_that_drip_in_for_ever_end_the_connection(start: bytes, mo
 )  # fmt: skip
 async def test_a_body_that_drips_in_for_ever_ends_the_connection(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     limits(monkeypatch, BODY_SECONDS=0.3)
-    async with listening() as listener, await listener.connect() as stream, anyio.create_task_group() as group:
-        await stream.send(head)
+    async with listening() as listener, await listener.ask(head) as stream, anyio.create_task_group() as group:
         group.start_soon(drip, stream, b"x")
         await until_closed(stream)
         group.cancel_scope.cancel()
@@ -191,10 +197,12 @@ async def _until_nothing_is_under_way(listener: Listener, *, begun: bool = False
 
 async def test_what_is_under_way_or_rests_between_requests_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     limits(monkeypatch, HEAD_SECONDS=0.2, BODY_SECONDS=0.2, READ_SECONDS=0.2)
-    async with listening() as listener, await listener.connect() as rests, await listener.connect() as streams:
-        await rests.send(REQUEST)
+    async with (
+        listening() as listener,
+        await listener.ask(REQUEST) as rests,
+        await listener.ask(REQUEST.replace(b"/ ", b"/stream ")) as streams,
+    ):
         assert (await rests.receive()).startswith(b"HTTP/1.1 200")
-        await streams.send(REQUEST.replace(b"/ ", b"/stream "))
         assert (await streams.receive()).startswith(b"HTTP/1.1 200")
         await anyio.sleep(1)
         await rests.send(REQUEST)
