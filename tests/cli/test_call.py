@@ -98,7 +98,7 @@ def test_without_the_node_s_own_schema_the_doubt_is_said_and_an_unknown_path_is_
     assert "Nothing was sent" in told.stderr
 
 
-@pytest.mark.parametrize(("typed", "status", "said"), [("n", 1, "You answered no. Nothing was sent."), ("y", 0, "")])
+@pytest.mark.parametrize(("typed", "status", "said"), [("n", 1, "You did not agree. Nothing was sent."), ("y", 0, "")])
 def test_the_person_at_the_terminal_is_asked_and_declining_is_confirmed_in_plain_words(
     typed: str, status: int, said: str, on_demo: Mapping[str, str], tmp_path: Path
 ) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, cast
 
@@ -14,7 +16,7 @@ import pytest
 
 from command_line import run_here
 from forked import start
-from patience import PATIENCE
+from patience import PATIENCE, until
 from proxmox_mcp.cli.interrupts import telling_what_goes_on
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from serving import environment
@@ -22,11 +24,10 @@ from terminals import open_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from proxmox_mcp.gateway import Gateway
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to a process alone")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs signals and /proc")
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +52,30 @@ def interrupted(directory: Path, once: str, *arguments: str, **settings: str) ->
         shown = ""
         while once not in shown and (more := _read(screen)):
             shown += more
+        _until_it_waits(process.pid)
         process.send_signal(signal.SIGINT)
         while more := _read(screen):
             shown += more
     return process.wait(PATIENCE), out.read_text(), shown.replace("\r\n", "\n")
 
 
+def _until_it_waits(process: int) -> None:
+    """Until its main thread sleeps, and goes on to: Python raises nothing for a signal that comes between the text of
+    a question and the read of its answer, until that is read."""
+    asleep = 0
+
+    def is_waiting() -> bool:
+        nonlocal asleep
+        state = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+        asleep = asleep + 1 if state == "S" else 0
+        return asleep == 4
+
+    until(is_waiting, lambda: "the read of an answer")
+
+
 def _read(screen: IO[bytes]) -> str:
+    if not select.select([screen], [], [], PATIENCE)[0]:
+        pytest.fail("nothing more shows, and the command does not end")
     with contextlib.suppress(OSError):  # The program has ended.
         return screen.read(4096).decode()
     return ""
@@ -82,11 +100,17 @@ def test_a_task_that_goes_on_is_told_with_how_to_look_at_it_and_how_to_stop_it(
     ]
 
 
-def test_the_first_interrupt_at_a_question_ends_it(on_demo: Mapping[str, str], tmp_path: Path) -> None:
+def test_the_first_interrupt_at_the_question_of_a_call_declines_it(on_demo: Mapping[str, str], tmp_path: Path) -> None:
     reset = ("call", "POST", "/nodes/*/qemu/web-02/status/reset")
     status, out, shown = interrupted(tmp_path, "Do it? [y/N]: ", *reset, **on_demo)
-    assert (status, out) == (1, "")
-    assert shown.endswith("Do it? [y/N]: Aborted!\n")
+    assert (status, out) == (130, "")
+    assert shown.endswith("Do it? [y/N]: \nYou did not agree. Nothing was sent.\n")
+
+
+def test_an_interrupt_at_a_question_of_setup_ends_it_quietly(tmp_path: Path) -> None:
+    status, out, shown = interrupted(tmp_path, "[local]> ", "setup")
+    assert (status, out) == (130, "")
+    assert "Aborted!" not in shown
 
 
 def _gateway(*left: str) -> Gateway:

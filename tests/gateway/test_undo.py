@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.conftest import gateway_to_demo
-from proxmox_mcp.cli.call import TerminalClient
+from proxmox_mcp.cli.terminal_client import TerminalClient
 from proxmox_mcp.errors import CallError, ConfirmationNeededError
 from proxmox_mcp.gateway import Gateway, Request
 from proxmox_mcp.policy.caller import Caller, Mode

@@ -94,6 +94,10 @@ class _Commands(SuggestingGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             startup.interrupted()
+        except click.Abort as abort:
+            if startup.is_interrupt(abort):
+                startup.interrupted()
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

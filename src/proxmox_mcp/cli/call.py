@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,8 +12,9 @@ from proxmox_mcp.assembly import gateway_of
 from proxmox_mcp.cli import result as output
 from proxmox_mcp.cli.arguments import parse_parameters
 from proxmox_mcp.cli.cluster_reads import CLUSTER
-from proxmox_mcp.cli.interrupts import interruptible, telling_what_goes_on
-from proxmox_mcp.errors import ApidocError, ConfirmationError, ConfirmationNeededError
+from proxmox_mcp.cli.interrupts import telling_what_goes_on
+from proxmox_mcp.cli.terminal_client import TerminalClient
+from proxmox_mcp.errors import ApidocError
 from proxmox_mcp.gateway import FOR_PEOPLE, Request
 from proxmox_mcp.gateway.cluster import cluster_for
 from proxmox_mcp.gateway.places import split_cursor
@@ -22,48 +22,11 @@ from proxmox_mcp.render import View
 from proxmox_mcp.settings import load_settings
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-    from proxmox_mcp.gateway import Gateway, Reply
+    from proxmox_mcp.gateway import Gateway
     from proxmox_mcp.gateway.answers import Result
     from proxmox_mcp.gateway.cluster import Cluster
 
-
 _MAY_HAVE_BEEN_SENT = "The call may have been sent: `proxmox-mcp changes` and `proxmox-mcp tasks` show what was done."
-
-
-class TerminalClient:
-    """The person at the terminal, as a client."""
-
-    def __init__(self, *, agrees: bool) -> None:
-        self._agrees = agrees
-        self.declined = False
-        self.answer: Reply | None = None
-        self.follows_progress = sys.stderr.isatty()
-
-    can_be_asked = True
-    """Not by a one-time token: that is valid only in the process that issued it, and this one ends."""
-
-    async def ask(self, question: str, token: str) -> bool:  # noqa: ARG002
-        statement = question.rpartition("\n")[0]
-        if self._agrees:
-            click.echo(statement, err=True)
-            return True
-        if sys.stdin.isatty():
-            with interruptible():
-                self.declined = not click.confirm(question, default=False, err=True)
-            return not self.declined
-        raise ConfirmationNeededError(
-            f"{statement}\nNothing was sent: there is no terminal to ask at.",
-            "Run it in a terminal, or add --yes if you agree.",
-        )
-
-    def link_shown(self, text: str, link: str, key: str) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
-        return nullcontext()
-
-    async def progress(self, done: float | None, text: str) -> None:
-        if self.follows_progress:
-            click.echo(f"{f'{done:4.0%} ' if done is not None else ''}{text}", err=True)
 
 
 @click.command()
@@ -121,14 +84,9 @@ def call(
         cluster=cluster,
     )
     gateway, terminal = gateway_of(load_settings()), TerminalClient(agrees=yes)
-    try:
-        with telling_what_goes_on(gateway, "" if method.upper() == "GET" else _MAY_HAVE_BEEN_SENT):
-            result = anyio.run(_run, gateway, asked, terminal)
-    except ConfirmationError as error:
-        if not terminal.declined:
-            raise
-        click.echo(f"{error.message} {error.advice}", err=True)
-        sys.exit(1)
+    otherwise = "" if method.upper() == "GET" else _MAY_HAVE_BEEN_SENT
+    with terminal.telling_what_was_declined(), telling_what_goes_on(gateway, otherwise):
+        result = anyio.run(_run, gateway, asked, terminal)
     if as_json:
         notes = [result.told, *result.notes]
         click.echo(output.as_json(result, asked.view))

@@ -14,10 +14,10 @@ import anyio
 import click
 
 from proxmox_mcp.assembly import changes_of, gateway_of, redactor_of, store_of
-from proxmox_mcp.cli.call import TerminalClient
 from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.cli.interrupts import telling_what_goes_on
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
+from proxmox_mcp.cli.terminal_client import TerminalClient
 from proxmox_mcp.errors import CallError
 from proxmox_mcp.gateway import FOR_PEOPLE, Request
 from proxmox_mcp.record.changes_text import as_data, described, listing
@@ -78,8 +78,9 @@ def prune(older_than: str, dry_run: bool, yes: bool, confirm: str, cluster: str)
     """
     gateway = gateway_of(load_settings())
     request = Request(path="/", tool="cli", wording=FOR_PEOPLE, dry_run=dry_run, confirm=confirm, cluster=cluster)
-    doing = partial(gateway.prune, time.time() - _seconds(older_than), request, TerminalClient(agrees=yes))
-    click.echo(_run(gateway, doing))
+    terminal = TerminalClient(agrees=yes)
+    doing = partial(gateway.prune, time.time() - _seconds(older_than), request, terminal)
+    click.echo(_run(gateway, terminal, doing))
 
 
 @click.command()
@@ -99,11 +100,12 @@ def undo(which: tuple[str, ...], dry_run: bool, yes: bool, confirm: str) -> None
     """
     gateway = gateway_of(load_settings())
     request = Request(path="/", tool="cli", wording=FOR_PEOPLE, dry_run=dry_run, confirm=confirm)
-    click.echo(_run(gateway, partial(gateway.undo, " ".join(which), request, TerminalClient(agrees=yes))))
+    terminal = TerminalClient(agrees=yes)
+    click.echo(_run(gateway, terminal, partial(gateway.undo, " ".join(which), request, terminal)))
 
 
-def _run(gateway: Gateway, doing: Callable[[], Awaitable[str]]) -> str:
-    with telling_what_goes_on(gateway, _STEPS_STAY):
+def _run(gateway: Gateway, terminal: TerminalClient, doing: Callable[[], Awaitable[str]]) -> str:
+    with terminal.telling_what_was_declined(), telling_what_goes_on(gateway, _STEPS_STAY):
         return anyio.run(_done, gateway, doing)
 
 

@@ -10,10 +10,9 @@ import anyio
 import click
 
 from proxmox_mcp.assembly import gateway_of
-from proxmox_mcp.cli.call import TerminalClient
 from proxmox_mcp.cli.cluster_reads import CLUSTER
 from proxmox_mcp.cli.interrupts import telling_what_goes_on
-from proxmox_mcp.errors import ConfirmationError
+from proxmox_mcp.cli.terminal_client import TerminalClient
 from proxmox_mcp.gateway import FOR_PEOPLE, Request
 from proxmox_mcp.gateway.guest_command import UNRESOLVED
 from proxmox_mcp.guests import (
@@ -70,14 +69,9 @@ def exec_(
     )
     asked = Request(tool="cli", wording=FOR_PEOPLE, path="/guest", method="POST", confirm=confirm, cluster=cluster)
     gateway, terminal = gateway_of(load_settings()), TerminalClient(agrees=yes)
-    try:
-        with telling_what_goes_on(gateway, f"If the command was started, it may go on in guest {guest}."):
-            result = anyio.run(_run, gateway, asked, guest, work, terminal)
-    except ConfirmationError as error:
-        if not terminal.declined:
-            raise
-        click.echo(f"{error.message} {error.advice}", err=True)
-        sys.exit(1)
+    otherwise = f"If the command was started, it may go on in guest {guest}."
+    with terminal.telling_what_was_declined(), telling_what_goes_on(gateway, otherwise):
+        result = anyio.run(_run, gateway, asked, guest, work, terminal)
     _write(result)
 
 

@@ -59,6 +59,11 @@ def interrupted(told: str = "") -> NoReturn:
     sys.exit(INTERRUPTED)
 
 
+def is_interrupt(abort: click.Abort) -> bool:
+    """Whether a question was ended by Ctrl-C, not by the end of the input: click (8.5) raises Abort for both."""
+    return isinstance(abort.__context__, KeyboardInterrupt)
+
+
 def settle() -> None:
     """Call it when the start is over: its objects are never looked at for garbage again, later ones are."""
     gc.freeze()

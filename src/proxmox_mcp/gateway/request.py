@@ -63,7 +63,7 @@ FOR_MODELS = Wording(
 
 FOR_PEOPLE = Wording(
     denied="MCP_MODE and MCP_POLICY_FILE decide that; `proxmox-mcp policy explain METHOD PATH` names the rule.",
-    declined="You answered no.",
+    declined="You did not agree.",
     after_declining="",
     approve="Approve it {where}, then repeat this command with --confirm {number}.",
     wait="To wait for it: proxmox-mcp call GET '{path}/status' --wait 300",
