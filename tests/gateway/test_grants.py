@@ -8,7 +8,7 @@ import pytest
 
 from gateway.conftest import records
 from proxmox_mcp.apidoc.reviews import Effect
-from proxmox_mcp.errors import ConfirmationNeededError, FrozenError
+from proxmox_mcp.errors import ConfirmationNeededError, FrozenError, StoreError
 from proxmox_mcp.gateway import Gateway, Request
 
 if TYPE_CHECKING:
@@ -68,3 +68,16 @@ async def test_a_rule_with_four_eyes_is_covered_by_no_grant(
     give(gateway)
     with pytest.raises(ConfirmationNeededError, match="A person must approve this"):
         await gateway.call(RESET)
+
+
+async def test_a_store_that_can_t_be_used_says_that_nothing_was_sent(
+    recorder: RawServer, gateway_to: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StoreError("the state database can't be used: no connection", "See MCP_DATABASE_URL.")
+
+    gateway = gateway_to(recorder.port)
+    monkeypatch.setattr(gateway.guard.grants, "may_cover", away)
+    with pytest.raises(StoreError) as caught:
+        await gateway.call(RESET)
+    assert caught.value.advice == "Nothing was sent. See MCP_DATABASE_URL."

@@ -25,7 +25,7 @@ from proxmox_mcp.gateway.guest_command import CARRIERS, carried, digests, result
 from proxmox_mcp.gateway.ha_wait import follow_ha, request_of_call
 from proxmox_mcp.gateway.live_state import LiveState
 from proxmox_mcp.gateway.not_in_force import pending_changes
-from proxmox_mcp.gateway.request import patience
+from proxmox_mcp.gateway.request import nothing_sent, patience
 from proxmox_mcp.gateway.snapshot_first import snapshot_first
 from proxmox_mcp.gateway.suggestions import what_there_is, why_empty
 from proxmox_mcp.gateway.task_wait import follow, outcome_text
@@ -84,7 +84,8 @@ class Pipeline:
                 record.success = "dry-run"
                 return await dry_run(call, guard, live)
             guard.admit(call, request)
-            call = record.keep(await guard.confirm(call, request, live, client))
+            with nothing_sent():
+                call = record.keep(await guard.confirm(call, request, live, client))
             taken: tuple[str, ...] = ()
             if call.snapshot_asked:
                 run = partial(self.run, cluster=cluster, client=client)

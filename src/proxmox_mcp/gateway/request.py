@@ -3,20 +3,20 @@ gateway."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 
 from proxmox_mcp.apidoc import METHODS
-from proxmox_mcp.errors import InvalidCallError
+from proxmox_mcp.errors import InvalidCallError, StoreError
 from proxmox_mcp.policy.call import Call
 from proxmox_mcp.policy.caller import LOCAL, Caller
 from proxmox_mcp.proxmox.paged import MOST_ROWS
 from proxmox_mcp.render import WHOLE, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from proxmox_mcp.apidoc.path import ApiPath
@@ -144,6 +144,15 @@ def method_of(request: Request) -> str:
     if method not in METHODS:
         raise InvalidCallError(f"Unsupported method `{request.method[:20]}`.", f"Allowed: {', '.join(METHODS)}.")
     return method
+
+
+@contextmanager
+def nothing_sent() -> Iterator[None]:
+    """Around what needs the store before anything is sent: where the store can't be used, its error says both."""
+    try:
+        yield
+    except StoreError as error:
+        raise error.with_advice(f"Nothing was sent. {error.advice}") from None
 
 
 class Reply(Struct, frozen=True):

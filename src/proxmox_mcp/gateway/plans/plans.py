@@ -26,7 +26,7 @@ from proxmox_mcp.gateway.plans.records import PlanRecord, PlanRecords, PlanState
 from proxmox_mcp.gateway.plans.rehearsal import PlanStatement, rehearse
 from proxmox_mcp.gateway.plans.run import Run
 from proxmox_mcp.gateway.plans.steps import PlanStep
-from proxmox_mcp.gateway.request import call_of, patience
+from proxmox_mcp.gateway.request import call_of, nothing_sent, patience
 from proxmox_mcp.record.audit import AuditRecord
 from proxmox_mcp.render import View
 
@@ -131,10 +131,11 @@ class Plans:
                 record.keep(proposal.as_call())
                 return await self._dry_run(proposal, stated)
             kept = await self._kept(asked, stated, binding, identifiers)
-            number = await self._in_store(self._records.state, kept, number)
-            call, stated = record.keep(proposal.as_call(number)), replace(stated, number=number)
-            call = record.keep(await self._guard.confirm_stated(call, request, stated, client))
-            await self._in_store(self._records.begin, number, call.confirmation)
+            with nothing_sent():
+                number = await self._in_store(self._records.state, kept, number)
+                call, stated = record.keep(proposal.as_call(number)), replace(stated, number=number)
+                call = record.keep(await self._guard.confirm_stated(call, request, stated, client))
+                await self._in_store(self._records.begin, number, call.confirmation)
         await self._start(Run(number, proposal, call.confirmation, pipeline=self._pipeline, records=self._records))
         return await self.wait(number, request, client)
 
