@@ -34,7 +34,6 @@ _MOVING = (
     (re.compile(r"\bChange \d+"), "Change N"),
     # Which question to a state that is away comes first is up to what was asked before.
     (re.compile(r"It can't be read whether writes are frozen: (?=the state file)"), ""),
-    (re.compile(r"Nothing was sent\. (?=See that the state directory)"), ""),
     (re.compile(r"(after|within) \d+\.\d+ ?s"), r"\1 N s"),
     (re.compile(r"(ended: OK after) \d+s"), r"\1 N s"),
 )
