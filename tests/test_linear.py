@@ -310,7 +310,9 @@ def steep_shapes(name: str, sizes: Sequence[int]) -> dict[str, str]:
     return {shape: steep for shape in SHAPES if (steep := told(shape))}
 
 
-@pytest.mark.parametrize("name", sorted(READERS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if n % 2 else []) for n, name in enumerate(sorted(READERS))]
+)
 def test_hostile_text_costs_a_reader_no_more_than_its_length(name: str) -> None:
     assert not steep_shapes(name, SHORT)
 

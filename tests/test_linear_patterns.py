@@ -144,6 +144,7 @@ def steep_attack(pattern: re.Pattern[str], methods: frozenset[str]) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_a_pattern_takes_linear_time_on_whatever_its_own_parts_can_make(module: str) -> None:
     told = {

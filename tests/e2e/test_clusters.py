@@ -130,6 +130,7 @@ async def test_a_search_does_not_wait_for_a_dead_cluster(several: Served) -> Non
             assert watch.soon
 
 
+@pytest.mark.slow
 async def test_lists_show_all_clusters_and_say_soon_of_the_dead_one_that_it_is_not_to_be_had(several: Served) -> None:
     async with connect(several) as session:
         for cluster in ("lab", "home"):

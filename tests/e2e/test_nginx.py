@@ -90,6 +90,7 @@ async def long_call(site: Site, path: str, told: dict[str, tuple[str, float]]) -
     told[f"{site.name} {path}"] = (text, watch.seconds)
 
 
+@pytest.mark.slow
 async def test_a_call_of_twelve_seconds_passes_on_both_transports_under_a_name_and_under_a_path(
     named: Site, below: Site
 ) -> None:

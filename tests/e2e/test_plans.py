@@ -64,13 +64,14 @@ def beside(cluster: DemoCluster) -> Upstream:
 async def client_of(
     demo: DemoCluster, directory: Path, era: str = "auto", person: Person | None = None, **settings: str
 ) -> AsyncIterator[Session]:
-    """A client of a server in this process."""
+    """A client of a server in this process, which has the node's own schema: what that lacks is a fault, no doubt."""
     base = {**demo.environment, "MCP_AUTH_TOKEN": TOKEN, "MCP_AUDIT_FILE": str(directory / "audit.jsonl")}
     base |= {"MCP_STATE_DIR": str(directory / "durable"), "MCP_CACHE_DIR": str(directory.parent / "schema")}
     async with (
         serving_here(directory, **base, **settings) as here,
         connect(here, "http", era, person=person) as session,
     ):
+        await here.gateway.clusters["default"].schema.refresh()
         yield session
 
 

@@ -22,7 +22,7 @@ MOST_READ = 6000
 # Each starts a cluster and compares all of it before and after: a quick run has every eighth.
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if n % 8 else []) for n, name in enumerate(SCENARIOS)]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if n % 16 else []) for n, name in enumerate(SCENARIOS)]
 )
 async def test_the_scripted_solution_ends_as_it_should(name: str, tmp_path: Path) -> None:
     scenario = SCENARIOS[name]

@@ -71,7 +71,7 @@ def gauge(served: Served, name: str) -> float:
     return float(next(line for line in text.splitlines() if line.startswith(name)).rpartition(" ")[2])
 
 
-@pytest.mark.parametrize("transport", ["sse", "http"])
+@pytest.mark.parametrize("transport", [pytest.param("sse", marks=pytest.mark.slow), "http"])
 def test_a_client_that_leaves_in_the_middle_of_a_write_leaves_it_done_once_and_on_record(
     transport: str, server: Served, proxy: Proxy, table: Table
 ) -> None:
@@ -108,7 +108,7 @@ def test_a_client_that_leaves_in_the_middle_of_a_write_leaves_it_done_once_and_o
     )
 
 
-@pytest.mark.parametrize("transport", ["sse", "http"])
+@pytest.mark.parametrize("transport", [pytest.param("sse", marks=pytest.mark.slow), "http"])
 def test_a_call_that_is_cancelled_ends_at_once_where_it_reads_and_is_done_once_where_it_writes(
     transport: str, server: Served, proxy: Proxy, table: Table
 ) -> None:
@@ -198,6 +198,7 @@ async def test_sessions_that_are_never_closed_are_bounded_and_their_room_is_free
     table.add(Row("a session too many (200 are allowed), /sse", "connect", refused.text, 2, took))
 
 
+@pytest.mark.slow
 def test_connections_beyond_the_descriptors_wait_and_calls_go_on_when_they_are_gone(
     clusters: dict[str, dict[str, str]], tmp_path: Path, table: Table
 ) -> None:

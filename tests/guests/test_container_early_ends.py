@@ -85,7 +85,7 @@ REACHED: dict[str, Callable[[int], int]] = {
 
 
 @pytest.mark.parametrize("reached", REACHED)
-@pytest.mark.parametrize("shell", ["bash", "ash"])
+@pytest.mark.parametrize("shell", ["bash", pytest.param("ash", marks=pytest.mark.slow)])
 async def test_a_connection_that_breaks_in_the_middle_of_the_line_or_its_answer_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: str, reached: str
 ) -> None:
@@ -95,7 +95,7 @@ async def test_a_connection_that_breaks_in_the_middle_of_the_line_or_its_answer_
 
 @pytest.mark.parametrize("reached", ["one byte", "the middle"])
 @pytest.mark.parametrize("shell", ["bash", "ash"])
-@pytest.mark.parametrize("lost", [1, 2])
+@pytest.mark.parametrize("lost", [1, pytest.param(2, marks=pytest.mark.slow)])
 async def test_a_window_whose_changes_of_size_are_lost_is_drawn_again_all_the_same(
     tmp_path: Path, shell: str, reached: str, lost: int
 ) -> None:

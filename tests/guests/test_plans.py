@@ -93,6 +93,7 @@ async def test_commands_are_stated_whole_confirmed_once_and_run_in_order(cluster
     ]
 
 
+@pytest.mark.slow
 async def test_a_client_hears_how_a_long_command_goes_on(cluster: HttpsNode) -> None:
     told: list[str] = []
 

@@ -104,7 +104,9 @@ async def test_a_confirmation_is_for_this_command_and_this_input_only(cluster: H
     assert not cluster.typed
 
 
-@pytest.mark.parametrize(("guest", "put_out"), [("web", ", 6 bytes of output so far"), ("db", "")])
+@pytest.mark.parametrize(
+    ("guest", "put_out"), [("web", ", 6 bytes of output so far"), pytest.param("db", "", marks=pytest.mark.slow)]
+)
 async def test_a_client_hears_how_a_long_command_goes_on(cluster: HttpsNode, guest: str, put_out: str) -> None:
     told: list[str] = []
 
