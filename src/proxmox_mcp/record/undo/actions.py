@@ -85,7 +85,8 @@ class ManyMigrated(Recipe, frozen=True):
         if guests is None:
             return none("the guests were not read before")
         target = str(case.data.get("target"))
-        local_disks = {name: case.data[name] for name in ("with-local-disks",) if name in case.data}
+        option = "with-local-disks"
+        local_disks = {option: case.data[option]} if option in case.data else {}
         calls = []
         for guest in guests:
             if guest.get("node") == target:
