@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxmox_mcp.render.units import gib, parse_duration, parse_moment, parse_size, short_duration
+from proxmox_mcp.render.units import gib, number_of, parse_duration, parse_moment, parse_size, short_duration
 
 GIB = 2**30
 
@@ -59,3 +59,7 @@ def test_a_duration_is_never_longer_than_six_characters_nor_off_by_a_seventh(sec
     assert len(text) <= 6
     assert read is not None
     assert read <= seconds <= max(read * 8 / 7, read + 59)
+
+
+def test_a_number_is_told_with_what_it_counts() -> None:
+    assert [number_of(count, "step") for count in (0, 1, 2)] == ["0 steps", "1 step", "2 steps"]

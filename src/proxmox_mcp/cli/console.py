@@ -15,6 +15,7 @@ from proxmox_mcp.cli.operator import user
 from proxmox_mcp.cli.suggesting_group import SuggestingGroup
 from proxmox_mcp.errors import CallError, SettingsError
 from proxmox_mcp.policy.callers import NAME_IS, is_name
+from proxmox_mcp.render.units import number_of
 from proxmox_mcp.settings import load_settings, read_settings
 from proxmox_mcp.web import LINK_SECONDS, Person, Role, Sessions, console_address, entry
 
@@ -86,7 +87,7 @@ def password(name: str, role: str) -> None:
 def sign_out(name: str) -> None:
     """End all sessions of the console, and void the links that nobody has used."""
     ended = Sessions(store_of(load_settings().server)).end_all(name)
-    click.echo(f"{ended} {'session' if ended == 1 else 'sessions'} ended.")
+    click.echo(f"{number_of(ended, 'session')} ended.")
 
 
 def _print_link(address: str, person: Person, server: ServerSettings) -> None:

@@ -22,6 +22,7 @@ from proxmox_mcp.gateway.explain import Explanation, explain, explain_offline
 from proxmox_mcp.policy.caller import LOCAL, Mode
 from proxmox_mcp.policy.callers import CallersSource
 from proxmox_mcp.policy.policy_file import PolicySource, load_rules
+from proxmox_mcp.render.units import number_of
 from proxmox_mcp.settings import load_settings, read_settings
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def check(file: Path | None) -> None:
     if not path.name:
         raise SettingsError("There is no policy file.", "Name one, or set MCP_POLICY_FILE.")
     rules = load_rules(path, bundled_effects().templates)
-    click.echo(f"{path}: no errors, {len(rules)} {'rule' if len(rules) == 1 else 'rules'}")
+    click.echo(f"{path}: no errors, {number_of(len(rules), 'rule')}")
     for rule in rules:
         click.echo(f"  {rule.where}: {rule.verdict}{' by a person' if rule.by_person else ''}")
     for rule in rules:

@@ -18,6 +18,7 @@ from proxmox_mcp.gateway import FOR_PEOPLE, Request
 from proxmox_mcp.gateway.cluster import cluster_for
 from proxmox_mcp.gateway.problems import RESOURCES, age_of, problems_of
 from proxmox_mcp.proxmox.problems import TITLES
+from proxmox_mcp.render.units import number_of
 from proxmox_mcp.untrusted import flat
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def _print(report: ProblemReport) -> None:
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     errors = sum(each.severity == "error" for each in report.problems)
     warnings = len(report.problems) - errors
-    console.print(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}" if report.problems else "No problems")
+    counts = f"{number_of(errors, 'error')}, {number_of(warnings, 'warning')}"
+    console.print(counts if report.problems else "No problems")
     for kind, found in report.of_kind().items():
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
         for problem in found:
@@ -99,7 +101,3 @@ def _print(report: ProblemReport) -> None:
 
 def _row(problem: ClusterProblem, now: float) -> tuple[str, str, str]:
     return problem.subject, age_of(problem, now), problem.said
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

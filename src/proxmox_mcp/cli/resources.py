@@ -18,7 +18,7 @@ from proxmox_mcp.gateway.suggestions import unseen_in
 from proxmox_mcp.render import View
 from proxmox_mcp.render.resources import KNOWN_FIELDS
 from proxmox_mcp.render.selection import select
-from proxmox_mcp.render.units import short_duration, size_text
+from proxmox_mcp.render.units import number_of, short_duration, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,7 +119,7 @@ def _write(records: Sequence[Record], text: str, what: str, unseen: str, *, as_j
         # ASCII only: no control character of a name reaches the terminal.
         click.echo(json.dumps(records, indent=2))
     elif records:
-        click.echo(f"{text}\n({len(records)} {what}{'' if len(records) == 1 else 's'})")
+        click.echo(f"{text}\n({number_of(len(records), what)})")
     else:
         click.echo(unseen or f"No {what} matches.", err=True)
     sys.exit(0 if records else 1)

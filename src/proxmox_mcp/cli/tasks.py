@@ -14,7 +14,7 @@ import click
 from proxmox_mcp.cli.cluster_reads import CLUSTER, JSON, matches, opened_gateway, records_of, resources
 from proxmox_mcp.cli.table import Cell, TableColumn, table
 from proxmox_mcp.gateway import FOR_PEOPLE, Request
-from proxmox_mcp.render.units import short_duration
+from proxmox_mcp.render.units import number_of, short_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,8 +73,8 @@ def tasks(words: tuple[str, ...], failed: bool, running: bool, limit: int, as_js
         click.echo(json.dumps(newest, indent=2))
     elif newest:
         click.echo(table(_COLUMNS, [_row(each, names, clock) for each in newest]))
-        shown = f"{len(newest)} of {len(chosen)}" if len(newest) < len(chosen) else str(len(newest))
-        click.echo(f"({shown} task{'' if len(chosen) == 1 else 's'}; times in {clock.name})")
+        some = f"{len(newest)} of " if len(newest) < len(chosen) else ""
+        click.echo(f"({some}{number_of(len(chosen), 'task')}; times in {clock.name})")
     else:
         click.echo("No task matches.", err=True)
     for note in _worth_saying(notes, searched=bool(words)):

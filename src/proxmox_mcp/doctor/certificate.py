@@ -16,6 +16,7 @@ from proxmox_mcp.errors import ProxmoxMcpError
 from proxmox_mcp.net.failures import classify
 from proxmox_mcp.net.tls import TlsPolicy, colons, fingerprint, is_pinned
 from proxmox_mcp.proxmox.connection_errors import explain
+from proxmox_mcp.render.units import number_of
 
 if TYPE_CHECKING:
     import ssl
@@ -224,7 +225,7 @@ def accepted_step(
     if certificate.days_left >= SOON:
         return place.part.ok(name, found, *details)
     days = certificate.days_left
-    when = "has expired" if days < 0 else f"expires in {days} day{'' if days == 1 else 's'}"
+    when = "has expired" if days < 0 else f"expires in {number_of(days, 'day')}"
     return place.part.warn(name, f"{found}; it {when}", renewal or _renewal_fix(certificate), details=details)
 
 

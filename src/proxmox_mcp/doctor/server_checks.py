@@ -20,6 +20,7 @@ from proxmox_mcp.net.failures import RequestFailedError
 from proxmox_mcp.policy.callers import load_callers
 from proxmox_mcp.policy.policy_file import load_rules
 from proxmox_mcp.record.audit import why_unwritable
+from proxmox_mcp.render.units import number_of
 from proxmox_mcp.store import Store
 
 if TYPE_CHECKING:
@@ -144,9 +145,7 @@ def _policy(path: Path) -> CheckStep:
         rules = load_rules(path, bundled_effects().templates)
     except SettingsError as error:
         return _refused("policy", error)
-    return _outdated("policy", rules) or PART.ok(
-        "policy", f"{path}: {len(rules)} {'rule' if len(rules) == 1 else 'rules'}"
-    )
+    return _outdated("policy", rules) or PART.ok("policy", f"{path}: {number_of(len(rules), 'rule')}")
 
 
 def _callers(path: Path, clusters: tuple[str, ...]) -> CheckStep:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from proxmox_mcp.render.units import number_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,7 +23,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z`])")
 def counted(steps: Sequence[CheckStep]) -> str:
     """Such as ``2 errors, 1 warning``."""
     failed, warned = (sum(step.status == status for step in steps) for status in ("fail", "warn"))
-    return f"{failed} error{'' if failed == 1 else 's'}, {warned} warning{'' if warned == 1 else 's'}"
+    return f"{number_of(failed, 'error')}, {number_of(warned, 'warning')}"
 
 
 def next_step(steps: Sequence[CheckStep], url: str, *, clients: bool) -> str:

@@ -18,6 +18,7 @@ from proxmox_mcp.proxmox.advice import FailedCall, advise
 from proxmox_mcp.proxmox.guest_results import ACTIONS, Action, GuestResult
 from proxmox_mcp.proxmox.inventory import in_a_row
 from proxmox_mcp.proxmox.records import records
+from proxmox_mcp.render.units import number_of
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def _told(action: Action, ends: Sequence[GuestEnd], note: str = "") -> Aftermath
     words: dict[End, str] = {"failed": "FAILED", "with HA": "with HA", "left out": "left out", "done": _DONE[action]}
     words["not verified"] = "begun, not verified"
     counts = ", ".join(f"{len(groups[end])} {word}" for end, word in words.items() if end in groups)
-    lines = [f"{len(ends)} guest{'' if len(ends) == 1 else 's'}: {counts}"]
+    lines = [f"{number_of(len(ends), 'guest')}: {counts}"]
     failed = groups.get("failed", [])
     lines += [f"- {each.name}: {each.said}" for each in failed[:_MOST_FAILED]]
     if len(failed) > _MOST_FAILED:

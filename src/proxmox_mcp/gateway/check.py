@@ -11,6 +11,7 @@ from proxmox_mcp.apidoc import CallProblem
 from proxmox_mcp.apidoc.validation.authority import SchemaAuthority, split
 from proxmox_mcp.apidoc.validation.faults import quoted_value
 from proxmox_mcp.errors import InvalidCallError, UnsupportedCallError
+from proxmox_mcp.render.units import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ def check_against(schema: SchemaInUse, call: Call, given: Mapping[str, object], 
 def must_be_sendable(call: Call) -> None:
     """Raises InvalidCallError with all faults, UnsupportedCallError for what JSON can't carry."""
     if call.faults:
-        count = "1 fault" if len(call.faults) == 1 else f"{len(call.faults)} faults"
+        count = number_of(len(call.faults), "fault")
         said = [f"{call.method} {call.template or call.path.text}: {count}.", *_listed(call.faults)]
         raise InvalidCallError("\n".join(said), "Nothing was sent. Correct this and call again.")
     if call.endpoint is not None:

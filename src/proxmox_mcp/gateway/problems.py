@@ -14,7 +14,7 @@ from proxmox_mcp.proxmox.problems import TITLES, ClusterProblem, ProblemReport, 
 from proxmox_mcp.proxmox.records import records
 from proxmox_mcp.proxmox.visibility import hidden
 from proxmox_mcp.render import Clock, estimate_tokens
-from proxmox_mcp.render.units import short_duration
+from proxmox_mcp.render.units import number_of, short_duration
 from proxmox_mcp.untrusted import one_line, shown, with_notice
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ _SHAPES = (_Shape(6, 80, 4), _Shape(4, 80, 4), _Shape(3, 60, 3), _Shape(2, 40, 2
 
 def _lines(report: ProblemReport, clock: Clock, shape: _Shape) -> list[str]:
     count = len(report.problems)
-    found = f"{count} problem{'' if count == 1 else 's'}" if count else "No problems found"
+    found = number_of(count, "problem") if count else "No problems found"
     lines = [f"{found}, {clock.present}", *([] if count else [_CHECKED])]
     kinds = list(report.of_kind().items())
     for kind, problems in kinds[: shape.kinds]:

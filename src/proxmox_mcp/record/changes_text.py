@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from proxmox_mcp.record.differences import told
+from proxmox_mcp.render.units import number_of
 from proxmox_mcp.untrusted import shown
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def listing(changes: Sequence[Change]) -> str:
     snapshots = [each for each in changes if each.is_snapshot_first and each.undone_by is None and each.outcome == "ok"]
     lines = [line(each) for each in changes if each not in snapshots]
     if snapshots:
-        count = "1 snapshot" if len(snapshots) == 1 else f"{len(snapshots)} snapshots"
+        count = number_of(len(snapshots), "snapshot")
         oldest = _time(min(each.created for each in snapshots))
         lines.append(f"{count} that a rule had taken first, since {oldest}:")
         lines += [f"  {each.path}/{each.data['snapname']} (change {each.number})" for each in snapshots]

@@ -21,6 +21,11 @@ SIZES = (("B", 1), ("KiB", 2**10), ("MiB", 2**20), ("GiB", GIB), ("TiB", 2**40),
 """The units of sizes and their bytes, the smallest first."""
 
 
+def number_of(count: int, what: str) -> str:
+    """How many of something, named in the singular (``step``): ``1 step``, ``2 steps``. Nouns with ``-s`` only."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def parse_size(text: str) -> float | None:
     """The bytes of ``8G``, ``512MiB``, ``1.5T``; None if the text is not a size (a number without a unit is not)."""
     match = _SIZE.fullmatch(text)

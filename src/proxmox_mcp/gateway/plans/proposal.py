@@ -16,6 +16,7 @@ from proxmox_mcp.gateway.request import call_of
 from proxmox_mcp.policy.caller import Mode
 from proxmox_mcp.policy.effects import Judgement
 from proxmox_mcp.policy.rules import Verdict
+from proxmox_mcp.render.units import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -117,7 +118,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
     def summary(self) -> str:
         """What the plan does in one line."""
         what = f"undo of {self.undo_of}: " if self.undo_of else ""
-        steps, objects = _counted(len(self.steps), "step"), _counted(self.objects, "object")
+        steps, objects = number_of(len(self.steps), "step"), number_of(self.objects, "object")
         return f"{what}{steps} on {objects}: {self.count}."
 
     def digest(self) -> str:
@@ -184,7 +185,3 @@ def _objects(step: ConcreteStep) -> Iterator[str]:
         yield from step.allocated.values()
     else:
         yield step.path.text
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from proxmox_mcp.gateway.plans.records import PlanRecord, PlanState, StepRecord, StepState
 from proxmox_mcp.gateway.plans.statement import ranges
 from proxmox_mcp.gateway.request import FOR_MODELS
+from proxmox_mcp.render.units import number_of
 from proxmox_mcp.untrusted import one_line
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _head(plan: PlanRecord) -> str:
     count = f"{done} of {total} steps done"
     match plan.state:
         case PlanState.DONE:
-            return f"plan {plan.number}: done, {total} {'step' if total == 1 else 'steps'}."
+            return f"plan {plan.number}: done, {number_of(total, 'step')}."
         case PlanState.STOPPED:
             by = f" by {plan.stopped_by}" if plan.stopped_by else ""
             return f"plan {plan.number}: stopped{by}, {count}."
