@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 
 import pytest
+
+from patience import PATIENCE
 
 
 def open_terminal() -> tuple[int, int]:
@@ -15,6 +18,16 @@ def open_terminal() -> tuple[int, int]:
         return os.openpty()
     except OSError as error:
         pytest.skip(f"this machine gives no pseudo-terminals (is /dev/pts mounted?): {error}")
+
+
+def shown_next(terminal: int) -> str:
+    """What a program shows next at its end of a terminal; empty once it has ended. Fails the test if neither comes."""
+    if not select.select([terminal], [], [], PATIENCE)[0]:
+        pytest.fail("nothing more shows, and the program does not end")
+    try:
+        return os.read(terminal, 4096).decode()
+    except OSError:  # Linux: no program has the other end any more.
+        return ""
 
 
 def needs_terminals() -> None:

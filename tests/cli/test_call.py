@@ -31,11 +31,6 @@ def cluster() -> Iterator[DemoCluster]:
         yield cluster
 
 
-@pytest.fixture(scope="module")
-def on_demo(cluster: DemoCluster) -> Mapping[str, str]:
-    return {**cluster.environment, "PROXMOX_APIDOC": "bundled"}
-
-
 def test_a_read_is_a_table_for_a_person_and_json_for_a_program(on_demo: Mapping[str, str], tmp_path: Path) -> None:
     ask = ("call", "get", "/nodes", "--fields", "node,status")
     told = run(tmp_path, *ask, **on_demo)

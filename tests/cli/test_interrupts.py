@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import pytest
@@ -20,7 +18,7 @@ from patience import PATIENCE, until
 from proxmox_mcp.cli.interrupts import telling_what_goes_on
 from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from serving import environment
-from terminals import open_terminal
+from terminals import open_terminal, shown_next
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,26 +34,23 @@ def cluster() -> Iterator[DemoCluster]:
         yield cluster
 
 
-@pytest.fixture(scope="module")
-def on_demo(cluster: DemoCluster) -> Mapping[str, str]:
-    return {**cluster.environment, "PROXMOX_APIDOC": "bundled"}
-
-
 def interrupted(directory: Path, once: str, *arguments: str, **settings: str) -> tuple[int, str, str]:
     """The status and the output of a command at a terminal that got a SIGINT once the terminal had a text; and what the
     terminal had in all."""
     terminal, inner = open_terminal()
     out = directory / "out"
-    with os.fdopen(terminal, "rb", buffering=0) as screen:
+    try:
         with os.fdopen(inner, "r+b", buffering=0) as seat, out.open("wb") as output:
             process = start(arguments, environment(directory, **settings), output, seat, seat)
         shown = ""
-        while once not in shown and (more := _read(screen)):
+        while once not in shown and (more := shown_next(terminal)):
             shown += more
         _until_it_waits(process.pid)
         process.send_signal(signal.SIGINT)
-        while more := _read(screen):
+        while more := shown_next(terminal):
             shown += more
+    finally:
+        os.close(terminal)
     return process.wait(PATIENCE), out.read_text(), shown.replace("\r\n", "\n")
 
 
@@ -71,14 +66,6 @@ def _until_it_waits(process: int) -> None:
         return asleep == 4
 
     until(is_waiting, lambda: "the read of an answer")
-
-
-def _read(screen: IO[bytes]) -> str:
-    if not select.select([screen], [], [], PATIENCE)[0]:
-        pytest.fail("nothing more shows, and the command does not end")
-    with contextlib.suppress(OSError):  # The program has ended.
-        return screen.read(4096).decode()
-    return ""
 
 
 def test_a_task_that_goes_on_is_told_with_how_to_look_at_it_and_how_to_stop_it(

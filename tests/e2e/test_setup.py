@@ -6,7 +6,6 @@ import os
 import re
 import stat
 import subprocess
-import threading
 from typing import TYPE_CHECKING
 
 import anyio
@@ -19,7 +18,7 @@ from proxmox_mcp.demo import DemoCluster, start_demo_cluster
 from proxmox_mcp.settings_file import read
 from proxmox_mcp.web import Passwords, Person, Role
 from serving import environment, free_port, serving
-from terminals import open_terminal
+from terminals import open_terminal, shown_next
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -281,23 +280,14 @@ def at_a_terminal(home: Path, answers: list[tuple[str, str]]) -> tuple[str, int]
         start_new_session=True,
     )
     os.close(theirs)
-    killer = threading.Timer(PATIENCE, process.kill)
-    killer.start()
     shown, waiting, seen = "", list(answers), 0
     try:
-        while True:
-            try:
-                piece = os.read(ours, 4096)
-            except OSError:  # Linux: the other side has closed
-                break
-            if not piece:
-                break
-            shown += piece.decode()
+        while more := shown_next(ours):
+            shown += more
             if waiting and re.search(waiting[0][0], shown[seen:]):
                 os.write(ours, f"{waiting.pop(0)[1]}\n".encode())
                 seen = len(shown)
     finally:
-        killer.cancel()
         os.close(ours)
     assert not waiting, f"not asked: {waiting[0][0]}\n{shown}"
     return shown, process.wait(PATIENCE)

@@ -20,6 +20,22 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
+def at_work(node: Node) -> Person:
+    """A person with something unsaved in the session."""
+    anna = node.person()
+    anna.types("x=unsaved; echo rea''dy\r")
+    anna.waits_for(b"ready")
+    return anna
+
+
+def finds_the_work(node: Node, typed: str) -> None:
+    """The person comes back, and finds it as it was left."""
+    anna = node.person()
+    anna.types(typed)
+    anna.waits_for(b"\runsaved-work")
+    anna.closes_the_window()
+
+
 async def test_a_person_who_is_at_the_console_is_not_disturbed(node: Node) -> None:
     anna = node.person()
     anna.types("echo one; cat\r")
@@ -41,9 +57,7 @@ async def test_a_person_who_is_at_the_console_is_not_disturbed(node: Node) -> No
 @pytest.mark.parametrize("half", ["", "rm -rf unsaved", "echo a >"])
 async def test_a_session_that_a_person_left_open_survives(node: Node, half: str) -> None:
     """With a readline it shows its prompt again when somebody attaches; what its age tells then."""
-    anna = node.person()
-    anna.types("x=unsaved; echo rea''dy\r")
-    anna.waits_for(b"ready")
+    anna = at_work(node)
     anna.types(half)
     await anyio.sleep(3)
     anna.closes_the_window()
@@ -67,25 +81,18 @@ async def test_a_persons_enter_is_not_taken_for_an_answer_that_did_not_come(
 ) -> None:
     """The line that asks for the age of a new shell ends that shell if nobody answers, since then it is ours."""
     monkeypatch.setattr(script, "SILENCE", 25.0)  # the most that a terminal counts
-    anna = node.person()
-    anna.types("x=unsaved; echo rea''dy\r")
-    anna.waits_for(b"ready")
+    anna = at_work(node)
     anna.closes_the_window()
 
     node.breaks_after = len(script.bootstrap(script.Nonces.make()))
     with pytest.raises(GuestError):  # that it broke, or how old the shell is if that came before
         await run(node, "true", patience=BRIEF)
 
-    anna = node.person()
-    anna.types("\recho $x-work\r")
-    anna.waits_for(b"\runsaved-work")
-    anna.closes_the_window()
+    finds_the_work(node, "\recho $x-work\r")
 
 
 async def test_half_a_line_of_ours_goes_from_a_session_that_a_person_left_and_the_session_stays(node: Node) -> None:
-    anna = node.person()
-    anna.types("x=unsaved; echo rea''dy\r")
-    anna.waits_for(b"ready")
+    anna = at_work(node)
     await anyio.sleep(1)
     anna.closes_the_window()
 
@@ -93,10 +100,7 @@ async def test_half_a_line_of_ours_goes_from_a_session_that_a_person_left_and_th
     with pytest.raises(GuestError, match="broke"):
         await run(node, "true", patience=replace(PATIENT, ending=1))
 
-    anna = node.person()
-    anna.types("echo $x-work\r")
-    anna.waits_for(b"\runsaved-work")
-    anna.closes_the_window()
+    finds_the_work(node, "echo $x-work\r")
 
 
 async def test_nothing_is_typed_where_a_program_runs_that_a_person_left(node: Node) -> None:
